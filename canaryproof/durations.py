@@ -1,0 +1,66 @@
+"""Every duration of the harness, in seconds; nothing else names one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Durations:
+    """Upper limits by kind of operation, and the few lengths of time that are rules of the experiment."""
+
+    command: float = 60
+    """One call of a tool."""
+    helm: float = 50
+    """Helm's own ``--timeout``: shorter than a command, so that it can still record a failure."""
+    render: float = 20
+    """``helm template`` of an untrusted chart."""
+    build: float = 1800
+    """One binary of the toolchain from source; the longest, kube-apiserver, took 284 on 2 cores."""
+    toolchain: float = 3600
+    """Another run that builds the toolchain, until it has finished."""
+    fetch: float = 600
+    """A download by a package manager, 75 MB at most."""
+    cluster_start: float = 90
+    """From the first process to a cluster that takes pods."""
+    start_tick: float = 0.02
+    """From one look at a starting cluster to the next."""
+    cluster_stop: float = 15
+    """From the end of the first process to the last cgroup removed."""
+    namespace: float = 20
+    """Until a new namespace has its ``default`` ServiceAccount."""
+    turn: float = 600
+    """Until the course's own namespace is free, where a chart insists on it."""
+    settle: float = 60
+    """Until revision 1 is ready."""
+    observation: float = 20
+    """How long a canary is watched before its fate is taken from what was seen so far."""
+    observation_extended: float = 60
+    """The same while a restart or an image pull is still pending."""
+    gone: float = 40
+    """Until nothing of the canary is left, its grace period included."""
+    hold: float = 1
+    """How long stable must stay healthy after the rollback."""
+    outage: float = 2
+    """The longest time that the stable Service may go without an answer."""
+    probe_every: float = 0.1
+    """From one request to the stable Service to the next."""
+    probe_timeout: float = 2
+    """One request to the stable Service."""
+    worth_showing: float = 1
+    """Work that takes longer shows its progress."""
+    redraw_every: float = 0.2
+    """The line of progress on a terminal."""
+    repeat_every: float = 30
+    """The line of progress in a log."""
+    request: float = 10
+    """One request to the API server."""
+    watch: float = 30
+    """One watch of the API server, before it is asked again from where it ended."""
+    logs: float = 3
+    """The log of one container."""
+    look_again: float = 0.1
+    """How often to look at what no change announces: time that passes, objects that nobody watches."""
+
+
+DURATIONS = Durations()

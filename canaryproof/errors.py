@@ -1,0 +1,50 @@
+"""The errors that callers tell apart: whose fault it is decides what is reported."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+
+class CanaryproofError(Exception):
+    """Anything this package raises on purpose; the message says what was expected, what was seen and what to do."""
+
+
+class UsageError(CanaryproofError):
+    """What the user gave cannot be used: an option, a path, a course file."""
+
+
+class InfrastructureError(CanaryproofError):
+    """The machine, the cluster or a tool is at fault, never the submission."""
+
+
+class ToolchainError(InfrastructureError):
+    """A tool that the cluster needs is missing or does not build."""
+
+
+class ClusterError(InfrastructureError):
+    """The cluster did not start, or one of its components ended."""
+
+
+class WaitError(CanaryproofError):
+    """What was waited for did not come in time, or can no longer come."""
+
+
+class SubmissionError(CanaryproofError):
+    """The submission itself is at fault: it does not render, is not a chart, or was refused."""
+
+
+class CommandError(CanaryproofError):
+    """A command failed; the message holds everything needed to run it again by hand."""
+
+    def __init__(self, argv: Sequence[str], outcome: str, stdout: str, stderr: str) -> None:
+        """Keep the streams apart from the message: some callers read them."""
+        self.argv = tuple(argv)
+        self.outcome = outcome
+        self.stdout = stdout
+        self.stderr = stderr
+        super().__init__(
+            f"$ {shlex.join(argv)}\n{outcome}"
+            f"\n-- stdout --\n{stdout.strip() or '(empty)'}"
+            f"\n-- stderr --\n{stderr.strip() or '(empty)'}"
+        )

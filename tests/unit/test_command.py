@@ -1,0 +1,69 @@
+"""Commands end, in time, with an error that can be run again by hand."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from canaryproof.command import run
+from canaryproof.errors import CommandError, InfrastructureError
+from canaryproof.waiting import Ticks, wait_for
+
+
+def test_the_output_comes_back() -> None:
+    """Standard output is the result; standard error is not mixed into it."""
+    assert run(["sh", "-c", "echo seen; echo noise >&2"], timeout=10) == "seen\n"
+
+
+def test_a_failure_holds_command_code_and_both_streams() -> None:
+    """Everything needed to repeat a failed command stands in its message."""
+    with pytest.raises(CommandError) as caught:
+        run(["sh", "-c", "echo out; echo 'it broke' >&2; exit 3"], timeout=10)
+
+    assert str(caught.value) == (
+        "$ sh -c 'echo out; echo '\"'\"'it broke'\"'\"' >&2; exit 3'\nexit code 3\n-- stdout --\nout\n-- stderr --\nit broke"
+    )
+
+
+def test_a_hanging_command_and_its_children_are_ended(tmp_path: Path) -> None:
+    """A time limit ends the whole process group: no child goes on in the background."""
+    pid_file = tmp_path / "pid"
+    script = f"sleep 600 & echo $! > {pid_file}; wait"
+
+    with pytest.raises(CommandError, match=r"did not end within 0\.5 s"):
+        run(["sh", "-c", script], timeout=0.5)
+
+    child = int(pid_file.read_text())
+    assert wait_for("end of the child", lambda: _is_gone(child), within=5, changes=Ticks())
+
+
+def test_a_command_that_ignores_sigterm_is_killed() -> None:
+    """Politeness has a limit of its own."""
+    script = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"
+
+    with pytest.raises(CommandError, match="did not end") as caught:
+        run([sys.executable, "-c", script], timeout=0.5)
+
+    assert "deaf" in caught.value.stdout
+
+
+def test_a_missing_command_is_named() -> None:
+    """Nobody has to guess which program is not installed."""
+    with pytest.raises(InfrastructureError, match="cannot run no-such-tool: No such file or directory"):
+        run(["no-such-tool"], timeout=1)
+
+
+def test_the_environment_is_the_one_given() -> None:
+    """A command sees what it is given and nothing else."""
+    assert run(["/usr/bin/env"], timeout=10, env={"ONLY": "this"}) == "ONLY=this\n"
+
+
+def _is_gone(pid: int) -> bool | None:
+    """Report whether a process ended; a zombie that nobody reaped yet has ended too."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state == "Z" or None
