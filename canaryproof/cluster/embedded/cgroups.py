@@ -1,0 +1,92 @@
+"""The cluster's cgroups: one in every hierarchy, since two kubelets that share one kill each other's pods as orphans."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from canaryproof.durations import DURATIONS
+from canaryproof.errors import ClusterError
+from canaryproof.waiting import Ticks, wait_for
+
+_ROOT = Path("/sys/fs/cgroup")
+_NEEDED = ("cpu", "memory", "pids")
+
+
+def make_cgroups(name: str, root: Path = _ROOT) -> tuple[tuple[str, str], ...]:
+    """Make the cgroup *name* in every hierarchy; return pairs of it and the place where the cluster is to see it.
+
+    Raises ClusterError when a hierarchy cannot be written or lacks a controller that kubelet insists on.
+    """
+    try:
+        if (root / "cgroup.controllers").exists():
+            return ((str(_make_unified(root, name)), str(root)),)
+        return tuple((str(_make_legacy(hierarchy, name)), str(hierarchy)) for hierarchy in _hierarchies(root))
+    except OSError as error:
+        raise ClusterError(
+            f"cannot make the cgroup {name}: {error}; the embedded cluster needs a writable {root}"
+            " (in a container: run it privileged, or with its own cgroup namespace)"
+        ) from error
+
+
+def remove_cgroups(name: str, root: Path = _ROOT) -> None:
+    """Remove the cgroup *name* from every hierarchy, waiting for its last processes to be gone.
+
+    Raises WaitError when processes stay in it.
+    """
+    for folder in [root / name, *(hierarchy / name for hierarchy in _hierarchies(root))]:
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    wait_for(
+        f"empty cgroup {folder}",
+        lambda: _removed(folder),
+        within=DURATIONS.cluster_stop,
+        changes=Ticks(),
+        seen=lambda: _inhabitants(folder),
+    )
+
+
+def _make_unified(root: Path, name: str) -> Path:
+    """Make a cgroup v2 with all controllers; systemd has handed on most of them already."""
+    available = (root / "cgroup.controllers").read_text(encoding="ascii").split()
+    handed_on = (root / "cgroup.subtree_control").read_text(encoding="ascii").split()
+    for controller in [it for it in available if it not in handed_on]:
+        (root / "cgroup.subtree_control").write_text(f"+{controller}", encoding="ascii")
+    folder = root / name
+    folder.mkdir()
+    controllers = (folder / "cgroup.controllers").read_text(encoding="ascii").split()
+    if missing := [it for it in _NEEDED if it not in controllers]:
+        raise ClusterError(f"cgroup {folder} lacks the controllers {', '.join(missing)}: kubelet needs them")
+    return folder
+
+
+def _make_legacy(hierarchy: Path, name: str) -> Path:
+    """Make a cgroup v1; a new one of the cpuset hierarchy takes no process before it has processors and memory nodes."""
+    folder = hierarchy / name
+    folder.mkdir()
+    for setting in ("cpuset.cpus", "cpuset.mems"):
+        if (hierarchy / setting).exists():
+            (folder / setting).write_text((hierarchy / setting).read_text(encoding="ascii"), encoding="ascii")
+    return folder
+
+
+def _hierarchies(root: Path) -> Iterator[Path]:
+    """Yield the hierarchies of cgroup v1; links such as ``cpu`` to ``cpu,cpuacct`` lead to one that is named anyway."""
+    return (it for it in sorted(root.iterdir()) if not it.is_symlink() and (it / "cgroup.procs").is_file())
+
+
+def _removed(folder: Path) -> bool | None:
+    try:
+        for path, _, _ in os.walk(folder, topdown=False):
+            os.rmdir(path)
+    except OSError:
+        return None  # a process in it is still ending
+    return True
+
+
+def _inhabitants(folder: Path) -> str:
+    found = [procs.read_text(encoding="ascii").split() for procs in folder.rglob("cgroup.procs")]
+    return f"processes {', '.join(pid for pids in found for pid in pids) or 'none'}"

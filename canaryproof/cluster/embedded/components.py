@@ -1,0 +1,258 @@
+"""What each component is told: command lines and configuration files, all paths as seen from inside the cluster."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from canaryproof.cluster.embedded.certificates import Certificates
+from canaryproof.cluster.embedded.images import SANDBOX
+from canaryproof.cluster.embedded.inside.plan import Moment, Process
+
+STATE = Path("/run/canaryproof")
+"""Where everything the cluster writes lives: in memory, seen by nobody else, gone with it."""
+MEMORY_FOLDERS = ("/run", "/var/lib", "/var/log")
+"""kubelet, containerd and CNI write to fixed paths below these, whatever they are told."""
+NODE_NAME = "node1"
+NODE_ADDRESS = "192.0.2.10"  # of TEST-NET-1, RFC 5737: it exists nowhere else
+API_PORT = 6443
+REGISTRY_PORT = 5000
+
+_ETCD_PORT = 2379
+_ETCD_PEER_PORT = 2380
+_SERVICES = "10.96.0.0/16"
+_PODS = "10.244.0.0/16"
+_API_SERVICE_ADDRESS = "10.96.0.1"
+_KUBECONFIG = STATE / "admin.conf"
+_CONTAINERD_SOCKET = STATE / "containerd.sock"
+_CNI_CONFIG = STATE / "cni"
+_CERTS_D = STATE / "certs.d"
+
+SERVER_ADDRESSES = ("127.0.0.1", _API_SERVICE_ADDRESS)
+
+
+@dataclass(frozen=True)
+class Binaries:
+    """Where the toolchain's binaries are."""
+
+    path: Callable[[str], Path]
+
+    def folder_of(self, name: str) -> Path:
+        """Return the folder that holds the binary *name*."""
+        return self.path(name).parent
+
+
+def files(binaries: Binaries, certificates: Certificates) -> dict[str, str]:
+    """Return every file the components read, by its path inside."""
+    contents = {
+        "ca.crt": certificates.authority,
+        "server.crt": certificates.server.certificate,
+        "server.key": certificates.server.key,
+        "admin.crt": certificates.admin.certificate,
+        "admin.key": certificates.admin.key,
+        "service-accounts.key": certificates.service_accounts,
+        "admin.conf": kubeconfig(f"https://127.0.0.1:{API_PORT}", certificates),
+        "resolv.conf": "",
+        "kubelet.yaml": json.dumps(_kubelet_configuration()),
+        "containerd.toml": _containerd_configuration(binaries),
+        "cni/10-bridge.conflist": json.dumps(_network_configuration()),
+        "certs.d/_default/hosts.toml": _mirror(),
+    }
+    return {str(STATE / name): text for name, text in contents.items()}
+
+
+def processes(binaries: Binaries, logs: Path) -> tuple[Process, ...]:
+    """Return the components in the order in which they are started."""
+    commands: list[tuple[str, list[str], Moment]] = [
+        ("etcd", _etcd(), "at once"),
+        ("kube-apiserver", _kube_apiserver(), "at once"),
+        ("containerd", [f"--config={STATE / 'containerd.toml'}"], "at once"),
+        ("kubelet", _kubelet(), "API reachable"),
+        ("kube-scheduler", _kube_scheduler(), "API reachable"),
+        # It looks for a healthy API server once a second: started when there is one, it finds it at its first look.
+        ("kube-controller-manager", _kube_controller_manager(), "API healthy"),
+    ]
+    return tuple(
+        Process(name, (str(binaries.path(name)), *arguments), str(logs / f"{name}.log"), start)
+        for name, arguments, start in commands
+    )
+
+
+def kubeconfig(server: str, certificates: Certificates) -> str:
+    """Return a kubeconfig of an administrator; a JSON document, hence YAML too."""
+    name = "canaryproof"
+    paths = {
+        "certificate-authority-data": certificates.authority,
+        "client-certificate-data": certificates.admin.certificate,
+        "client-key-data": certificates.admin.key,
+    }
+    data = {key: _base64(text) for key, text in paths.items()}
+    authority = {"certificate-authority-data": data.pop("certificate-authority-data")}
+    return json.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": name,
+            "clusters": [{"name": name, "cluster": {"server": server, **authority}}],
+            "users": [{"name": name, "user": data}],
+            "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
+        }
+    )
+
+
+def _etcd() -> list[str]:
+    client, peer = f"http://127.0.0.1:{_ETCD_PORT}", f"http://127.0.0.1:{_ETCD_PEER_PORT}"
+    return [
+        f"--data-dir={STATE / 'etcd'}",
+        f"--listen-client-urls={client}",
+        f"--advertise-client-urls={client}",
+        f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}",
+        f"--initial-cluster=default={peer}",
+        "--heartbeat-interval=10",
+        "--election-timeout=100",
+        "--unsafe-no-fsync",  # a cluster that lives in memory has nothing to lose
+    ]
+
+
+def _kube_apiserver() -> list[str]:
+    service_accounts = STATE / "service-accounts.key"
+    return [
+        f"--etcd-servers=http://127.0.0.1:{_ETCD_PORT}",
+        f"--secure-port={API_PORT}",
+        "--bind-address=127.0.0.1", "--enable-priority-and-fairness=false",
+        f"--advertise-address={NODE_ADDRESS}",
+        f"--client-ca-file={STATE / 'ca.crt'}",
+        f"--tls-cert-file={STATE / 'server.crt'}",
+        f"--tls-private-key-file={STATE / 'server.key'}",
+        f"--service-cluster-ip-range={_SERVICES}",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        f"--service-account-key-file={service_accounts}",
+        f"--service-account-signing-key-file={service_accounts}",
+        "--authorization-mode=Node,RBAC",
+        "--allow-privileged=true",
+        f"--kubelet-client-certificate={STATE / 'admin.crt'}",
+        f"--kubelet-client-key={STATE / 'admin.key'}",
+        "--kubelet-preferred-address-types=InternalIP",  # nobody resolves the node's name
+    ]
+
+
+# A controller-manager makes one client per controller, at 20 requests a second unless told otherwise: 5 s without a pod.
+_UNTHROTTLED = ("--kube-api-qps=500", "--kube-api-burst=1000")
+
+
+def _kube_controller_manager() -> list[str]:
+    return [
+        f"--kubeconfig={_KUBECONFIG}",
+        f"--service-account-private-key-file={STATE / 'service-accounts.key'}",
+        f"--root-ca-file={STATE / 'ca.crt'}",
+        "--leader-elect=false",
+        *_UNTHROTTLED,
+    ]
+
+
+def _kube_scheduler() -> list[str]:
+    return [f"--kubeconfig={_KUBECONFIG}", "--leader-elect=false", *_UNTHROTTLED]
+
+
+def _kubelet() -> list[str]:
+    return [
+        f"--config={STATE / 'kubelet.yaml'}",
+        f"--kubeconfig={_KUBECONFIG}",
+        f"--root-dir={STATE / 'kubelet'}",
+        f"--hostname-override={NODE_NAME}",
+        f"--node-ip={NODE_ADDRESS}",
+    ]
+
+
+def _kubelet_configuration() -> dict[str, object]:
+    return {
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "authentication": {
+            "anonymous": {"enabled": False},
+            "webhook": {"enabled": True},
+            "x509": {"clientCAFile": str(STATE / "ca.crt")},
+        },
+        "cgroupDriver": "cgroupfs",
+        "cgroupRoot": "/",
+        "failCgroupV1": False,  # kubelet >= 1.35 refuses cgroup v1 otherwise
+        "failSwapOn": False,
+        "volumePluginDir": str(STATE / "volume-plugins"),
+        "containerRuntimeEndpoint": f"unix://{_CONTAINERD_SOCKET}",
+        "resolvConf": str(STATE / "resolv.conf"),  # the host's often is a link into /run
+        "clusterDNS": ["10.96.0.10"],
+        "clusterDomain": "cluster.local",
+        "nodeStatusUpdateFrequency": "2s",
+        "serializeImagePulls": False,
+        "registryPullQPS": 0,
+        "maxPods": 250,
+        "eventRecordQPS": 0,
+        "kubeAPIQPS": 200,
+        "kubeAPIBurst": 400,
+        "evictionHard": {},
+        "imageGCHighThresholdPercent": 100,
+        "localStorageCapacityIsolation": False,
+    }
+
+
+def _containerd_configuration(binaries: Binaries) -> str:
+    return f"""\
+version = 3
+root = "{STATE}/containerd"
+state = "{STATE}/containerd-state"
+[grpc]
+  address = "{_CONTAINERD_SOCKET}"
+[plugins.'io.containerd.cri.v1.images'.pinned_images]
+  sandbox = "{SANDBOX}"
+[plugins.'io.containerd.cri.v1.images'.registry]
+  config_path = "{_CERTS_D}"
+[plugins.'io.containerd.cri.v1.runtime']
+  restrict_oom_score_adj = true  # for machines without CAP_SYS_RESOURCE
+[plugins.'io.containerd.cri.v1.runtime'.cni]
+  bin_dirs = ["{binaries.folder_of("bridge")}"]
+  conf_dir = "{_CNI_CONFIG}"
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
+  BinaryName = "{binaries.path("runc")}"
+  SystemdCgroup = false
+"""
+
+
+def _network_configuration() -> dict[str, object]:
+    bridge = {
+        "type": "bridge",
+        "bridge": "canaryproof0",
+        "isGateway": True,
+        "ipMasq": False,
+        "ipam": {
+            "type": "host-local",
+            "dataDir": str(STATE / "addresses"),
+            "ranges": [[{"subnet": _PODS}]],
+            "routes": [{"dst": "0.0.0.0/0"}],
+        },
+    }
+    return {"cniVersion": "1.0.0", "name": "canaryproof", "plugins": [bridge]}
+
+
+def _mirror() -> str:
+    server = f"http://127.0.0.1:{REGISTRY_PORT}"
+    return f"""\
+server = "{server}"
+[host."{server}"]
+  capabilities = ["pull", "resolve"]
+"""
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode("ascii")
+
+
+def environment(binaries: Binaries) -> dict[str, str]:
+    """Return the environment of every component; containerd finds its shim on PATH, kubelet the system's ``mount``."""
+    system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    return {"PATH": f"{binaries.folder_of('containerd')}:{system}", "HOME": str(STATE), "GOGC": "400"}

@@ -1,0 +1,178 @@
+"""Process 1 of the cluster: it prepares the namespaces, starts the components, reaps, reports, and never outlives the harness.
+
+Its end ends every process of the cluster, hence every mount and network device, whatever the reason: the kernel sees to
+that (``man 7 pid_namespaces``).
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import select
+import signal
+import socket
+import ssl
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from canaryproof.cluster.embedded.inside import gateway, kernel, network, registry
+from canaryproof.cluster.embedded.inside.plan import Moment, Plan, Process
+
+_LOOPBACK = "127.0.0.1"
+_TICK = 0.01  # seconds between two looks whether a port is open, while components wait for one
+
+
+def live(plan: Plan, lifeline: int, status: int, listener: socket.socket) -> NoReturn:
+    """Run the cluster until *lifeline* reaches its end, which it does when the harness ends in whatever way."""
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    try:
+        _prepare(plan)
+        _Supervisor(plan, status, listener).run()
+    except Exception:  # noqa: BLE001  # the first process has nobody above it who could report
+        _report(status, event="failed", reason=traceback.format_exc())
+    finally:
+        os._exit(1)
+
+
+def _end_with(lifeline: int) -> NoReturn:
+    """End this process, and the cluster with it, at the end of *lifeline*, whatever else goes on."""
+    while os.read(lifeline, 1):
+        pass
+    os._exit(0)
+
+
+def _prepare(plan: Plan) -> None:
+    """Give the cluster its own view of mounts, cgroups, network and host name."""
+    kernel.mount("none", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
+    kernel.mount("proc", "/proc", "proc")
+    _enter_cgroups(plan.cgroups)
+    for folder in plan.memory_folders:
+        kernel.mount("tmpfs", folder, "tmpfs", data="mode=755")
+    kernel.sethostname(plan.hostname)
+    network.bring_up(plan.node_address)
+    for name, text in plan.files.items():
+        file = Path(name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+
+def _enter_cgroups(cgroups: tuple[tuple[str, str], ...]) -> None:
+    """Make each of *cgroups* the root of what this process and its children see."""
+    for own, _ in cgroups:
+        Path(own, "cgroup.procs").write_text("0", encoding="ascii")
+    kernel.unshare(kernel.CLONE_NEWCGROUP)
+    for own, seen_at in cgroups:
+        kernel.mount(own, seen_at, flags=kernel.MS_BIND)
+        if (controllers := Path(seen_at, "cgroup.controllers")).exists():
+            _hand_on_controllers(Path(seen_at), controllers.read_text(encoding="ascii").split())
+
+
+def _hand_on_controllers(root: Path, controllers: list[str]) -> None:
+    """Enable *controllers* below *root*: on cgroup v2 no process may stay in a cgroup that hands on controllers."""
+    if not controllers:
+        return
+    leaf = root / "init"
+    leaf.mkdir(exist_ok=True)
+    (leaf / "cgroup.procs").write_text("0", encoding="ascii")
+    (root / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in controllers), encoding="ascii")
+
+
+class _Supervisor:
+    """Starts what may start, reaps what ended, and reports both."""
+
+    def __init__(self, plan: Plan, status: int, listener: socket.socket) -> None:
+        self._plan = plan
+        self._status = status
+        self._listener = listener
+        self._waiting = list(plan.processes)
+        self._reached: set[Moment] = {"at once"}
+        self._names: dict[int, str] = {}
+
+    def run(self) -> NoReturn:
+        """Supervise until the process is ended."""
+        self._fork("registry", registry.serve, (_LOOPBACK, self._plan.registry_port), Path(self._plan.images))
+        self._fork("gateway", gateway.serve, self._listener, (_LOOPBACK, self._plan.api_port))
+        self._listener.close()
+        endings = _child_endings()
+        while True:
+            self._start_what_may()
+            if select.select([endings], [], [], _TICK if self._waiting else None)[0]:
+                os.read(endings, 4096)
+            self._reap()
+
+    def _start_what_may(self) -> None:
+        self._advance()
+        for process in [process for process in self._waiting if process.start in self._reached]:
+            self._waiting.remove(process)
+            self._start(process)
+
+    def _advance(self) -> None:
+        """Note the moments that have come; those that nothing waits for are not looked for."""
+        awaited = {process.start for process in self._waiting} - self._reached
+        if awaited and "API reachable" not in self._reached and _accepts(self._plan.api_port):
+            self._reached.add("API reachable")
+        if "API healthy" in awaited and "API reachable" in self._reached and _is_healthy(self._plan.api_port):
+            self._reached.add("API healthy")
+
+    def _start(self, process: Process) -> None:
+        log = (os.POSIX_SPAWN_OPEN, 1, process.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        environment = {**self._plan.environment}
+        pid = os.posix_spawn(
+            process.argv[0], process.argv, environment, file_actions=[log, (os.POSIX_SPAWN_DUP2, 1, 2)], setsigmask=()
+        )
+        self._names[pid] = process.name
+        _report(self._status, event="started", name=process.name, pid=pid)
+
+    def _fork(self, name: str, work: Callable[..., None], *arguments: object) -> None:
+        if (pid := os.fork()) == 0:
+            os.close(self._status)
+            try:
+                work(*arguments)
+            finally:
+                os._exit(1)
+        self._names[pid] = name
+
+    def _reap(self) -> None:
+        """Collect every child that ended: the components, and the containers' shims that were left to process 1."""
+        while self._names:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                return
+            if name := self._names.pop(pid, None):
+                _report(self._status, event="ended", name=name, code=os.waitstatus_to_exitcode(status))
+
+
+def _child_endings() -> int:
+    """Return a descriptor that becomes readable when a child ends."""
+    readable, writable = os.pipe()
+    os.set_blocking(readable, False)
+    os.set_blocking(writable, False)
+    signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return readable
+
+
+def _accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((_LOOPBACK, port)) == 0
+
+
+def _is_healthy(port: int) -> bool:
+    """Ask the API server as anyone may; controllers that start before it is healthy look again after a whole second."""
+    connection = http.client.HTTPSConnection(_LOOPBACK, port, timeout=1, context=ssl._create_unverified_context())
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _report(status: int, **event: object) -> None:
+    os.write(status, json.dumps(event).encode() + b"\n")

@@ -1,0 +1,50 @@
+"""What the first process is told to do, as a value that travels as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+Moment = Literal["at once", "API reachable", "API healthy"]
+
+
+@dataclass(frozen=True)
+class Process:
+    """One component, and the moment from which it may start."""
+
+    name: str
+    argv: tuple[str, ...]
+    log: str
+    start: Moment = "at once"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole cluster: folders, files and processes, all seen from inside."""
+
+    hostname: str
+    node_address: str
+    cgroups: tuple[tuple[str, str], ...]
+    """Pairs of a cgroup of this cluster's own and the place where the cluster must see it."""
+    memory_folders: tuple[str, ...]
+    """Folders that get an empty file system in memory, for this cluster alone."""
+    files: dict[str, str]
+    images: str
+    registry_port: int
+    api_port: int
+    processes: tuple[Process, ...]
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """Return the plan as one JSON document."""
+        return json.dumps(asdict(self))
+
+
+def from_json(text: str) -> Plan:
+    """Return the plan that :meth:`Plan.to_json` wrote."""
+    raw = json.loads(text)
+    raw["cgroups"] = tuple((own, seen_at) for own, seen_at in raw["cgroups"])
+    raw["memory_folders"] = tuple(raw["memory_folders"])
+    raw["processes"] = tuple(Process(**{**it, "argv": tuple(it["argv"])}) for it in raw["processes"])
+    return Plan(**raw)

@@ -1,0 +1,123 @@
+"""Lends a real Kubernetes that needs Linux and root, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from canaryproof.cluster import Cluster, Vitals
+from canaryproof.cluster.embedded import components
+from canaryproof.cluster.embedded.certificates import Certificates, make_certificates
+from canaryproof.cluster.embedded.cgroups import make_cgroups
+from canaryproof.cluster.embedded.images import provide_images
+from canaryproof.cluster.embedded.inside.plan import Plan
+from canaryproof.cluster.embedded.readiness import await_ready
+from canaryproof.cluster.embedded.runs import Run, lent_run
+from canaryproof.cluster.embedded.toolchain import Toolchain
+from canaryproof.cluster.embedded.tree import running_tree
+from canaryproof.durations import DURATIONS, Durations
+from canaryproof.errors import ClusterError
+from canaryproof.progress import Progress, Silence
+
+_LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class EmbeddedProvider:
+    """Kubernetes as one process tree in its own PID, mount, network, UTS, IPC and cgroup namespaces.
+
+    Nothing of it outlives the block, nor this process: run folders and cgroups, which the kernel does not remove, are
+    swept by the next start.
+    """
+
+    toolchain: Toolchain
+    cache: Path
+    """A folder for run folders and images; not below ``/run``, ``/var/lib`` or ``/var/log``, which the cluster hides."""
+    stand_ins: Mapping[str, Sequence[str]]
+    """Image references and the arguments with which agnhost plays them; nothing else can be pulled."""
+    progress: Progress = field(default_factory=Silence)
+    port: int = 0
+    """The API's port on the host's loopback; 0 takes a free one."""
+    durations: Durations = DURATIONS
+
+    @contextmanager
+    def lend(self) -> Iterator[Cluster]:
+        """Yield a cluster that takes pods; see :class:`canaryproof.cluster.ClusterProvider`."""
+        refuse_unsuitable(sys.platform, os.geteuid(), self.cache)
+        images = provide_images(self.toolchain.path("agnhost"), self.stand_ins, self.cache)
+        began = time.monotonic()
+        with lent_run(self.cache / "runs") as run, _listening(self.port) as listener:
+            certificates = make_certificates(components.SERVER_ADDRESSES)
+            plan = self._plan(run, certificates, images)
+            kubeconfig = _write_kubeconfig(run, listener, certificates)
+            vitals = Vitals()
+            with running_tree(plan, run, listener, vitals):
+                with self.progress.step("starting the embedded Kubernetes") as say:
+                    await_ready(kubeconfig, run, vitals, say, self.durations.cluster_start)
+                yield Cluster(
+                    provider="embedded",
+                    kubeconfig=kubeconfig,
+                    context="canaryproof",
+                    kubernetes=self.toolchain.kubernetes,
+                    nodes=1,
+                    cores=os.cpu_count() or 1,
+                    images="stand-in",
+                    ready_after=time.monotonic() - began,
+                    vitals=vitals,
+                )
+
+    def _plan(self, run: Run, certificates: Certificates, images: Path) -> Plan:
+        binaries = components.Binaries(self.toolchain.path)
+        return Plan(
+            hostname=components.NODE_NAME,
+            node_address=components.NODE_ADDRESS,
+            cgroups=make_cgroups(run.name),
+            memory_folders=components.MEMORY_FOLDERS,
+            files=components.files(binaries, certificates),
+            images=str(images),
+            registry_port=components.REGISTRY_PORT,
+            api_port=components.API_PORT,
+            processes=components.processes(binaries, run.logs),
+            environment=components.environment(binaries),
+        )
+
+
+def refuse_unsuitable(platform: str, user: int, cache: Path) -> None:
+    """Raise ClusterError when the embedded cluster cannot run here, naming what can."""
+    if platform != "linux":
+        raise ClusterError(f"the embedded cluster needs Linux, and this is {platform}; use --cluster kind or minikube")
+    if user != 0:
+        raise ClusterError(
+            f"the embedded cluster needs root, and this is user {user}; run the same command with sudo, or use"
+            " --cluster kind or minikube"
+        )
+    hidden = [it for it in components.MEMORY_FOLDERS if cache.resolve().is_relative_to(it)]
+    if hidden:
+        raise ClusterError(f"{cache} lies below {hidden[0]}, which the cluster hides; set XDG_CACHE_HOME to another folder")
+
+
+def _write_kubeconfig(run: Run, listener: socket.socket, certificates: Certificates) -> Path:
+    file = run.folder / "kubeconfig"
+    file.touch(mode=0o600)
+    file.write_text(components.kubeconfig(f"https://{_LOOPBACK}:{listener.getsockname()[1]}", certificates))
+    return file
+
+
+@contextmanager
+def _listening(port: int) -> Iterator[socket.socket]:
+    """Open the API's socket on the host before the cluster has a network of its own."""
+    with socket.socket() as listener:
+        try:
+            listener.bind((_LOOPBACK, port))
+        except OSError as error:
+            raise ClusterError(
+                f"cannot listen on {_LOOPBACK}:{port}: {error.strerror}; choose another port, or 0 for a free one"
+            ) from error
+        listener.listen(128)
+        yield listener

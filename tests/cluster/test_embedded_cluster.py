@@ -1,0 +1,265 @@
+"""The embedded cluster is real, keeps to itself, and leaves nothing behind, however it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from canaryproof.cluster import Cluster
+from canaryproof.cluster.embedded.provider import EmbeddedProvider
+from canaryproof.cluster.embedded.runs import sweep
+from canaryproof.cluster.embedded.toolchain import Toolchain
+from canaryproof.command import run
+from canaryproof.durations import DURATIONS
+from canaryproof.errors import ClusterError, CommandError
+from canaryproof.waiting import Ticks, wait_for
+
+pytestmark = pytest.mark.cluster
+
+REPOSITORY = Path(__file__).parents[2]
+STAND_INS = {"test/server:1": ("netexec", "--http-port=5000")}
+LENDER = """
+import json
+import sys
+from pathlib import Path
+from canaryproof.cluster.embedded.provider import EmbeddedProvider
+from canaryproof.cluster.embedded.toolchain import Toolchain
+from canaryproof.waiting import Ticks, wait_for
+binaries = {name: Path(path) for name, path in json.loads(sys.argv[1]).items()}
+with EmbeddedProvider(Toolchain("", "", binaries), Path(sys.argv[2]), {}).lend() as cluster:
+    print("ready", flush=True)
+    sys.exit(wait_for("end", lambda: cluster.vitals.fault or None, within=600, changes=Ticks()))
+"""
+
+
+@pytest.fixture
+def provider(toolchain: Toolchain, tmp_path: Path) -> EmbeddedProvider:
+    return EmbeddedProvider(toolchain, tmp_path, STAND_INS)
+
+
+@pytest.fixture
+def surroundings() -> Iterator[None]:
+    """The host's mounts and network devices, which must be the same afterwards."""
+    before = _surroundings()
+    yield
+    assert _surroundings() == before
+
+
+@pytest.mark.usefixtures("surroundings")
+def test_a_pod_runs_and_reaches_nothing_outside(provider: EmbeddedProvider, toolchain: Toolchain) -> None:
+    """A pod is scheduled, pulled from the cluster's own registry and run; from it there is no way to the host."""
+    with provider.lend() as cluster, socket.create_server(("0.0.0.0", 0)) as host_service:
+        kubectl = _kubectl(toolchain, cluster)
+        kubectl("run", "curious", "--image=test/server:1")
+        kubectl("wait", "--for=condition=Ready", "pod/curious", "--timeout=30s")
+        connect = ("exec", "curious", "--", "/agnhost", "connect", "--timeout=2s")
+
+        kubectl(*connect, "127.0.0.1:5000")
+        for address in _host_addresses():
+            with pytest.raises(CommandError, match="REFUSED|TIMEOUT|OTHER"):
+                kubectl(*connect, f"{address}:{host_service.getsockname()[1]}")
+
+
+@pytest.mark.usefixtures("surroundings")
+def test_two_clusters_live_side_by_side(provider: EmbeddedProvider, toolchain: Toolchain) -> None:
+    """Each has its own network, mounts and cgroups: both run a pod at the same time."""
+    with provider.lend() as first, provider.lend() as second:
+        both = [_kubectl(toolchain, cluster) for cluster in (first, second)]
+        for kubectl in both:
+            kubectl("run", "server", "--image=test/server:1")
+        for kubectl in both:
+            kubectl("wait", "--for=condition=Ready", "pod/server", "--timeout=30s")
+
+
+def test_a_request_no_node_could_hold_stays_unschedulable(provider: EmbeddedProvider, toolchain: Toolchain) -> None:
+    """Pods share the node, but one that asks for more than the whole node stays Pending, as it would anywhere."""
+    with provider.lend() as cluster:
+        kubectl = _kubectl(toolchain, cluster)
+        kubectl("run", "modest", "--image=test/server:1", _limits(cpu=cluster.cores))
+        kubectl("run", "second", "--image=test/server:1", _limits(cpu=cluster.cores))
+        kubectl("run", "greedy", "--image=test/server:1", _limits(cpu=cluster.cores + 1))
+
+        kubectl("wait", "--for=condition=Ready", "pod/modest", "pod/second", "--timeout=30s")
+        kubectl("wait", "--for=condition=PodScheduled=False", "pod/greedy", "--timeout=30s")
+
+
+VICTIMS: dict[str, Callable[[subprocess.Popen[bytes], Path], tuple[int, int]]] = {
+    "harness by SIGKILL": lambda harness, _: (harness.pid, signal.SIGKILL),
+    "harness by SIGTERM": lambda harness, _: (harness.pid, signal.SIGTERM),
+    "harness by Ctrl-C": lambda harness, _: (harness.pid, signal.SIGINT),
+    "first process by SIGKILL": lambda _, runs: (_first_process(runs), signal.SIGKILL),
+}
+MOMENTS = ["etcd.log", "kube-apiserver.log", "kubelet.log", "kube-controller-manager.log", "ready"]
+
+
+@pytest.mark.usefixtures("surroundings")
+@pytest.mark.parametrize("victim", VICTIMS)
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_nothing_survives_a_kill(toolchain: Toolchain, tmp_path: Path, victim: str, moment: str) -> None:
+    """Whoever is killed, and whenever: every process goes, and the next start sweeps folder and cgroups."""
+    runs = tmp_path / "runs"
+    with _lender(toolchain, tmp_path) as harness:
+        wait_for(moment, lambda: _has_come(moment, harness, runs), within=60, changes=Ticks(0.01))
+
+        os.kill(*VICTIMS[victim](harness, runs))
+        name = _name_of_run(runs)
+        assert harness.wait(15) != 0
+
+        wait_for("end of every process", lambda: not _processes_in(name) or None, within=10, changes=Ticks())
+    sweep(runs)
+    assert [it.name for it in runs.iterdir()] == [".sweeping"]
+    assert not _cgroups_named(name)
+
+
+@pytest.mark.usefixtures("surroundings")
+def test_a_harness_killed_before_the_cluster_began_is_swept(toolchain: Toolchain, tmp_path: Path) -> None:
+    """The first trace of a run is its folder: killed right after, it is removed by the next start."""
+    runs = tmp_path / "runs"
+    with _lender(toolchain, tmp_path) as harness:
+        wait_for("run folder", lambda: any(runs.glob("canaryproof-*")) or None, within=60, changes=Ticks(0.001))
+        harness.kill()
+    name = _name_of_run(runs)
+
+    wait_for("end of every process", lambda: not _processes_in(name) or None, within=10, changes=Ticks())
+    assert sweep(runs) == [name]
+    assert not _cgroups_named(name)
+
+
+@pytest.mark.parametrize("component", ["etcd", "kube-apiserver", "kubelet", "containerd", "kube-scheduler"])
+def test_a_component_that_dies_is_named_at_once(provider: EmbeddedProvider, component: str) -> None:
+    """The death of any component is reported within seconds, with its name and the end of its log."""
+    with provider.lend() as cluster:
+        os.kill(_component(_name_of_run(provider.cache / "runs"), component), signal.SIGKILL)
+
+        fault = wait_for("fault", lambda: cluster.vitals.fault or None, within=5, changes=Ticks())
+
+    assert fault.startswith(f"{component} ended with code -9\nthe end of its log (")
+
+
+@pytest.mark.usefixtures("surroundings")
+def test_a_component_that_fails_at_the_start_is_named(toolchain: Toolchain, tmp_path: Path) -> None:
+    """A cluster that cannot start says which component failed, and what that wrote last."""
+    broken = _toolchain_with(toolchain, tmp_path, "kube-scheduler", "echo 'unknown flag: --sense' >&2; exit 3")
+
+    with (
+        pytest.raises(ClusterError, match=r"kube-scheduler ended with code 3\n(?s:.*)unknown flag: --sense"),
+        EmbeddedProvider(broken, tmp_path, STAND_INS).lend(),
+    ):
+        pass
+
+
+@pytest.mark.usefixtures("surroundings")
+def test_a_cluster_that_never_gets_ready_says_what_is_missing(toolchain: Toolchain, tmp_path: Path) -> None:
+    """A component that runs but does nothing ends the start in time: what was missing, whose task that is, its log."""
+    idle = _toolchain_with(toolchain, tmp_path, "kubelet", "echo 'thinking' >&2; exec sleep 600")
+    provider = EmbeddedProvider(idle, tmp_path, STAND_INS, durations=replace(DURATIONS, cluster_start=6))
+
+    with (
+        pytest.raises(ClusterError, match=r"no Ready node within 6 s(?s:.*)kubelet\.log\):\nthinking"),
+        provider.lend(),
+    ):
+        pass
+
+
+def test_a_port_that_is_taken_is_named(provider: EmbeddedProvider) -> None:
+    """A fixed port that somebody listens on is an error with the port in it, before anything is started."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(ClusterError, match=f"cannot listen on 127.0.0.1:{port}: .*choose another port"),
+            replace(provider, port=port).lend(),
+        ):
+            pass
+
+
+def _kubectl(toolchain: Toolchain, cluster: Cluster) -> Callable[..., str]:
+    command = [str(toolchain.path("kubectl")), f"--kubeconfig={cluster.kubeconfig}"]
+    return lambda *arguments: run([*command, *arguments], timeout=60)
+
+
+def _limits(cpu: float) -> str:
+    resources = {"limits": {"cpu": str(cpu)}}
+    container = {"name": "server", "image": "test/server:1", "resources": resources}
+    return f"--overrides={json.dumps({'spec': {'containers': [container]}})}"
+
+
+def _host_addresses() -> list[str]:
+    """Return the host's addresses, loopback included: none of them may lead from a pod to the host."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unconnected:
+        unconnected.connect(("192.0.2.1", 9))  # sends nothing; the kernel only picks the source address
+        return [unconnected.getsockname()[0], "192.0.2.10", "10.244.0.1"]
+
+
+@contextmanager
+def _lender(toolchain: Toolchain, cache: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a harness that lends a cluster and does nothing else; killed at the end of the block, if need be."""
+    binaries = json.dumps({name: str(path) for name, path in toolchain.binaries.items()})
+    command = [sys.executable, "-c", LENDER, binaries, str(cache)]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as harness:
+        try:
+            yield harness
+        finally:
+            harness.kill()
+            if harness.stdout:
+                harness.stdout.close()
+
+
+def _has_come(moment: str, harness: subprocess.Popen[bytes], runs: Path) -> bool | None:
+    if moment == "ready":
+        assert harness.stdout
+        return harness.stdout.readline() == b"ready\n" or None
+    return any(runs.glob(f"*/logs/{moment}")) or None
+
+
+def _name_of_run(runs: Path) -> str:
+    (folder,) = runs.glob("canaryproof-*")
+    return folder.name
+
+
+def _processes_in(name: str) -> list[int]:
+    """Return the processes of the cluster *name*, known by their cgroups."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cgroup"):
+        try:
+            if f"/{name}" in file.read_text(encoding="ascii"):
+                found.append(int(file.parent.name))
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended while it was looked at
+    return found
+
+
+def _first_process(runs: Path) -> int:
+    return min(_processes_in(_name_of_run(runs)))
+
+
+def _component(name: str, component: str) -> int:
+    (pid,) = [pid for pid in _processes_in(name) if Path(f"/proc/{pid}/exe").readlink().name == component]
+    return pid
+
+
+def _cgroups_named(name: str) -> list[Path]:
+    root = Path("/sys/fs/cgroup")
+    return [folder for folder in (root / name, *root.glob(f"*/{name}")) if folder.exists()]
+
+
+def _surroundings() -> tuple[list[str], list[str]]:
+    mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    return sorted(line.split()[4] for line in mounts), sorted(it.name for it in Path("/sys/class/net").iterdir())
+
+
+def _toolchain_with(toolchain: Toolchain, folder: Path, name: str, script: str) -> Toolchain:
+    """Return the toolchain with one binary replaced by a shell script."""
+    file = folder / name
+    file.write_text(f"#!/bin/sh\n{script}\n", encoding="ascii")
+    file.chmod(0o755)
+    return replace(toolchain, binaries={**toolchain.binaries, name: file})

@@ -1,0 +1,76 @@
+"""What the embedded cluster is told to do is a value that can be looked at without starting it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from canaryproof.cluster import sharing
+from canaryproof.cluster.embedded import components
+from canaryproof.cluster.embedded.certificates import make_certificates
+from canaryproof.cluster.embedded.inside.plan import Plan, Process, from_json
+from canaryproof.cluster.embedded.provider import refuse_unsuitable
+from canaryproof.errors import ClusterError
+
+BINARIES = components.Binaries(lambda name: Path("/tools") / name)
+
+
+def test_a_plan_survives_its_journey() -> None:
+    """The first process gets exactly the plan that the harness made."""
+    plan = Plan(
+        hostname="node1",
+        node_address="192.0.2.10",
+        cgroups=(("/sys/fs/cgroup/ours", "/sys/fs/cgroup"),),
+        memory_folders=("/run",),
+        files={"/run/a": "text"},
+        images="/images",
+        registry_port=5000,
+        api_port=6443,
+        processes=(Process("etcd", ("/tools/etcd", "--x"), "/logs/etcd.log", "API healthy"),),
+        environment={"PATH": "/bin"},
+    )
+
+    assert from_json(plan.to_json()) == plan
+
+
+def test_everything_the_cluster_writes_is_in_memory() -> None:
+    """All files lie in folders that exist for this cluster alone; only logs go to the run folder."""
+    files = components.files(BINARIES, make_certificates(components.SERVER_ADDRESSES))
+
+    assert all(name.startswith("/run/canaryproof/") for name in files)
+
+
+def test_every_component_has_a_binary_and_a_log() -> None:
+    """Each process of the plan is a binary of the toolchain, and its log is named after it."""
+    processes = components.processes(BINARIES, Path("/logs"))
+
+    assert [it.name for it in processes][:2] == ["etcd", "kube-apiserver"]
+    assert all(it.argv[0] == f"/tools/{it.name}" and it.log == f"/logs/{it.name}.log" for it in processes)
+
+
+@pytest.mark.parametrize("hidden", ["/run/user/0/cache", "/var/lib/someone/.cache", "/var/log"])
+def test_a_cache_that_the_cluster_would_hide_is_refused(hidden: str) -> None:
+    """A run folder below a folder that the cluster covers would be lost to it."""
+    with pytest.raises(ClusterError, match="which the cluster hides; set XDG_CACHE_HOME"):
+        refuse_unsuitable("linux", 0, Path(hidden))
+
+
+@pytest.mark.parametrize(
+    ("platform", "user", "complaint"),
+    [("darwin", 0, "needs Linux, and this is darwin"), ("linux", 1000, "needs root, and this is user 1000")],
+)
+def test_a_machine_that_cannot_run_it_is_told_what_can(platform: str, user: int, complaint: str) -> None:
+    """Without Linux or root the message names the providers that work there."""
+    with pytest.raises(ClusterError, match=f"{complaint}.*--cluster kind"):
+        refuse_unsuitable(platform, user, Path("/home/me/.cache"))
+
+
+def test_the_sharing_rule_spares_pods_that_no_node_could_hold() -> None:
+    """The rule applies only below the size of the node, so that impossible requests stay impossible."""
+    conditions = [it["expression"] for it in sharing.policy(cores=2, memory=4096)["spec"]["matchConditions"]]
+
+    assert conditions[0].endswith("<= 2.0")
+    assert conditions[1].endswith("<= 4096.0")
+    assert json.dumps(sharing.binding()).count(sharing.NAME) == 2
