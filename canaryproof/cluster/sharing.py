@@ -1,7 +1,7 @@
 """Lets many pods share a small node: a rule of the cluster lowers what pods request, Deployments stay as written.
 
-A container without requests requests its limits (Kubernetes, "Resource Management for Pods and Containers"), so two pods of
-the course's chart would fill a node of two cores, and the second would stay Pending through no fault of its author.
+A container without requests requests its limits (Kubernetes, "Resource Management for Pods and Containers"), so two
+pods of the course's chart would fill a node of two cores: the second would stay Pending through no fault of its author.
 A pod that asks for more than a whole node is left alone: it must stay unschedulable, as it would be anywhere.
 """
 

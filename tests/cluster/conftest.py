@@ -13,4 +13,5 @@ from canaryproof.progress import Silence
 
 @pytest.fixture(scope="session")
 def toolchain() -> Toolchain:
+    """The pinned binaries."""
     return provide(cache=cache_folder(os.environ), progress=Silence())

@@ -44,6 +44,7 @@ with EmbeddedProvider(Toolchain("", "", binaries), Path(sys.argv[2]), {}).lend()
 
 @pytest.fixture
 def provider(toolchain: Toolchain, tmp_path: Path) -> EmbeddedProvider:
+    """A provider whose clusters leave their traces in a folder of this test."""
     return EmbeddedProvider(toolchain, tmp_path, STAND_INS)
 
 
@@ -58,7 +59,7 @@ def surroundings() -> Iterator[None]:
 @pytest.mark.usefixtures("surroundings")
 def test_a_pod_runs_and_reaches_nothing_outside(provider: EmbeddedProvider, toolchain: Toolchain) -> None:
     """A pod is scheduled, pulled from the cluster's own registry and run; from it there is no way to the host."""
-    with provider.lend() as cluster, socket.create_server(("0.0.0.0", 0)) as host_service:
+    with provider.lend() as cluster, socket.create_server(("", 0)) as host_service:
         kubectl = _kubectl(toolchain, cluster)
         kubectl("run", "curious", "--image=test/server:1")
         kubectl("wait", "--for=condition=Ready", "pod/curious", "--timeout=30s")
@@ -66,7 +67,7 @@ def test_a_pod_runs_and_reaches_nothing_outside(provider: EmbeddedProvider, tool
 
         kubectl(*connect, "127.0.0.1:5000")
         for address in _host_addresses():
-            with pytest.raises(CommandError, match="REFUSED|TIMEOUT|OTHER"):
+            with pytest.raises(CommandError, match=r"REFUSED|TIMEOUT|OTHER"):
                 kubectl(*connect, f"{address}:{host_service.getsockname()[1]}")
 
 

@@ -20,10 +20,10 @@ def test_the_output_comes_back() -> None:
 def test_a_failure_holds_command_code_and_both_streams() -> None:
     """Everything needed to repeat a failed command stands in its message."""
     with pytest.raises(CommandError) as caught:
-        run(["sh", "-c", "echo out; echo 'it broke' >&2; exit 3"], timeout=10)
+        run(["sh", "-c", "echo out; echo it broke >&2; exit 3"], timeout=10)
 
     assert str(caught.value) == (
-        "$ sh -c 'echo out; echo '\"'\"'it broke'\"'\"' >&2; exit 3'\nexit code 3\n-- stdout --\nout\n-- stderr --\nit broke"
+        "$ sh -c 'echo out; echo it broke >&2; exit 3'\nexit code 3\n-- stdout --\nout\n-- stderr --\nit broke"
     )
 
 

@@ -52,5 +52,5 @@ def test_a_baseline_that_is_no_chart_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "course.yaml"
     file.write_text(UPCOMMERCE.read_text(encoding="utf-8"), encoding="utf-8")
 
-    with pytest.raises(UsageError, match="has no Chart.yaml"):
+    with pytest.raises(UsageError, match=r"has no Chart\.yaml"):
         load_course(file)

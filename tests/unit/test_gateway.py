@@ -13,6 +13,7 @@ from canaryproof.cluster.embedded.inside import gateway
 
 @pytest.fixture
 def server() -> Iterator[socket.socket]:
+    """What listens inside."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(5)
         yield listener

@@ -21,6 +21,7 @@ STAND_INS = {"course/app:v3": ("netexec", "--http-port=5000")}
 
 @pytest.fixture
 def agnhost(tmp_path: Path) -> Path:
+    """A binary."""
     file = tmp_path / "agnhost"
     file.write_bytes(b"\x7fELF, as far as a registry cares")
     return file
@@ -28,6 +29,7 @@ def agnhost(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def layout(agnhost: Path, tmp_path: Path) -> Path:
+    """The images made of it."""
     return provide_images(agnhost, STAND_INS, tmp_path / "cache")
 
 
@@ -96,7 +98,7 @@ def test_what_is_not_there_is_not_found(node: http.client.HTTPConnection, path: 
 
 
 def test_head_tells_digest_and_size_without_a_body(node: http.client.HTTPConnection) -> None:
-    """containerd resolves a tag with HEAD."""
+    """A container runtime resolves a tag with HEAD."""
     node.request("HEAD", "/v2/course/app/manifests/v3")
     answer = node.getresponse()
 

@@ -25,6 +25,7 @@ class FakeTime:
 
 @pytest.fixture
 def time() -> FakeTime:
+    """Time that passes only when somebody waits."""
     return FakeTime()
 
 
@@ -82,7 +83,7 @@ def test_an_announcement_between_two_looks_is_not_missed() -> None:
 def test_an_announcement_ends_a_wait_under_way() -> None:
     """Another thread's announcement makes the waiting one look again long before its time is up."""
     signal, found = Signal(), threading.Event()
-    threading.Timer(0.02, lambda: (found.set(), signal.announce())).start()
+    threading.Timer(0.02, lambda: _tell(found, signal)).start()
 
     assert wait_for("news", lambda: found.is_set() or None, within=60, changes=signal)
 
@@ -90,3 +91,8 @@ def test_an_announcement_ends_a_wait_under_way() -> None:
 def test_ticks_never_sleep_past_the_deadline() -> None:
     """The last tick is as short as the time that is left, which may be none."""
     Ticks(every=60).wait(-1)
+
+
+def _tell(found: threading.Event, signal: Signal) -> None:
+    found.set()
+    signal.announce()

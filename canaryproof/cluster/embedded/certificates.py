@@ -49,7 +49,10 @@ def make_certificates(server_addresses: tuple[str, ...]) -> Certificates:
     """Make new certificates; the server's holds for *server_addresses* and ``localhost``."""
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority = _authority(authority_key)
-    names = [x509.DNSName("localhost"), *(x509.IPAddress(ipaddress.ip_address(it)) for it in server_addresses)]
+    names: list[x509.GeneralName] = [
+        x509.DNSName("localhost"),
+        *(x509.IPAddress(ipaddress.ip_address(it)) for it in server_addresses),
+    ]
     return Certificates(
         authority=_pem(authority),
         server=_issue(authority, authority_key, "kube-apiserver", names=names),
@@ -72,7 +75,7 @@ def _issue(
     common_name: str,
     *,
     organization: str = "",
-    names: list[x509.DNSName | x509.IPAddress] | None = None,
+    names: list[x509.GeneralName] | None = None,
 ) -> Pair:
     key = ec.generate_private_key(ec.SECP256R1())
     usage = ExtendedKeyUsageOID.SERVER_AUTH if names else ExtendedKeyUsageOID.CLIENT_AUTH

@@ -1,4 +1,4 @@
-"""The cluster's cgroups: one in every hierarchy, since two kubelets that share one kill each other's pods as orphans."""
+"""The cluster's own cgroups: two kubelets that share one kill each other's pods as orphans."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _make_unified(root: Path, name: str) -> Path:
 
 
 def _make_legacy(hierarchy: Path, name: str) -> Path:
-    """Make a cgroup v1; a new one of the cpuset hierarchy takes no process before it has processors and memory nodes."""
+    """Make a cgroup v1; one of the cpuset hierarchy takes no process before it has processors and memory nodes."""
     folder = hierarchy / name
     folder.mkdir()
     for setting in ("cpuset.cpus", "cpuset.mems"):
@@ -81,7 +81,7 @@ def _hierarchies(root: Path) -> Iterator[Path]:
 def _removed(folder: Path) -> bool | None:
     try:
         for path, _, _ in os.walk(folder, topdown=False):
-            os.rmdir(path)
+            Path(path).rmdir()
     except OSError:
         return None  # a process in it is still ending
     return True

@@ -123,7 +123,8 @@ def _kube_apiserver() -> list[str]:
     return [
         f"--etcd-servers=http://127.0.0.1:{_ETCD_PORT}",
         f"--secure-port={API_PORT}",
-        "--bind-address=127.0.0.1", "--enable-priority-and-fairness=false",
+        "--bind-address=127.0.0.1",
+        "--enable-priority-and-fairness=false",
         f"--advertise-address={NODE_ADDRESS}",
         f"--client-ca-file={STATE / 'ca.crt'}",
         f"--tls-cert-file={STATE / 'server.crt'}",
@@ -140,7 +141,7 @@ def _kube_apiserver() -> list[str]:
     ]
 
 
-# A controller-manager makes one client per controller, at 20 requests a second unless told otherwise: 5 s without a pod.
+# At the 20 requests a second that they allow themselves, controllers need seconds before they make the first pod.
 _UNTHROTTLED = ("--kube-api-qps=500", "--kube-api-burst=1000")
 
 

@@ -38,7 +38,7 @@ class EmbeddedProvider:
 
     toolchain: Toolchain
     cache: Path
-    """A folder for run folders and images; not below ``/run``, ``/var/lib`` or ``/var/log``, which the cluster hides."""
+    """A folder for run folders and images; not below ``/run``, ``/var/lib`` or ``/var/log``: the cluster covers these."""
     stand_ins: Mapping[str, Sequence[str]]
     """Image references and the arguments with which agnhost plays them; nothing else can be pulled."""
     progress: Progress = field(default_factory=Silence)
@@ -99,7 +99,9 @@ def refuse_unsuitable(platform: str, user: int, cache: Path) -> None:
         )
     hidden = [it for it in components.MEMORY_FOLDERS if cache.resolve().is_relative_to(it)]
     if hidden:
-        raise ClusterError(f"{cache} lies below {hidden[0]}, which the cluster hides; set XDG_CACHE_HOME to another folder")
+        raise ClusterError(
+            f"{cache} lies below {hidden[0]}, which the cluster hides; set XDG_CACHE_HOME to another folder"
+        )
 
 
 def _write_kubeconfig(run: Run, listener: socket.socket, certificates: Certificates) -> Path:

@@ -26,7 +26,7 @@ _SERVICE_ACCOUNTS = Resource("ServiceAccount", "/api/v1", "serviceaccounts")
 
 
 def await_ready(kubeconfig: Path, run: Run, vitals: Vitals, say: Say, within: float) -> None:
-    """Return when the cluster takes pods, *within* seconds a stage; meanwhile put its rule for sharing the node into force.
+    """Return when the cluster takes pods, *within* seconds a stage, its rule for sharing the node in force.
 
     Raises ClusterError when it does not come to that in time, or a component ends: with the component's name and the
     end of its log.

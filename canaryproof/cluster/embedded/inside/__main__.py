@@ -17,7 +17,7 @@ def main() -> int:
     """Become the parent of a first process in new namespaces, and end when it ends."""
     lifeline, status, listener, lock = (int(argument) for argument in sys.argv[1:5])
     for descriptor in (lifeline, status, listener, lock):
-        os.set_inheritable(descriptor, False)
+        os.set_inheritable(descriptor, False)  # noqa: FBT003  # the only way to call it
     instructions = plan.from_json(sys.stdin.read())
     kernel.unshare(
         kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWNET | kernel.CLONE_NEWUTS | kernel.CLONE_NEWIPC

@@ -1,4 +1,4 @@
-"""Process 1 of the cluster: it prepares the namespaces, starts the components, reaps, reports, and never outlives the harness.
+"""Process 1 of the cluster: prepares its namespaces, starts its components, reaps, reports, never outlives the harness.
 
 Its end ends every process of the cluster, hence every mount and network device, whatever the reason: the kernel sees to
 that (``man 7 pid_namespaces``).
@@ -23,6 +23,9 @@ from canaryproof.cluster.embedded.inside import gateway, kernel, network, regist
 from canaryproof.cluster.embedded.inside.plan import Moment, Plan, Process
 
 _LOOPBACK = "127.0.0.1"
+_ANYBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+_ANYBODY.check_hostname = False  # it asks whether the server is well, in a network that nobody else is in
+_ANYBODY.verify_mode = ssl.CERT_NONE
 _TICK = 0.01  # seconds between two looks whether a port is open, while components wait for one
 
 
@@ -164,7 +167,7 @@ def _accepts(port: int) -> bool:
 
 def _is_healthy(port: int) -> bool:
     """Ask the API server as anyone may; controllers that start before it is healthy look again after a whole second."""
-    connection = http.client.HTTPSConnection(_LOOPBACK, port, timeout=1, context=ssl._create_unverified_context())
+    connection = http.client.HTTPSConnection(_LOOPBACK, port, timeout=1, context=_ANYBODY)
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == http.HTTPStatus.OK

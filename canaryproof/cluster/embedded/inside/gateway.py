@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 _CHUNK = 64 * 1024
 
@@ -33,21 +34,16 @@ def _join(client: socket.socket, target: tuple[str, int]) -> None:
 
 def _copy(source: socket.socket, sink: socket.socket) -> None:
     """Copy until either side ends, then end both, so that the opposite copy ends too."""
-    try:
+    with suppress(OSError):  # a connection that broke is closed below like one that ended
         while chunk := source.recv(_CHUNK):
             sink.sendall(chunk)
-    except OSError:
-        pass  # a connection that broke is closed below like one that ended
-    finally:
-        for one in (source, sink):
-            _shut(one)
+    for one in (source, sink):
+        _shut(one)
 
 
 def _shut(connection: socket.socket) -> None:
-    try:
+    with suppress(OSError):  # it was already closed by the other side
         connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # it was already closed by the other side
     connection.close()
 
 

@@ -41,10 +41,10 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # the name http.server calls
         """Keep quiet about answers; what a node could not pull stands in its events."""
 
-    def do_HEAD(self) -> None:  # noqa: N802  # the name http.server calls
+    def do_HEAD(self) -> None:
         self._answer(with_body=False)
 
-    def do_GET(self) -> None:  # noqa: N802  # the name http.server calls
+    def do_GET(self) -> None:
         self._answer(with_body=True)
 
     def _answer(self, *, with_body: bool) -> None:
