@@ -1,0 +1,120 @@
+"""Finds the canary in a chart: the Deployment that the submission adds to the course's, whatever its name; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from canaryproof.evidence import Canary, Decision, Rendering, ServiceRoute
+from canaryproof.manifests import POD_PARENTS, Manifest, ObjectKey, added, picks, service_ports
+
+
+@dataclass(frozen=True)
+class CanaryFinding:
+    """What the submission adds, and the canary in it; *decision* says why there is none: no-canary or ambiguous."""
+
+    added: tuple[ObjectKey, ...]
+    canary: Canary | None = None
+    decision: Decision | None = None
+
+
+def find_canary(baseline: Rendering, chart: Rendering) -> CanaryFinding:
+    """Compare the submission with the course's chart, by kind and name.
+
+    A Deployment of the course that is missing, and an added one with its images or its selector, are one Deployment
+    that was renamed: that is no canary.
+    """
+    new = added(baseline.manifests, chart.manifests)
+    candidates = _deployments(chart.manifests, new)
+    replaced = []
+    for stable in _deployments(baseline.manifests, added(chart.manifests, baseline.manifests)):
+        if renamed := _renamed(stable, candidates):
+            candidates.remove(renamed)
+        else:
+            replaced.append(stable)
+    if len(candidates) == 1 and not replaced:
+        return CanaryFinding(new, canary=_describe(candidates[0], chart.manifests))
+    if len(candidates) > 1:
+        return CanaryFinding(new, decision=_ambiguous(candidates))
+    if candidates:
+        reason = f"{_place(candidates[0])} takes the place of {replaced[0].key} instead of standing beside it"
+    else:
+        found = "; ".join(_instead(baseline.manifests, chart.manifests, new)) or "it adds nothing"
+        reason = f"the chart adds no Deployment to the course's: {found}"
+    return CanaryFinding(new, decision=Decision("no-canary", reason))
+
+
+def _ambiguous(candidates: Collection[Manifest]) -> Decision:
+    names = " and ".join(map(_place, candidates))
+    reason = f"the chart adds {len(candidates)} Deployments to the course's, and any could be the canary: {names}"
+    return Decision("ambiguous", reason)
+
+
+def _deployments(manifests: Iterable[Manifest], keys: Iterable[ObjectKey]) -> list[Manifest]:
+    wanted = set(keys)
+    return [each for each in manifests if each.kind == "Deployment" and each.key in wanted and not each.is_hook]
+
+
+def _renamed(stable: Manifest, candidates: Iterable[Manifest]) -> Manifest | None:
+    same_selector = (each for each in candidates if each.selector and each.selector == stable.selector)
+    same_images = (each for each in candidates if _images(each) == _images(stable))
+    return next(chain(same_selector, same_images), None)
+
+
+def _images(manifest: Manifest) -> tuple[str, ...]:
+    return tuple(sorted(container.image for container in manifest.containers))
+
+
+def _place(manifest: Manifest) -> str:
+    return f"{manifest.key} ({manifest.template})" if manifest.source else str(manifest.key)
+
+
+def _describe(deployment: Manifest, chart: Iterable[Manifest]) -> Canary:
+    return Canary(
+        deployment=deployment.name,
+        source=deployment.source,
+        replicas=deployment.replicas,
+        ports=tuple(
+            port.number for container in deployment.containers if not container.init for port in container.ports
+        ),
+        images=tuple(container.image for container in deployment.containers),
+        services=tuple(_routes(deployment, tuple(chart))),
+    )
+
+
+def _routes(canary: Manifest, chart: tuple[Manifest, ...]) -> Iterator[ServiceRoute]:
+    """Yield the Services that pick the canary's pods, the course's own among them."""
+    for service in chart:
+        if service.kind == "Service" and picks(service.selector, canary.pod_labels):
+            yield ServiceRoute(
+                name=service.name,
+                source=service.source,
+                ports=service_ports(service, canary.containers),
+                also_selects=tuple(
+                    str(other.key)
+                    for other in chart
+                    if other is not canary and other.kind in POD_PARENTS and picks(service.selector, other.pod_labels)
+                ),
+            )
+
+
+def _instead(baseline: Iterable[Manifest], chart: Iterable[Manifest], new: Iterable[ObjectKey]) -> Iterator[str]:
+    """Yield what the submission has where a canary's Deployment was expected."""
+    fresh = set(new)
+    known = {(each.kind, each.name): each for each in baseline}
+    for manifest in chart:
+        if manifest.key in fresh:
+            hook = ", as a Helm hook, which is no part of the release" if manifest.is_hook else ""
+            yield f"it adds {_place(manifest)}{hook}"
+        elif manifest.kind == "Deployment":
+            yield from _changes(known[manifest.kind, manifest.name], manifest)
+
+
+def _changes(stable: Manifest, changed: Manifest) -> Iterator[str]:
+    images = {container.name: container.image for container in stable.containers}
+    for container in changed.containers:
+        if container.name not in images:
+            yield f"it adds the container {container.name} to the stable {changed.key}"
+        elif container.image != images[container.name]:
+            yield f"it changes the image of the stable {changed.key} to {container.image}"

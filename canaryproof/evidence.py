@@ -1,0 +1,215 @@
+"""The frozen record of one experiment: all that a check, a report or a replay may read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+
+from canaryproof.errors import UsageError
+from canaryproof.manifests import Manifest, ObjectKey
+from canaryproof.timeline import Timeline
+
+OutcomeName = Literal[
+    "crash-loop",
+    "healthy",
+    "not-ready",
+    "image-pull",
+    "config-error",
+    "start-error",
+    "exits-cleanly",
+    "oom-killed",
+    "probe-killed",
+    "init-crash-loop",
+    "unschedulable",
+    "refused",
+    "no-canary",
+    "ambiguous",
+    "broken-chart",
+    "unsafe-chart",
+    "undecided",
+]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The fate of the canary, decided once, and what decided it."""
+
+    outcome: OutcomeName
+    reason: str
+    """One sentence that a student can act on."""
+    at: float = 0.0
+    """Seconds from the start of the recording to the decision."""
+    proven_at: float = 0.0
+    """Seconds from the start of the recording to the observation that made it certain."""
+    proof: tuple[str, ...] = ()
+    """What was seen, one line each: container, exit code, reason, times."""
+
+
+@dataclass(frozen=True)
+class ServiceRoute:
+    """A Service that leads to the canary, by selector and by ``targetPort``."""
+
+    name: str
+    source: str
+    ports: tuple[tuple[int, int], ...]
+    """Pairs of the Service's port and the container port it resolves to (0 where a named port resolves to none)."""
+    also_selects: tuple[str, ...] = ()
+    """Other workloads of the chart whose pods the selector picks too."""
+
+
+@dataclass(frozen=True)
+class Canary:
+    """The Deployment that the submission adds to the course's chart, and the Services that pick its pods."""
+
+    deployment: str
+    source: str
+    replicas: int
+    ports: tuple[int, ...]
+    images: tuple[str, ...]
+    services: tuple[ServiceRoute, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """What Helm made of a chart, or why it could not."""
+
+    manifests: tuple[Manifest, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One Helm operation: *began* and *ended* count seconds from the start of the recording."""
+
+    command: str
+    began: float
+    ended: float
+    error: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        """Report whether Helm reported success."""
+        return not self.error
+
+    @property
+    def seconds(self) -> float:
+        """Return how long Helm took."""
+        return self.ended - self.began
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One line of ``helm history``."""
+
+    revision: int
+    status: str
+    description: str
+    chart: str = ""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One request to the stable Service: *error* is empty when it was answered with success."""
+
+    at: float
+    seconds: float
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """An object of the upgrade that outlived the rollback, and what holds it."""
+
+    object: ObjectKey
+    held_by: str = ""
+
+
+@dataclass(frozen=True)
+class ContainerLog:
+    """The last words of one container; *previous* is the run before the current one."""
+
+    pod: str
+    container: str
+    previous: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Seconds of each phase; *outcome* from the end of the upgrade, *gone* from the end of the rollback."""
+
+    install: float = 0.0
+    upgrade: float = 0.0
+    outcome: float = 0.0
+    rollback: float = 0.0
+    gone: float = 0.0
+    total: float = 0.0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One experiment.  Fields that the experiment did not reach keep their defaults."""
+
+    name: str
+    source: str
+    namespace: str = ""
+    baseline: Rendering = field(default_factory=Rendering)
+    chart: Rendering = field(default_factory=Rendering)
+    added: tuple[ObjectKey, ...] = ()
+    """What the submission adds to the course's chart."""
+    canary: Canary | None = None
+    decision: Decision = field(default_factory=lambda: Decision("undecided", "the experiment did not get that far"))
+    install: Step | None = None
+    upgrade: Step | None = None
+    rollback: Step | None = None
+    history: tuple[Revision, ...] = ()
+    timeline: Timeline = field(default_factory=Timeline)
+    settled_at: float = 0.0
+    """When the stable app of revision 1 was ready."""
+    restored_at: float = 0.0
+    """When stable was ready after the rollback; 0 when it never was."""
+    gone_at: float = 0.0
+    """When nothing of the canary was left; 0 when something stayed."""
+    ended_at: float = 0.0
+    probes: tuple[Probe, ...] = ()
+    leftovers: tuple[Leftover, ...] = ()
+    logs: tuple[ContainerLog, ...] = ()
+    timings: Timings = field(default_factory=Timings)
+    fault: str = ""
+    """Why the experiment says nothing about the submission: an infrastructure fault, in one paragraph."""
+
+
+SCHEMA = 1
+"""Counts up whenever older evidence can no longer be read."""
+
+
+@dataclass(frozen=True)
+class _Record:
+    schema: int
+    evidence: Evidence
+
+
+@dataclass(frozen=True)
+class _Head:
+    schema: int
+
+
+def to_json(evidence: Evidence) -> bytes:
+    """Write evidence so that `from_json` returns an equal one."""
+    return msgspec.json.encode(_Record(SCHEMA, evidence))
+
+
+def from_json(text: bytes) -> Evidence:
+    """Read what `to_json` wrote.
+
+    Raises UsageError when it is something else, or was written by a version with another schema.
+    """
+    try:
+        schema = msgspec.json.decode(text, type=_Head).schema
+        if schema != SCHEMA:
+            raise UsageError(f"evidence of schema {schema} cannot be read, only {SCHEMA}; record it again")
+        return msgspec.json.decode(text, type=_Record).evidence
+    except msgspec.DecodeError as error:
+        raise UsageError(f"this is no evidence: {error}; record it again") from error

@@ -1,0 +1,402 @@
+"""What the acceptance checks ask of the evidence: each returns None where it holds, or what is wrong; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from canaryproof.course import Course
+from canaryproof.durations import DURATIONS, Durations
+from canaryproof.evidence import Canary, Evidence, OutcomeName, Probe, Revision, ServiceRoute, Step
+from canaryproof.manifests import Container, Manifest, pairs, service_ports
+from canaryproof.timeline import PodHistory, Timeline, condition
+
+STABLE_REVISION = 1
+CANARY_REVISION = 2
+KEEP = "helm.sh/resource-policy"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Why a check fails: what was expected and what was seen, where to look, and what to try."""
+
+    message: str
+    hint: str = ""
+    where: str = ""
+    """The template at fault, as seen from the chart's folder."""
+
+    def __str__(self) -> str:
+        """Put each part on a line of its own."""
+        return "\n".join(part for part in (self.message, self.where, self.hint and f"try: {self.hint}") if part)
+
+
+@dataclass(frozen=True)
+class Outage:
+    """A stretch without an answer, from the last success before it to the first one after it; at most this long.
+
+    Without a success before, it begins with the first request; without one after, it ends with the last.
+    """
+
+    began: float
+    ended: float
+    failures: int
+    error: str
+    """What the last failing request got."""
+
+    @property
+    def seconds(self) -> float:
+        """Return how long it lasted."""
+        return self.ended - self.began
+
+
+HINTS: Mapping[OutcomeName, str] = {
+    "crash-loop": "look at the container's log: it says why the program gave up",
+    "healthy": "compare the canary's image, command and arguments with the assignment's: the one it names cannot run",
+    "not-ready": "look at its readiness probe and its number of replicas: the program runs, but gets no traffic",
+    "image-pull": "compare the image and its tag in values.yaml, letter by letter, with the assignment's",
+    "config-error": "look for a ConfigMap or Secret that the canary asks for and the chart does not create",
+    "start-error": "look at command and args of the container: what they name must exist in the image",
+    "exits-cleanly": "look at command and args of the container: the program does its work and ends, it does not fail",
+    "oom-killed": "give the container the memory limit that the assignment's values have",
+    "probe-killed": "look at path, port and delays of the probe: the program would go on running without it",
+    "init-crash-loop": "look at the init container's log; the assignment asks for none",
+    "unschedulable": "compare the cpu and memory limits in values.yaml with the assignment's: no node has that much",
+    "refused": "read what the cluster said: it names the field, the quota or the account that it objects to",
+    "no-canary": "add the canary as a Deployment of its own, in a template beside the stable one",
+    "ambiguous": "keep one Deployment beside the stable one",
+    "broken-chart": "run helm template on the chart and correct what it reports",
+    "unsafe-chart": "hand in plain files and folders only",
+    "undecided": "look at the canary's pods while they run: kubectl describe pod shows what they wait for",
+}
+"""What to try when the canary's fate is not the expected one."""
+
+
+def chart_renders(evidence: Evidence, course: Course) -> Finding | None:
+    """Helm renders the chart, and its objects are well-formed."""
+    del course
+    if not evidence.chart.error:
+        return None
+    outcome = evidence.decision.outcome
+    return Finding(f"the chart does not render: {evidence.chart.error}", HINTS.get(outcome, HINTS["broken-chart"]))
+
+
+def canary_present(evidence: Evidence, course: Course) -> Finding | None:
+    """The submission adds exactly one Deployment to the course's chart."""
+    del course
+    if evidence.canary:
+        return None
+    decision = evidence.decision
+    hint = HINTS["ambiguous" if decision.outcome == "ambiguous" else "no-canary"]
+    return Finding(decision.reason, hint)
+
+
+def canary_replicas(evidence: Evidence, course: Course) -> Finding | None:
+    """The canary asks for as many replicas as the course says."""
+    canary, wanted = _canary(evidence), course.canary.replicas
+    if canary.replicas == wanted:
+        return None
+    message = f"{canary.deployment} asks for {_count(canary.replicas, 'replica')}; the canary is to have {wanted}"
+    return Finding(message, "follow spec.replicas of its template to where the number is set", _template(canary.source))
+
+
+def canary_port(evidence: Evidence, course: Course) -> Finding | None:
+    """A container of the canary declares the course's port."""
+    canary, wanted = _canary(evidence), course.canary.port
+    if wanted in canary.ports:
+        return None
+    seen = ", ".join(map(str, canary.ports)) or "no port"
+    message = f"no container of {canary.deployment} declares containerPort {wanted}; seen: {seen}"
+    return Finding(message, "look at the ports of the container, in its template", _template(canary.source))
+
+
+def canary_service(evidence: Evidence, course: Course) -> Finding | None:
+    """A Service on the course's port leads to that port of the canary's pods, and of no other pods."""
+    canary, wanted = _canary(evidence), course.canary.port
+    stable = {manifest.name for manifest in evidence.baseline.manifests if manifest.kind == "Service"}
+    if shared := [route for route in canary.services if route.name in stable]:
+        return Finding(
+            f"the stable Service {shared[0].name} picks the pods of {canary.deployment} too: it selects their labels",
+            "give the canary's pods labels that no other pods have",
+            _template(canary.source),
+        )
+    if not canary.services:
+        return _no_service(evidence, canary, wanted)
+    fitting = [route for route in canary.services if _leads(route, canary, wanted)]
+    if not fitting:
+        return _wrong_port(canary, wanted)
+    if also := fitting[0].also_selects:
+        return Finding(
+            f"{fitting[0].name} leads to pods of {', '.join(also)} too, not only to the canary's",
+            "select by a label that only the canary's pods have",
+            _template(fitting[0].source),
+        )
+    return None
+
+
+def _leads(route: ServiceRoute, canary: Canary, wanted: int) -> bool:
+    """Report whether a Service leads where it should; where the canary's port is wrong, to the one it has.
+
+    A wrong containerPort that the Service follows is one mistake, and `canary_port` tells it.
+    """
+    targets = canary.ports if canary.ports and wanted not in canary.ports else ()
+    return any(port == wanted and target in {wanted, *targets} for port, target in route.ports)
+
+
+def _no_service(evidence: Evidence, canary: Canary, wanted: int) -> Finding:
+    """Say which Service of the submission was probably meant, and why it picks no pod of the canary."""
+    added = set(evidence.added)
+    services = [each for each in evidence.chart.manifests if each.kind == "Service" and each.key in added]
+    if not services:
+        return Finding(
+            f"no Service leads to the pods of {canary.deployment}: the chart adds none",
+            "add a Service for the canary, in a template beside the stable one",
+        )
+    meant = max(services, key=lambda each: any(port == wanted for port, _ in service_ports(each, ())))
+    labels = next((pairs(each.pod_labels) for each in _deployments(evidence, canary.deployment)), "none")
+    return Finding(
+        f"{meant.name} selects {pairs(meant.selector)}; the canary's pods have {labels}",
+        "make the selector of the Service and the labels of the pods the same, letter by letter",
+        meant.template,
+    )
+
+
+def _wrong_port(canary: Canary, wanted: int) -> Finding:
+    route = canary.services[0]
+    seen = ", ".join(f"from {port} to {target or 'a port name that no container has'}" for port, target in route.ports)
+    return Finding(
+        f"{route.name} must lead from port {wanted} to {wanted} of the canary's pods; it leads {seen or 'nowhere'}",
+        "look at port and targetPort of the Service: the first is its own, the second the container's",
+        _template(route.source),
+    )
+
+
+def stable_untouched(evidence: Evidence, course: Course) -> Finding | None:
+    """The stable Deployment and Service are still the course's; limits, replicas and added labels may differ."""
+    del course
+    chart = {(each.kind, each.name): each for each in evidence.chart.manifests if not each.is_hook}
+    for stable in evidence.baseline.manifests:
+        now = chart.get((stable.kind, stable.name))
+        differences = ["is missing from the chart"] if now is None else list(_differences(stable, now))
+        if stable.kind in {"Deployment", "Service"} and differences:
+            hint = (
+                f"bring {stable.template} back to what the course's chart has, and keep the canary in files of its own"
+            )
+            return Finding(f"the stable {stable.key} {'; '.join(differences)}", hint, (now or stable).template)
+    return None
+
+
+def _differences(stable: Manifest, now: Manifest) -> Iterator[str]:
+    if stable.selector != now.selector:
+        yield f"selects {pairs(now.selector)} instead of {pairs(stable.selector)}"
+    if stable.kind == "Service":
+        before, after = (service_ports(each, stable.containers) for each in (stable, now))
+        if before != after:
+            yield f"has the ports {_routes(after)} instead of {_routes(before)}"
+        return
+    yield from _container_differences(stable.containers, now.containers)
+
+
+def _container_differences(before: Iterable[Container], after: Iterable[Container]) -> Iterator[str]:
+    was = {container.name: container for container in before}
+    now = {container.name: container for container in after}
+    for name in now.keys() - was.keys():
+        yield f"has one container more, {name}"
+    for name, container in was.items():
+        if name not in now:
+            yield f"has no container {name} any more"
+            continue
+        if now[name].image != container.image:
+            yield f"runs the image {now[name].image} instead of {container.image}"
+        ports = [[port.number for port in each.ports] for each in (now[name], container)]
+        if ports[0] != ports[1]:
+            yield f"declares the ports {ports[0]} instead of {ports[1]}"
+
+
+def _routes(ports: Iterable[tuple[int, int]]) -> str:
+    return ", ".join(f"{port} to {target}" for port, target in ports) or "none"
+
+
+def upgrade_applied(evidence: Evidence, course: Course) -> Finding | None:
+    """Helm applied revision 2."""
+    del course
+    if evidence.upgrade is None:
+        return Finding("the experiment did not get to the upgrade")
+    if evidence.upgrade.error:
+        hint = "Helm's message names the object and the field; run the command on a cluster of your own"
+        return Finding(_failed(evidence.upgrade), hint)
+    if evidence.history and CANARY_REVISION not in {each.revision for each in evidence.history}:
+        return Finding(f"Helm's history has no revision {CANARY_REVISION}: {_listed(evidence.history)}")
+    return None
+
+
+def canary_crash_loop(evidence: Evidence, course: Course) -> Finding | None:
+    """The canary meets the fate that the course expects, a crash loop as a rule."""
+    decision = evidence.decision
+    if decision.outcome == course.canary.outcome:
+        return None
+    return Finding(
+        f"the canary's fate is {decision.outcome}, expected {course.canary.outcome}: {decision.reason}",
+        HINTS[decision.outcome],
+        _template(evidence.canary.source) if evidence.canary else "",
+    )
+
+
+def stable_serves_during_canary(evidence: Evidence, course: Course, durations: Durations = DURATIONS) -> Finding | None:
+    """The stable Service answered while the canary failed: from the end of the upgrade to the start of the rollback."""
+    del course
+    began = evidence.upgrade.ended if evidence.upgrade else 0.0
+    ended = evidence.rollback.began if evidence.rollback else evidence.ended_at
+    probes = [probe for probe in evidence.probes if began <= probe.at < ended]
+    return _unanswered(probes, durations, "while the canary was there")
+
+
+def rollback_recorded(evidence: Evidence, course: Course) -> Finding | None:
+    """History shows the rollback to revision 1, deployed, and no upgrade in disguise."""
+    del course
+    if evidence.rollback is None:
+        return Finding("the experiment did not get to the rollback")
+    if evidence.rollback.error:
+        return Finding(
+            _failed(evidence.rollback), "look for what Helm could not delete or restore; its message names it"
+        )
+    if not evidence.history:
+        return Finding("Helm's history of the release is empty")
+    *before, last = evidence.history
+    wanted = f"Rollback to {STABLE_REVISION}"
+    if (last.status, last.description) != ("deployed", wanted):
+        message = f"the last revision must be deployed and say {wanted!r}; {_listed(evidence.history)}"
+        return Finding(message, "look for a hook of the chart that changes the release by itself")
+    if [each.revision for each in before] != [STABLE_REVISION, CANARY_REVISION] or any(
+        each.status not in {"superseded", "failed"} for each in before
+    ):
+        seen = _listed(evidence.history)
+        return Finding(f"before the rollback there must be revisions 1 and 2, both superseded or failed; {seen}")
+    return None
+
+
+def canary_gone(evidence: Evidence, course: Course) -> Finding | None:
+    """Nothing that the upgrade added is left after the rollback."""
+    del course
+    if evidence.leftovers:
+        left = ", ".join(
+            f"{leftover.object} (held by {leftover.held_by})" if leftover.held_by else str(leftover.object)
+            for leftover in evidence.leftovers
+        )
+        kept = any(KEEP in leftover.held_by for leftover in evidence.leftovers)
+        hint = f"take the annotation {KEEP} out of the canary's templates" if kept else ""
+        hint = hint or "leave hooks, finalizers and grace periods out of the canary's templates: Helm cannot undo them"
+        return Finding(f"left after the rollback: {left}", hint)
+    if not evidence.gone_at:
+        return Finding("the experiment did not see the canary go")
+    return None
+
+
+def stable_healthy(evidence: Evidence, course: Course, durations: Durations = DURATIONS) -> Finding | None:
+    """Stable pods are Ready with the course's image, without restarts, and stay so for the hold time."""
+    del course
+    rolled_back = evidence.rollback.ended if evidence.rollback else 0.0
+    for stable in evidence.baseline.manifests:
+        if stable.kind == "Deployment" and (fault := _sick(evidence.timeline, stable, rolled_back)):
+            return Finding(f"after the rollback, {stable.key} {fault}", "look at what the chart changes in stable")
+    if not evidence.restored_at:
+        return Finding("stable was not ready again after the rollback", "look at what the chart changes in stable")
+    held = evidence.ended_at - evidence.restored_at
+    if held < durations.hold:
+        return Finding(f"stable was healthy for {held:.1f} s at the end; expected at least {durations.hold:g} s")
+    return None
+
+
+def _sick(timeline: Timeline, stable: Manifest, since: float) -> str:
+    """Return what is wrong with the pods of a stable Deployment at the end of *timeline*; empty where nothing is."""
+    pods = [pod for pod in timeline.pods_of(stable.name) if pod.is_live]
+    if not pods:
+        return "has no pod"
+    images = sorted(container.image for container in stable.containers)
+    for pod in pods:
+        if condition(pod.latest, "Ready").get("status") != "True":
+            return f"is not Ready: pod {pod.name}"
+        if (seen := sorted(container.image for container in pod.containers)) != images:
+            return f"runs {', '.join(seen)} instead of {', '.join(images)}: pod {pod.name}"
+        if restarts := pod.restarts - _restarts_until(pod, since):
+            return f"had {_count(restarts, 'restart')}: pod {pod.name}"
+    return ""
+
+
+def _restarts_until(pod: PodHistory, at: float) -> int:
+    before = tuple(version for version in pod.versions if version.at <= at)
+    return PodHistory(pod.uid, before).restarts if before else 0
+
+
+def stable_never_down(evidence: Evidence, course: Course, durations: Durations = DURATIONS) -> Finding | None:
+    """No outage longer than the limit from revision 1 to the end."""
+    del course
+    return _unanswered(evidence.probes, durations, "from revision 1 to the end")
+
+
+def outages(probes: Iterable[Probe]) -> tuple[Outage, ...]:
+    """Return every stretch without an answer, in order."""
+    found: list[Outage] = []
+    failing: list[Probe] = []
+    answered: float | None = None
+    end = 0.0
+    for probe in probes:
+        end = probe.at + probe.seconds
+        if probe.error:
+            failing.append(probe)
+            continue
+        if failing:
+            found.append(_outage(failing, answered, end))
+        failing, answered = [], end
+    if failing:
+        found.append(_outage(failing, answered, end))
+    return tuple(found)
+
+
+def _outage(failing: list[Probe], answered: float | None, end: float) -> Outage:
+    began = failing[0].at if answered is None else answered
+    return Outage(began, end, len(failing), failing[-1].error)
+
+
+def _unanswered(probes: Iterable[Probe], durations: Durations, when: str) -> Finding | None:
+    probes = tuple(probes)
+    answered = sum(not probe.error for probe in probes)
+    if not probes:
+        return Finding(f"the stable Service was not asked {when}")
+    hint = "look at what the chart changes in stable, and whether its Service picks other pods too"
+    if not answered:
+        return Finding(f"the stable Service answered none of {len(probes)} requests {when}: {probes[-1].error}", hint)
+    longest = max(outages(probes), key=lambda outage: outage.seconds, default=None)
+    if longest is None or longest.seconds <= durations.outage:
+        return None
+    return Finding(
+        f"the stable Service gave no answer for {longest.seconds:.1f} s {when}, at most {durations.outage:g} s may pass"
+        f" ({answered} of {len(probes)} requests answered; {longest.failures} failed in a row: {longest.error})",
+        hint,
+    )
+
+
+def _canary(evidence: Evidence) -> Canary:
+    """Return the canary; a check that asks for it must depend on ``canary-present``."""
+    if evidence.canary is None:
+        raise ValueError("there is no canary to judge: this check depends on canary-present")
+    return evidence.canary
+
+
+def _deployments(evidence: Evidence, name: str) -> Iterator[Manifest]:
+    return (each for each in evidence.chart.manifests if (each.kind, each.name) == ("Deployment", name))
+
+
+def _template(source: str) -> str:
+    return Manifest({}, source).template
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _failed(step: Step) -> str:
+    return f"{step.command}: {step.error}"
+
+
+def _listed(history: Iterable[Revision]) -> str:
+    return "seen: " + "; ".join(f"{each.revision} {each.status} {each.description!r}" for each in history)

@@ -1,0 +1,383 @@
+"""Kubernetes objects as the harness sees them: rendered by Helm, or seen live."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import yaml
+
+from canaryproof.errors import SubmissionError
+
+Body = dict[str, Any]
+
+HOOK = "helm.sh/hook"
+POD_PARENTS: Mapping[str, tuple[str, ...]] = {
+    "Deployment": ("spec", "template"),
+    "ReplicaSet": ("spec", "template"),
+    "StatefulSet": ("spec", "template"),
+    "DaemonSet": ("spec", "template"),
+    "Job": ("spec", "template"),
+    "CronJob": ("spec", "jobTemplate", "spec", "template"),
+    "Pod": (),
+}
+"""The kinds that run pods, and where each keeps what its pods look like."""
+
+VALUES_LIMIT = 200_000
+"""Values in one rendering; YAML's aliases can make billions of a few lines."""
+
+_SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
+_SOURCE = re.compile(r"^# Source: (\S+)\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class ObjectKey:
+    """What identifies an object across versions of its API."""
+
+    kind: str
+    name: str
+    namespace: str = ""
+
+    def __str__(self) -> str:
+        """Read as kubectl writes it: ``Service/upcommerce-service``."""
+        return f"{self.kind}/{self.name}"
+
+
+@dataclass(frozen=True)
+class ContainerPort:
+    """A port that a container declares."""
+
+    number: int
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container of a pod, as written in its spec."""
+
+    name: str
+    image: str
+    ports: tuple[ContainerPort, ...] = ()
+    init: bool = False
+    """Whether it must end before the others start; a sidecar (an init container that restarts always) need not."""
+    killing_probe: bool = False
+    """Whether it has a probe that the kubelet kills it for: liveness or startup."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One object; *source* is the template it was rendered from, where it was.
+
+    No property raises, whatever the shape of the body: what is not there, or of the wrong type, reads as empty.
+    """
+
+    body: Body
+    source: str = ""
+
+    @property
+    def kind(self) -> str:
+        """Return its kind."""
+        return text_at(self.body, "kind")
+
+    @property
+    def api_version(self) -> str:
+        """Return the version of the API that it is written for, ``apps/v1``."""
+        return text_at(self.body, "apiVersion")
+
+    @property
+    def name(self) -> str:
+        """Return its name."""
+        return text_at(self.body, "metadata", "name")
+
+    @property
+    def namespace(self) -> str:
+        """Return the namespace that it names itself; empty where it leaves that to Helm."""
+        return text_at(self.body, "metadata", "namespace")
+
+    @property
+    def uid(self) -> str:
+        """Return what tells a live object from another of the same name, before or after it."""
+        return text_at(self.body, "metadata", "uid")
+
+    @property
+    def key(self) -> ObjectKey:
+        """Return what identifies it."""
+        return ObjectKey(self.kind, self.name, self.namespace)
+
+    @property
+    def labels(self) -> Body:
+        """Return its labels."""
+        return mapping_at(self.body, "metadata", "labels")
+
+    @property
+    def annotations(self) -> Body:
+        """Return its annotations."""
+        return mapping_at(self.body, "metadata", "annotations")
+
+    @property
+    def is_hook(self) -> bool:
+        """Report whether it is a Helm hook: no part of the release, so no rollback removes it (Helm, "Chart Hooks")."""
+        return HOOK in self.annotations
+
+    @property
+    def is_going(self) -> bool:
+        """Report whether it is being deleted."""
+        return bool(text_at(self.body, "metadata", "deletionTimestamp"))
+
+    @property
+    def pod_template(self) -> Body:
+        """Return what its pods look like, with ``metadata`` and ``spec``; the pod itself is its own template."""
+        path = POD_PARENTS.get(self.kind)
+        return {} if path is None else mapping_at(self.body, *path)
+
+    @property
+    def pod_labels(self) -> Body:
+        """Return the labels of its pods."""
+        return mapping_at(self.pod_template, "metadata", "labels")
+
+    @cached_property
+    def containers(self) -> tuple[Container, ...]:
+        """Return the containers of its pods, init containers first, as the kubelet starts them."""
+        spec = mapping_at(self.pod_template, "spec")
+        init = (
+            _container(body, init=body.get("restartPolicy") != "Always") for body in maps_at(spec, "initContainers")
+        )
+        return (*init, *(_container(body, init=False) for body in maps_at(spec, "containers")))
+
+    @property
+    def selector(self) -> Body:
+        """Return the labels by which it picks pods: a Service's selector, a workload's ``matchLabels``."""
+        return mapping_at(self.body, "spec", "selector", *(() if self.kind == "Service" else ("matchLabels",)))
+
+    @property
+    def replicas(self) -> int:
+        """Return how many pods it asks for; 1 where it does not say (Deployment API)."""
+        replicas = value_at(self.body, "spec", "replicas")
+        return int(replicas) if _is_number(replicas) else 1
+
+    @property
+    def template(self) -> str:
+        """Return *source* as seen from the chart's folder: ``templates/service.yaml``."""
+        chart, _, template = self.source.partition("/")
+        return template if template and chart != "templates" else self.source
+
+
+def value_at(body: object, *path: str) -> Any:
+    """Return what lies at *path*; None where the path ends early."""
+    for step in path:
+        if not isinstance(body, dict):
+            return None
+        body = body.get(step)
+    return body
+
+
+def mapping_at(body: object, *path: str) -> Body:
+    """Return the map at *path*; an empty one where there is none."""
+    found = value_at(body, *path)
+    return found if isinstance(found, dict) else {}
+
+
+def maps_at(body: object, *path: str) -> tuple[Body, ...]:
+    """Return the maps in the list at *path*; anything else in it is left out."""
+    found = value_at(body, *path)
+    return tuple(each for each in found if isinstance(each, dict)) if isinstance(found, list) else ()
+
+
+def text_at(body: object, *path: str) -> str:
+    """Return the text at *path*; empty where there is none."""
+    found = value_at(body, *path)
+    return found if isinstance(found, str) else ""
+
+
+def picks(selector: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
+    """Report whether a selector picks pods with *labels*; one that says nothing picks none (Service API)."""
+    return bool(selector) and all(labels.get(key) == value for key, value in selector.items())
+
+
+def pairs(labels: Mapping[str, Any]) -> str:
+    """Write labels as kubectl does: ``app=upcommerce-app,tier=web``."""
+    return ",".join(f"{key}={value}" for key, value in labels.items()) or "nothing"
+
+
+def service_ports(service: Manifest, containers: Iterable[Container]) -> tuple[tuple[int, int], ...]:
+    """Return pairs of a Service's port and the container port it leads to, 0 where its name is none of *containers*'.
+
+    A number need not be declared by any container, and without ``targetPort`` it is the port itself (Service API).
+    """
+    numbers = {port.name: port.number for container in containers for port in container.ports if port.name}
+    found = []
+    for body in maps_at(service.body, "spec", "ports"):
+        port = body.get("port")
+        target = body.get("targetPort") or port
+        if _is_number(port):
+            found.append((int(port or 0), numbers.get(target, 0) if isinstance(target, str) else int(target or 0)))
+    return tuple(found)
+
+
+def added(baseline: Iterable[Manifest], chart: Iterable[Manifest]) -> tuple[ObjectKey, ...]:
+    """Return the keys of what *chart* has and *baseline* has not, by kind and name."""
+    known = {(manifest.kind, manifest.name) for manifest in baseline}
+    return tuple(manifest.key for manifest in chart if (manifest.kind, manifest.name) not in known)
+
+
+def parse(stream: str) -> tuple[Manifest, ...]:
+    """Read what ``helm template`` prints; lists are flattened, empty documents dropped.
+
+    Raises SubmissionError when a document is no YAML, has a key twice, or is no well-formed object (`problems`).
+    """
+    manifests = tuple(each for document in _SEPARATOR.split(stream) for each in _parse_document(document))
+    if faults := [fault for manifest in manifests for fault in problems(manifest)]:
+        raise SubmissionError("; ".join(faults))
+    counts = Counter((manifest.api_version, manifest.key) for manifest in manifests if not manifest.is_hook)
+    for (_, key), count in counts.items():
+        if count > 1:
+            sources = ", ".join(manifest.template for manifest in manifests if manifest.key == key)
+            raise SubmissionError(f"{key} is there {count} times: in {sources}; give each a name of its own")
+    return manifests
+
+
+def problems(manifest: Manifest) -> tuple[str, ...]:
+    """Return why an object is not well-formed: what the API asks of all objects, and the shapes that checks rely on."""
+    where = f"{manifest.template or 'the rendering'}: "
+    missing = [name for name in ("kind", "apiVersion") if not text_at(manifest.body, name)]
+    if not manifest.name:
+        missing.append("metadata.name")
+    if missing:
+        return (f"{where}an object without {' and '.join(missing)}",)
+    return tuple(f"{where}{manifest.key}: {fault}" for fault in _misshapen(manifest))
+
+
+def _misshapen(manifest: Manifest) -> Iterator[str]:
+    body = manifest.body
+    yield from _wrong(body, dict, "metadata", "labels")
+    yield from _wrong(body, dict, "metadata", "annotations")
+    yield from _wrong(body, dict, "spec") if manifest.kind in {*POD_PARENTS, "Service"} else ()
+    if manifest.kind == "Service":
+        yield from _wrong(body, dict, "spec", "selector")
+        yield from _wrong_items(body, ("port",), "spec", "ports")
+        for port in maps_at(body, "spec", "ports"):
+            if not isinstance(port.get("targetPort"), str):
+                yield from (f"spec.ports: {fault}" for fault in _wrong(port, int, "targetPort"))
+    elif manifest.kind in POD_PARENTS:
+        yield from _wrong(body, int, "spec", "replicas")
+        yield from _misshapen_template(manifest)
+
+
+def _misshapen_template(manifest: Manifest) -> Iterator[str]:
+    yield from _wrong(manifest.pod_template, dict, "metadata", "labels")
+    spec = mapping_at(manifest.pod_template, "spec")
+    if not value_at(spec, "containers"):
+        yield "its pods have no containers"
+    for group in ("initContainers", "containers"):
+        yield from _wrong_items(spec, (), group)
+        for container in maps_at(spec, group):
+            if not text_at(container, "name"):
+                yield f"one of its {group} has no name"
+            yield from _wrong_items(container, ("containerPort",), "ports")
+
+
+def _wrong(body: object, wanted: type, *path: str) -> Iterator[str]:
+    """Yield what is wrong with the value at *path*; what is not there is not wrong."""
+    found = value_at(body, *path)
+    fits = _is_number(found) if wanted is int else isinstance(found, wanted)
+    if found is not None and not fits:
+        name = {dict: "a map", list: "a list", int: "a number"}[wanted]
+        yield f"{'.'.join(path)} must be {name}, not {found!r:.60}"
+    elif isinstance(found, dict) and path[-1] in {"labels", "annotations", "selector"}:
+        for key, value in found.items():
+            if not isinstance(value, str) and path[-1] != "selector":
+                yield f"{'.'.join(path)}.{key} must be text, not {value!r:.60}; put it in quotes"
+
+
+def _wrong_items(body: object, numbers: tuple[str, ...], *path: str) -> Iterator[str]:
+    yield from _wrong(body, list, *path)
+    found = value_at(body, *path)
+    for item in found if isinstance(found, list) else ():
+        if not isinstance(item, dict):
+            yield f"{'.'.join(path)} must hold maps, not {item!r:.60}"
+        for name in numbers:
+            yield from (f"{'.'.join(path)}: {fault}" for fault in _wrong(item, int, name))
+
+
+def _is_number(value: object) -> bool:
+    """Report whether the API takes *value* for a whole number: ``1.0`` it does, ``"1"`` and ``true`` it does not."""
+    return (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and value.is_integer())
+
+
+def _container(body: Body, *, init: bool) -> Container:
+    return Container(
+        name=text_at(body, "name"),
+        image=text_at(body, "image"),
+        ports=tuple(
+            ContainerPort(int(port["containerPort"]), text_at(port, "name"))
+            for port in maps_at(body, "ports")
+            if _is_number(port.get("containerPort"))
+        ),
+        init=init,
+        killing_probe=bool(body.get("livenessProbe") or body.get("startupProbe")),
+    )
+
+
+def _parse_document(document: str) -> Iterator[Manifest]:
+    named = _SOURCE.search(document)
+    source = named.group(1) if named else ""
+    where = source.partition("/")[2] or source or "the rendering"
+    try:
+        # The text that goes before the template's own, so that lines count as in what the template renders to.
+        body = yaml.load(document[named.end() + 1 :] if named else document, _Loader)  # noqa: S506 - a safe loader
+        _weigh(body)
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1} of what it renders to" if error.problem_mark else ""
+        raise SubmissionError(f"{where}{line}: {error.problem or error.context}") from error
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise SubmissionError(f"{where} renders to no YAML: {error}") from error
+    yield from _flatten(body, source, where)
+
+
+def _flatten(body: object, source: str, where: str) -> Iterator[Manifest]:
+    if body is None or body == {}:
+        return
+    if not isinstance(body, dict):
+        raise SubmissionError(f"{where} renders to {body!r:.60}, which is not a Kubernetes object")
+    if text_at(body, "kind").endswith("List") and isinstance(body.get("items"), list):
+        for item in body["items"]:
+            yield from _flatten(item, source, where)
+    else:
+        yield Manifest(body, source)
+
+
+def _weigh(value: object) -> None:
+    """Walk through *value*; raise ValueError when it holds too much, or itself."""
+    waiting, count = [value], 0
+    while waiting:
+        each = waiting.pop()
+        inside = each.values() if isinstance(each, dict) else each if isinstance(each, list) else ()
+        count += len(inside)
+        if count > VALUES_LIMIT:
+            raise ValueError(f"more than {VALUES_LIMIT} values; are there aliases (&, *) in it?")
+        waiting.extend(inside)
+
+
+class _Loader(yaml.CSafeLoader):
+    """Reads YAML into what JSON can hold, as Kubernetes does: keys are text, dates too, and no key comes twice."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own way of naming them, never changed
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if key.value in seen:
+                    raise yaml.MarkedYAMLError(
+                        problem=f"the key {key.value!r} comes twice", problem_mark=key.start_mark
+                    )
+                seen.add(key.value)
+                key.tag = "tag:yaml.org,2002:str"
+        return super().construct_mapping(node, deep)

@@ -1,0 +1,192 @@
+"""The canary is the Deployment that the submission adds, whatever it is called."""
+
+from __future__ import annotations
+
+import pytest
+
+from canaryproof.canary import CanaryFinding, find_canary
+from canaryproof.evidence import Canary, Decision
+from tests.unit.stories import (
+    CANARY_DEPLOYMENT,
+    CANARY_SERVICE,
+    STABLE,
+    STABLE_DEPLOYMENT,
+    STABLE_SERVICE,
+    deployment,
+    rendering,
+    service,
+)
+
+CANARY_IMAGE = "uonyeka/canary:linux-amd64"
+
+
+def find(chart: str) -> CanaryFinding:
+    """Compare *chart* with the course's."""
+    return find_canary(rendering(STABLE), rendering(chart))
+
+
+def canary_of(chart: str) -> Canary:
+    """Return the canary that must be there."""
+    found = find(chart).canary
+    assert found
+    return found
+
+
+def refusal_of(chart: str) -> Decision:
+    """Return why there is no canary."""
+    finding = find(chart)
+    assert finding.canary is None
+    assert finding.decision
+    return finding.decision
+
+
+def test_reference_chart_has_its_canary() -> None:
+    """The added Deployment is described, with the Service that leads to it."""
+    finding = find(STABLE + CANARY_DEPLOYMENT + CANARY_SERVICE)
+
+    canary = finding.canary
+    assert canary
+    assert (canary.deployment, canary.replicas, canary.ports) == ("upcommerce-canary-app", 1, (5003,))
+    assert canary.images == (CANARY_IMAGE,)
+    assert [(route.name, route.ports, route.also_selects) for route in canary.services] == [
+        ("upcommerce-canary-service", ((5003, 5003),), ())
+    ]
+    assert [str(key) for key in finding.added] == [
+        "Deployment/upcommerce-canary-app",
+        "Service/upcommerce-canary-service",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("upcommerce-app-canary", "name"), ("upcommerce-0-1-0-canary", "app.kubernetes.io/name"), ("blue", "track")],
+)
+def test_names_and_labels_may_vary(name: str, label: str) -> None:
+    """Neither the name of the canary nor its label keys matter."""
+    labels = {label: name}
+    text = deployment(name, image=CANARY_IMAGE, port=5003, labels=labels) + service("any", labels, port=5003)
+
+    canary = canary_of(STABLE + text)
+
+    assert canary.deployment == name
+    assert canary.services[0].ports == ((5003, 5003),)
+
+
+def test_named_target_ports_are_resolved() -> None:
+    """A Service that leads to a port by name leads to the number the container gives it."""
+    text = service("s", {"app": "upcommerce-canary-app"}, port=5003, target="http")
+
+    assert canary_of(STABLE + CANARY_DEPLOYMENT + text).services[0].ports == ((5003, 5003),)
+
+
+def test_service_that_picks_nothing_is_no_route() -> None:
+    """A Service whose selector misses the canary's labels does not lead to it."""
+    text = service("s", {"app": "upcommerce--canary-app"}, port=5003)
+
+    assert canary_of(STABLE + CANARY_DEPLOYMENT + text).services == ()
+
+
+def test_stable_service_that_picks_the_canary_is_a_route() -> None:
+    """A canary that carries the stable labels gets stable's traffic."""
+    text = deployment("c", image=CANARY_IMAGE, port=5003, labels={"track": "canary", "app": "upcommerce-app"})
+
+    (route,) = canary_of(STABLE + text).services
+
+    assert (route.name, route.also_selects) == ("upcommerce-service", ("Deployment/upcommerce-app",))
+
+
+def test_service_that_picks_other_pods_too_says_so() -> None:
+    """The other workloads whose pods a selector picks are named."""
+    text = deployment("c", image=CANARY_IMAGE, port=5003, labels={"app": "upcommerce-app"})
+    text += service("s", {"app": "upcommerce-app"}, port=5003)
+
+    routes = {route.name: route for route in canary_of(STABLE + text).services}
+
+    assert routes["s"].also_selects == ("Deployment/upcommerce-app",)
+
+
+def test_renamed_stable_is_no_canary() -> None:
+    """A stable Deployment that goes by another name is told from the canary beside it."""
+    renamed = STABLE_DEPLOYMENT.replace("name: upcommerce-app", "name: upcommerce-stable")
+
+    assert canary_of(renamed + STABLE_SERVICE + CANARY_DEPLOYMENT).deployment == "upcommerce-canary-app"
+    assert "adds no Deployment" in refusal_of(renamed + STABLE_SERVICE).reason
+
+
+def test_stable_renamed_with_its_labels_is_no_canary() -> None:
+    """A Deployment with stable's image, while stable is missing, is stable under other labels."""
+    renamed = STABLE_DEPLOYMENT.replace("upcommerce-app", "upcommerce-stable")
+
+    assert canary_of(renamed + STABLE_SERVICE + CANARY_DEPLOYMENT).deployment == "upcommerce-canary-app"
+
+
+def test_stable_renamed_by_selector_is_told_before_one_with_its_image() -> None:
+    """A canary that runs stable's image by mistake is not taken for the renamed stable."""
+    renamed = STABLE_DEPLOYMENT.replace("name: upcommerce-app", "name: upcommerce-stable")
+    mistaken = CANARY_DEPLOYMENT.replace(CANARY_IMAGE, "uonyeka/upcommerce:v3")
+
+    assert canary_of(mistaken + renamed).deployment == "upcommerce-canary-app"
+
+
+def test_canary_that_replaces_stable_is_none() -> None:
+    """A canary stands beside stable; one in its place is no canary release."""
+    decision = refusal_of(CANARY_DEPLOYMENT + STABLE_SERVICE)
+
+    assert decision.outcome == "no-canary"
+    assert "takes the place of Deployment/upcommerce-app" in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("chart", "instead"),
+    [
+        pytest.param(STABLE, "it adds nothing", id="nothing"),
+        pytest.param(STABLE + CANARY_SERVICE, "it adds Service/upcommerce-canary-service", id="service-only"),
+        pytest.param(
+            STABLE + CANARY_DEPLOYMENT.replace("kind: Deployment", "kind: StatefulSet"),
+            "it adds StatefulSet/upcommerce-canary-app",
+            id="stateful-set",
+        ),
+        pytest.param(
+            STABLE
+            + CANARY_DEPLOYMENT.replace("metadata:\n  name", "metadata:\n  annotations: {helm.sh/hook: x}\n  name"),
+            "as a Helm hook",
+            id="hook",
+        ),
+        pytest.param(
+            STABLE.replace("      containers:", "      containers:\n        - {name: canary, image: x}"),
+            "it adds the container canary to the stable Deployment/upcommerce-app",
+            id="container",
+        ),
+        pytest.param(
+            STABLE.replace("uonyeka/upcommerce:v3", CANARY_IMAGE),
+            f"changes the image of the stable Deployment/upcommerce-app to {CANARY_IMAGE}",
+            id="image",
+        ),
+    ],
+)
+def test_what_is_there_instead_is_named(chart: str, instead: str) -> None:
+    """A chart without a canary is told what it has in its place."""
+    decision = refusal_of(chart)
+
+    assert decision.outcome == "no-canary"
+    assert instead in decision.reason
+
+
+def test_two_candidates_are_ambiguous() -> None:
+    """Two added Deployments are both named."""
+    decision = refusal_of(STABLE + CANARY_DEPLOYMENT + deployment("second", image="x", port=1))
+
+    assert decision.outcome == "ambiguous"
+    assert "upcommerce-canary-app" in decision.reason
+    assert "second" in decision.reason
+
+
+def test_all_containers_are_described() -> None:
+    """Sidecars count, and so do init containers, but no port of an init container serves anybody."""
+    more = "      initContainers:\n        - {name: setup, image: i, ports: [{containerPort: 1}]}\n      containers:"
+    more += "\n        - {name: side, image: s, ports: [{containerPort: 2}]}"
+
+    canary = canary_of(STABLE + CANARY_DEPLOYMENT.replace("      containers:", more))
+
+    assert canary.images == ("i", "s", CANARY_IMAGE)
+    assert canary.ports == (2, 5003)

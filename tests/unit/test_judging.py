@@ -1,0 +1,346 @@
+"""Each check finds its own mistake, and one mistake fails one check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from canaryproof import judging
+from canaryproof.canary import find_canary
+from canaryproof.course import Course, load_course
+from canaryproof.durations import DURATIONS
+from canaryproof.evidence import Decision, Evidence, Leftover, OutcomeName, Probe, Revision, Step
+from canaryproof.judging import HINTS, Finding
+from canaryproof.manifests import ObjectKey
+from tests.unit.stories import (
+    CANARY_DEPLOYMENT,
+    CANARY_SERVICE,
+    STABLE,
+    STABLE_DEPLOYMENT,
+    STABLE_SERVICE,
+    Story,
+    rendering,
+    service,
+)
+
+Check = Callable[[Evidence, Course], Finding | None]
+CHECKS: tuple[Check, ...] = (
+    judging.chart_renders,
+    judging.canary_present,
+    judging.canary_replicas,
+    judging.canary_port,
+    judging.canary_service,
+    judging.stable_untouched,
+    judging.upgrade_applied,
+    judging.canary_crash_loop,
+    judging.stable_serves_during_canary,
+    judging.rollback_recorded,
+    judging.canary_gone,
+    judging.stable_healthy,
+    judging.stable_never_down,
+)
+COURSE = load_course()
+REFERENCE = STABLE + CANARY_DEPLOYMENT + CANARY_SERVICE
+HISTORY = (
+    Revision(1, "superseded", "Install complete"),
+    Revision(2, "superseded", "Upgrade complete"),
+    Revision(3, "deployed", "Rollback to 1"),
+)
+
+
+def stable_story() -> Story:
+    """Tell of a stable app that was always there."""
+    return Story("upcommerce-app", image="uonyeka/upcommerce:v3").at(0.5).pod().running()
+
+
+def answers(*failing: int, until: int = 60) -> tuple[Probe, ...]:
+    """Return a request every tenth of a second, by number those that failed."""
+    return tuple(Probe(1 + number / 10, 0.01, "refused" if number in failing else "") for number in range(until))
+
+
+def evidence(chart: str = REFERENCE, **changes: Any) -> Evidence:
+    """Return what an experiment with *chart* would have left, crash loop and all."""
+    baseline, rendered = rendering(STABLE), rendering(chart)
+    finding = find_canary(baseline, rendered)
+    accepted = Evidence(
+        "alice",
+        "alice/",
+        baseline=baseline,
+        chart=rendered,
+        added=finding.added,
+        canary=finding.canary,
+        decision=finding.decision or Decision("crash-loop", "it crashes"),
+        install=Step("helm install", 0.1, 0.5),
+        upgrade=Step("helm upgrade upcommerce ./alice", 1.5, 2),
+        rollback=Step("helm rollback upcommerce 1", 5, 5.5),
+        history=HISTORY,
+        timeline=stable_story().timeline,
+        settled_at=1,
+        restored_at=5.5,
+        gone_at=5.9,
+        ended_at=7,
+        probes=answers(),
+    )
+    return replace(accepted, **changes)
+
+
+def failing(given: Evidence) -> list[str]:
+    """Return the names of the checks that fail; those that need a canary are left out where there is none."""
+    without = (judging.chart_renders, judging.canary_present, judging.stable_untouched, judging.upgrade_applied)
+    checks = CHECKS if given.canary else (*without, judging.rollback_recorded, judging.stable_healthy)
+    return [check.__name__ for check in checks if check(given, COURSE)]
+
+
+def finding_of(check: Check, given: Evidence) -> Finding:
+    """Return what a check that must fail found."""
+    found = check(given, COURSE)
+    assert found
+    return found
+
+
+def test_finding_reads_from_cause_to_cure() -> None:
+    """Message, place and hint stand on lines of their own; what is empty leaves no line."""
+    assert str(Finding("wrong", "look", "templates/x.yaml")) == "wrong\ntemplates/x.yaml\ntry: look"
+    assert str(Finding("wrong")) == "wrong"
+
+
+def test_reference_chart_is_accepted() -> None:
+    """What the assignment asks for fails no check."""
+    assert failing(evidence()) == []
+
+
+@pytest.mark.parametrize(
+    ("chart", "check"),
+    [
+        pytest.param(REFERENCE.replace("replicas: 1", "replicas: 2"), "canary_replicas", id="two-replicas"),
+        pytest.param(REFERENCE.replace("containerPort: 5003", "containerPort: 5000"), "canary_port", id="port"),
+        pytest.param(
+            REFERENCE.replace("containerPort: 5003", "containerPort: 5000").replace(
+                "targetPort: 5003", "targetPort: http"
+            ),
+            "canary_port",
+            id="port-by-name",
+        ),
+        pytest.param(STABLE + CANARY_DEPLOYMENT, "canary_service", id="no-service"),
+        pytest.param(
+            REFERENCE.replace("{app: upcommerce-canary-app}\n  ports", "{app: x}\n  ports"),
+            "canary_service",
+            id="selects-nothing",
+        ),
+        pytest.param(REFERENCE.replace("targetPort: 5003", "targetPort: 5000"), "canary_service", id="target-port"),
+        pytest.param(REFERENCE.replace("port: 5003, ", "port: 80, "), "canary_service", id="service-port"),
+        pytest.param(STABLE, "canary_present", id="no-canary"),
+        pytest.param(REFERENCE.replace("upcommerce:v3", "upcommerce:v4"), "stable_untouched", id="stable-image"),
+        pytest.param(REFERENCE.replace("targetPort: 5000", "targetPort: 5001"), "stable_untouched", id="stable-port"),
+        pytest.param(REFERENCE.replace(STABLE_SERVICE, ""), "stable_untouched", id="no-stable-service"),
+        pytest.param(
+            REFERENCE.replace("name: upcommerce-app", "name: upcommerce-stable", 1),
+            "stable_untouched",
+            id="renamed-stable",
+        ),
+    ],
+)
+def test_one_mistake_in_a_chart_fails_one_check(chart: str, check: str) -> None:
+    """A mistake fails the check that is about it, and no other."""
+    assert failing(evidence(chart)) == [check]
+
+
+@pytest.mark.parametrize(
+    ("changes", "check"),
+    [
+        ({"decision": Decision("healthy", "it runs")}, "canary_crash_loop"),
+        ({"decision": Decision("image-pull", "no such tag")}, "canary_crash_loop"),
+        ({"upgrade": Step("helm upgrade", 1.5, 2, "refused")}, "upgrade_applied"),
+        ({"rollback": Step("helm rollback", 5, 5.5, "stuck")}, "rollback_recorded"),
+        ({"history": (*HISTORY[:2], Revision(3, "deployed", "Upgrade complete"))}, "rollback_recorded"),
+        ({"history": (*HISTORY[:2], Revision(3, "failed", "Rollback to 1"))}, "rollback_recorded"),
+        ({"history": (*HISTORY, Revision(4, "deployed", "Rollback to 1"))}, "rollback_recorded"),
+        ({"leftovers": (Leftover(ObjectKey("Service", "s")),)}, "canary_gone"),
+        ({"gone_at": 0.0}, "canary_gone"),
+        ({"restored_at": 0.0}, "stable_healthy"),
+        ({"restored_at": 6.5}, "stable_healthy"),
+        ({"timeline": stable_story().at(6).ended(1).running().timeline}, "stable_healthy"),
+        ({"timeline": stable_story().at(6).ready(ready=False).timeline}, "stable_healthy"),
+        ({"timeline": Story("upcommerce-app", image="other").pod().running().timeline}, "stable_healthy"),
+        ({"timeline": stable_story().gone().timeline}, "stable_healthy"),
+        ({"probes": answers(*range(38, 60))}, "stable_never_down"),
+    ],
+)
+def test_one_fault_in_the_experiment_fails_one_check(changes: dict[str, Any], check: str) -> None:
+    """What went wrong on the cluster fails the check that is about it, and no other."""
+    assert failing(evidence(**changes)) == [check]
+
+
+def test_limits_replicas_and_added_labels_of_stable_may_differ() -> None:
+    """The assignment's own solution lowers the limits; more labels do no harm."""
+    chart = REFERENCE.replace("labels: {app: upcommerce-app}", "labels: {app: upcommerce-app, tier: web}")
+    chart = chart.replace(
+        "          image: uonyeka/upcommerce:v3",
+        "          image: uonyeka/upcommerce:v3\n          resources: {limits: {cpu: 1}}",
+    )
+    stable = STABLE_DEPLOYMENT.replace("replicas: 1", "replicas: 3")
+
+    assert "tier: web" in chart
+    assert judging.stable_untouched(evidence(chart), COURSE) is None
+    assert judging.stable_untouched(evidence(REFERENCE.replace(STABLE_DEPLOYMENT, stable)), COURSE) is None
+
+
+def test_changes_of_stable_are_told() -> None:
+    """The finding names the object, what it has, what the course has, and the template."""
+    chart = REFERENCE.replace("{app: upcommerce-app}\n  ports", "{app: x}\n  ports").replace("port: 5000,", "port: 80,")
+
+    found = finding_of(judging.stable_untouched, evidence(chart))
+
+    assert found.message == (
+        "the stable Service/upcommerce-service selects app=x instead of app=upcommerce-app; "
+        "has the ports 80 to 5000 instead of 5000 to 5000"
+    )
+    assert found.where == "templates/upcommerce-service.yaml"
+
+
+def test_unrendered_chart_is_told_in_helm_s_words() -> None:
+    """Helm's message reaches the student."""
+    broken = evidence()
+    broken = replace(broken, chart=replace(broken.chart, error="nil pointer evaluating .Values.canary"))
+
+    assert "nil pointer evaluating .Values.canary" in finding_of(judging.chart_renders, broken).message
+
+
+def test_two_canaries_have_their_own_hint() -> None:
+    """Too many Deployments are another mistake than none."""
+    second = CANARY_DEPLOYMENT.replace("upcommerce-canary-app", "second")
+
+    assert finding_of(judging.canary_present, evidence(REFERENCE + second)).hint == HINTS["ambiguous"]
+    assert finding_of(judging.canary_present, evidence(STABLE)).hint == HINTS["no-canary"]
+
+
+def test_service_that_misses_the_labels_shows_both_sides() -> None:
+    """The selector and the labels stand side by side."""
+    chart = STABLE + CANARY_DEPLOYMENT + service("canary", {"app": "upcommerce--canary-app"}, port=5003)
+
+    found = finding_of(judging.canary_service, evidence(chart))
+
+    assert (
+        found.message == "canary selects app=upcommerce--canary-app; the canary's pods have app=upcommerce-canary-app"
+    )
+    assert found.where == "templates/canary.yaml"
+
+
+def test_service_that_picks_stable_pods_too_is_found() -> None:
+    """Neither may the canary's Service lead to stable, nor stable's to the canary."""
+    shared = REFERENCE.replace("labels: {app: upcommerce-app}", "labels: {app: upcommerce-app, part: shop}")
+    shared = shared.replace("labels: {app: upcommerce-canary-app}", "labels: {app: upcommerce-canary-app, part: shop}")
+    greedy = shared.replace("{app: upcommerce-canary-app}\n  ports", "{part: shop}\n  ports")
+    leaking = REFERENCE.replace("upcommerce-canary-app}", "upcommerce-app}")
+
+    assert failing(evidence(greedy)) == ["canary_service"]
+    assert "Deployment/upcommerce-app too" in finding_of(judging.canary_service, evidence(greedy)).message
+    assert "the stable Service upcommerce-service" in finding_of(judging.canary_service, evidence(leaking)).message
+
+
+@pytest.mark.parametrize("outcome", [outcome for outcome in HINTS if outcome != "crash-loop"])
+def test_every_other_fate_has_a_hint(outcome: OutcomeName) -> None:
+    """Whatever became of the canary, there is something to try; what it was is named."""
+    found = finding_of(judging.canary_crash_loop, evidence(decision=Decision(outcome, "so it went")))
+
+    assert found.hint
+    assert f"{outcome}, expected crash-loop: so it went" in found.message
+
+
+def test_course_may_expect_another_fate() -> None:
+    """The expected outcome is the course's to say."""
+    course = replace(COURSE, canary=replace(COURSE.canary, outcome="healthy", replicas=2, port=80))
+
+    assert judging.canary_crash_loop(evidence(decision=Decision("healthy", "it runs")), course) is None
+    assert judging.canary_crash_loop(evidence(), course)
+    assert "is to have 2" in str(judging.canary_replicas(evidence(), course))
+    assert "containerPort 80; seen: 5003" in str(judging.canary_port(evidence(), course))
+
+
+def test_leftovers_are_named_with_what_holds_them() -> None:
+    """The finding says what is left and what holds it; an annotation has its own hint."""
+    kept = Leftover(ObjectKey("Service", "canary"), "the annotation helm.sh/resource-policy: keep")
+
+    found = finding_of(judging.canary_gone, evidence(leftovers=(kept,)))
+
+    assert "Service/canary (held by the annotation helm.sh/resource-policy: keep)" in found.message
+    assert "take the annotation" in found.hint
+
+
+def test_restarts_before_the_rollback_do_not_count() -> None:
+    """What happened to stable before is another check's business."""
+    story = stable_story().at(3).ended(1).running().at(6).again()
+
+    assert judging.stable_healthy(evidence(timeline=story.timeline), COURSE) is None
+
+
+def test_replaced_stable_pods_are_healthy() -> None:
+    """Lowered limits replace stable's pods, which is no fault."""
+    story = stable_story().at(5.2).pod("two").running("two").deleting("one").at(5.4).gone("one")
+
+    assert judging.stable_healthy(evidence(timeline=story.timeline), COURSE) is None
+
+
+def test_outage_lasts_from_success_to_success() -> None:
+    """An outage begins when the last answer came, and ends with the next one."""
+    (outage,) = judging.outages([Probe(0, 0.5), Probe(1, 2, "timed out"), Probe(3, 0.1, "refused"), Probe(4, 0.25)])
+
+    assert (outage.began, outage.ended, outage.failures, outage.error) == (0.5, 4.25, 2, "refused")
+    assert outage.seconds == 3.75
+
+
+def test_outage_without_an_end_lasts_to_the_last_request() -> None:
+    """Failing to the end is an outage to the end; failing from the start one from the first request."""
+    (last,) = judging.outages([Probe(0, 0.5), Probe(1, 2, "refused")])
+    (first,) = judging.outages([Probe(1, 0.5, "refused"), Probe(2, 0.5)])
+
+    assert (last.began, last.ended) == (0.5, 3)
+    assert (first.began, first.ended) == (1, 2.5)
+
+
+def test_every_outage_is_told() -> None:
+    """Outages are apart where an answer came between them; a slow answer is none."""
+    probes = [Probe(0, 0), Probe(1, 0, "x"), Probe(2, 0), Probe(3, 1.9), Probe(5, 0, "y"), Probe(6, 0)]
+
+    assert [outage.error for outage in judging.outages(probes)] == ["x", "y"]
+    assert judging.outages([]) == ()
+
+
+def test_short_outages_are_allowed() -> None:
+    """A switch of pods may cost a few requests; the limit is on the longest stretch, not on the number."""
+    many_short = answers(*(number for number in range(60) if number % 10 < 9 and number > 0))
+
+    assert judging.stable_never_down(evidence(probes=many_short), COURSE) is None
+
+
+def test_outage_at_the_limit_is_allowed() -> None:
+    """Only what is longer than the limit fails."""
+    probes = (Probe(0, 0), Probe(1, 0, "x"), Probe(DURATIONS.outage, 0))
+    longer = (*probes[:2], Probe(DURATIONS.outage + 0.1, 0))
+
+    assert judging.stable_never_down(evidence(probes=probes), COURSE) is None
+    assert "no answer for 2.1 s" in str(judging.stable_never_down(evidence(probes=longer), COURSE))
+
+
+@pytest.mark.parametrize("probes", [(), answers(*range(60))])
+def test_service_that_never_answered_is_down(probes: tuple[Probe, ...]) -> None:
+    """No answer at all fails, and so does no request: nothing seen proves nothing."""
+    assert judging.stable_never_down(evidence(probes=probes), COURSE)
+    assert judging.stable_serves_during_canary(evidence(probes=probes), COURSE)
+
+
+def test_outage_while_the_canary_was_there_is_its_own() -> None:
+    """Requests before the upgrade's end and from the rollback on are not looked at."""
+    during = answers(*range(12, 36))
+
+    assert judging.stable_serves_during_canary(evidence(probes=during), COURSE)
+    assert judging.stable_serves_during_canary(evidence(probes=answers(*range(10), *range(40, 60))), COURSE) is None
+
+
+def test_checks_without_their_canary_do_not_judge() -> None:
+    """A check that needs a canary refuses to say anything without one."""
+    with pytest.raises(ValueError, match="depends on canary-present"):
+        judging.canary_port(evidence(STABLE), COURSE)

@@ -1,0 +1,460 @@
+"""The fate of a canary is decided as soon as it is certain, and not before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from canaryproof.durations import DURATIONS
+from canaryproof.evidence import Decision, OutcomeName
+from canaryproof.outcome import decide
+from tests.unit.stories import CANARY, Story
+
+LIVENESS = {"livenessProbe": {"httpGet": {"port": 5003}}}
+KILLING = "Container canary failed liveness probe, will be restarted"
+NOT_FOUND = 'rpc error: code = NotFound desc = failed to resolve "uonyeka/canary:linux-amd-64": not found'
+TIMED_OUT = 'failed to do request: Head "https://registry/v2/": dial tcp: i/o timeout'
+
+
+def fate(story: Story, now: float, *, replicas: int = 1) -> Decision | None:
+    """Decide at *now*, after an upgrade that ended at 1 s."""
+    return decide(story.timeline, replace(CANARY, replicas=replicas), 1.0, now, DURATIONS)
+
+
+def first_decision(story: Story) -> Decision:
+    """Decide after every observation and at the end of the longest time, as an experiment does."""
+    moments = [observation.at for observation in story.timeline.observations]
+    decisions = (fate(story, now) for now in (*moments, 1.0 + DURATIONS.observation_extended))
+    return next(decision for decision in decisions if decision)
+
+
+def crashing(code: int = 1, reason: str = "") -> Story:
+    """Tell of a container that ends, is restarted and ends again."""
+    story = Story().at(1.5).pod().at(2).running().at(2.1).ended(code, reason)
+    return story.at(3).running().at(3.1).ended(code, reason)
+
+
+def test_two_crashes_of_one_container_are_a_crash_loop() -> None:
+    """The second crash decides, at the instant it is seen; a back-off need not be seen."""
+    decision = first_decision(crashing())
+
+    assert (decision.outcome, decision.at, decision.proven_at) == ("crash-loop", 3.1, 3.1)
+    assert "container canary ended by itself with exit code 1, twice" in decision.reason
+    assert "2.1 s after the upgrade" in decision.reason
+    assert len(decision.proof) == 2
+
+
+def test_one_crash_decides_nothing() -> None:
+    """A container that crashed once and was restarted has no certain fate yet."""
+    story = Story().at(1.5).pod().at(2).running().at(2.1).ended(1).at(3).running()
+
+    assert fate(story, 3) is None
+    assert fate(story, 1 + DURATIONS.observation) is None
+
+
+def test_one_crash_told_many_times_is_one() -> None:
+    """A list that repeats a pod, and ``lastState`` that repeats the run, do not make a second crash."""
+    story = Story().at(1.5).pod().at(2).running().at(2.1).ended(1).again().again().at(3).running().again().again()
+
+    assert fate(story, 3) is None
+
+
+def test_first_crash_is_only_in_last_state() -> None:
+    """A crash that came between two looks counts by its trace in ``lastState``."""
+    story = Story().at(1.5).pod().at(2).running(seen=False).ended(1, seen=False).running(seen=False)
+    story.at(3).ended(2)
+
+    decision = first_decision(story)
+
+    assert (decision.outcome, decision.proven_at) == ("crash-loop", 3)
+    assert "exit code 1 and 2" in decision.reason
+
+
+def test_restart_count_stands_for_crashes_nobody_saw() -> None:
+    """A restart count that jumps to two, with one crash seen, is a crash loop, and the proof says what went unseen."""
+    story = Story().at(1.5).pod().at(2)
+    story.running(seen=False).ended(1, seen=False).running(seen=False).ended(1, seen=False).running(seen=False)
+    story.at(4).again()
+
+    decision = first_decision(story)
+
+    assert (decision.outcome, decision.proven_at) == ("crash-loop", 4)
+    assert "1 of its ends went unseen" in decision.proof[1]
+
+
+def test_flapping_ends_in_a_crash_loop() -> None:
+    """Running, terminated, back-off and running again do not hide the loop; back-off seen becomes a proof."""
+    story = crashing(137).at(3.2).waiting("CrashLoopBackOff", "back-off 10s restarting").at(13).running()
+
+    decision = fate(story, 13)
+
+    assert decision
+    assert (decision.outcome, decision.proven_at) == ("crash-loop", 3.1)
+    assert "CrashLoopBackOff seen at 3.2 s" in decision.proof[-1]
+
+
+def test_back_off_after_one_crash_seen_is_a_crash_loop() -> None:
+    """Back-off with a restart behind it stands for two ends, of which the last is in ``lastState``."""
+    story = Story().at(1.5).pod().running(seen=False).ended(1, seen=False).running(seen=False).ended(1, seen=False)
+    story.at(4).waiting("CrashLoopBackOff")
+
+    assert first_decision(story).outcome == "crash-loop"
+
+
+def test_two_pods_that_crash_once_each_are_no_crash_loop() -> None:
+    """A crash of a pod and one of its successor are not the same container ending twice."""
+    story = Story().at(1.5).pod().running().at(2).ended(1).at(3).deleting().gone()
+    story.at(4).pod("two").running("two").at(5).ended(1, pod="two").at(6).running("two")
+
+    assert fate(story, 6) is None
+
+
+def test_pod_that_is_deleted_does_not_crash() -> None:
+    """Runs that end with their pod did not end by themselves."""
+    story = Story().at(1.5).pod().running().at(2).ended(1).at(3).running().at(4).deleting().at(5).ended(143)
+
+    assert fate(story, 5) is None
+
+
+def test_crashes_of_another_deployment_do_not_count() -> None:
+    """Only pods that the canary's Deployment owns are looked at."""
+    story = Story().at(1.5).pod(replica_set="somebody-else").running().ended(1).running().ended(1)
+
+    assert fate(story, 2) is None
+
+
+def test_sidecar_that_crashes_is_a_crash_loop() -> None:
+    """An init container that restarts always is a container like any other."""
+    story = Story().at(1.5).pod(init=True, spec={"restartPolicy": "Always"})
+    story.running(container="setup").ended(1, container="setup").running(container="setup").ended(1, container="setup")
+
+    decision = first_decision(story)
+
+    assert decision.outcome == "crash-loop"
+    assert "container setup" in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "outcome"),
+    [
+        pytest.param(0, "Completed", "exits-cleanly", id="exit-0"),
+        pytest.param(137, "OOMKilled", "oom-killed", id="oom"),
+        pytest.param(128, "StartError", "start-error", id="bad-command"),
+        pytest.param(127, "ContainerCannotRun", "start-error", id="bad-command-elsewhere"),
+        pytest.param(128, "Error", "crash-loop", id="exit-128-of-its-own"),
+        pytest.param(137, "Error", "crash-loop", id="killed-without-a-probe"),
+    ],
+)
+def test_ends_have_their_own_names(code: int, reason: str, outcome: OutcomeName) -> None:
+    """What ends twice in the same way is named after that way."""
+    assert first_decision(crashing(code, reason)).outcome == outcome
+
+
+@pytest.mark.parametrize("code", [137, 143, 0, 1])
+def test_probe_kills_are_not_crashes(code: int) -> None:
+    """A container that the kubelet kills for its probe is probe-killed, whatever code it ends with."""
+    story = Story().at(1.5).pod(spec=LIVENESS).running().at(31).event("Killing", KILLING).ended(code)
+    story.at(32).running().at(61).event("Killing", KILLING, count=2).ended(code)
+
+    decision = fate(story, 61)
+
+    assert decision
+    assert decision.outcome == "probe-killed"
+    assert "liveness probe" in decision.reason
+
+
+def test_crash_beside_a_harmless_probe_is_a_crash_loop() -> None:
+    """A probe in the spec makes no probe kill: the kubelet has to say that it killed."""
+    story = Story().at(1.5).pod(spec=LIVENESS).running().ended(137).at(2).running().ended(137)
+
+    assert first_decision(story).outcome == "crash-loop"
+
+
+def test_crash_and_probe_kill_are_told_apart() -> None:
+    """One crash and one kill decide nothing yet; the kill is the end with the code of a signal."""
+    story = Story().at(1.5).pod(spec=LIVENESS).running().at(2).ended(1).running()
+    story.at(31).event("Killing", KILLING).ended(143)
+
+    assert fate(story, 31) is None
+    decision = first_decision(story.at(42).running().at(43).ended(1))
+    assert decision.outcome == "crash-loop"
+    assert "143" not in " ".join(decision.proof)
+
+
+def test_kill_for_another_reason_is_no_probe_kill() -> None:
+    """Without a liveness or startup probe in its spec, no container is killed for one."""
+    story = Story().at(1.5).pod().running().event("Killing", KILLING, count=2).ended(137).running().ended(137)
+
+    assert first_decision(story).outcome == "crash-loop"
+
+
+def test_one_probe_kill_is_named_when_time_is_up() -> None:
+    """A canary that was killed for its probe once is probe-killed at the end, even if it was Ready since."""
+    story = Story().at(1.5).pod(spec=LIVENESS).running().at(10).event("Unhealthy", "Liveness probe failed: refused")
+    story.at(30).event("Killing", KILLING).at(31).ended(137).running()
+
+    assert fate(story, 29) is None
+    assert fate(story, 55) is None
+    assert first_decision(story).outcome == "probe-killed"
+
+
+def test_init_container_that_crashes_has_its_own_name() -> None:
+    """An init container that fails twice is an init crash loop."""
+    story = Story().at(1.5).pod(init=True)
+    story.running(container="setup").ended(1, container="setup").running(container="setup").ended(1, container="setup")
+
+    decision = first_decision(story)
+
+    assert decision.outcome == "init-crash-loop"
+    assert "init container setup" in decision.reason
+
+
+def test_init_container_that_does_its_work_is_no_end() -> None:
+    """An init container that ended well, even twice, says nothing."""
+    story = Story().at(1.5).pod(init=True)
+    story.running(container="setup").ended(0, container="setup").running(container="setup").ended(0, container="setup")
+
+    assert fate(story, 2) is None
+
+
+def test_different_ends_wait_for_one_that_comes_again() -> None:
+    """A clean exit and a crash decide nothing; the next of either kind does."""
+    story = Story().at(1.5).pod().running().ended(0).running().at(3).ended(1)
+
+    assert fate(story, 3) is None
+    assert first_decision(story.at(14).running().ended(1)).outcome == "crash-loop"
+
+
+def test_different_ends_are_decided_by_the_last_when_time_is_up() -> None:
+    """Where no end came again, the last one names the fate."""
+    story = Story().at(1.5).pod().running().ended(0).running().at(3).ended(1)
+
+    decision = first_decision(story)
+
+    assert (decision.outcome, decision.at) == ("crash-loop", 61)
+    assert "in different ways" in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        ("ErrImagePull", NOT_FOUND),
+        ("ImagePullBackOff", f"Back-off pulling image: ErrImagePull: {NOT_FOUND}"),
+        ("InvalidImageName", "couldn't parse image name"),
+        ("ErrImageNeverPull", "Container image is not present with pull policy of Never"),
+    ],
+)
+def test_image_that_is_not_there_is_decided_at_once(reason: str, message: str) -> None:
+    """One failure is enough where another try cannot help."""
+    decision = first_decision(Story().at(1.5).pod().at(2).waiting(reason, message))
+
+    assert (decision.outcome, decision.at, decision.proven_at) == ("image-pull", 2, 2)
+    assert CANARY.images[0] in decision.reason
+
+
+def test_image_that_may_come_is_decided_at_the_second_failure() -> None:
+    """A failure that may pass is not certain until it came again."""
+    story = Story().at(1.5).pod().at(2).waiting("ErrImagePull", TIMED_OUT).again()
+    story.at(3).waiting("ImagePullBackOff", "Back-off")
+
+    assert fate(story, 3) is None
+    decision = first_decision(story.at(14).waiting("ErrImagePull", TIMED_OUT))
+    assert (decision.at, decision.proven_at) == (14, 14)
+
+
+def test_image_that_came_after_all_is_no_image_pull() -> None:
+    """A pull that failed once and then succeeded leaves the canary's fate open."""
+    story = Story().at(1.5).pod().at(2).waiting("ErrImagePull", TIMED_OUT).at(14).running()
+
+    assert fate(story, 15) is None
+
+
+def test_missing_configuration_must_persist() -> None:
+    """A missing ConfigMap decides once it has been missing for a while."""
+    story = Story().at(1.5).pod().at(2).waiting("CreateContainerConfigError", 'configmap "settings" not found')
+
+    assert fate(story, 3) is None
+    decision = fate(story, 2 + DURATIONS.persistence)
+    assert decision
+    assert decision.outcome == "config-error"
+    assert 'configmap "settings" not found' in decision.reason
+
+
+def test_cache_that_is_not_filled_is_no_missing_configuration() -> None:
+    """The kubelet's own cache running late is not the canary's fate."""
+    message = "failed to sync configmap cache: timed out waiting for the condition"
+    story = Story().at(1.5).pod().at(2).waiting("CreateContainerConfigError", message)
+
+    assert fate(story, 15) is None
+
+
+def test_container_that_cannot_be_created_is_a_start_error() -> None:
+    """A container without any command never comes to be."""
+    story = Story().at(1.5).pod().at(2).waiting("CreateContainerError", "no command specified")
+
+    decision = fate(story, 10)
+
+    assert decision
+    assert decision.outcome == "start-error"
+
+
+def test_volume_of_a_missing_config_map_is_a_config_error() -> None:
+    """A pod whose volume cannot be mounted stays without any container; an event says why."""
+    message = 'MountVolume.SetUp failed for volume "settings" : configmap "settings" not found'
+    story = Story().at(1.5).pod().at(2).event("FailedMount", message)
+
+    assert fate(story, 3) is None
+    decision = fate(story, 2 + DURATIONS.persistence)
+    assert decision
+    assert decision.outcome == "config-error"
+
+
+def test_volume_that_came_late_is_no_config_error() -> None:
+    """A mount that failed at first and then succeeded is forgotten once the container runs."""
+    message = 'MountVolume.SetUp failed for volume "settings" : configmap "settings" not found'
+    story = Story().at(1.5).pod().at(2).event("FailedMount", message).at(4).running()
+
+    assert fate(story, 15) is None
+
+
+def test_unschedulable_must_persist() -> None:
+    """A pod waits for room for a moment in every upgrade; only for long is it unschedulable."""
+    story = Story().at(1.5).pod().unschedulable("0/1 nodes are available: 1 Insufficient cpu.")
+
+    assert fate(story, 5) is None
+    decision = fate(story, 1.5 + DURATIONS.unschedulable)
+    assert decision
+    assert decision.outcome == "unschedulable"
+    assert "Insufficient cpu" in decision.reason
+
+
+def test_pod_that_found_its_node_is_not_unschedulable() -> None:
+    """Room that came late ends the wait."""
+    story = Story().at(1.5).pod().unschedulable("Insufficient cpu").at(10).running()
+
+    assert fate(story, 18) is None
+
+
+def test_refused_pods_are_decided_soon() -> None:
+    """A quota or an admission rule that refuses the pods decides."""
+    story = Story().at(1.5).refused('pods "x" is forbidden: violates PodSecurity "baseline:latest"')
+
+    assert fate(story, 2) is None
+    decision = fate(story, 1.5 + DURATIONS.persistence)
+    assert decision
+    assert decision.outcome == "refused"
+    assert "violates PodSecurity" in decision.reason
+
+
+def test_account_that_is_not_there_yet_gets_more_time() -> None:
+    """A new namespace's ServiceAccount may come late; one that never comes is refused in the end."""
+    story = Story().at(1.5).refused('error looking up service account sre/default: serviceaccount "default" not found')
+
+    assert fate(story, 10) is None
+    decision = fate(story, 1.5 + DURATIONS.observation)
+    assert decision
+    assert decision.outcome == "refused"
+
+
+def test_ready_for_the_whole_observation_is_healthy() -> None:
+    """A canary that was Ready all the time without a restart is healthy, and no earlier."""
+    story = Story().at(1.5).pod().at(3).running()
+
+    assert fate(story, 2.9 + DURATIONS.observation) is None
+    decision = fate(story, 3 + DURATIONS.observation)
+    assert decision
+    assert decision.outcome == "healthy"
+    assert "without a restart" in decision.reason
+
+
+def test_every_replica_must_be_ready_to_be_healthy() -> None:
+    """One Ready pod of two is not a healthy canary; two are."""
+    story = Story().at(1.5).pod().running()
+
+    assert fate(story, 30, replicas=2) is None
+    story.at(1.6).pod("two").running("two")
+    decision = fate(story, 30, replicas=2)
+    assert decision
+    assert decision.outcome == "healthy"
+
+
+def test_one_replica_that_crash_loops_is_enough() -> None:
+    """A Ready pod beside a looping one does not make the canary healthy."""
+    story = Story().at(1.5).pod().running().pod("two").running("two")
+    story.at(3).ended(1, pod="two").running("two").at(4).ended(1, pod="two")
+
+    assert first_decision(story).outcome == "crash-loop"
+
+
+def test_recovery_from_one_crash_is_healthy_only_in_the_end() -> None:
+    """A canary that crashed once and held since is healthy, and the reason does not hide the restart."""
+    story = Story().at(1.5).pod().running().at(2).ended(1).running()
+
+    assert fate(story, 40) is None
+    decision = first_decision(story)
+    assert decision.outcome == "healthy"
+    assert "after 1 restart" in decision.reason
+
+
+def test_one_late_crash_leaves_it_undecided() -> None:
+    """A crash that had no time to come again is reported as what it is."""
+    story = Story().at(1.5).pod().running().at(15).ended(3).at(50).running()
+
+    decision = first_decision(story)
+
+    assert decision.outcome == "undecided"
+    assert "ended once, with exit code 3" in decision.reason
+
+
+def test_running_but_never_ready_is_not_ready() -> None:
+    """A canary that runs all the time and never becomes Ready says so, with what its probe said."""
+    story = Story().at(1.5).pod().running(ready=False).at(5).event("Unhealthy", "Readiness probe failed: refused")
+
+    assert fate(story, 15) is None
+    decision = fate(story, 1.5 + DURATIONS.observation)
+    assert decision
+    assert decision.outcome == "not-ready"
+    assert "Readiness probe failed" in decision.reason
+
+
+def test_readiness_that_was_lost_is_undecided() -> None:
+    """A canary that was Ready once, and is not any more, has neither of the two fates."""
+    story = Story().at(1.5).pod().running().at(5).ready(ready=False)
+
+    decision = first_decision(story)
+
+    assert (decision.outcome, decision.at) == ("undecided", 61)
+    assert "not Ready for long enough" in decision.reason
+
+
+def test_no_replicas_are_not_ready() -> None:
+    """A canary that asks for no pods gets none."""
+    decision = fate(Story(), 1, replicas=0)
+
+    assert decision
+    assert decision.outcome == "not-ready"
+
+
+def test_no_pod_is_undecided_when_time_is_up() -> None:
+    """A Deployment that never gets a pod is not waited for any longer than necessary."""
+    assert fate(Story(), 0.9 + DURATIONS.observation) is None
+    decision = fate(Story(), 1 + DURATIONS.observation)
+    assert decision
+    assert decision.outcome == "undecided"
+    assert "had no pod" in decision.reason
+
+
+def test_waiting_pod_is_undecided_in_the_end() -> None:
+    """A pod that never gets its container says what it waits for."""
+    decision = first_decision(Story().at(1.5).pod().event("FailedCreatePodSandBox", "no network"))
+
+    assert decision.outcome == "undecided"
+    assert "ContainerCreating (no network)" in decision.reason
+
+
+def test_later_observations_do_not_change_an_earlier_decision() -> None:
+    """What came after *now* is not looked at: a full recording replays as it happened."""
+    story = crashing()
+
+    assert fate(story, 3) is None
