@@ -1,0 +1,173 @@
+"""Helm's verbs, nothing renamed and nothing combined; Helm 3 and 4 both."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from canaryproof.command import run
+from canaryproof.durations import DURATIONS, Durations
+from canaryproof.errors import CommandError, InfrastructureError, SubmissionError
+from canaryproof.evidence import Rendering, Revision
+from canaryproof.manifests import parse
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+UNREACHABLE = re.compile(
+    r"kubernetes cluster unreachable"
+    r"|\b(Get|Post|Put|Patch|Delete|Head) \"https?://[^\"]+\": "
+    r".*(refused|EOF|reset|tls:|x509:|timeout|timed out|deadline exceeded|no such host|no route|unreachable|lost)",
+    re.IGNORECASE,
+)
+"""How Helm says that it did not reach the API server: Go's ``url.Error`` names the request."""
+
+WEBHOOK = re.compile(r"failed calling webhook|failed to call webhook")
+"""An admission webhook that does not answer is reported in the same words, but by the API server, which was reached."""
+
+NOISE = re.compile(r"^(level=|WARNING:|W\d{4} |walk\.go:|Use --debug flag|I\d{4} )|^\s*$")
+FAILED = re.compile(r"^Error: (INSTALLATION FAILED: |UPGRADE FAILED: )?")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One call that changes a release: the command to show, and Helm's own words when it failed."""
+
+    command: str
+    error: str = ""
+
+
+class Helm:
+    """One Helm binary with folders and an environment of its own, aimed at one cluster; safe to use from many threads.
+
+    Every verb raises InfrastructureError when Helm cannot be run or does not reach the API server.
+    """
+
+    def __init__(
+        self,
+        binary: Path,
+        home: Path,
+        kubeconfig: Path,
+        context: str,
+        *,
+        durations: Durations = DURATIONS,
+        doomed: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """Keep everything that Helm writes under *home*; end what runs as soon as *doomed* gives a reason."""
+        self._binary = binary
+        self._durations = durations
+        self._doomed = doomed
+        self._environment = _environment(home.resolve(), kubeconfig.resolve(), context)
+
+    def version(self) -> str:
+        """Return the version of the binary, ``4.3.1``."""
+        command = ("version", "--template", "{{.Version}}")
+        try:
+            return self._run(command, timeout=self._durations.command).strip().removeprefix("v")
+        except SubmissionError as error:
+            raise InfrastructureError(
+                f"{self._binary} is not a Helm that runs: {error}; give --helm a Helm 3 or 4"
+            ) from error
+
+    def template(
+        self, release: str, chart: Path, namespace: str, *, upgrade: bool = False, kubernetes: str = ""
+    ) -> Rendering:
+        """Render a chart without asking the cluster, for an upgrade or an install, as for API version *kubernetes*."""
+        command = ["template", release, str(chart), "--namespace", namespace, "--skip-tests"]
+        command += ["--is-upgrade"] if upgrade else []
+        command += ["--kube-version", kubernetes] if kubernetes else []
+        try:
+            return Rendering(parse(self._run(command, timeout=self._durations.render, chart=chart)))
+        except SubmissionError as error:
+            return Rendering(error=str(error))
+
+    def install(self, release: str, chart: Path, namespace: str) -> Operation:
+        """Install *chart* as revision 1; return as soon as the objects are stored."""
+        return self._change(("install", release, chart), namespace)
+
+    def upgrade(self, release: str, chart: Path, namespace: str) -> Operation:
+        """Upgrade to *chart* with its own values only; return as soon as the objects are stored."""
+        return self._change(("upgrade", release, chart), namespace, "--reset-values")
+
+    def rollback(self, release: str, revision: int, namespace: str) -> Operation:
+        """Roll back to *revision*, which the caller names instead of trusting a default."""
+        return self._change(("rollback", release, revision), namespace)
+
+    def uninstall(self, release: str, namespace: str) -> Operation:
+        """Remove a release and its history."""
+        return self._change(("uninstall", release), namespace)
+
+    def history(self, release: str, namespace: str) -> tuple[Revision, ...]:
+        """Return the revisions, oldest first; none where there is no such release."""
+        command = ("history", release, "--namespace", namespace, "--output", "json")
+        try:
+            text = self._run(command, timeout=self._durations.command)
+        except SubmissionError as error:
+            if "not found" in str(error):
+                return ()
+            raise InfrastructureError(f"helm history {release} --namespace {namespace}: {error}") from error
+        return msgspec.json.decode(text, type=tuple[Revision, ...])
+
+    def _change(self, verb: tuple[str | int | Path, ...], namespace: str, *options: str) -> Operation:
+        chart = next((each for each in verb if isinstance(each, Path)), None)
+        shown = (f"./{each.name}" if isinstance(each, Path) else str(each) for each in verb)
+        command = ["helm", *shown, "--namespace", namespace, *options]
+        error = ""
+        try:
+            self._run(
+                [*map(str, verb), "--namespace", namespace, *options, "--timeout", f"{self._durations.helm:g}s"],
+                timeout=self._durations.command,
+                chart=chart,
+            )
+        except SubmissionError as refused:
+            error = str(refused)
+        return Operation(shlex.join(command), error)
+
+    def _run(self, arguments: list[str] | tuple[str, ...], *, timeout: float, chart: Path | None = None) -> str:
+        """Return what Helm prints.
+
+        Raises SubmissionError with Helm's own message when it fails for a reason of the chart or the release.
+        """
+        try:
+            return run([str(self._binary), *arguments], timeout=timeout, env=self._environment, doomed=self._doomed)
+        except CommandError as error:
+            message = clean(error.stderr, chart) or f"helm {arguments[0]} failed: {error.outcome}"
+            if is_unreachable(message):
+                raise InfrastructureError(f"Helm cannot reach the cluster: {message}") from error
+            raise SubmissionError(message) from error
+        except InfrastructureError as error:
+            if self._doomed():
+                raise
+            raise InfrastructureError(f"no usable Helm: {error} Give --helm the path of a Helm 3 or 4") from error
+
+
+def clean(stderr: str, chart: Path | None = None) -> str:
+    """Return Helm's message on one line: no warnings, no advice about flags, paths inside *chart* kept short."""
+    lines = [FAILED.sub("", line).strip() for line in stderr.splitlines() if not NOISE.search(line)]
+    text = " ".join(lines)
+    return text.replace(f"{chart.resolve()}/", "").replace(f"{chart}/", "") if chart else text
+
+
+def is_unreachable(message: str) -> bool:
+    """Report whether Helm failed because it did not reach the API server: the cluster's fault, not the chart's."""
+    return bool(UNREACHABLE.search(message)) and not WEBHOOK.search(message)
+
+
+def _environment(home: Path, kubeconfig: Path, context: str) -> Mapping[str, str]:
+    """Return all that Helm gets to see: nothing of the user's."""
+    return {
+        "PATH": PATH,
+        "HOME": str(home),  # client-go keeps what it discovers of the API under ~/.kube/cache
+        "KUBECONFIG": str(kubeconfig),
+        "HELM_KUBECONTEXT": context,
+        "HELM_CACHE_HOME": str(home / "cache"),
+        "HELM_CONFIG_HOME": str(home / "config"),
+        "HELM_DATA_HOME": str(home / "data"),
+        "HELM_NO_PLUGINS": "1",
+        "HELM_QPS": "1000",  # no throttling on the client's side: -1 makes Helm 4.3.1 fail in client-go's limiter
+        "HELM_BURST_LIMIT": "1000",
+    }

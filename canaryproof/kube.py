@@ -1,0 +1,321 @@
+"""The one module that knows the ``kubernetes`` package: raw JSON over its connections and credentials."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+import urllib3
+from kubernetes.client import ApiClient, Configuration
+from kubernetes.config import ConfigException, load_kube_config
+
+from canaryproof.durations import DURATIONS, Durations
+from canaryproof.errors import CanaryproofError, InfrastructureError, UsageError
+from canaryproof.manifests import Body
+
+OK = 200
+REDIRECT = 300
+BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT, GONE, BUSY = 400, 401, 403, 404, 409, 410, 429
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LOST_LOG = (b"unable to retrieve container logs for ", b"failed to try resolving symlinks in path ")
+"""What the kubelet answers, as a log and with success, where the container was removed meanwhile."""
+ENOUGH_OF_AN_ANSWER = 4096
+"""Bytes of an answer to a probe that are read: its status says all, its text is for the message."""
+
+
+class ExpiredError(CanaryproofError):
+    """The API server no longer has the changes since the version that was asked for (410 Gone): list again."""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """Where the objects of one kind live in the API: *api* is ``/api/v1`` or ``/apis/GROUP/VERSION``."""
+
+    kind: str
+    api: str
+    plural: str
+    namespaced: bool = True
+
+    def path(self, namespace: str = "", name: str = "") -> str:
+        """Return the path of one object, or of all of them where *name* is empty."""
+        scope = f"/namespaces/{quote(namespace, safe='')}" if namespace and self.namespaced else ""
+        return f"{self.api}{scope}/{self.plural}" + (f"/{quote(name, safe='')}" if name else "")
+
+
+NAMESPACES = Resource("Namespace", "/api/v1", "namespaces", namespaced=False)
+PODS = Resource("Pod", "/api/v1", "pods")
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The objects of one kind at one moment; *version* is where a watch goes on from."""
+
+    version: str
+    items: tuple[msgspec.Raw, ...]
+
+
+class Watch:
+    """An open watch: iterate over its lines, one JSON document each, until the server or `close` ends it."""
+
+    def __init__(self, response: urllib3.BaseHTTPResponse) -> None:
+        """Read from *response*, which this watch owns from now on."""
+        self._response = response
+        self._closing = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield each line as soon as it is complete.
+
+        Raises InfrastructureError when the connection breaks.
+        """
+        rest = b""
+        try:
+            for chunk in self._response.stream():
+                *lines, rest = (rest + chunk).split(b"\n")
+                yield from lines
+        except urllib3.exceptions.HTTPError as error:
+            if not self._closing:
+                raise InfrastructureError(f"a watch of the Kubernetes API broke off: {error}") from error
+        finally:
+            self._response.close()
+
+    def close(self) -> None:
+        """End the iteration at once, from any thread."""
+        self._closing = True
+        with suppress(RuntimeError, ValueError, OSError):  # it has ended by itself meanwhile
+            self._response.shutdown()
+
+
+class KubeClient:
+    """Requests to one API server, from any thread; each has a time limit.
+
+    Every method raises InfrastructureError when the API server cannot be reached or refuses for a reason of its own.
+    """
+
+    def __init__(self, kubeconfig: Path, context: str, durations: Durations = DURATIONS) -> None:
+        """Read the credentials of *context*.
+
+        Raises UsageError when the kubeconfig does not have them.
+        """
+        configuration = Configuration()
+        try:
+            load_kube_config(  # type: ignore[no-untyped-call]  # the package types its generated part only
+                str(kubeconfig), context, client_configuration=configuration, persist_config=False
+            )
+        except ConfigException as error:
+            raise UsageError(f"kubeconfig {kubeconfig}, context {context!r}: {error}") from error
+        if urlsplit(configuration.host).hostname in LOOPBACK:
+            configuration.proxy = None  # as Helm does: no proxy leads back to this machine
+        configuration.connection_pool_maxsize = 64  # connections kept, not a limit
+        self._api = ApiClient(configuration)
+        self._pool: urllib3.PoolManager = self._api.rest_client.pool_manager
+        self._host: str = configuration.host.rstrip("/")
+        self._durations = durations
+        self._kinds: dict[str, dict[str, Resource]] = {}
+        self._discovering = threading.Lock()
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._pool.clear()
+
+    def resource(self, api_version: str, kind: str) -> Resource | None:
+        """Return where objects of *kind* live, or None when the API server has no such kind."""
+        api = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+        with self._discovering:
+            if api not in self._kinds:
+                self._kinds[api] = self._discover(api)
+            return self._kinds[api].get(kind)
+
+    def get(self, resource: Resource, name: str, namespace: str = "") -> Body | None:
+        """Return one object as it is now, or None when there is none."""
+        status, text = self._ask("GET", resource.path(namespace, name), allowed=(NOT_FOUND,))
+        return None if status == NOT_FOUND else _decode(text)
+
+    def list(self, resource: Resource, namespace: str = "") -> Listing:
+        """Return all objects of a kind, in one namespace or in all."""
+        _, text = self._ask("GET", resource.path(namespace))
+        listing = msgspec.json.decode(text, type=_List)
+        return Listing(listing.metadata.resource_version, tuple(listing.items or ()))
+
+    def watch(self, resource: Resource, version: str) -> Watch:
+        """Open a watch of all objects of a kind for what happened after *version*; the caller closes it.
+
+        Raises ExpiredError when the API server no longer knows *version*.
+        """
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": f"{self._durations.watch:.0f}",
+        }
+        limit = self._durations.watch + self._durations.request
+        try:
+            response = self._open("GET", resource.path(), query=query, read=limit)
+            if response.status == OK:
+                return Watch(response)
+            text = response.data
+        except urllib3.exceptions.HTTPError as error:
+            raise _unreachable(self._host, error) from error
+        if response.status == GONE:
+            raise ExpiredError(f"{resource.plural} since version {version}: {_message(response.status, text)}")
+        raise _refused("GET", resource.path(), response.status, text)
+
+    def create_namespace(self, name: str, labels: Mapping[str, str]) -> bool:
+        """Create a namespace; return whether it is new."""
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels)}}
+        return self.create(NAMESPACES, body)
+
+    def create(self, resource: Resource, body: Body, namespace: str = "") -> bool:
+        """Create an object; return whether it is new."""
+        status, _ = self._ask("POST", resource.path(namespace), body=body, allowed=(CONFLICT,))
+        return status != CONFLICT
+
+    def delete_namespace(self, name: str) -> None:
+        """Ask for the end of a namespace and return at once; it need not exist."""
+        self._ask("DELETE", NAMESPACES.path(name=name), allowed=(NOT_FOUND, CONFLICT))
+
+    def drop_finalizers(self, resource: Resource, name: str, namespace: str) -> None:
+        """Let an object of our own namespace go, whatever it waits for; it need not exist."""
+        path = resource.path(namespace, name)
+        self._ask("PATCH", path, body={"metadata": {"finalizers": None}}, allowed=(NOT_FOUND,))
+
+    def logs(self, namespace: str, pod: str, container: str, *, previous: bool, lines: int, size: int) -> str:
+        """Return the last *lines* of a container, at most *size* bytes of them; empty when there is no log."""
+        query = {
+            "container": container,
+            "previous": str(previous).lower(),
+            "tailLines": str(lines),
+            "limitBytes": str(size),
+        }
+        path = f"{PODS.path(namespace, pod)}/log"
+        status, text = self._ask("GET", path, query=query, allowed=(BAD_REQUEST, NOT_FOUND), read=self._durations.logs)
+        lost = status != OK or text.startswith(LOST_LOG)
+        return "" if lost else text.decode(errors="replace")
+
+    def visit(self, namespace: str, service: str, port: int) -> str:
+        """Request ``/`` of a Service through the API server; return why it was no success, empty when it was one."""
+        path = f"/api/v1/namespaces/{namespace}/services/{service}:{port}/proxy/"
+        limit = self._durations.probe_timeout
+        try:
+            response = self._open("GET", path, read=limit, retries=False)
+            text = response.read(ENOUGH_OF_AN_ANSWER)
+        except urllib3.exceptions.ReadTimeoutError:
+            return f"no answer within {limit:g} s"
+        except urllib3.exceptions.HTTPError as error:
+            raise _unreachable(self._host, error) from error
+        if len(text) == ENOUGH_OF_AN_ANSWER:
+            response.close()
+        else:
+            response.release_conn()
+        if response.status in {UNAUTHORIZED, FORBIDDEN, BUSY} and _is_status(text):
+            raise _refused("GET", path, response.status, text)
+        return "" if OK <= response.status < BAD_REQUEST else _message(response.status, text)
+
+    def _discover(self, api: str) -> dict[str, Resource]:
+        status, text = self._ask("GET", api, allowed=(NOT_FOUND,))
+        found = [] if status == NOT_FOUND else msgspec.json.decode(text, type=_Resources).resources
+        return {
+            each.kind: Resource(each.kind, api, each.name, each.namespaced) for each in found if "/" not in each.name
+        }
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        allowed: tuple[int, ...] = (),
+        read: float | None = None,
+    ) -> tuple[int, bytes]:
+        try:
+            response = self._open(method, path, query=query, body=body, read=read or self._durations.request)
+            text = response.data
+        except urllib3.exceptions.HTTPError as error:
+            raise _unreachable(self._host, error) from error
+        if OK <= response.status < REDIRECT or response.status in allowed:
+            return response.status, text
+        raise _refused(method, path, response.status, text)
+
+    def _open(
+        self,
+        method: str,
+        path: str,
+        *,
+        read: float,
+        query: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        retries: bool = True,
+    ) -> urllib3.BaseHTTPResponse:
+        headers = {"Accept": "application/json", "User-Agent": "canaryproof"}
+        if body is not None:
+            headers["Content-Type"] = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+        return self._pool.request(
+            method,
+            f"{self._host}{path}" + (f"?{urlencode(query)}" if query else ""),
+            body=None if body is None else msgspec.json.encode(body),
+            headers=headers,
+            timeout=urllib3.Timeout(connect=self._durations.request, read=read),
+            retries=urllib3.Retry(2) if retries else False,
+            redirect=False,
+            preload_content=False,
+        )
+
+
+class _ListMeta(msgspec.Struct, rename="camel"):
+    resource_version: str = ""
+
+
+class _List(msgspec.Struct):
+    metadata: _ListMeta
+    items: list[msgspec.Raw] | None = None
+
+
+class _ApiResource(msgspec.Struct):
+    name: str
+    kind: str
+    namespaced: bool
+
+
+class _Resources(msgspec.Struct):
+    resources: list[_ApiResource]
+
+
+class _Status(msgspec.Struct):
+    kind: str = ""
+    message: str = ""
+
+
+def _decode(text: bytes) -> Body:
+    body: dict[str, Any] = msgspec.json.decode(text, type=dict[str, Any])
+    return body
+
+
+def _status(text: bytes) -> _Status:
+    try:
+        return msgspec.json.decode(text, type=_Status)
+    except msgspec.MsgspecError:
+        return _Status()
+
+
+def _is_status(text: bytes) -> bool:
+    return _status(text).kind == "Status"
+
+
+def _message(status: int, text: bytes) -> str:
+    return _status(text).message or f"HTTP {status}"
+
+
+def _refused(method: str, path: str, status: int, text: bytes) -> InfrastructureError:
+    return InfrastructureError(f"the Kubernetes API refused {method} {path}: {_message(status, text)} (HTTP {status})")
+
+
+def _unreachable(host: str, error: urllib3.exceptions.HTTPError) -> InfrastructureError:
+    cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
+    return InfrastructureError(f"the Kubernetes API at {host} cannot be reached: {cause}; does the cluster still run?")

@@ -1,0 +1,92 @@
+"""Runs experiments side by side on one cluster."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Self
+
+from canaryproof.cluster import Cluster
+from canaryproof.course import Course
+from canaryproof.durations import DURATIONS, Durations
+from canaryproof.evidence import Evidence
+from canaryproof.experiment import Bench, run_experiment
+from canaryproof.helm import Helm
+from canaryproof.intake import Submission
+from canaryproof.kube import KubeClient
+from canaryproof.recording import Recorder
+
+PER_CORE = 2
+"""Experiments at once for each core: one takes 3 to 4 seconds of a processor and mostly waits otherwise."""
+MOST = 16
+"""More experiments at once than this keep this process too busy to see a crash in time."""
+
+
+def default_parallel(cores: int) -> int:
+    """Return how many experiments a cluster of *cores* takes at once."""
+    return max(1, min(MOST, PER_CORE * cores))
+
+
+class Laboratory:
+    """Takes submissions and promises evidence; `open` it for the length of a run."""
+
+    def __init__(self, bench: Bench, parallel: int) -> None:
+        """Run at most *parallel* experiments at once."""
+        self._bench = bench
+        self._pool = ThreadPoolExecutor(parallel, "experiment")
+
+    @classmethod
+    @contextmanager
+    def open(
+        cls, cluster: Cluster, *, course: Course, helm: Path, parallel: int, durations: Durations = DURATIONS
+    ) -> Iterator[Self]:
+        """Yield a laboratory on *cluster* that uses the Helm binary *helm*.
+
+        At the end of the block, what has not begun is cancelled, what runs is ended at once, and every namespace that
+        was made is on its way out.
+
+        Raises InfrastructureError when Helm does not run, and UsageError when the kubeconfig has no such context.
+        """
+        ending = threading.Event()
+
+        def doomed() -> str | None:
+            return cluster.vitals.fault or ("the run was ended" if ending.is_set() else None)
+
+        with (
+            closing(KubeClient(cluster.kubeconfig, cluster.context, durations)) as client,
+            tempfile.TemporaryDirectory(prefix="canaryproof-") as home,
+        ):
+            tool = Helm(helm, Path(home), cluster.kubeconfig, cluster.context, durations=durations, doomed=doomed)
+            tool.version()
+            with Recorder(client, cluster.vitals, durations=durations) as recorder:
+                bench = Bench(
+                    course=course,
+                    client=client,
+                    helm=tool,
+                    recorder=recorder,
+                    run=secrets.token_hex(4),
+                    kubernetes=cluster.kubernetes,
+                    alone=threading.Lock(),
+                    doomed=doomed,
+                    durations=durations,
+                )
+                laboratory = cls(bench, parallel)
+                try:
+                    yield laboratory
+                finally:
+                    ending.set()
+                    recorder.announce()
+                    laboratory.close()
+
+    def submit(self, submission: Submission) -> Future[Evidence]:
+        """Begin as soon as there is room; the future never raises on account of the cluster or the submission."""
+        return self._pool.submit(run_experiment, submission, self._bench)
+
+    def close(self) -> None:
+        """Cancel what has not begun and wait for what runs."""
+        self._pool.shutdown(wait=True, cancel_futures=True)

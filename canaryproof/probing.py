@@ -1,0 +1,76 @@
+"""Asks the stable Service again and again, for as long as an experiment lasts."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from canaryproof.errors import InfrastructureError
+from canaryproof.evidence import Probe
+from canaryproof.waiting import Signal
+
+
+class Prober:
+    """A thread that makes one request every so often, from entering the ``with`` block to leaving it.
+
+    A request that found the cluster at fault says nothing about the Service and is no probe.
+    """
+
+    def __init__(self, visit: Callable[[], str], *, now: Callable[[], float], every: float) -> None:
+        """Call *visit*, which returns why a request failed, every *every* seconds of the clock *now*."""
+        self._visit = visit
+        self._now = now
+        self._every = every
+        self._probes: list[Probe] = []
+        self._fault = ""
+        self._ending = False
+        self._end = Signal()
+        self._thread = threading.Thread(target=self._run, name="prober", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Make the first request now."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End after the request that is under way."""
+        self._ending = True
+        self._end.announce()
+        self._thread.join()
+
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        """Return the requests answered, or not answered, so far."""
+        return tuple(self._probes)
+
+    @property
+    def fault(self) -> str:
+        """Return why the cluster did not even try the latest request; empty when it did."""
+        return self._fault
+
+    def _run(self) -> None:
+        began = self._now()
+        while not self._ending:
+            self._probe()
+            now = self._now()
+            self._end.wait(next_due(began, now, self._every) - now)
+
+    def _probe(self) -> None:
+        at = self._now()
+        try:
+            error = self._visit()
+        except InfrastructureError as fault:
+            self._fault = str(fault)
+            return
+        self._fault = ""
+        self._probes.append(Probe(at, self._now() - at, error))
+
+
+def next_due(began: float, now: float, every: float) -> float:
+    """Return the next time on the grid that starts at *began*: a slow answer skips requests, it never delays them."""
+    return began + (math.floor((now - began) / every) + 1) * every

@@ -1,0 +1,179 @@
+"""An experiment always ends in evidence, and blames the cluster for what the cluster did."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from canaryproof.cluster import Vitals
+from canaryproof.course import load_course
+from canaryproof.durations import Durations
+from canaryproof.evidence import Decision, Evidence, Rendering, Step, Timings
+from canaryproof.experiment import Bench, names_namespace, namespace_for, run_experiment, timings_of
+from canaryproof.helm import Helm
+from canaryproof.intake import Submission
+from canaryproof.kube import KubeClient
+from canaryproof.manifests import Manifest
+from canaryproof.recording import Recorder
+from tests.unit.fake_api import FakeApi
+
+HELM = """#!/bin/sh
+case "$1" in
+template) cat <<'END'
+---
+# Source: shop/templates/app.yaml
+apiVersion: v1
+kind: Service
+metadata:
+  name: shop%s
+spec:
+  ports:
+    - port: 5000
+END
+;;
+*) echo "Error: $1 is not expected" >&2; exit 1;;
+esac
+"""
+NAMESPACED = "\n  namespace: sre"
+REFUSED = (403, {"kind": "Status", "message": "quota exceeded"})
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[FakeApi]:
+    """Serve a fake API: it has no objects and never gets any."""
+    with FakeApi().serve(tmp_path) as api:
+        yield api
+
+
+@pytest.fixture
+def attempt(api: FakeApi, tmp_path: Path) -> Callable[..., Evidence]:
+    """Return a function that tries a submission with a Helm that renders only."""
+
+    def run(*, doom: str = "", extra: str = "", problem: str = "", **seconds: float) -> Evidence:
+        binary = tmp_path / "helm"
+        binary.write_text(HELM % extra)
+        binary.chmod(0o755)
+        durations = Durations(**{"look_again": 0.01, "namespace": 0.1, **seconds})
+        client = KubeClient(api.kubeconfig, "lab", durations)
+        with Recorder(client, Vitals(), watched=(), durations=durations) as recorder:
+            bench = Bench(
+                course=load_course(),
+                client=client,
+                helm=Helm(binary, tmp_path, api.kubeconfig, "lab", durations=durations),
+                recorder=recorder,
+                run="7",
+                kubernetes="1.37.2",
+                alone=threading.Lock(),
+                doomed=lambda: doom or None,
+                durations=durations,
+            )
+            evidence = run_experiment(Submission("Alice B.", "class/alice", tmp_path, problem), bench)
+        client.close()
+        return evidence
+
+    return run
+
+
+def test_a_wait_for_the_cluster_ends_in_a_fault(attempt: Callable[..., Evidence], api: FakeApi) -> None:
+    """A cluster without controllers is not the student's fault, and the namespace is deleted nevertheless."""
+    evidence = attempt()
+
+    assert evidence.fault == "no ServiceAccount/default within 0.1 s; last seen: nothing"
+    assert evidence.decision.outcome == "no-canary"
+    assert ("DELETE", f"/api/v1/namespaces/{evidence.namespace}") in api.asked
+    assert evidence.timings.total > 0
+
+
+def test_a_doomed_run_waits_for_nothing(attempt: Callable[..., Evidence]) -> None:
+    """Once the cluster has failed, a wait of an hour ends at once, with the reason."""
+    evidence = attempt(doom="etcd ended", namespace=3600)
+
+    assert "gave up on ServiceAccount/default: etcd ended" in evidence.fault
+
+
+def test_a_namespace_that_cannot_be_made_is_a_fault(attempt: Callable[..., Evidence], api: FakeApi) -> None:
+    """What the API refuses before the submission was tried says nothing about it; nothing of others is deleted."""
+    api.answers["POST", "/api/v1/namespaces"] = REFUSED
+
+    evidence = attempt()
+
+    assert "quota exceeded" in evidence.fault
+    assert not [path for verb, path in api.asked if verb == "DELETE"]
+
+
+def test_the_namespace_of_somebody_else_is_left_alone(attempt: Callable[..., Evidence], api: FakeApi) -> None:
+    """A chart that insists on the course's namespace waits for it, and never takes what this run did not make."""
+    api.answers["GET", "/api/v1/namespaces/sre"] = (200, {"metadata": {"name": "sre"}})
+
+    evidence = attempt(extra=NAMESPACED)
+
+    assert "exists already and is not this run's; kubectl delete namespace sre" in evidence.fault
+    assert not [path for verb, path in api.asked if verb in {"POST", "DELETE"}]
+
+
+def test_the_courses_own_namespace_is_used_where_a_chart_insists(
+    attempt: Callable[..., Evidence], api: FakeApi
+) -> None:
+    """It is made when it is free, and deleted at the end."""
+    api.answers["GET", "/api/v1/namespaces/sre"] = (404, {"kind": "Status"})
+
+    evidence = attempt(extra=NAMESPACED)
+
+    assert evidence.namespace == "sre"
+    assert ("DELETE", "/api/v1/namespaces/sre") in api.asked
+
+
+def test_a_submission_without_a_chart_asks_for_nothing(attempt: Callable[..., Evidence], api: FakeApi) -> None:
+    """What has nothing to try is decided without the cluster."""
+    evidence = attempt(problem="saw no Chart.yaml")
+
+    assert evidence.decision.outcome == "broken-chart"
+    assert "saw no Chart.yaml" in evidence.decision.reason
+    assert evidence.fault == ""
+    assert api.asked == []
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"), [("Alice B.", "alice-b"), ("x" * 99, "x" * 40), ("---", "submission"), ("Ünal_1", "nal-1")]
+)
+def test_a_namespace_has_a_name_that_kubernetes_takes(name: str, slug: str) -> None:
+    """Any submission gets a name of at most 63 lower-case letters, digits and dashes, unlike any other's."""
+    first, second = namespace_for("sre", name), namespace_for("sre", name)
+
+    assert first.startswith(f"sre-{slug}-")
+    assert len(first) <= 63
+    assert first != second
+
+
+def test_a_chart_may_insist_on_a_namespace() -> None:
+    """Objects that name it, and the Namespace itself, count; others do not."""
+
+    def chart(**metadata: str) -> Rendering:
+        kind = "Namespace" if metadata["name"] == "sre" else "Service"
+        return Rendering((Manifest({"kind": kind, "metadata": metadata}),))
+
+    assert names_namespace(chart(name="a", namespace="sre"), "sre")
+    assert names_namespace(chart(name="sre"), "sre")
+    assert not names_namespace(chart(name="a"), "sre")
+    assert not names_namespace(chart(name="a", namespace="default"), "sre")
+
+
+def test_the_phases_are_timed_from_where_they_begin() -> None:
+    """The outcome counts from the end of the upgrade, and the end of the canary from the end of the rollback."""
+    evidence = Evidence(
+        "a",
+        "a",
+        decision=Decision("crash-loop", "", at=5.0),
+        install=Step("", 0.5, 1.0),
+        upgrade=Step("", 2.0, 2.25),
+        rollback=Step("", 5.5, 6.0),
+        settled_at=1.5,
+        gone_at=6.5,
+        ended_at=7.0,
+    )
+
+    assert timings_of(evidence) == Timings(install=1.0, upgrade=0.25, outcome=2.75, rollback=0.5, gone=0.5, total=7.0)
+    assert timings_of(Evidence("a", "a", ended_at=1.0)) == Timings(total=1.0)

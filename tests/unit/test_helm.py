@@ -1,0 +1,177 @@
+"""Helm is called with nothing of the user's, and its failures are told apart by whose fault they are."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from canaryproof.durations import Durations
+from canaryproof.errors import InfrastructureError
+from canaryproof.evidence import Revision
+from canaryproof.helm import Helm, clean, is_unreachable
+
+FAKE = """#!/bin/sh
+{ echo "$@"; env; } >> "$HOME/calls"
+case "$1" in
+%s
+esac
+"""
+
+
+def helm_that(tmp_path: Path, cases: str, durations: Durations | None = None) -> Helm:
+    """Return a Helm whose binary is a shell script that answers by verb."""
+    binary = tmp_path / "helm"
+    binary.write_text(FAKE % cases)
+    binary.chmod(0o755)
+    (tmp_path / "home").mkdir()
+    return Helm(binary, tmp_path / "home", tmp_path / "kubeconfig", "lab", durations=durations or Durations())
+
+
+def calls(tmp_path: Path) -> str:
+    """Return the arguments and the environment of every call."""
+    return (tmp_path / "home" / "calls").read_text()
+
+
+def test_helm_sees_nothing_of_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment is made of our own folders and our own cluster, whatever the user has set."""
+    monkeypatch.setenv("HELM_NAMESPACE", "production")
+    monkeypatch.setenv("KUBECONFIG", "/home/user/.kube/config")
+
+    helm_that(tmp_path, "*) echo v4.3.1;;").version()
+
+    seen = calls(tmp_path)
+    assert "production" not in seen
+    assert f"KUBECONFIG={tmp_path}/kubeconfig" in seen
+    assert "HELM_KUBECONTEXT=lab" in seen
+    assert "HELM_NO_PLUGINS=1" in seen
+    assert set(re.findall(r"^HELM_\w+_HOME=(.*)/\w+$", seen, re.MULTILINE)) == {f"{tmp_path}/home"}
+
+
+def test_an_operation_shows_a_command_that_a_person_would_type(tmp_path: Path) -> None:
+    """The command for the user's eyes names the chart shortly; the real one is absolute and has a time limit."""
+    chart = tmp_path / "upcommerce"
+    helm = helm_that(tmp_path, "*) ;;")
+
+    upgraded = helm.upgrade("shop", chart, "sre")
+    rolled_back = helm.rollback("shop", 1, "sre")
+
+    assert upgraded.command == "helm upgrade shop ./upcommerce --namespace sre --reset-values"
+    assert rolled_back.command == "helm rollback shop 1 --namespace sre"
+    assert f"upgrade shop {chart} --namespace sre --reset-values --timeout 50s\n" in calls(tmp_path)
+    assert "--wait" not in calls(tmp_path)
+
+
+def test_a_refusal_is_an_operation_with_helms_own_words(tmp_path: Path) -> None:
+    """What Helm says about the chart comes back as a value, on one line, without its prefixes and advice."""
+    helm = helm_that(tmp_path, '*) echo "level=ERROR msg=x\nError: UPGRADE FAILED: port\n  is wrong" >&2; exit 1;;')
+
+    assert helm.upgrade("shop", tmp_path, "sre").error == "port is wrong"
+
+
+def test_an_unreachable_cluster_is_not_the_charts_fault(tmp_path: Path) -> None:
+    """Failures on the way to the API server are raised as infrastructure errors."""
+    message = 'Error: INSTALLATION FAILED: kubernetes cluster unreachable: Get \\"https://x/version\\": EOF'
+    helm = helm_that(tmp_path, f'*) echo "{message}" >&2; exit 1;;')
+
+    with pytest.raises(InfrastructureError, match=r"cannot reach the cluster.*EOF"):
+        helm.install("shop", tmp_path, "sre")
+
+
+def test_a_missing_helm_says_what_to_do(tmp_path: Path) -> None:
+    """A Helm that is not there names the path that was tried and the option that gives another."""
+    helm = Helm(tmp_path / "none", tmp_path, tmp_path / "kubeconfig", "lab")
+
+    with pytest.raises(InfrastructureError, match=r"none.*--helm"):
+        helm.version()
+
+
+def test_another_program_is_not_taken_for_helm(tmp_path: Path) -> None:
+    """A binary that fails to tell its version is refused with its own words."""
+    with pytest.raises(InfrastructureError, match=r"not a Helm that runs: unknown flag.*--helm"):
+        helm_that(tmp_path, "*) echo 'Error: unknown flag' >&2; exit 2;;").version()
+
+
+def test_a_chart_that_does_not_render_is_a_rendering_with_the_reason(tmp_path: Path) -> None:
+    """A rendering error keeps Helm's file and line and loses the machine's paths and the advice about --debug."""
+    chart = tmp_path / "shop"
+    error = f"Error: {chart}/templates/service.yaml:13: bad\n\nUse --debug flag to render out invalid YAML"
+    helm = helm_that(tmp_path, f"template) echo '{error}' >&2; exit 1;;")
+
+    assert helm.template("shop", chart, "sre").error == "templates/service.yaml:13: bad"
+
+
+def test_a_chart_that_never_renders_is_given_up(tmp_path: Path) -> None:
+    """A template without end is the chart's fault and does not hang the run."""
+    helm = helm_that(tmp_path, "template) sleep 60;;", Durations(render=0.2))
+
+    assert helm.template("shop", tmp_path, "sre").error == "helm template failed: did not end within 0.2 s"
+
+
+def test_history_is_typed(tmp_path: Path) -> None:
+    """Each line of the history comes back as a value, in order."""
+    lines = [
+        {
+            "revision": 1,
+            "updated": "2026-11-24T08:17:29Z",
+            "status": "superseded",
+            "chart": "shop-1",
+            "description": "a",
+        },
+        {"revision": 2, "status": "deployed", "chart": "shop-2", "app_version": "", "description": "Rollback to 1"},
+    ]
+    helm = helm_that(tmp_path, f"history) echo '{json.dumps(lines)}';;")
+
+    assert helm.history("shop", "sre") == (
+        Revision(1, "superseded", "a", "shop-1"),
+        Revision(2, "deployed", "Rollback to 1", "shop-2"),
+    )
+
+
+def test_a_release_that_is_not_there_has_no_history(tmp_path: Path) -> None:
+    """An absent release is no failure."""
+    assert helm_that(tmp_path, "*) echo 'Error: release: not found' >&2; exit 1;;").history("shop", "sre") == ()
+
+
+def test_what_runs_is_ended_when_the_run_is_doomed(tmp_path: Path) -> None:
+    """A Helm that waits for a hook does not hold up the end of a run."""
+    helm = helm_that(tmp_path, "*) sleep 60;;")
+    doomed = Helm(tmp_path / "helm", tmp_path / "home", tmp_path / "k", "lab", doomed=lambda: "the run was ended")
+    del helm
+
+    with pytest.raises(InfrastructureError, match="ended before its time: the run was ended"):
+        doomed.upgrade("shop", tmp_path, "sre")
+
+
+@pytest.mark.parametrize(
+    ("message", "unreachable"),
+    [
+        ('Get "https://127.0.0.1:6443/version": dial tcp 127.0.0.1:6443: connect: connection refused', True),
+        ('create: failed to create: Post "https://api/api/v1/namespaces/a/secrets": EOF', True),
+        ('Get "https://api/apis": tls: failed to verify certificate: x509: unknown authority', True),
+        ('failed calling webhook "a.b": failed to call webhook: Post "https://a.svc": connection refused', False),
+        ("resource Job/sre/migrate not ready. status: InProgress context deadline exceeded", False),
+        ('"upcommerce" has no deployed releases', False),
+    ],
+)
+def test_only_the_way_to_the_api_server_counts_as_unreachable(*, message: str, unreachable: bool) -> None:
+    """Webhooks and hooks that time out were reached through an API server that works."""
+    assert is_unreachable(message) is unreachable
+
+
+def test_a_message_keeps_file_and_line() -> None:
+    """A real rendering error of Helm 4.3.1 fits on one line and still says where."""
+    stderr = (
+        "WARNING: Kubernetes configuration file is group-readable.\n"
+        "Error: upcommerce/templates/service.yaml:13:10\n"
+        '  executing "upcommerce/templates/service.yaml" at <.Values.nope.x>:\n'
+        "    nil pointer evaluating interface {}.x\n\n"
+        "Use --debug flag to render out invalid YAML\n"
+    )
+
+    assert clean(stderr) == (
+        'upcommerce/templates/service.yaml:13:10 executing "upcommerce/templates/service.yaml" '
+        "at <.Values.nope.x>: nil pointer evaluating interface {}.x"
+    )

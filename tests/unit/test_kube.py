@@ -1,0 +1,245 @@
+"""Requests to the API server come back as values, or as errors that say whose fault it is."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from canaryproof.durations import Durations
+from canaryproof.errors import InfrastructureError, UsageError
+from canaryproof.kube import PODS, ExpiredError, KubeClient, Resource
+from tests.unit.fake_api import FakeApi
+
+SOON = 5.0
+PROXY = "/api/v1/namespaces/lab/services/shop:5000/proxy/"
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[FakeApi]:
+    """Serve a fake API."""
+    with FakeApi().serve(tmp_path) as api:
+        yield api
+
+
+@pytest.fixture
+def client(api: FakeApi) -> Iterator[KubeClient]:
+    """Talk to the fake API, with little patience."""
+    client = KubeClient(api.kubeconfig, "lab", Durations(request=2, probe_timeout=0.3, watch=7))
+    yield client
+    client.close()
+
+
+def refusal(code: int, message: str) -> tuple[int, dict[str, object]]:
+    """Return how the API says no."""
+    return code, {"kind": "Status", "code": code, "message": message}
+
+
+def test_an_object_comes_as_json(api: FakeApi, client: KubeClient) -> None:
+    """What the API has is returned as it is."""
+    api.answers["GET", "/api/v1/namespaces/lab/pods/a"] = (200, {"metadata": {"name": "a"}})
+
+    assert client.get(PODS, "a", "lab") == {"metadata": {"name": "a"}}
+
+
+def test_an_object_that_is_not_there_is_none(api: FakeApi, client: KubeClient) -> None:
+    """404 is an answer, not an error."""
+    api.answers["GET", "/api/v1/namespaces/lab/pods/a"] = refusal(404, "not found")
+
+    assert client.get(PODS, "a", "lab") is None
+
+
+def test_a_refusal_is_an_infrastructure_error_with_the_apis_words(api: FakeApi, client: KubeClient) -> None:
+    """Missing rights are the cluster's affair, and the message says which."""
+    api.answers["GET", "/api/v1/pods"] = refusal(403, "pods is forbidden")
+
+    with pytest.raises(InfrastructureError, match=r"refused GET /api/v1/pods: pods is forbidden \(HTTP 403\)"):
+        client.list(PODS)
+
+
+def test_an_api_that_is_not_there_is_an_infrastructure_error(api: FakeApi, tmp_path: Path) -> None:
+    """A connection that is refused says which server was asked for."""
+    dead = KubeClient(_aimed_at_nothing(api, tmp_path), "lab")
+
+    for ask in (lambda: dead.list(PODS), lambda: dead.visit("lab", "shop", 5000), lambda: dead.watch(PODS, "1")):
+        with pytest.raises(InfrastructureError, match="cannot be reached"):
+            ask()
+
+
+def _aimed_at_nothing(api: FakeApi, folder: Path) -> Path:
+    """Return a kubeconfig whose server listens nowhere."""
+    kubeconfig = folder / "nothing"
+    before, _, after = api.kubeconfig.read_text().partition("127.0.0.1:")
+    kubeconfig.write_text(f"{before}127.0.0.1:1{after.lstrip('0123456789')}")
+    return kubeconfig
+
+
+def test_an_unknown_context_is_the_users_affair(api: FakeApi) -> None:
+    """The error names the kubeconfig and the context that was looked for."""
+    with pytest.raises(UsageError, match=r"kubeconfig.*'typo'"):
+        KubeClient(api.kubeconfig, "typo")
+
+
+def test_a_namespace_is_made_once(api: FakeApi, client: KubeClient) -> None:
+    """A conflict is told, not raised; the labels are those that were asked for."""
+    assert client.create_namespace("lab", {"canaryproof/run": "7"})
+
+    api.answers["POST", "/api/v1/namespaces"] = refusal(409, "exists")
+
+    assert not client.create_namespace("lab", {})
+    assert api.bodies[0]["metadata"] == {"name": "lab", "labels": {"canaryproof/run": "7"}}
+
+
+@pytest.mark.parametrize("code", [200, 404, 409])
+def test_a_namespace_may_be_gone_already(api: FakeApi, client: KubeClient, code: int) -> None:
+    """Deleting what is not there, or is going, is no failure."""
+    api.answers["DELETE", "/api/v1/namespaces/lab"] = (code, {})
+
+    client.delete_namespace("lab")
+
+    assert api.asked == [("DELETE", "/api/v1/namespaces/lab")]
+
+
+def test_a_kind_is_discovered_once(api: FakeApi, client: KubeClient) -> None:
+    """The plural of any kind is looked up; subresources are no kinds; an unknown kind is None."""
+    pods = {"name": "ingresses", "kind": "Ingress", "namespaced": True}
+    status = {"name": "ingresses/status", "kind": "Ingress", "namespaced": True}
+    api.answers["GET", "/apis/networking.k8s.io/v1"] = (200, {"resources": [pods, status]})
+    api.answers["GET", "/apis/example.com/v1"] = refusal(404, "not found")
+
+    found = [client.resource("networking.k8s.io/v1", "Ingress") for _ in range(2)]
+
+    assert found == [Resource("Ingress", "/apis/networking.k8s.io/v1", "ingresses")] * 2
+    assert client.resource("example.com/v1", "Widget") is None
+    assert len(api.asked) == 2
+
+
+def test_a_list_says_where_a_watch_goes_on(api: FakeApi, client: KubeClient) -> None:
+    """A list has a version, and an empty one may leave out its items."""
+    api.answers["GET", "/api/v1/pods"] = (200, {"metadata": {"resourceVersion": "42"}, "items": None})
+
+    listing = client.list(PODS)
+
+    assert (listing.version, listing.items) == ("42", ())
+
+
+def test_a_watch_yields_whole_lines(api: FakeApi, client: KubeClient) -> None:
+    """Lines that arrive in pieces are put together; the server is told when to end."""
+    api.watched = ['{"type": "ADDED"}', '{"type": "DELETED"}']
+
+    watch = client.watch(PODS, "42")
+    lines = iter(watch)
+
+    assert [next(lines), next(lines)] == [b'{"type": "ADDED"}', b'{"type": "DELETED"}']
+    assert api.queries[0]["resourceVersion"] == ["42"]
+    assert api.queries[0]["timeoutSeconds"] == ["7"]
+    assert api.queries[0]["allowWatchBookmarks"] == ["true"]
+    watch.close()
+    assert list(lines) == []
+
+
+def test_a_silent_watch_ends_at_once_from_another_thread(client: KubeClient) -> None:
+    """Closing does not wait for news."""
+    watch = client.watch(PODS, "42")
+    reader = threading.Thread(target=lambda: list(watch))
+    reader.start()
+    began = time.monotonic()
+
+    watch.close()
+    reader.join(SOON)
+
+    assert not reader.is_alive()
+    assert time.monotonic() - began < 1
+
+
+def test_a_watch_from_too_long_ago_has_expired(api: FakeApi, client: KubeClient) -> None:
+    """410 Gone has an error of its own: whoever watches must list again."""
+    api.answers["GET", "/api/v1/pods"] = refusal(410, "too old resource version")
+
+    with pytest.raises(ExpiredError, match="too old"):
+        client.watch(PODS, "1")
+
+
+def test_a_watch_that_breaks_off_is_an_infrastructure_error(api: FakeApi, client: KubeClient) -> None:
+    """A connection that ends in the middle is not taken for the end of the watch."""
+    watch = client.watch(PODS, "42")
+    api.released.set()
+
+    with pytest.raises(InfrastructureError, match="broke off"):
+        list(watch)
+
+
+def test_a_service_that_answers_is_no_failure(api: FakeApi, client: KubeClient) -> None:
+    """Success is the empty word."""
+    api.answers["GET", PROXY] = (200, "welcome")
+
+    assert client.visit("lab", "shop", 5000) == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (refusal(503, "no endpoints available for service"), "no endpoints available for service"),
+        ((500, "oops"), "HTTP 500"),
+        ((404, "<html>"), "HTTP 404"),
+    ],
+)
+def test_a_service_that_fails_says_why(
+    api: FakeApi, client: KubeClient, answer: tuple[int, object], error: str
+) -> None:
+    """The API's own words, or the status of the app."""
+    api.answers["GET", PROXY] = answer
+
+    assert client.visit("lab", "shop", 5000) == error
+
+
+def test_rights_that_are_missing_say_nothing_about_the_service(api: FakeApi, client: KubeClient) -> None:
+    """A request that the API server does not pass on is not held against the Service."""
+    api.answers["GET", PROXY] = refusal(403, "services/proxy is forbidden")
+
+    with pytest.raises(InfrastructureError, match="forbidden"):
+        client.visit("lab", "shop", 5000)
+
+
+def test_an_app_may_say_forbidden(api: FakeApi, client: KubeClient) -> None:
+    """The same status from the app itself is the app's answer."""
+    api.answers["GET", PROXY] = (403, "members only")
+
+    assert client.visit("lab", "shop", 5000) == "HTTP 403"
+
+
+def test_a_service_that_is_silent_is_given_up(api: FakeApi, client: KubeClient) -> None:
+    """A request has its time limit, and the message says which."""
+    api.silent.add(PROXY)
+
+    assert client.visit("lab", "shop", 5000) == "no answer within 0.3 s"
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ((200, "it broke"), "it broke"),
+        ((200, "unable to retrieve container logs for containerd://ab"), ""),
+        (refusal(400, "previous terminated container not found"), ""),
+        (refusal(404, "pods not found"), ""),
+    ],
+)
+def test_a_log_that_is_not_there_is_empty(
+    api: FakeApi, client: KubeClient, answer: tuple[int, object], text: str
+) -> None:
+    """Only a container's own words are its log."""
+    api.answers["GET", "/api/v1/namespaces/lab/pods/a/log"] = answer
+
+    assert client.logs("lab", "a", "app", previous=True, lines=5, size=100) == text
+    assert api.queries[0] == {"container": ["app"], "previous": ["true"], "tailLines": ["5"], "limitBytes": ["100"]}
+
+
+def test_finalizers_are_dropped(api: FakeApi, client: KubeClient) -> None:
+    """The patch empties the finalizers and touches nothing else."""
+    client.drop_finalizers(PODS, "a", "lab")
+
+    assert api.asked == [("PATCH", "/api/v1/namespaces/lab/pods/a")]
+    assert api.bodies == [{"metadata": {"finalizers": None}}]
