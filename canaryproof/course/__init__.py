@@ -51,7 +51,9 @@ def load_course(file: Path = UPCOMMERCE) -> Course:
         raise UsageError(f"course file {file}: {error}; compare it with {UPCOMMERCE}") from error
     baseline = file.parent / terms.baseline
     if not (baseline / "Chart.yaml").is_file():
-        raise UsageError(f"course file {file}: baseline {terms.baseline!r} is not a chart: {baseline} has no Chart.yaml")
+        raise UsageError(
+            f"course file {file}: baseline {terms.baseline!r} is not a chart: {baseline} has no Chart.yaml"
+        )
     return Course(
         terms.title, terms.release, terms.namespace, baseline.resolve(), terms.canary, terms.points, terms.stand_ins
     )

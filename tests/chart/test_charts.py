@@ -1,0 +1,95 @@
+"""The course's chart and the reference, as the real Helm renders them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from canaryproof.caching import cache_folder
+from canaryproof.canary import find_canary
+from canaryproof.cluster.embedded.toolchain import provide
+from canaryproof.course import Course, load_course
+from canaryproof.evidence import Rendering
+from canaryproof.helm import Helm
+from canaryproof.manifests import ObjectKey
+from canaryproof.progress import Silence
+
+pytestmark = pytest.mark.chart
+
+REFERENCE = Path(__file__).parents[2] / "upcommerce"
+
+
+@pytest.fixture(scope="module", params=["helm", "helm3"])
+def helm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    """The pinned Helm 4, and the pinned Helm 3."""
+    toolchain = provide(cache=cache_folder(os.environ), progress=Silence(), tools=[request.param])
+    home = tmp_path_factory.mktemp("helm")
+    return Helm(toolchain.path(request.param), home, home / "no-kubeconfig", "no-context")
+
+
+@pytest.fixture(scope="module")
+def course() -> Course:
+    """The UpCommerce course."""
+    return load_course()
+
+
+@pytest.fixture(scope="module")
+def baseline(helm: Helm, course: Course) -> Rendering:
+    """What every student starts from."""
+    return helm.template(course.release, course.baseline, course.namespace)
+
+
+@pytest.fixture(scope="module")
+def reference(helm: Helm, course: Course) -> Rendering:
+    """What the course wants in the end."""
+    return helm.template(course.release, REFERENCE, course.namespace)
+
+
+def test_the_courses_chart_is_a_deployment_and_its_service(baseline: Rendering) -> None:
+    """The starting chart renders to what the assignment describes."""
+    deployment, service = sorted(baseline.manifests, key=lambda it: it.kind)
+
+    assert (deployment.key, service.key) == (
+        ObjectKey("Deployment", "upcommerce-app"),
+        ObjectKey("Service", "upcommerce-service"),
+    )
+    (container,) = deployment.body["spec"]["template"]["spec"]["containers"]
+    assert container == {
+        "name": "upcommerce",
+        "image": "uonyeka/upcommerce:v3",
+        "ports": [{"containerPort": 5000}],
+        "imagePullPolicy": "Always",
+        "resources": {"limits": {"cpu": 1, "memory": "4Gi"}},
+    }
+    assert service.body["spec"]["type"] == "NodePort"
+    assert service.body["spec"]["ports"] == [{"protocol": "TCP", "port": 5000, "targetPort": 5000}]
+
+
+def test_the_reference_adds_one_canary_and_its_service(
+    baseline: Rendering, reference: Rendering, course: Course
+) -> None:
+    """The chart in the end is the course's, a canary as the terms ask for, and nothing else."""
+    finding = find_canary(baseline, reference)
+
+    assert finding.added == (
+        ObjectKey("Service", "upcommerce-canary-service"),
+        ObjectKey("Deployment", "upcommerce-canary-app"),
+    )
+    assert finding.canary
+    assert (finding.canary.replicas, finding.canary.ports) == (course.canary.replicas, (course.canary.port,))
+    assert [route.ports for route in finding.canary.services] == [((5003, 5003),)]
+
+
+def test_a_template_that_does_not_render_is_named_with_its_line(helm: Helm, tmp_path: Path) -> None:
+    """Helm's own message comes back, with file and line and without the folder of the harness."""
+    chart = tmp_path / "broken"
+    (chart / "templates").mkdir(parents=True)
+    (chart / "Chart.yaml").write_text("apiVersion: v2\nname: broken\nversion: 0.1.0\n", encoding="utf-8")
+    (chart / "templates" / "app.yaml").write_text("kind: Deployment\nname: {{ .Values.a.b }}\n", encoding="utf-8")
+
+    error = helm.template("broken", chart, "sre").error
+
+    assert "templates/app.yaml:2" in error
+    assert "nil pointer evaluating interface {}.b" in error
