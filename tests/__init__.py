@@ -1,0 +1,1 @@
+"""The acceptance criteria, and the harness's own tests."""

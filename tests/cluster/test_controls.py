@@ -101,8 +101,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Any]:
     command = [sys.executable, "-m", "pytest", "-m", "e2e", "--submissions", str(folder), "--report-dir", str(reports)]
     with pytest.raises(CommandError) as caught:
         run(command, timeout=300, cwd=REPOSITORY)
-    print(caught.value)
-    assert caught.value.outcome == f"exit code {SOME_REJECTED}"
+    assert caught.value.outcome == f"exit code {SOME_REJECTED}", caught.value
     written: Mapping[str, Any] = json.loads((reports / "results.json").read_text(encoding="utf-8"))
     return written
 

@@ -38,7 +38,7 @@ class EmbeddedProvider:
 
     toolchain: Toolchain
     cache: Path
-    """A folder for run folders and images; not below ``/run``, ``/var/lib`` or ``/var/log``: the cluster covers these."""
+    """For run folders and images; not below ``/run``, ``/var/lib`` or ``/var/log``, which the cluster covers."""
     stand_ins: Mapping[str, Sequence[str]]
     """Image references and the arguments with which agnhost plays them; nothing else can be pulled."""
     progress: Progress = field(default_factory=Silence)

@@ -95,17 +95,16 @@ class _Supervisor:
         self._reached: set[Moment] = {"at once"}
         self._names: dict[int, str] = {}
 
-    def run(self) -> NoReturn:
-        """Supervise until the process is ended."""
+    def run(self) -> None:
+        """Supervise until a component ends: without it the others would only keep their callers waiting."""
         self._fork("registry", registry.serve, (_LOOPBACK, self._plan.registry_port), Path(self._plan.images))
         self._fork("gateway", gateway.serve, self._listener, (_LOOPBACK, self._plan.api_port))
         self._listener.close()
         endings = _child_endings()
-        while True:
+        while not self._reap():
             self._start_what_may()
             if select.select([endings], [], [], _TICK if self._waiting else None)[0]:
                 os.read(endings, 4096)
-            self._reap()
 
     def _start_what_may(self) -> None:
         self._advance()
@@ -139,14 +138,16 @@ class _Supervisor:
                 os._exit(1)
         self._names[pid] = name
 
-    def _reap(self) -> None:
-        """Collect every child that ended: the components, and the containers' shims that were left to process 1."""
+    def _reap(self) -> bool:
+        """Collect every child that ended, the containers' shims too; report whether a component was among them."""
         while self._names:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if not pid:
-                return
+                return False
             if name := self._names.pop(pid, None):
                 _report(self._status, event="ended", name=name, code=os.waitstatus_to_exitcode(status))
+                return True
+        return False
 
 
 def _child_endings() -> int:

@@ -1,0 +1,226 @@
+"""What a run says about each submission: check results in, verdicts out, and the contract of ``results.json``; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import msgspec
+
+from canaryproof.cluster import Cluster
+from canaryproof.evidence import Canary, Evidence, OutcomeName, Timings
+
+SCHEMA = 1
+NOT_RUN = "not run"
+
+Status = Literal["passed", "failed", "skipped", "error"]
+Verdict = Literal["accepted", "rejected", "error"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One acceptance criterion as declared: *needs* are the ids of checks without which it says nothing."""
+
+    id: str
+    title: str
+    hint: str = ""
+    points: float = 1
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How one check ended for one submission; *hint* and *where* as in a finding."""
+
+    status: Status
+    message: str = ""
+    hint: str = ""
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """A check and how it ended; *points* is what it is worth, whether they were won or not."""
+
+    check: Check
+    judgement: Judgement
+
+    @property
+    def status(self) -> Status:
+        """Return the status of the judgement."""
+        return self.judgement.status
+
+    @property
+    def was_run(self) -> bool:
+        """Report whether the check was looked at, be it only to skip it for what it needs."""
+        return self.judgement != UNRUN
+
+
+UNRUN = Judgement("skipped", NOT_RUN)
+
+
+@dataclass(frozen=True)
+class SubmissionResult:
+    """All that is said about one submission."""
+
+    name: str
+    source: str
+    verdict: Verdict
+    outcome: OutcomeName
+    reason: str
+    checks: tuple[CheckResult, ...]
+    canary: Canary | None = None
+    timings: Timings = field(default_factory=Timings)
+
+    @property
+    def is_complete(self) -> bool:
+        """Report whether every check was run."""
+        return all(result.was_run for result in self.checks)
+
+    @property
+    def score(self) -> float | None:
+        """Return the points won; None where that would be unfair: an error, or checks that were not run."""
+        if self.verdict == "error" or not self.is_complete:
+            return None
+        return _tidy(sum(result.check.points for result in self.checks if result.status == "passed"))
+
+    @property
+    def max_score(self) -> float:
+        """Return the points that could be won."""
+        return _tidy(sum(result.check.points for result in self.checks))
+
+    def ended(self, status: Status) -> tuple[CheckResult, ...]:
+        """Return the checks that ended so, in order; those that were not run ended in no way."""
+        return tuple(result for result in self.checks if result.status == status and result.was_run)
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """A whole run; *cluster* is None where none could be had."""
+
+    started: str
+    """ISO 8601, with its offset."""
+    seconds: float
+    cluster: Cluster | None
+    helm: str
+    images: str
+    submissions: tuple[SubmissionResult, ...]
+
+    @property
+    def has_errors(self) -> bool:
+        """Report whether the infrastructure failed for any submission."""
+        return any(submission.ended("error") for submission in self.submissions)
+
+
+def grade(
+    name: str,
+    source: str,
+    *,
+    declared: Sequence[Check],
+    judgements: Mapping[str, Judgement],
+    evidence: Evidence | None,
+) -> SubmissionResult:
+    """Return the verdict on one submission: one result for each check of *declared*, whatever became of it.
+
+    Accepted is only what passed every check.  A check that ended in an error makes the whole verdict an error: its
+    submission was not given a fair trial.  Nor was one with checks that were not run, unless another has failed.
+    """
+    checks = tuple(CheckResult(check, judgements.get(check.id, UNRUN)) for check in declared)
+    verdict = _verdict(checks)
+    result = SubmissionResult(name, source, verdict, "undecided", "", checks)
+    if evidence:
+        result = replace(
+            result, outcome=evidence.decision.outcome, canary=evidence.canary, timings=_rounded(evidence.timings)
+        )
+    return replace(result, reason=_reason(result, evidence))
+
+
+def _verdict(checks: Sequence[CheckResult]) -> Verdict:
+    statuses = {result.status for result in checks}
+    if "error" in statuses:
+        return "error"
+    if "failed" in statuses:
+        return "rejected"
+    return "accepted" if statuses == {"passed"} else "error"
+
+
+def _reason(result: SubmissionResult, evidence: Evidence | None) -> str:
+    """Return what decided, in one sentence: the fault, the first failed check, or the fate of the canary."""
+    for status in ("error", "failed"):
+        if ended := result.ended(status):
+            return " ".join(ended[0].judgement.message.split())
+    if result.verdict == "error":
+        unjudged = sum(it.status == "skipped" for it in result.checks)
+        return f"no verdict: {unjudged} of {len(result.checks)} checks were not run"
+    return evidence.decision.reason if evidence else ""
+
+
+def to_json(results: RunResults) -> bytes:
+    """Return the content of ``results.json``."""
+    document = {
+        "schema": SCHEMA,
+        "started": results.started,
+        "seconds": round(results.seconds, 3),
+        "cluster": _cluster(results.cluster),
+        "helm": results.helm,
+        "images": results.images,
+        "submissions": [_submission(each) for each in results.submissions],
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+def _cluster(cluster: Cluster | None) -> dict[str, Any] | None:
+    if cluster is None:
+        return None
+    return {"provider": cluster.provider, "kubernetes": cluster.kubernetes, "nodes": cluster.nodes}
+
+
+def _submission(result: SubmissionResult) -> dict[str, Any]:
+    return {
+        "name": result.name,
+        "source": result.source,
+        "verdict": result.verdict,
+        "outcome": result.outcome,
+        "reason": result.reason,
+        "score": result.score,
+        "max_score": result.max_score,
+        "canary": _canary(result.canary),
+        "checks": [_check(each) for each in result.checks],
+        "timings": result.timings,
+    }
+
+
+def _canary(canary: Canary | None) -> dict[str, Any] | None:
+    if canary is None:
+        return None
+    return {
+        "deployment": canary.deployment,
+        "services": [service.name for service in canary.services],
+        "replicas": canary.replicas,
+        "ports": canary.ports,
+        "image": ", ".join(canary.images),
+    }
+
+
+def _check(result: CheckResult) -> dict[str, Any]:
+    judgement = result.judgement
+    return {
+        "id": result.check.id,
+        "title": result.check.title,
+        "status": judgement.status,
+        "points": _tidy(result.check.points),
+        "message": "\n".join(filter(None, (judgement.message, judgement.where))),
+        "hint": judgement.hint,
+    }
+
+
+def _rounded(timings: Timings) -> Timings:
+    """Return *timings* in whole milliseconds."""
+    return msgspec.convert({name: round(it, 3) for name, it in msgspec.to_builtins(timings).items()}, Timings)
+
+
+def _tidy(points: float) -> float:
+    """Return 13 for 13.0: a score reads as the course wrote its points."""
+    points = round(points, 3)
+    return int(points) if points == int(points) else points

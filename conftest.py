@@ -1,0 +1,13 @@
+"""Names the plugins; each is a module of :mod:`fixtures`."""
+
+from __future__ import annotations
+
+pytest_plugins = [
+    "fixtures.options",
+    "fixtures.checks",
+    "fixtures.scheduling",
+    "fixtures.cluster",
+    "fixtures.grading",
+    "fixtures.terminal",
+    "pytester",  # runs pytest in the tests of these plugins
+]

@@ -1,0 +1,123 @@
+"""What is measured: a cluster's start, experiments on a warm one, Helm's own safety net, all of it from a shell."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from canaryproof.caching import cache_folder
+from canaryproof.cluster import Cluster
+from canaryproof.cluster.embedded.provider import EmbeddedProvider
+from canaryproof.cluster.embedded.toolchain import Toolchain
+from canaryproof.command import run
+from canaryproof.course import load_course
+from canaryproof.durations import DURATIONS
+from canaryproof.errors import CommandError
+from canaryproof.evidence import Evidence
+from canaryproof.intake import Submission, find_submissions
+from canaryproof.laboratory import Laboratory
+from canaryproof.progress import Progress
+from tests.bench.figures import Figures
+
+REPOSITORY = Path(__file__).parents[2]
+MEBIBYTE = 2**20
+
+
+def clusters(toolchain: Toolchain, runs: int, figures: Figures, progress: Progress) -> None:
+    """From the call of the provider to a Ready node and controllers at work, and what the cluster takes then."""
+    for number in range(runs):
+        with progress.step(f"cluster {number + 1} of {runs}"), _cluster(toolchain) as cluster:
+            figures.add("cluster: start to useful", cluster.ready_after)
+            figures.add("cluster: memory of its processes", _memory_of(cluster) / MEBIBYTE, "MiB")
+
+
+def experiments(toolchain: Toolchain, runs: int, figures: Figures, progress: Progress) -> None:
+    """Experiments on the reference, one after the other on one warm cluster; the first one pulls the images."""
+    with _cluster(toolchain) as cluster, _laboratory(cluster, toolchain) as submit:
+        (reference,) = find_submissions([REPOSITORY / "upcommerce"])
+        for number in range(runs + 1):
+            with progress.step(f"experiment {number} of {runs}"):
+                evidence = submit(reference)
+            if number == 0:
+                continue
+            for phase in ("install", "upgrade", "outcome", "rollback", "gone", "total"):
+                figures.add(f"experiment: {phase}", getattr(evidence.timings, phase))
+            decided = evidence.decision.at - evidence.decision.proven_at
+            figures.add("experiment: second crash seen to outcome decided", decided)
+
+
+def safety_nets(toolchain: Toolchain, runs: int, figures: Figures, progress: Progress) -> None:
+    """What Helm's own safety net says of the same canary, and how long it takes to say so."""
+    nets = {"helm": ("--wait", "--rollback-on-failure"), "helm3": ("--atomic",)}
+    with _cluster(toolchain) as cluster:
+        for number in range(runs):
+            for name, flags in nets.items():
+                with progress.step(f"Helm's safety net {number + 1} of {runs}: {name} {' '.join(flags)}"):
+                    said, seconds = _guarded_upgrade(toolchain.path(name), cluster, f"net-{name}-{number}", flags)
+                figures.add(f"{name} upgrade {' '.join(flags)}", seconds)
+                figures.remark(f"{name} upgrade {' '.join(flags)} says of the crash-looping canary: {said}")
+
+
+def from_the_shell(runs: int, figures: Figures, progress: Progress) -> None:
+    """The main job as a user starts it: interpreter, cluster, experiment, verdict."""
+    for number in range(runs):
+        with progress.step(f"shell to verdict {number + 1} of {runs}"):
+            began = time.monotonic()
+            run([sys.executable, "-m", "pytest", "-m", "e2e", "-q"], timeout=120, cwd=REPOSITORY)
+            figures.add("shell to verdict, cluster included", time.monotonic() - began)
+            figures.add("harness: memory, at most", _peak() / MEBIBYTE, "MiB")
+
+
+def _peak() -> int:
+    """Return the most bytes that a child of this process took; the cluster's processes are no children of ours."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+
+
+def _guarded_upgrade(helm: Path, cluster: Cluster, namespace: str, flags: tuple[str, ...]) -> tuple[str, float]:
+    course = load_course()
+    with tempfile.TemporaryDirectory() as home:
+        environment = {"PATH": os.defpath, "HOME": home, "KUBECONFIG": str(cluster.kubeconfig)}
+
+        def call(*arguments: str) -> str:
+            return run([str(helm), *arguments, "--namespace", namespace], timeout=DURATIONS.settle * 3, env=environment)
+
+        call("install", course.release, str(course.baseline), "--create-namespace", "--wait")
+        began = time.monotonic()
+        try:
+            call("upgrade", course.release, str(REPOSITORY / "upcommerce"), *flags, "--timeout", "60s")
+            said = "success"
+        except CommandError as error:
+            said = error.stderr.strip().splitlines()[-1]
+        return said, time.monotonic() - began
+
+
+@contextmanager
+def _cluster(toolchain: Toolchain) -> Iterator[Cluster]:
+    with EmbeddedProvider(toolchain, cache_folder(os.environ), load_course().stand_ins).lend() as cluster:
+        yield cluster
+
+
+@contextmanager
+def _laboratory(cluster: Cluster, toolchain: Toolchain) -> Iterator[Callable[[Submission], Evidence]]:
+    with Laboratory.open(cluster, course=load_course(), helm=toolchain.path("helm"), parallel=1) as laboratory:
+        yield lambda submission: laboratory.submit(submission).result()
+
+
+def _memory_of(cluster: Cluster) -> int:
+    """Return the bytes of the processes in the cluster's cgroup, shared pages counted in proportion (PSS)."""
+    name = cluster.kubeconfig.parent.name
+    total = 0
+    for file in Path("/proc").glob("[0-9]*/cgroup"):
+        try:
+            if f"/{name}" in file.read_text(encoding="ascii"):
+                rollup = (file.parent / "smaps_rollup").read_text(encoding="ascii")
+                total += int(rollup.partition("\nPss:")[2].split()[0]) * 1024
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended while it was looked at
+    return total

@@ -1,0 +1,451 @@
+"""Whole runs of pytest with the plugins, on a laboratory that returns what it was given."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from canaryproof.course import load_course
+from canaryproof.evidence import Canary, ContainerLog, Decision, Evidence, Probe, Timings, to_json
+from fixtures.checks import declared_in
+
+CONFTEST = """
+from concurrent.futures import Future
+from pathlib import Path
+import pytest
+import canaryproof.errors
+from canaryproof.cluster import Cluster
+from canaryproof.evidence import from_json
+
+pytest_plugins = [
+    "fixtures.options", "fixtures.checks", "fixtures.scheduling", "fixtures.cluster", "fixtures.grading",
+    "fixtures.terminal",
+]
+
+@pytest.fixture(scope="session")
+def cluster():
+    Path("started").touch()
+    return Cluster("embedded", Path(), "", "1.37.2", 1, 2, "stand-in", 3.8)
+
+@pytest.fixture(scope="session")
+def helm_version():
+    return "4.3.1"
+
+class Laboratory:
+    def submit(self, submission):
+        with Path("submitted").open("a") as file:
+            file.write(submission.name + " ")
+        future = Future()
+        future.set_result(from_json((submission.chart / "evidence.json").read_bytes()))
+        return future
+
+@pytest.fixture(scope="session")
+def laboratory(cluster):
+    return Laboratory()
+"""
+
+CHECKS = """
+from pathlib import Path
+import pytest
+from canaryproof.judging import Finding
+from fixtures.checks import accept, check
+
+pytestmark = pytest.mark.e2e
+
+@check("renders")
+def test_renders(evidence):
+    '''The chart renders.
+
+    Render it by hand.
+    '''
+    assert len(Path("submitted").read_text().split()) == SUBMISSIONS
+    accept(Finding(evidence.chart.error, "", "templates/a.yml:7") if evidence.chart.error else None)
+
+@check("present", needs=["renders"])
+def test_present(evidence):
+    '''There is a canary.'''
+    accept(None if evidence.canary else Finding(evidence.decision.reason, "add one"))
+
+@check("replicas", needs=["present"], points=2)
+def test_replicas(evidence):
+    '''The canary asks for one replica.'''
+    assert evidence.canary.replicas == 1, "two replicas"
+
+@check("never-down")
+def test_never_down(evidence):
+    '''Stable is never down.'''
+    assert not any(probe.error for probe in evidence.probes), "there was an outage"
+"""
+
+PLAIN = """
+def test_arithmetic():
+    assert 1 + 1 == 2
+"""
+
+INI = """
+[pytest]
+addopts = --strict-markers -m "not e2e"
+markers = e2e: acceptance
+"""
+
+CANARY = Canary("shop-canary", "shop/templates/canary.yaml", 1, (5003,), ("shop/canary:1",))
+ACCEPTANCE = Path(__file__).parents[1] / "e2e" / "test_acceptance.py"
+ACCEPTED = Evidence(
+    "shop",
+    "shop",
+    canary=CANARY,
+    decision=Decision("crash-loop", "shop-canary crash-loops: exit 1, twice"),
+    probes=(Probe(1.0, 0.1), Probe(1.2, 0.1)),
+    logs=(ContainerLog("shop-canary-1", "canary", previous=True, text="starting\nbad \x1b[31mflag\n"),),
+    timings=Timings(install=1.0123456, upgrade=0.3, outcome=2.4, rollback=0.8, gone=0.6, total=5.4),
+)
+NO_CANARY = replace(
+    ACCEPTED, canary=None, decision=Decision("no-canary", "the chart adds no Deployment"), timings=Timings(total=3)
+)
+FAULT = replace(ACCEPTED, fault="etcd ended with code 2")
+
+Run = Callable[..., pytest.RunResult]
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return how to run the checks on submissions, given by name and what is seen of them."""
+    for name in [each for each in os.environ if each.startswith("CANARYPROOF_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def run(
+        *arguments: str, conftest: str = CONFTEST, checks: str = CHECKS, **submissions: Evidence
+    ) -> pytest.RunResult:
+        pytester.makeconftest(conftest)
+        pytester.makeini(INI)
+        pytester.makepyfile(test_plain=PLAIN, test_checks=checks.replace("SUBMISSIONS", str(len(submissions))))
+        for name, evidence in submissions.items():
+            chart = pytester.mkdir(name)
+            (chart / "Chart.yaml").write_text(f"name: {name}\n")
+            (chart / "evidence.json").write_bytes(to_json(replace(evidence, name=name)))
+        paths = [argument for name in submissions for argument in ("--submissions", name)]
+        return pytester.runpytest_inprocess(*arguments, *paths, no_reraise_ctrlc=True)
+
+    return run
+
+
+def says_nothing_of(result: pytest.RunResult, *texts: str) -> None:
+    """Assert that no line of the output matches any of the patterns."""
+    for text in texts:
+        result.stdout.no_fnmatch_line(text)
+
+
+def results(file: Path = Path("out/results.json")) -> dict[str, Any]:
+    """Return what a run reported."""
+    found: dict[str, Any] = json.loads(file.read_text())
+    return found
+
+
+CONTRACT = [
+    *("chart-renders", "canary-present", "canary-replicas", "canary-port", "canary-service", "stable-untouched"),
+    *("upgrade-applied", "canary-crash-loop", "stable-serves-during-canary", "rollback-recorded", "canary-gone"),
+    *("stable-healthy", "stable-never-down"),
+]
+
+
+def test_the_acceptance_criteria_are_those_of_the_contract() -> None:
+    """Thirteen checks in the contract's order, each with a title and advice, and with points in the course."""
+    spec = importlib.util.spec_from_file_location("acceptance", ACCEPTANCE)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    checks = declared_in([module])
+
+    assert [each.id for each in checks] == CONTRACT
+    assert all(each.title and each.hint for each in checks)
+    assert set(load_course().points) == set(CONTRACT)
+    assert module.pytestmark.name == "e2e"
+
+
+def test_nothing_else_is_marked_e2e() -> None:
+    """-m e2e means the acceptance of the submissions, and nothing more."""
+    marked = [
+        file
+        for file in ACCEPTANCE.parents[1].rglob("*.py")
+        if re.search(r"^[^#\"']*mark\.e2e$", file.read_text(), re.MULTILINE)
+    ]
+
+    assert [file for file in marked if file != Path(__file__)] == [ACCEPTANCE]
+
+
+def test_plain_pytest_starts_nothing_and_says_nothing(run: Run) -> None:
+    """A run that selects no acceptance test has neither cluster nor summary, whatever the options are."""
+    result = run("--parallel", "many")
+
+    assert result.ret == 0
+    result.assert_outcomes(passed=1, deselected=4)
+    says_nothing_of(result, "*submission*", "*Kubernetes*")
+    assert not Path("started").exists()
+
+
+def test_what_is_only_collected_starts_nothing(run: Run) -> None:
+    """The tests can be listed, by submission, without a cluster."""
+    result = run("-m", "e2e", "--collect-only", "-q", "--report-dir", "out", shop=ACCEPTED)
+
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["1 submission, cluster: embedded (auto: *", "test_checks.py::test_renders[[]shop]"])
+    assert not Path("started").exists()
+    assert not Path("out").exists()
+
+
+def test_an_accepted_submission_shows_what_was_seen(run: Run) -> None:
+    """The summary has the verdict, the phases and the last words of the canary, without what moves a cursor."""
+    result = run("-m", "e2e", shop=ACCEPTED)
+
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [
+            "embedded Kubernetes 1.37.2, 1 node, ready in 3.8 s · Helm 4.3.1 · stand-in images",
+            "*= submissions =*",
+            "shop   ACCEPTED   5/5   5.4 s",
+            "  1 install    1.0 s   stable ready",
+            "  2 upgrade    0.3 s   shop-canary crash-loops: exit 1, twice",
+            "                       | bad [[]31mflag",
+            "  3 rollback   0.8 s   canary gone after 0.6 s; stable answered 2 of 2 requests",
+            "*= 4 passed, 1 deselected in *",
+        ]
+    )
+
+
+def test_a_rejected_submission_shows_the_cause_first(run: Run) -> None:
+    """The failed check comes with its advice, what follows from it in one line, and no traceback at all."""
+    result = run("-m", "e2e", "--report-dir", "out", shop=NO_CANARY)
+
+    assert result.ret == 1
+    result.assert_outcomes(passed=2, failed=1, skipped=1, deselected=1)
+    result.stdout.fnmatch_lines(
+        [
+            "shop   REJECTED   2/5   3.0 s   no-canary",
+            "  x present   the chart adds no Deployment",
+            "              try: add one",
+            "  - skipped: replicas (needs present, which failed)",
+            "  evidence: *out/evidence/shop",
+        ],
+        consecutive=True,
+    )
+    says_nothing_of(result, "*FAILURES*", "*FAILED*", "*SKIPPED*", "*RejectionError*")
+
+
+def test_rejections_survive_every_way_of_reporting(run: Run) -> None:
+    """The options of pytest's own reports neither break the summary nor repeat it."""
+    result = run("-m", "e2e", "-rA", "--tb=long", "-v", shop=NO_CANARY)
+
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*test_present[[]shop] FAILED*", "PASSED *", "  x present   the chart adds no*"])
+    says_nothing_of(result, "*FAILURES*")
+
+
+def test_results_have_one_row_for_each_check(run: Run) -> None:
+    """results.json follows the contract: rows in order, what was skipped names its cause, times are in milliseconds."""
+    run("-m", "e2e", "--report-dir", "out", good=ACCEPTED, bad=NO_CANARY)
+
+    document = results()
+    good, bad = document["submissions"]
+    assert list(document) == ["schema", "started", "seconds", "cluster", "helm", "images", "submissions"]
+    assert document["cluster"] == {"provider": "embedded", "kubernetes": "1.37.2", "nodes": 1}
+    assert (good["verdict"], good["score"], good["max_score"]) == ("accepted", 5, 5)
+    assert good["timings"]["install"] == 1.012
+    assert good["canary"]["image"] == "shop/canary:1"
+    assert (bad["verdict"], bad["outcome"], bad["score"], bad["canary"]) == ("rejected", "no-canary", 2, None)
+    assert [row["status"] for row in bad["checks"]] == ["passed", "failed", "skipped", "passed"]
+    assert bad["checks"][2]["message"] == "needs present, which failed"
+    assert bad["checks"][1]["title"] == "There is a canary"
+
+
+def test_independent_faults_all_show(run: Run) -> None:
+    """A check that does not depend on the failed one is judged all the same."""
+    run("-m", "e2e", "--report-dir", "out", shop=replace(NO_CANARY, probes=(Probe(1, 1, "refused"),)))
+
+    (shop,) = results()["submissions"]
+    assert [row["status"] for row in shop["checks"]] == ["passed", "failed", "skipped", "failed"]
+
+
+def test_the_advice_of_the_docstring_stands_in(run: Run) -> None:
+    """A finding without a hint of its own takes the rest of the test's docstring; its place in the chart is shown."""
+    result = run(
+        "-m", "e2e", shop=replace(ACCEPTED, chart=replace(ACCEPTED.chart, error="line 7: expected a map " * 6))
+    )
+
+    result.stdout.fnmatch_lines(
+        [
+            "  x renders   line 7: expected a map * line 7: expected",
+            "              a map line 7: *",
+            "              templates/a.yml:7",
+            "              try: Render it by hand.",
+            "  - skipped: present, replicas (needs renders, which failed)",
+        ]
+    )
+
+
+def test_a_fault_of_the_infrastructure_rejects_nobody(run: Run) -> None:
+    """The submission that met it is not scored, the others keep their verdicts, and the exit code is 8."""
+    result = run("-m", "e2e", "--report-dir", "out", ill=FAULT, good=ACCEPTED, bad=NO_CANARY)
+
+    assert result.ret == 8
+    verdicts = {each["name"]: (each["verdict"], each["score"]) for each in results()["submissions"]}
+    assert verdicts == {"ill": ("error", None), "good": ("accepted", 5), "bad": ("rejected", 2)}
+    result.stdout.fnmatch_lines(["ill    ERROR   not scored*", "  ! etcd ended with code 2"])
+    says_nothing_of(result, "*InfrastructureError*", "*ERRORS*")
+
+
+def test_a_cluster_that_does_not_start_is_an_error(run: Run) -> None:
+    """Every submission is told so, once in words, and the reports are written all the same."""
+    conftest = CONFTEST.replace("return Laboratory()", "raise canaryproof.errors.ClusterError('kubelet ended')")
+
+    result = run("-m", "e2e", "--report-dir", "out", conftest=conftest, one=ACCEPTED, two=ACCEPTED)
+
+    assert result.ret == 8
+    assert results()["cluster"] is None
+    assert [each["verdict"] for each in results()["submissions"]] == ["error", "error"]
+    result.stdout.fnmatch_lines(
+        ["one   ERROR   not scored", "  ! kubelet ended", "two   ERROR   not scored", "  ! as one"], consecutive=True
+    )
+
+
+def test_a_plain_assertion_rejects_too(run: Run) -> None:
+    """Its message is told without what pytest adds to explain it."""
+    two = replace(CANARY, replicas=2)
+
+    result = run("-m", "e2e", "--report-dir", "out", shop=replace(ACCEPTED, canary=two))
+
+    assert result.ret == 1
+    row = results()["submissions"][0]["checks"][2]
+    assert (row["status"], row["message"]) == ("failed", "two replicas")
+
+
+def test_a_cluster_that_does_not_end_well_is_nobodys_fault(run: Run) -> None:
+    """The verdicts stand, but the exit code and the last lines say that something went wrong."""
+    conftest = CONFTEST.replace(
+        "    return Laboratory()", "    yield Laboratory()\n    raise canaryproof.errors.ClusterError('kubelet stays')"
+    )
+
+    result = run("-m", "e2e", "--report-dir", "out", conftest=conftest, shop=ACCEPTED)
+
+    assert result.ret == 8
+    assert results()["submissions"][0]["verdict"] == "accepted"
+    result.stdout.fnmatch_lines(["shop   ACCEPTED *", "! after the last check: kubelet stays"])
+
+
+def test_reports_that_cannot_be_written_are_told(run: Run, pytester: pytest.Pytester) -> None:
+    """The summary is shown all the same, and the exit code says that the reports are missing."""
+    pytester.mkdir("out").joinpath("results.json").mkdir()
+
+    result = run("-m", "e2e", "--report-dir", "out", shop=ACCEPTED)
+
+    assert result.ret == 8
+    result.stdout.fnmatch_lines(["shop   ACCEPTED *", "! the reports could not be written: *"])
+
+
+def test_a_fault_of_the_harness_keeps_its_traceback(run: Run) -> None:
+    """What is neither an assertion nor expected is an error of the harness, shown as pytest shows it."""
+    checks = CHECKS.replace('"two replicas"', '""').replace("assert evidence.canary.replicas == 1", "1 / 0")
+
+    result = run("-m", "e2e", "--report-dir", "out", checks=checks, shop=ACCEPTED)
+
+    assert result.ret == 8
+    result.stdout.fnmatch_lines(["*= FAILURES =*", "*1 / 0*", "shop   ERROR   *", "  ! ZeroDivisionError: *"])
+    assert [row["status"] for row in results()["submissions"][0]["checks"]] == ["passed", "passed", "error", "passed"]
+
+
+def test_a_part_of_the_checks_accepts_nobody(run: Run) -> None:
+    """With -k, what was not selected is reported as not run, and there is neither a score nor an acceptance."""
+    result = run("-m", "e2e", "-k", "never_down", "--report-dir", "out", shop=ACCEPTED)
+
+    assert result.ret == 0
+    (shop,) = results()["submissions"]
+    assert [(row["status"], row["message"]) for row in shop["checks"]] == [("skipped", "not run")] * 3 + [
+        ("passed", "")
+    ]
+    assert (shop["verdict"], shop["score"]) == ("error", None)
+    assert shop["reason"] == "no verdict: 3 of 4 checks were not run"
+    result.stdout.fnmatch_lines(["shop   INCOMPLETE   not scored*"])
+
+
+def test_an_interrupted_run_reports_as_far_as_it_came(run: Run) -> None:
+    """Ctrl-C ends with pytest's own exit code, and results.json says what was not run."""
+    checks = CHECKS.replace("assert evidence.canary.replicas == 1", "raise KeyboardInterrupt").replace(
+        ', "two replicas"', ""
+    )
+
+    result = run("-m", "e2e", "--report-dir", "out", checks=checks, one=ACCEPTED, two=ACCEPTED)
+
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    one, two = results()["submissions"]
+    assert [row["message"] for row in one["checks"]] == ["", "", "not run", "not run"]
+    assert two["reason"] == "no verdict: 4 of 4 checks were not run"
+
+
+def test_submissions_run_one_after_the_other(run: Run) -> None:
+    """The tests of a submission stand together, and all submissions are on their way before the first is read."""
+    result = run("-m", "e2e", "-v", one=ACCEPTED, two=ACCEPTED)
+
+    assert Path("submitted").read_text() == "one two "
+    seen = [line.split("[")[1].split("]")[0] for line in result.outlines if "PASSED" in line]
+    assert seen == ["one"] * 4 + ["two"] * 4
+
+
+def test_a_submission_that_is_not_selected_is_not_tried(run: Run) -> None:
+    """-k with the name of a submission leaves the others alone."""
+    checks = CHECKS.replace("== SUBMISSIONS", "== 1")
+
+    run("-m", "e2e", "-k", "two", "--report-dir", "out", checks=checks, one=ACCEPTED, two=ACCEPTED)
+
+    assert Path("submitted").read_text() == "two "
+    assert [each["name"] for each in results()["submissions"]] == ["two"]
+
+
+def test_junit_knows_outcome_and_points(run: Run) -> None:
+    """Every test case carries the outcome of its submission and the points of its check."""
+    run("-m", "e2e", "--junitxml", "junit.xml", shop=NO_CANARY)
+
+    cases = ET.parse("junit.xml").iter("testcase")  # noqa: S314 - this test had it written
+    properties = {
+        case.attrib["name"]: {each.attrib["name"]: each.attrib["value"] for each in case.iter("property")}
+        for case in cases
+    }
+    assert properties["test_replicas[shop]"] == {"outcome": "no-canary", "points": "2"}
+
+
+def test_evidence_of_a_rejection_is_kept_without_reports(run: Run) -> None:
+    """What was rejected can be looked into, though nobody asked for reports; nothing else is kept."""
+    result = run("-m", "e2e", good=ACCEPTED, bad=NO_CANARY)
+
+    (line,) = [line for line in result.outlines if "evidence:" in line]
+    place = Path(line.removeprefix("  evidence: "))
+    assert (place / "evidence.json").is_file()
+    assert [each.name for each in place.parent.iterdir()] == ["bad"]
+
+
+@pytest.mark.parametrize(
+    ("declared", "complaint"),
+    [
+        ('"replicas", needs=["presence"]', "*check 'replicas' needs presence: no earlier check has this id"),
+        ('"present"', "*two checks are called 'present'; give one of them another id"),
+    ],
+)
+def test_checks_that_contradict_each_other_are_refused(run: Run, declared: str, complaint: str) -> None:
+    """Ids are unique, and a check needs only earlier ones; it is said before anything starts."""
+    checks = CHECKS.replace('"replicas", needs=["present"], points=2', declared)
+
+    result = run("-m", "e2e", checks=checks, shop=ACCEPTED)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([complaint])
+    assert not Path("started").exists()

@@ -1,0 +1,162 @@
+"""What is kept of an experiment can be read by people and by programs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from canaryproof.evidence import ContainerLog, Evidence, Revision, Step, from_json
+from canaryproof.keeping import evidence_files, file_name, keep_evidence, table, write
+from canaryproof.manifests import Manifest
+from canaryproof.timeline import Change, Observation, Timeline
+
+
+def seen(at: float, kind: str, name: str, change: Change = "ADDED", **body: Any) -> Observation:
+    """Return one change of one object."""
+    return Observation(at, change, Manifest({"kind": kind, "metadata": {"name": name}, **body}))
+
+
+def pod(at: float, state: dict[str, Any], *, restarts: int, ready: bool = False) -> Observation:
+    """Return what is seen of a pod with one container."""
+    status = {"phase": "Running", "containerStatuses": [{"state": state, "restartCount": restarts, "ready": ready}]}
+    return seen(at, "Pod", "canary-1", spec={"containers": [{"image": "shop:canary"}]}, status=status)
+
+
+CRASHED = pod(3, {"waiting": {"reason": "CrashLoopBackOff"}}, restarts=2)
+EVIDENCE = Evidence(
+    "shop",
+    "shop",
+    timeline=Timeline(
+        (
+            seen(1, "Deployment", "canary", spec={"replicas": 1}, status={}),
+            seen(
+                2,
+                "Service",
+                "canary",
+                spec={"ports": [{"port": 5003, "targetPort": "http"}], "selector": {"app": "canary"}},
+            ),
+            CRASHED,
+            seen(
+                3.1,
+                "Event",
+                "e1",
+                type="Warning",
+                reason="BackOff",
+                message="restarting\nfailed",
+                involvedObject={"kind": "Pod", "name": "canary-1"},
+            ),
+            seen(5, "Pod", "canary-1", "DELETED", spec={"containers": []}),
+        )
+    ),
+    rollback=Step("helm rollback shop 1", 4, 4.5),
+    history=(Revision(1, "superseded", "Install complete", "shop-0.1.0"), Revision(2, "deployed", "Rollback to 1")),
+    logs=(ContainerLog("canary-1", "app", previous=True, text="bad \x1b[31mflag\r\nbye"),),
+)
+
+
+def text(name: str) -> str:
+    """Return the content of one of the files."""
+    return evidence_files(EVIDENCE)[name].decode()
+
+
+def test_tables_show_the_moment_before_the_rollback() -> None:
+    """What the rollback took away is still to be seen, as kubectl would have shown it."""
+    assert text("pods.txt").splitlines() == [
+        "NAME       READY   STATUS             RESTARTS   IMAGES",
+        "canary-1   0/1     CrashLoopBackOff   2          shop:canary",
+    ]
+    assert text("objects.txt").splitlines() == [
+        "KIND         NAME     STATE",
+        "Deployment   canary   0/1 ready",
+        "Service      canary   5003->http app=canary",
+    ]
+
+
+def test_events_and_history_are_tables_too() -> None:
+    """One line each, whatever their messages hold."""
+    assert text("events.txt").splitlines() == [
+        "AT     TYPE      REASON    OBJECT         MESSAGE",
+        "3.1s   Warning   BackOff   Pod/canary-1   restarting failed",
+    ]
+    assert text("history.txt").splitlines()[1:] == [
+        "1          superseded   shop-0.1.0   Install complete",
+        "2          deployed                  Rollback to 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "ready", "status"),
+    [
+        ({"running": {}}, True, "Running"),
+        ({"waiting": {"reason": "ImagePullBackOff"}}, False, "ImagePullBackOff"),
+        ({"terminated": {"reason": "Error", "exitCode": 1}}, False, "Error"),
+        ({"terminated": {"reason": "Completed", "exitCode": 0}}, False, "Running"),
+        ({}, False, "Running"),
+    ],
+)
+def test_a_pod_has_the_status_that_kubectl_shows(state: dict[str, Any], ready: bool, status: str) -> None:  # noqa: FBT001 - a case's value
+    """The reason of a container that does not run goes before the phase of the pod."""
+    evidence = Evidence("shop", "", timeline=Timeline((pod(1, state, restarts=0, ready=ready),)))
+
+    row = evidence_files(evidence)["pods.txt"].decode().splitlines()[1].split()
+
+    assert row[1:3] == [f"{int(ready)}/1", status]
+
+
+def test_programs_read_the_evidence_back() -> None:
+    """evidence.json gives an equal value, timeline.jsonl one observation a line."""
+    files = evidence_files(EVIDENCE)
+
+    assert from_json(files["evidence.json"]) == EVIDENCE
+    lines = [json.loads(line) for line in files["timeline.jsonl"].splitlines()]
+    assert [line["at"] for line in lines] == [1, 2, 3, 3.1, 5]
+
+
+def test_logs_do_not_move_a_cursor() -> None:
+    """A log can be shown in a terminal as it is; its name tells container and run."""
+    assert text("logs/canary-1_app.previous.log") == "bad [31mflag\nbye\n"
+
+
+def test_all_files_go_to_a_folder_of_the_submission(tmp_path: Path) -> None:
+    """The folder has the name of the submission, made harmless, and no unfinished file."""
+    place = keep_evidence(Evidence("../../et c/\x00", ""), tmp_path / "evidence")
+
+    assert place.parent == tmp_path / "evidence"
+    names = sorted(each.name for each in place.iterdir())
+    assert names == ["events.txt", "evidence.json", "history.txt", "objects.txt", "pods.txt", "timeline.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("shop", "shop"),
+        ("..", "_"),
+        ("a/b", "a_b"),
+        (".hidden", "hidden"),
+        ("", "_"),
+        ("é x", "é_x"),
+        ("a" * 300, "a" * 100),
+    ],
+)
+def test_a_file_name_leads_nowhere_else(name: str, expected: str) -> None:
+    """Separators, spaces and leading dots are gone, letters of all languages stay."""
+    assert file_name(name) == expected
+
+
+def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    """What stood there before stays until all of the new content is written."""
+    file = tmp_path / "a" / "results.json"
+    write(file, b"old")
+
+    write(file, b"new")
+
+    assert file.read_bytes() == b"new"
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_an_empty_table_is_its_header() -> None:
+    """A reader sees that there was nothing, not that something is missing."""
+    assert table(("NAME", "STATE"), ()) == "NAME   STATE\n"

@@ -1,0 +1,153 @@
+"""Options come from flag, environment or ini, in this order, and are refused all at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from canaryproof.errors import UsageError
+from fixtures.options import OPTIONS, Settings, read_settings
+
+Read = Callable[..., Settings]
+NOTHING: Mapping[str, str] = {}
+
+
+@pytest.fixture
+def read(pytester: pytest.Pytester) -> Read:
+    """Return how to read the settings of a pytest that was called with some arguments, beside a chart."""
+    chart("upcommerce")
+
+    def read(*arguments: str, environment: Mapping[str, str] = NOTHING, ini: str = "") -> Settings:
+        pytester.makeini(f"[pytest]\n{ini}\n")
+        pytester.makeconftest('pytest_plugins = ["fixtures.options"]')
+        return read_settings(pytester.parseconfig(*arguments), environment)
+
+    return read
+
+
+def chart(name: str) -> Path:
+    """Make the smallest chart folder in the current folder."""
+    folder = Path.cwd() / name
+    folder.mkdir(parents=True)
+    (folder / "Chart.yaml").write_text("name: upcommerce\n")
+    return folder
+
+
+def test_nothing_has_to_be_said(read: Read) -> None:
+    """Without any option, the chart in the current folder is tried as the UpCommerce course asks."""
+    settings = read()
+
+    assert [each.chart for each in settings.submissions] == [Path.cwd() / "upcommerce"]
+    assert settings.course.release == "upcommerce"
+    assert (settings.cluster, settings.parallel, settings.images, settings.report_dir) == ("auto", None, None, None)
+
+
+def test_a_flag_beats_the_environment_beats_the_ini_file(read: Read) -> None:
+    """Each option is taken from the nearest place that names it."""
+    ini, environment = "canaryproof_parallel = 1", {"CANARYPROOF_PARALLEL": "2"}
+
+    assert read(ini=ini).parallel == 1
+    assert read(ini=ini, environment=environment).parallel == 2
+    assert read("--parallel", "3", ini=ini, environment=environment).parallel == 3
+
+
+def test_submissions_may_be_several_everywhere(read: Read) -> None:
+    """Flags repeat, the environment takes a path list, the ini file takes lines."""
+    chart("one")
+    chart("two")
+
+    flags = read("--submissions", "one", "--submissions", "two")
+    variable = read(environment={"CANARYPROOF_SUBMISSIONS": os.pathsep.join(["one", "two"])})
+    ini = read(ini="canaryproof_submissions =\n  one\n  two")
+
+    for settings in (flags, variable, ini):
+        assert [each.name for each in settings.submissions] == ["one", "two"]
+
+
+def test_paths_of_the_ini_file_count_from_its_folder(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A setting of the project means the same from every folder; a flag means what the user sees."""
+    root, below = chart("mine").parent, chart("below/mine").parent
+    monkeypatch.chdir(below)
+
+    assert read("--submissions", "mine").submissions[0].chart == below / "mine"
+    settings = read(f"--rootdir={root}", "-c", str(root / "tox.ini"), ini="canaryproof_submissions = mine")
+    assert settings.submissions[0].chart == root / "mine"
+
+
+def test_two_submissions_of_one_name_stay_apart(read: Read) -> None:
+    """Names are made unique, for they name tests, rows and folders."""
+    chart("a/shop")
+    chart("b/shop")
+
+    settings = read("--submissions", "a/shop", "--submissions", "b/shop")
+
+    assert [each.name for each in settings.submissions] == ["shop", "shop-2"]
+
+
+def test_all_that_is_wrong_is_said_at_once(read: Read) -> None:
+    """One error names every option that does not hold, by the name that the user gave it."""
+    Path("plain").touch()
+
+    with pytest.raises(UsageError) as caught:
+        read(
+            *("--submissions", "missing", "--submissions", "absent"),
+            *("--cluster", "cloud", "--images", "upstream", "--report-dir", "plain/out"),
+            *("--course", "no.yaml", "--toolchain", "plain", "--helm", "plain"),
+            environment={"CANARYPROOF_PARALLEL": "0"},
+        )
+
+    lines = str(caught.value).splitlines()
+    expected = [
+        "course file *no.yaml: No such file or directory; give --course the path of a YAML file",
+        "--cluster should be one of auto, embedded, kind, minikube, existing, and is 'cloud'",
+        "submissions *missing: expected a folder that holds a Helm chart, but there is no such path*",
+        "submissions *absent: expected a folder that holds a Helm chart, but there is no such path*",
+        "CANARYPROOF_PARALLEL should be a number of experiments, at least 1, and is '0'",
+        "--images upstream: the embedded cluster has no way out to pull images; use stand-in",
+        "--report-dir should be a folder to write to, and *plain is none; choose another",
+        "--toolchain should be a folder of binaries, and *plain is something else; correct the path",
+        "--helm should be an executable file, and *plain is something else; correct the path",
+    ]
+    pytest.LineMatcher(lines).fnmatch_lines(expected, consecutive=True)
+
+
+@pytest.mark.parametrize("provider", ["kind", "minikube", "existing"])
+def test_a_provider_that_is_not_there_yet_says_so(read: Read, provider: str) -> None:
+    """A choice of the contract that this version lacks is refused plainly, with what to use."""
+    with pytest.raises(UsageError, match="this version brings the embedded cluster only; use auto or embedded"):
+        read("--cluster", provider)
+
+
+def test_every_option_is_told_by_help(pytester: pytest.Pytester) -> None:
+    """--help lists each option with its variable, and starts nothing."""
+    pytester.makeconftest('pytest_plugins = ["fixtures.options"]')
+
+    result = pytester.runpytest_inprocess("--help")
+
+    assert result.ret == 0
+    for option in OPTIONS:
+        result.stdout.fnmatch_lines([f"*--{option.name}=*"])
+        result.stdout.fnmatch_lines([f"*{option.variable}*"])
+
+
+def test_wrong_options_end_a_run_that_needs_them(pytester: pytest.Pytester) -> None:
+    """The message is pytest's own kind of usage error, with exit code 4, before anything starts."""
+    pytester.makeconftest(
+        'pytest_plugins = ["fixtures.options", "fixtures.checks", "fixtures.scheduling", "fixtures.cluster"]'
+    )
+    pytester.makepyfile(
+        """
+        from fixtures.checks import check
+        @check("any")
+        def test_any(evidence):
+            pass
+        """
+    )
+
+    result = pytester.runpytest_inprocess("--submissions", "missing", "--parallel", "many")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: submissions *missing*", "--parallel should be *"])

@@ -1,0 +1,127 @@
+"""Verdicts and scores: what was not judged fairly is neither accepted nor scored."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from canaryproof.cluster import Cluster
+from canaryproof.evidence import Canary, Decision, Evidence, ServiceRoute, Timings
+from canaryproof.results import Check, Judgement, RunResults, SubmissionResult, grade, to_json
+
+DECLARED = (Check("a", "A holds", points=2), Check("b", "B holds", needs=("a",)), Check("c", "C holds", points=0.5))
+PASSED, FAILED, ERROR = Judgement("passed"), Judgement("failed", "b is\nwrong"), Judgement("error", "etcd ended")
+EVIDENCE = Evidence("shop", "class/shop", decision=Decision("crash-loop", "it crash-loops"))
+
+
+def graded(a: Judgement | None, b: Judgement | None, c: Judgement | None) -> SubmissionResult:
+    """Return the verdict on three judgements; None stands for a check that was not run."""
+    judgements = {id_: judgement for id_, judgement in zip("abc", (a, b, c), strict=True) if judgement}
+    return grade("shop", "class/shop", declared=DECLARED, judgements=judgements, evidence=EVIDENCE)
+
+
+@pytest.mark.parametrize(
+    ("judgements", "verdict", "score", "reason"),
+    [
+        ((PASSED, PASSED, PASSED), "accepted", 3.5, "it crash-loops"),
+        ((PASSED, FAILED, PASSED), "rejected", 2.5, "b is wrong"),
+        ((FAILED, Judgement("skipped", "needs a, which failed"), PASSED), "rejected", 0.5, "b is wrong"),
+        ((PASSED, FAILED, ERROR), "error", None, "etcd ended"),
+        ((PASSED, PASSED, None), "error", None, "no verdict: 1 of 3 checks were not run"),
+        ((None, None, None), "error", None, "no verdict: 3 of 3 checks were not run"),
+        ((PASSED, FAILED, None), "rejected", None, "b is wrong"),
+        (
+            (PASSED, PASSED, Judgement("skipped", "on my machine")),
+            "error",
+            None,
+            "no verdict: 1 of 3 checks were not run",
+        ),
+    ],
+    ids=[
+        "all-pass",
+        "one-fails",
+        "one-waits",
+        "fault",
+        "one-unrun",
+        "none-run",
+        "fails-and-unrun",
+        "skipped-by-itself",
+    ],
+)
+def test_the_verdict_follows_from_the_checks(
+    judgements: tuple[Judgement | None, Judgement | None, Judgement | None],
+    verdict: str,
+    score: float | None,
+    reason: str,
+) -> None:
+    """Only all checks accept, only a failed one rejects, and a fault or an unrun check gives no score."""
+    result = graded(*judgements)
+
+    assert (result.verdict, result.score, result.reason) == (verdict, score, reason)
+    assert result.max_score == 3.5
+    assert [each.check.id for each in result.checks] == ["a", "b", "c"]
+
+
+def document(*submissions: SubmissionResult, cluster: Cluster | None = None) -> dict[str, Any]:
+    """Return what stands in results.json."""
+    run = RunResults("2026-01-02T03:04:05+00:00", 12.34567, cluster, "4.3.1", "stand-in", submissions)
+    found: dict[str, Any] = json.loads(to_json(run))
+    return found
+
+
+def test_the_file_follows_the_contract() -> None:
+    """Keys, their order and their shapes are what scripts rely on."""
+    written = document(
+        graded(PASSED, FAILED, None), cluster=Cluster("kind", Path(), "", "1.37.2", 3, 8, "upstream", 9.9)
+    )
+
+    assert list(written) == ["schema", "started", "seconds", "cluster", "helm", "images", "submissions"]
+    assert (written["schema"], written["seconds"]) == (1, 12.346)
+    assert written["cluster"] == {"provider": "kind", "kubernetes": "1.37.2", "nodes": 3}
+    (submission,) = written["submissions"]
+    assert list(submission) == [
+        *("name", "source", "verdict", "outcome", "reason", "score", "max_score", "canary", "checks", "timings"),
+    ]
+    assert list(submission["timings"]) == ["install", "upgrade", "outcome", "rollback", "gone", "total"]
+    assert submission["checks"] == [
+        {"id": "a", "title": "A holds", "status": "passed", "points": 2, "message": "", "hint": ""},
+        {"id": "b", "title": "B holds", "status": "failed", "points": 1, "message": "b is\nwrong", "hint": ""},
+        {"id": "c", "title": "C holds", "status": "skipped", "points": 0.5, "message": "not run", "hint": ""},
+    ]
+
+
+def test_the_canary_is_described_where_there_is_one() -> None:
+    """Deployment, Services, replicas, ports and image; null where nothing was found."""
+    route = ServiceRoute("shop-canary-service", "s.yaml", ((5003, 5003),))
+    canary = Canary("shop-canary", "d.yaml", 1, (5003,), ("shop:canary",), (route,))
+    found = grade("shop", "", declared=(), judgements={}, evidence=Evidence("shop", "", canary=canary))
+
+    described, missing = (each["canary"] for each in document(found, graded(None, None, None))["submissions"])
+
+    assert described == {
+        "deployment": "shop-canary",
+        "services": ["shop-canary-service"],
+        "replicas": 1,
+        "ports": [5003],
+        "image": "shop:canary",
+    }
+    assert missing is None
+
+
+def test_times_are_whole_milliseconds() -> None:
+    """Nobody reads more digits, and files stay comparable."""
+    evidence = Evidence("shop", "", timings=Timings(install=1.23456, total=9.87654))
+
+    result = grade("shop", "", declared=DECLARED, judgements={}, evidence=evidence)
+
+    assert (result.timings.install, result.timings.total) == (1.235, 9.877)
+
+
+def test_what_was_never_tried_is_undecided() -> None:
+    """Without evidence there is a row for every check all the same."""
+    result = grade("shop", "", declared=DECLARED, judgements={}, evidence=None)
+
+    assert (result.outcome, result.verdict, len(result.checks)) == ("undecided", "error", 3)

@@ -1,0 +1,125 @@
+"""What the summary says, line by line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from canaryproof.cluster import Cluster
+from canaryproof.evidence import ContainerLog, Decision, Evidence, Probe, Timings
+from canaryproof.results import Check, Judgement, RunResults, SubmissionResult, grade
+from fixtures.summary import Line, answers, cluster_line, last_words, summary
+
+DECLARED = (Check("one", "One holds"), Check("another", "Another holds"))
+PASSED = {"one": Judgement("passed"), "another": Judgement("passed")}
+FAILED = {
+    "one": Judgement("failed", "one is wrong", "mend it", "a.yaml:3"),
+    "another": Judgement("failed", "so is two"),
+}
+EVIDENCE = Evidence("", "", decision=Decision("crash-loop", "it crash-loops"), timings=Timings(total=5.4))
+
+
+def result(name: str, judgements: dict[str, Judgement]) -> SubmissionResult:
+    """Return the verdict on a submission."""
+    return grade(name, name, declared=DECLARED, judgements=judgements, evidence=EVIDENCE)
+
+
+def shown(*results: SubmissionResult, kept: dict[str, Path] | None = None) -> list[str]:
+    """Return the lines of a summary in a wide terminal."""
+    run = RunResults("", 1, None, "", "", results)
+    evidence = {each.name: replace(EVIDENCE, name=each.name) for each in results}
+    return [text for line in summary(run, evidence, kept or {}) for text in line.wrapped(200)]
+
+
+def test_columns_line_up() -> None:
+    """Names are padded to the longest, ids of failed checks too; a second failure stands beside the first."""
+    assert shown(result("a", PASSED), result("long-name", FAILED), kept={"long-name": Path("/kept")}) == [
+        "a           ACCEPTED   2/2   5.4 s",
+        "  1 install    0.0 s   stable ready",
+        "  2 upgrade    0.0 s   it crash-loops",
+        "  3 rollback   0.0 s   canary gone after 0.0 s; stable answered 0 of 0 requests",
+        "long-name   REJECTED   0/2   5.4 s   crash-loop",
+        "  x one       one is wrong",
+        "              a.yaml:3",
+        "              try: mend it",
+        "  x another   so is two",
+        "  evidence: /kept",
+    ]
+
+
+def test_many_submissions_are_told_briefly() -> None:
+    """Of more than five, the accepted take one line each, the others stay explained, and they are counted."""
+    lines = shown(*(result(f"s{n}", PASSED) for n in range(5)), result("bad", FAILED), result("odd", {}))
+
+    assert [line for line in lines if line.startswith("s")] == [f"s{n}    ACCEPTED   2/2   5.4 s" for n in range(5)]
+    assert "  x one       one is wrong" in lines
+    assert lines[-1] == "5 accepted, 1 rejected, 1 incomplete"
+
+
+def test_an_error_hides_no_failure() -> None:
+    """What was found all the same is told after the fault; equal faults are told once."""
+    odd = {"one": FAILED["one"], "another": Judgement("error", "etcd ended")}
+
+    assert shown(result("a", odd), result("b", odd)) == [
+        "a   ERROR   not scored   5.4 s",
+        "  ! etcd ended",
+        "  x one   one is wrong",
+        "          a.yaml:3",
+        "          try: mend it",
+        "b   ERROR   not scored   5.4 s",
+        "  ! as a",
+        "  x one   one is wrong",
+        "          a.yaml:3",
+        "          try: mend it",
+    ]
+
+
+def test_names_cannot_draw_on_the_terminal() -> None:
+    """Control characters of a submission's name, message and place never reach the screen."""
+    nasty = "\x1b[2J\nshop\a"
+
+    lines = shown(result(nasty, {"one": Judgement("failed", nasty, nasty, nasty), "another": Judgement("passed")}))
+
+    assert all(line.isprintable() for line in lines)
+
+
+def test_a_long_text_hangs_beside_its_lead() -> None:
+    """Lines fit the width and are indented as far as the lead; a path is never broken."""
+    line = Line(
+        "  x port   ", "no container declares containerPort 5003; seen: 5000 /a/very/long/path/that/goes/on/and/on"
+    )
+
+    assert line.wrapped(40) == (
+        "  x port   no container declares",
+        "           containerPort 5003; seen:",
+        "           5000",
+        "           /a/very/long/path/that/goes/on/and/on",
+    )
+
+
+def test_the_last_words_are_those_before_the_crash() -> None:
+    """The log of the run that ended goes before that of the one that has just begun; empty lines do not count."""
+    logs = (
+        ContainerLog("p", "c", previous=False, text="starting\n"),
+        ContainerLog("p", "c", previous=True, text="starting\ncannot bind\n\n"),
+    )
+
+    assert last_words(logs) == "cannot bind"
+    assert last_words(()) == ""
+
+
+def test_requests_are_counted_with_the_longest_outage() -> None:
+    """An outage lasts from the last answer before it to the first one after it."""
+    probes = (Probe(1.0, 0.1), Probe(1.2, 0.1, "refused"), Probe(1.4, 0.1), Probe(1.6, 0.1))
+
+    assert answers(probes) == "stable answered 3 of 4 requests, longest outage 0.4 s"
+    assert answers(probes[:1]) == "stable answered 1 of 1 requests"
+
+
+def test_the_cluster_is_one_line() -> None:
+    """What it is, how big, how soon, with which Helm and which images."""
+    cluster = Cluster("embedded", Path(), "", "1.37.2", 1, 2, "stand-in", 3.84)
+
+    assert cluster_line(cluster, "4.3.1") == (
+        "embedded Kubernetes 1.37.2, 1 node, ready in 3.8 s · Helm 4.3.1 · stand-in images"
+    )
