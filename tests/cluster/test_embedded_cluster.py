@@ -219,7 +219,7 @@ def _has_come(moment: str, harness: subprocess.Popen[bytes], runs: Path) -> bool
     if moment == "ready":
         assert harness.stdout
         return harness.stdout.readline() == b"ready\n" or None
-    return any(runs.glob(f"*/logs/{moment}")) or None
+    return any(runs.parent.glob(f"logs/*/{moment}")) or None
 
 
 def _name_of_run(runs: Path) -> str:

@@ -57,8 +57,9 @@ class EmbeddedProvider:
             plan = self._plan(run, certificates, images)
             kubeconfig = _write_kubeconfig(run, listener, certificates)
             vitals = Vitals()
+            vitals.listen(run.failed.set)
             with running_tree(plan, run, listener, vitals):
-                with self.progress.step("starting the embedded Kubernetes") as say:
+                with self.progress.step("starting the embedded Kubernetes") as say, _logs_kept_on_failure(run):
                     await_ready(kubeconfig, run, vitals, say, self.durations.cluster_start)
                 yield Cluster(
                     provider="embedded",
@@ -102,6 +103,15 @@ def refuse_unsuitable(platform: str, user: int, cache: Path) -> None:
         raise ClusterError(
             f"{cache} lies below {hidden[0]}, which the cluster hides; set XDG_CACHE_HOME to another folder"
         )
+
+
+@contextmanager
+def _logs_kept_on_failure(run: Run) -> Iterator[None]:
+    try:
+        yield
+    except ClusterError:
+        run.failed.set()
+        raise
 
 
 def _write_kubeconfig(run: Run, listener: socket.socket, certificates: Certificates) -> Path:

@@ -10,14 +10,17 @@ import fcntl
 import os
 import secrets
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from canaryproof.cluster.embedded.cgroups import remove_cgroups
 
 _LOCK = "lock"
+_KEPT = 5
+"""Failed clusters whose logs are kept."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Run:
     folder: Path
     lock: int
     """A file descriptor, to be handed to the cluster's first process."""
+    failed: threading.Event = field(default_factory=threading.Event)
+    """Set when the logs are worth keeping."""
 
     @property
     def name(self) -> str:
@@ -35,8 +40,8 @@ class Run:
 
     @property
     def logs(self) -> Path:
-        """Return the folder of the components' logs."""
-        return self.folder / "logs"
+        """Return the folder of the components' logs; it outlives a cluster that failed."""
+        return _logs_of(self.folder)
 
 
 @contextmanager
@@ -46,12 +51,14 @@ def lent_run(runs: Path) -> Iterator[Run]:
     sweep(runs)
     run = _new_run(runs)
     try:
-        run.logs.mkdir()
+        run.logs.mkdir(parents=True)
         yield run
     finally:
-        remove_cgroups(run.name)
-        shutil.rmtree(run.folder)
-        os.close(run.lock)
+        try:
+            _remove(run.folder, keep_logs=run.failed.is_set())
+            _forget_old_logs(runs)
+        finally:
+            os.close(run.lock)
 
 
 def sweep(runs: Path) -> list[str]:
@@ -79,12 +86,30 @@ def _swept(folder: Path) -> bool:
         except BlockingIOError:
             return False
         else:
-            remove_cgroups(folder.name)
-            shutil.rmtree(folder)
+            _remove(folder, keep_logs=False)
             return True
         finally:
             os.close(lock)
     return False
+
+
+def _logs_of(folder: Path) -> Path:
+    return folder.parent.parent / "logs" / folder.name
+
+
+def _remove(folder: Path, *, keep_logs: bool) -> None:
+    remove_cgroups(folder.name)
+    if not keep_logs:
+        shutil.rmtree(_logs_of(folder), ignore_errors=True)  # a start may have been killed before it made them
+    shutil.rmtree(folder)
+
+
+def _forget_old_logs(runs: Path) -> None:
+    """Keep the logs of the latest few failed clusters; those of living ones are nobody else's to remove."""
+    logs = runs.parent / "logs"
+    failed = [it for it in logs.iterdir() if not (runs / it.name).exists()]
+    for folder in sorted(failed, key=lambda it: it.stat().st_mtime)[:-_KEPT]:
+        shutil.rmtree(folder, ignore_errors=True)  # another run may be doing the same
 
 
 @contextmanager
