@@ -1,0 +1,325 @@
+"""A mutation of the reference chart: a few edits, and what a careful grader says of the result."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from canaryproof.evidence import OutcomeName
+
+REFERENCE = Path(__file__).parents[2] / "upcommerce"
+
+CHART = "Chart.yaml"
+VALUES = "values.yaml"
+STABLE = "templates/deployment.yaml"
+STABLE_SERVICE = "templates/service.yaml"
+DEPLOYMENT = "templates/canary-deployment.yml"
+SERVICE = "templates/canary-service.yml"
+
+CONSEQUENCES: dict[str, tuple[str, ...]] = {
+    "chart-renders": (
+        "canary-present",
+        "canary-replicas",
+        "canary-port",
+        "canary-service",
+        "stable-untouched",
+        "upgrade-applied",
+        "canary-crash-loop",
+        "stable-serves-during-canary",
+        "rollback-recorded",
+        "canary-gone",
+        "stable-healthy",
+        "stable-never-down",
+    ),
+    "canary-present": (
+        "canary-replicas",
+        "canary-port",
+        "canary-service",
+        "canary-crash-loop",
+        "stable-serves-during-canary",
+    ),
+    "upgrade-applied": (
+        "canary-crash-loop",
+        "stable-serves-during-canary",
+        "rollback-recorded",
+        "canary-gone",
+        "stable-healthy",
+    ),
+    "rollback-recorded": ("canary-gone", "stable-healthy"),
+}
+"""What cannot be judged any more once a check has failed."""
+
+
+class Edit(Protocol):
+    """One change to the files of a chart; one that changes nothing is a fault of the mutation."""
+
+    @property
+    def touches(self) -> frozenset[str]:
+        """Return the files that it adds, changes or takes away."""
+        ...
+
+    def apply(self, chart: Path) -> None:
+        """Change the chart in the folder *chart*."""
+        ...
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """The reference with some edits, and what must be said of it."""
+
+    edits: tuple[Edit, ...]
+    outcome: OutcomeName
+    failed: frozenset[str]
+
+    @property
+    def skipped(self) -> frozenset[str]:
+        """Return the checks that cannot be judged: what follows from the failed ones, and did not fail itself."""
+        follows = (CONSEQUENCES.get(check, ()) for check in self.failed)
+        return frozenset(check for checks in follows for check in checks) - self.failed
+
+    @property
+    def verdict(self) -> str:
+        """Return what it deserves."""
+        return "rejected" if self.failed else "accepted"
+
+    @property
+    def touches(self) -> frozenset[str]:
+        """Return the files in which it differs from the reference."""
+        return frozenset(file for edit in self.edits for file in edit.touches)
+
+    def write(self, folder: Path) -> None:
+        """Write the chart to *folder*, which must not exist."""
+        shutil.copytree(REFERENCE, folder)
+        for edit in self.edits:
+            edit.apply(folder)
+
+
+def accepted(*edits: Edit) -> Mutation:
+    """Return a variant that is as right as the reference."""
+    return Mutation(edits, "crash-loop", frozenset())
+
+
+def rejected(failed: str, *edits: Edit, outcome: OutcomeName = "crash-loop") -> Mutation:
+    """Return a variant that fails these checks, given as words, and those only."""
+    return Mutation(edits, outcome, frozenset(failed.split()))
+
+
+def fate(outcome: OutcomeName, *edits: Edit) -> Mutation:
+    """Return a variant that is right but for what becomes of its canary."""
+    return rejected("canary-crash-loop", *edits, outcome=outcome)
+
+
+@dataclass(frozen=True)
+class _InFile:
+    """An edit of one file."""
+
+    file: str
+
+    @property
+    def touches(self) -> frozenset[str]:
+        return frozenset({self.file})
+
+
+@dataclass(frozen=True)
+class Replace(_InFile):
+    """Put *new* in the place of *old*, which must be there once."""
+
+    old: str
+    new: str
+
+    def apply(self, chart: Path) -> None:
+        text = _read(chart / self.file)
+        assert text.count(self.old) == 1, f"{self.file} should contain {self.old!r} once"
+        _write(chart / self.file, text.replace(self.old, self.new))
+
+
+@dataclass(frozen=True)
+class Everywhere(_InFile):
+    """Put *new* in the place of *old*, as often as it is there."""
+
+    old: str
+    new: str
+
+    def apply(self, chart: Path) -> None:
+        text = _read(chart / self.file)
+        assert self.old in text, f"{self.file} should contain {self.old!r}"
+        _write(chart / self.file, text.replace(self.old, self.new))
+
+
+@dataclass(frozen=True)
+class Below(_InFile):
+    """Put *text* below the one line that reads *anchor*, as far indented as that is; not indented is found first."""
+
+    anchor: str
+    text: str
+
+    def apply(self, chart: Path) -> None:
+        _insert(chart / self.file, self.anchor, self.text, offset=1)
+
+
+@dataclass(frozen=True)
+class Above(_InFile):
+    """Put *text* above the one line that reads *anchor*, as far indented as that is."""
+
+    anchor: str
+    text: str
+
+    def apply(self, chart: Path) -> None:
+        _insert(chart / self.file, self.anchor, self.text, offset=0)
+
+
+@dataclass(frozen=True)
+class Append(_InFile):
+    """Put *text* at the end of a file."""
+
+    text: str
+
+    def apply(self, chart: Path) -> None:
+        _write(chart / self.file, _read(chart / self.file) + _plain(self.text))
+
+
+@dataclass(frozen=True)
+class Add(_InFile):
+    """Write a file that is not there yet."""
+
+    text: str
+
+    def apply(self, chart: Path) -> None:
+        file = chart / self.file
+        assert not file.exists(), f"{self.file} is there already"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _write(file, _plain(self.text))
+
+
+@dataclass(frozen=True)
+class Delete(_InFile):
+    """Take a file away."""
+
+    def apply(self, chart: Path) -> None:
+        (chart / self.file).unlink()
+
+
+@dataclass(frozen=True)
+class Move(_InFile):
+    """Give a file another name, in another folder perhaps."""
+
+    to: str
+
+    @property
+    def touches(self) -> frozenset[str]:
+        return frozenset({self.file, self.to})
+
+    def apply(self, chart: Path) -> None:
+        target = chart / self.to
+        assert not target.exists(), f"{self.to} is there already"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (chart / self.file).rename(target)
+
+
+@dataclass(frozen=True)
+class Join:
+    """Put *files* into one, *to*, as several documents."""
+
+    to: str
+    files: tuple[str, ...]
+
+    @property
+    def touches(self) -> frozenset[str]:
+        return frozenset({self.to, *self.files})
+
+    def apply(self, chart: Path) -> None:
+        texts = [_read(chart / file) for file in self.files]
+        for file in self.files:
+            (chart / file).unlink()
+        _write(chart / self.to, "---\n".join(f"{text.rstrip()}\n" for text in texts))
+
+
+@dataclass(frozen=True)
+class Bytes(_InFile):
+    """Write a file with other line ends, or a byte order mark before it."""
+
+    newline: str = "\n"
+    mark: bool = False
+
+    def apply(self, chart: Path) -> None:
+        before = (chart / self.file).read_bytes()
+        after = before.replace(b"\n", self.newline.encode())
+        after = after.decode().encode("utf-8-sig" if self.mark else "utf-8")
+        assert after != before, f"{self.file} stays as it is"
+        (chart / self.file).write_bytes(after)
+
+
+@dataclass(frozen=True)
+class Nest:
+    """Move the whole chart into the folder *to*, as in a repository."""
+
+    to: str
+
+    @property
+    def touches(self) -> frozenset[str]:
+        files = [str(file.relative_to(REFERENCE)) for file in REFERENCE.rglob("*") if file.is_file()]
+        return frozenset({*files, *(f"{self.to}/{file}" for file in files)})
+
+    def apply(self, chart: Path) -> None:
+        inside = list(chart.iterdir())
+        (chart / self.to).mkdir(parents=True)
+        for each in inside:
+            each.rename(chart / self.to / each.name)
+
+
+def canary(name: str, labels: str, *, selector: str = "") -> tuple[Edit, ...]:
+    """Return the edits that give canary and Service another *name* and the pods other *labels*, a YAML flow mapping.
+
+    *selector* is what the Deployment and the Service select by, where that is not all of the labels.
+    """
+    by = selector or labels
+    old = "{{ .Release.Name }}-canary-app"
+    return (
+        Replace(DEPLOYMENT, f"  name: {old}", f"  name: {name}"),
+        Replace(DEPLOYMENT, f"    matchLabels:\n      app: {old}", f"    matchLabels: {by}"),
+        Replace(DEPLOYMENT, f"      labels:\n        app: {old}", f"      labels: {labels}"),
+        Replace(SERVICE, f"  selector:\n    app: {old}", f"  selector: {by}"),
+    )
+
+
+def container(*fields: str) -> Edit:
+    """Return the edit that adds fields to the canary's container."""
+    return Below(DEPLOYMENT, "image: {{ .Values.canary.image }}", "\n".join(fields))
+
+
+def command(*words: str) -> Edit:
+    """Return the edit that lets the canary's container run something else; both stand-in images hold all of agnhost."""
+    return container(f"command: {json.dumps(words)}")
+
+
+def pod(*fields: str) -> Edit:
+    """Return the edit that adds fields to the spec of the canary's pods."""
+    return Above(DEPLOYMENT, "containers:", "\n".join(fields))
+
+
+def _insert(file: Path, anchor: str, text: str, *, offset: int) -> None:
+    lines = _read(file).splitlines(keepends=True)
+    places = [number for number, line in enumerate(lines) if line.rstrip() == anchor]
+    places = places or [number for number, line in enumerate(lines) if line.strip() == anchor]
+    assert len(places) == 1, f"{file.name} should have the line {anchor!r} once, and has it {len(places)} times"
+    line = lines[places[0]]
+    indentation = line[: len(line) - len(line.lstrip())]
+    lines.insert(places[0] + offset, textwrap.indent(_plain(text), indentation))
+    _write(file, "".join(lines))
+
+
+def _plain(text: str) -> str:
+    """Return *text* with one line end; a block between triple quotes, which begins on a line of its own, moves left."""
+    return (textwrap.dedent(text) if text.startswith("\n") else text).strip("\n") + "\n"
+
+
+def _read(file: Path) -> str:
+    return file.read_text(encoding="utf-8")
+
+
+def _write(file: Path, text: str) -> None:
+    file.write_text(text, encoding="utf-8")

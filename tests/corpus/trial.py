@@ -1,0 +1,103 @@
+"""Tries mutations as course staff would: one run over a folder of charts, and what its ``results.json`` says."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from canaryproof.command import run
+from canaryproof.errors import CommandError
+from tests.corpus.mutation import Mutation
+
+REPOSITORY = Path(__file__).parents[2]
+START, EACH = 300.0, 20.0
+"""Seconds that a run may take: for the cluster and the slowest chart, and for each chart; a busy machine takes 3."""
+NAMED = ("failed", "skipped", "error")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was said of one chart, as far as it can be compared."""
+
+    verdict: str
+    outcome: str
+    failed: frozenset[str]
+    skipped: frozenset[str]
+    error: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Told:
+    """What was said of one chart, in full: its row of ``results.json``."""
+
+    row: Mapping[str, Any]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return what can be compared."""
+        failed, skipped, error = (
+            frozenset(it["id"] for it in self.row["checks"] if it["status"] == status) for status in NAMED
+        )
+        return Verdict(self.row["verdict"], self.row["outcome"], failed, skipped, error)
+
+    def __str__(self) -> str:
+        """Read as a student would, what failed and why."""
+        failed = (f"x {it['id']}: {it['message']}" for it in self.row["checks"] if it["status"] in {"failed", "error"})
+        return "\n".join((f"{self.row['name']}: {self.row['reason']}", *failed))
+
+
+def expected(mutation: Mutation) -> Verdict:
+    """Return what must be said of *mutation*."""
+    return Verdict(mutation.verdict, mutation.outcome, mutation.failed, mutation.skipped)
+
+
+def try_all(mutations: Mapping[str, Mutation], folder: Path, *options: str) -> dict[str, Told]:
+    """Write all of *mutations* to *folder*, try them in one run with *options*, and return what was said of each.
+
+    Raises CommandError when the run ends otherwise than with verdicts.
+    """
+    charts, reports = folder / "class", folder / "reports"
+    charts.mkdir(parents=True)
+    for name, mutation in mutations.items():
+        mutation.write(charts / name)
+    # Each by its path: a folder with a single chart in it would be taken for a repository.
+    submissions = [f"--submissions={charts / name}" for name in mutations]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-m",
+        "e2e",
+        "--quiet",
+        f"--report-dir={reports}",
+        *submissions,
+        *options,
+    ]
+    _run(command, timeout=START + EACH * len(mutations))
+    return told(reports)
+
+
+def told(reports: Path) -> dict[str, Told]:
+    """Return what a run has said, by the name of the chart."""
+    rows = json.loads((reports / "results.json").read_text(encoding="utf-8"))["submissions"]
+    return {row["name"]: Told(row) for row in rows}
+
+
+def _run(command: list[str], timeout: float) -> None:
+    """Run *command*; that submissions are rejected, or the infrastructure failed for some, is told by the results."""
+    try:
+        run(command, timeout=timeout, cwd=REPOSITORY)
+    except CommandError as error:
+        if error.outcome not in {"exit code 1", "exit code 8"}:
+            raise
+
+
+def differences(mutations: Mapping[str, Mutation], said: Mapping[str, Told]) -> Iterable[str]:
+    """Yield, for each mutation that is judged otherwise than it should be, what was expected and what was said."""
+    for name, mutation in mutations.items():
+        if said[name].verdict != expected(mutation):
+            yield f"{said[name]}\nexpected {expected(mutation)}\nseen     {said[name].verdict}"

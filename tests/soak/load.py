@@ -1,0 +1,36 @@
+"""Keeps the machine busy with something else for the length of a block."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+
+from canaryproof.command import run
+from canaryproof.durations import DURATIONS
+from canaryproof.errors import InfrastructureError
+
+SPIN = "import os, sys\nwhile os.getppid() == int(sys.argv[1]): pass"
+"""A program that does nothing as fast as it can, and ends when the process that started it does."""
+
+
+@contextmanager
+def busy(processes: int) -> Iterator[None]:
+    """Let *processes* processes spin until the end of the block, or of this process."""
+    over = threading.Event()
+    with ThreadPoolExecutor(processes, "load") as pool:
+        try:
+            for _ in range(processes):
+                pool.submit(_spin, over)
+            yield
+        finally:
+            over.set()
+
+
+def _spin(over: threading.Event) -> None:
+    command = [sys.executable, "-c", SPIN, str(os.getpid())]
+    with suppress(InfrastructureError):  # how a command ends that is told to
+        run(command, timeout=DURATIONS.toolchain, doomed=lambda: "the block is over" if over.is_set() else None)

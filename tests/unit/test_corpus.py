@@ -1,0 +1,79 @@
+"""The corpus: each mutation changes what it says and nothing else, and asks for what can be said of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from canaryproof.results import Check
+from fixtures.checks import declared_in
+from tests.corpus.catalogue import CORPUS, THEMES
+from tests.corpus.mutation import CONSEQUENCES, REFERENCE, VALUES, Below, Bytes, Edit, Mutation, Replace, accepted
+from tests.e2e import test_acceptance
+
+CHECKS: tuple[Check, ...] = declared_in([test_acceptance])
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return every file below *folder* with what is in it."""
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+@pytest.mark.parametrize("name", CORPUS)
+def test_a_mutation_changes_what_it_says(tmp_path: Path, name: str) -> None:
+    """The files that differ from the reference are those that the edits name, all of them."""
+    CORPUS[name].write(tmp_path / name)
+
+    before, after = contents(REFERENCE), contents(tmp_path / name)
+    changed = {file for file in before.keys() | after.keys() if before.get(file) != after.get(file)}
+    moved_and_gone = {file for file in CORPUS[name].touches if file not in before and file not in after}
+
+    assert changed == CORPUS[name].touches - moved_and_gone
+
+
+def test_no_two_mutations_are_the_same_chart(tmp_path: Path) -> None:
+    """A chart that stands there twice is judged twice, for nothing."""
+    charts: dict[frozenset[tuple[str, bytes]], str] = {}
+    for name, mutation in CORPUS.items():
+        mutation.write(tmp_path / name)
+        content = frozenset(contents(tmp_path / name).items())
+
+        assert content not in charts, f"{name} is {charts[content]}"
+        charts[content] = name
+
+
+def test_every_name_is_there_once() -> None:
+    """No theme hides a mutation of another one."""
+    assert sum(len(theme.MUTATIONS) for theme in THEMES) == len(CORPUS)
+
+
+@pytest.mark.parametrize("check", [check.id for check in CHECKS])
+def test_every_check_is_failed_by_some_mutation(check: str) -> None:
+    """A check that nothing fails may as well pass everything."""
+    assert any(check in mutation.failed for mutation in CORPUS.values())
+
+
+def test_mutations_fail_checks_that_there_are() -> None:
+    """A mistyped check could never fail."""
+    assert {check for mutation in CORPUS.values() for check in mutation.failed} <= {check.id for check in CHECKS}
+    assert {check for follows in CONSEQUENCES.values() for check in follows} <= {check.id for check in CHECKS}
+
+
+def test_what_follows_from_a_failure_is_skipped() -> None:
+    """All that needs a failed check is skipped, but what failed itself."""
+    mutation = Mutation((), "no-canary", frozenset({"canary-present", "canary-port"}))
+
+    assert "canary-service" in mutation.skipped
+    assert "canary-port" not in mutation.skipped
+    assert "stable-untouched" not in mutation.skipped
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [Replace(VALUES, "nothing", "something"), Below(VALUES, "nothing:", "something: 1"), Bytes(VALUES)],
+)
+def test_an_edit_that_changes_nothing_is_refused(tmp_path: Path, edit: Edit) -> None:
+    """The reference may change; a mutation that misses its target must not pass for a chart of its own."""
+    with pytest.raises(AssertionError):
+        accepted(edit).write(tmp_path / "chart")
