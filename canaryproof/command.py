@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import os
+import resource
 import selectors
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from canaryproof.durations import DURATIONS
-from canaryproof.errors import CommandError, InfrastructureError
+from canaryproof.errors import CommandError, InfrastructureError, LimitError
+
+OUT_OF_MEMORY = ("out of memory", "cannot allocate memory", "MemoryError")
+"""How programs in Go, and in Python, end when the kernel gives them no more."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a command that works on untrusted input may use, in bytes; None for as much as it likes."""
+
+    memory: int | None = None
+    """Private writable memory (RLIMIT_DATA).  What Go only reserves does not count, as it does for RLIMIT_AS."""
+    output: int | None = None
+    """Of standard output and standard error, each."""
+
+
+UNLIMITED = Limits()
+POLITELY = (signal.SIGTERM, signal.SIGKILL)
 
 
 def run(
@@ -21,27 +41,104 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     doomed: Callable[[], str | None] = lambda: None,
+    limits: Limits = UNLIMITED,
 ) -> str:
     """Run *argv* and return its standard output.
 
     *env* replaces the environment, where given.  On a time-out, Ctrl-C or any other end the whole process group of the
     command is ended, not only its first process: SIGTERM, then SIGKILL.  So it is when *doomed* gives a reason.
 
-    Raises CommandError when it ends with another code than 0 or not within *timeout* seconds, and InfrastructureError
-    when it cannot be started or is doomed.
+    Raises CommandError when it ends with another code than 0, LimitError when not within *timeout* seconds or *limits*,
+    and InfrastructureError when it cannot be started or is doomed.
     """
     with _started(argv, env=env, cwd=cwd, stderr=subprocess.PIPE) as process:
+        _limit_memory(process, limits)
+        outputs = _Outputs(process, limits.output)
         try:
-            stdout, stderr = _outputs(process, timeout, doomed)
-        except subprocess.TimeoutExpired:
-            stdout, stderr = _end(process)
-            raise CommandError(argv, f"did not end within {timeout:g} s", stdout, stderr) from None
+            outputs.read(timeout, doomed)
+        except _ExceededError as error:
+            _end(process, error.signals)
+            raise LimitError(argv, str(error), *outputs.texts) from None
         except BaseException:
             _end(process)
             raise
+    stdout, stderr = outputs.texts
+    if process.returncode and limits.memory and any(sign in stderr for sign in OUT_OF_MEMORY):
+        raise LimitError(argv, f"needs more than {megabytes(limits.memory)} of memory", stdout, stderr)
     if process.returncode:
         raise CommandError(argv, _ending(process.returncode), stdout, stderr)
     return stdout
+
+
+def megabytes(size: int) -> str:
+    """Write a number of bytes for people."""
+    return f"{size / 2**20:g} MiB"
+
+
+class _ExceededError(Exception):
+    """The message names the limit; *signals* are what the command gets for it, in turn."""
+
+    def __init__(self, message: str, *signals: signal.Signals) -> None:
+        super().__init__(message)
+        self.signals = signals or POLITELY
+
+
+class _Outputs:
+    """Both streams of a process, read side by side until both have ended."""
+
+    def __init__(self, process: subprocess.Popen[str], most: int | None) -> None:
+        """Take at most *most* bytes of each."""
+        self._process = process
+        self._most = most
+        self._read = {pipe.fileno(): bytearray() for pipe in (process.stdout, process.stderr) if pipe}
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """Return what was printed so far."""
+        stdout, stderr = (text.decode("utf-8", errors="replace") for text in self._read.values())
+        return stdout.replace("\r\n", "\n"), stderr.replace("\r\n", "\n")
+
+    def read(self, timeout: float, doomed: Callable[[], str | None]) -> None:
+        """Read until the process has ended."""
+        deadline = time.monotonic() + timeout
+        with selectors.DefaultSelector() as selector:
+            for pipe in self._read:
+                selector.register(pipe, selectors.EVENT_READ)
+            while selector.get_map():
+                for key, _ in selector.select(_slice(deadline)):
+                    self._take(key.fd, selector)
+                _check(deadline, timeout, doomed)
+        while True:  # it may live on after it has closed its streams
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_slice(deadline))
+                return
+            _check(deadline, timeout, doomed)
+
+    def _take(self, pipe: int, selector: selectors.BaseSelector) -> None:
+        if not (chunk := os.read(pipe, 65536)):
+            selector.unregister(pipe)
+            return
+        self._read[pipe] += chunk
+        if self._most and len(self._read[pipe]) > self._most:
+            raise _ExceededError(f"prints more than {megabytes(self._most)}", signal.SIGKILL)
+
+
+def _slice(deadline: float) -> float:
+    return max(0.0, min(deadline - time.monotonic(), DURATIONS.look_again))
+
+
+def _check(deadline: float, timeout: float, doomed: Callable[[], str | None]) -> None:
+    if reason := doomed():
+        raise InfrastructureError(f"the command was ended before its time: {reason}")
+    if time.monotonic() > deadline:
+        raise _ExceededError(f"did not end within {timeout:g} s")
+
+
+def _limit_memory(process: subprocess.Popen[str], limits: Limits) -> None:
+    """Limit a process that has just been started: no code of ours runs between fork and exec, where threads hang."""
+    if limits.memory and hasattr(resource, "prlimit"):  # Linux has it, macOS has not
+        with suppress(ProcessLookupError):  # it has ended already
+            resource.prlimit(process.pid, resource.RLIMIT_DATA, (limits.memory, limits.memory))
 
 
 def stream(
@@ -66,7 +163,7 @@ def stream(
                 on_line(line)
         except subprocess.TimeoutExpired:
             _end(process)
-            raise CommandError(argv, f"did not end within {timeout:g} s", "\n".join(lines), "") from None
+            raise LimitError(argv, f"did not end within {timeout:g} s", "\n".join(lines), "") from None
         except BaseException:
             _end(process)
             raise
@@ -92,19 +189,6 @@ def _started(
         )
     except OSError as error:
         raise InfrastructureError(f"cannot run {argv[0]}: {error.strerror}; is it installed and executable?") from error
-
-
-def _outputs(process: subprocess.Popen[str], timeout: float, doomed: Callable[[], str | None]) -> tuple[str, str]:
-    deadline = time.monotonic() + timeout
-    while True:
-        left = deadline - time.monotonic()
-        try:
-            return process.communicate(timeout=min(left, DURATIONS.look_again))
-        except subprocess.TimeoutExpired:
-            if reason := doomed():
-                raise InfrastructureError(f"the command was ended before its time: {reason}") from None
-            if left <= 0:
-                raise
 
 
 def _lines(process: subprocess.Popen[str], timeout: float) -> Iterator[str]:
@@ -133,14 +217,15 @@ def _ending(code: int) -> str:
     return f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
-def _end(process: subprocess.Popen[str], grace: float = 2) -> tuple[str, str]:
+def _end(process: subprocess.Popen[str], signals: Sequence[signal.Signals] = POLITELY, grace: float = 2) -> None:
     """End the process group; a tool that handles SIGTERM gets *grace* seconds to record what it was doing."""
-    for ending in (signal.SIGTERM, signal.SIGKILL):
+    for ending in signals:
         try:
             os.killpg(process.pid, ending)
-            return process.communicate(timeout=grace)
+            process.communicate(timeout=grace)
         except ProcessLookupError:
-            return process.communicate()
+            break
         except subprocess.TimeoutExpired:
             continue
-    return process.communicate()
+        return
+    process.communicate()

@@ -34,6 +34,10 @@ class SubmissionError(CanaryproofError):
     """The submission itself is at fault: it does not render, is not a chart, or was refused."""
 
 
+class UnsafeError(SubmissionError):
+    """The submission asks for more than it may: the message says what was refused, and why."""
+
+
 class CommandError(CanaryproofError):
     """A command failed; the message holds everything needed to run it again by hand."""
 
@@ -48,3 +52,7 @@ class CommandError(CanaryproofError):
             f"\n-- stdout --\n{stdout.strip() or '(empty)'}"
             f"\n-- stderr --\n{stderr.strip() or '(empty)'}"
         )
+
+
+class LimitError(CommandError):
+    """A command was ended because it used more than it may; *outcome* names the limit."""

@@ -7,14 +7,21 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
-from canaryproof.command import run
+from canaryproof.command import Limits, run
 from canaryproof.durations import DURATIONS, Durations
-from canaryproof.errors import CommandError, InfrastructureError, SubmissionError
+from canaryproof.errors import CommandError, InfrastructureError, LimitError, SubmissionError, UnsafeError
 from canaryproof.evidence import Rendering, Revision
 from canaryproof.manifests import parse
+
+LIMITS = Limits(memory=512 * 2**20, output=8 * 2**20)
+"""What Helm may use: it takes 60 MiB for the course's chart, which renders to 2 KiB."""
+
+NO_WAY_OUT = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
+"""Leads every request to where nobody listens: rendering asks for nothing, whatever a chart's schema refers to."""
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -76,12 +83,18 @@ class Helm:
     def template(
         self, release: str, chart: Path, namespace: str, *, upgrade: bool = False, kubernetes: str = ""
     ) -> Rendering:
-        """Render a chart without asking the cluster, for an upgrade or an install, as for API version *kubernetes*."""
+        """Render a chart without asking the cluster, for an upgrade or an install, as for API version *kubernetes*.
+
+        Raises UnsafeError when rendering takes more time, memory or output than it may.
+        """
         command = ["template", release, str(chart), "--namespace", namespace, "--skip-tests"]
         command += ["--is-upgrade"] if upgrade else []
         command += ["--kube-version", kubernetes] if kubernetes else []
         try:
-            return Rendering(parse(self._run(command, timeout=self._durations.render, chart=chart)))
+            text = self._run(command, timeout=self._durations.render, chart=chart, environment=NO_WAY_OUT)
+            return Rendering(parse(text))
+        except UnsafeError:
+            raise
         except SubmissionError as error:
             return Rendering(error=str(error))
 
@@ -89,9 +102,13 @@ class Helm:
         """Install *chart* as revision 1; return as soon as the objects are stored."""
         return self._change(("install", release, chart), namespace)
 
-    def upgrade(self, release: str, chart: Path, namespace: str) -> Operation:
-        """Upgrade to *chart* with its own values only; return as soon as the objects are stored."""
-        return self._change(("upgrade", release, chart), namespace, "--reset-values")
+    def upgrade(self, release: str, chart: Path, namespace: str, *, user: str = "") -> Operation:
+        """Upgrade to *chart* with its own values only; return as soon as the objects are stored.
+
+        Templates can look into the cluster while they are rendered, so Helm acts as *user*, where one is given.
+        """
+        environment = {"HELM_KUBEASUSER": user} if user else {}
+        return self._change(("upgrade", release, chart), namespace, "--reset-values", environment=environment)
 
     def rollback(self, release: str, revision: int, namespace: str) -> Operation:
         """Roll back to *revision*, which the caller names instead of trusting a default."""
@@ -112,7 +129,13 @@ class Helm:
             raise InfrastructureError(f"helm history {release} --namespace {namespace}: {error}") from error
         return msgspec.json.decode(text, type=tuple[Revision, ...])
 
-    def _change(self, verb: tuple[str | int | Path, ...], namespace: str, *options: str) -> Operation:
+    def _change(
+        self,
+        verb: tuple[str | int | Path, ...],
+        namespace: str,
+        *options: str,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> Operation:
         chart = next((each for each in verb if isinstance(each, Path)), None)
         shown = (f"./{each.name}" if isinstance(each, Path) else str(each) for each in verb)
         command = ["helm", *shown, "--namespace", namespace, *options]
@@ -122,18 +145,35 @@ class Helm:
                 [*map(str, verb), "--namespace", namespace, *options, "--timeout", f"{self._durations.helm:g}s"],
                 timeout=self._durations.command,
                 chart=chart,
+                environment=environment,
             )
         except SubmissionError as refused:
             error = str(refused)
         return Operation(shlex.join(command), error)
 
-    def _run(self, arguments: list[str] | tuple[str, ...], *, timeout: float, chart: Path | None = None) -> str:
+    def _run(
+        self,
+        arguments: list[str] | tuple[str, ...],
+        *,
+        timeout: float,
+        chart: Path | None = None,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> str:
         """Return what Helm prints.
 
-        Raises SubmissionError with Helm's own message when it fails for a reason of the chart or the release.
+        Raises SubmissionError with Helm's own message when it fails for a reason of the chart or the release; of these,
+        UnsafeError when it was ended for what it used.
         """
         try:
-            return run([str(self._binary), *arguments], timeout=timeout, env=self._environment, doomed=self._doomed)
+            return run(
+                [str(self._binary), *arguments],
+                timeout=timeout,
+                env={**self._environment, **environment},
+                doomed=self._doomed,
+                limits=LIMITS,
+            )
+        except LimitError as error:
+            raise UnsafeError(f"helm {arguments[0]} {error.outcome}") from error
         except CommandError as error:
             message = clean(error.stderr, chart) or f"helm {arguments[0]} failed: {error.outcome}"
             if is_unreachable(message):

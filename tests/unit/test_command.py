@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.command import run
-from canaryproof.errors import CommandError, InfrastructureError
+from canaryproof.command import Limits, run
+from canaryproof.errors import CommandError, InfrastructureError, LimitError
 from canaryproof.waiting import Ticks, wait_for
 
 
@@ -47,6 +47,25 @@ def test_a_command_that_ignores_sigterm_is_killed() -> None:
         run([sys.executable, "-c", script], timeout=0.5)
 
     assert "deaf" in caught.value.stdout
+
+
+def test_a_command_that_prints_without_end_is_ended() -> None:
+    """Only so much output is taken; the error names the limit."""
+    with pytest.raises(LimitError, match="prints more than 1 MiB"):
+        run(["yes"], timeout=60, limits=Limits(output=2**20))
+
+
+def test_a_command_that_takes_all_memory_is_ended() -> None:
+    """The kernel gives it no more than the limit, and the error says so instead of showing its traceback only."""
+    script = "import sys; sys.stdin.read(); bytearray(2**30)"
+
+    with pytest.raises(LimitError, match="needs more than 256 MiB of memory"):
+        run([sys.executable, "-c", script], timeout=60, limits=Limits(memory=256 * 2**20))
+
+
+def test_a_command_within_its_limits_is_left_alone() -> None:
+    """Limits change nothing for what keeps to them."""
+    assert run(["echo", "seen"], timeout=10, limits=Limits(memory=2**30, output=2**20)) == "seen\n"
 
 
 def test_a_missing_command_is_named() -> None:

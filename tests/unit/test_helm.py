@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from canaryproof.durations import Durations
-from canaryproof.errors import InfrastructureError
+from canaryproof.errors import InfrastructureError, UnsafeError
 from canaryproof.evidence import Revision
 from canaryproof.helm import Helm, clean, is_unreachable
 
@@ -107,7 +107,40 @@ def test_a_chart_that_never_renders_is_given_up(tmp_path: Path) -> None:
     """A template without end is the chart's fault and does not hang the run."""
     helm = helm_that(tmp_path, "template) sleep 60;;", Durations(render=0.2))
 
-    assert helm.template("shop", tmp_path, "sre").error == "helm template failed: did not end within 0.2 s"
+    with pytest.raises(UnsafeError, match=r"^helm template did not end within 0\.2 s$"):
+        helm.template("shop", tmp_path, "sre")
+
+
+def test_a_chart_that_renders_to_too_much_is_given_up(tmp_path: Path) -> None:
+    """Output without end neither fills the memory nor waits for the time limit."""
+    helm = helm_that(tmp_path, "template) exec yes;;")
+
+    with pytest.raises(UnsafeError, match=r"^helm template prints more than 8 MiB$"):
+        helm.template("shop", tmp_path, "sre")
+
+
+def test_rendering_has_no_way_to_any_network(tmp_path: Path) -> None:
+    """Whatever a template or a schema refers to is asked of a proxy that is not there; changes reach the cluster."""
+    helm = helm_that(tmp_path, "*) ;;")
+
+    helm.template("shop", tmp_path, "sre")
+    rendering = calls(tmp_path)
+    helm.upgrade("shop", tmp_path, "sre")
+
+    assert "HTTPS_PROXY=http://127.0.0.1:9" in rendering
+    assert "PROXY" not in calls(tmp_path).removeprefix(rendering)
+
+
+def test_an_upgrade_may_act_as_somebody_with_fewer_rights(tmp_path: Path) -> None:
+    """Helm impersonates the user that it is given, for this call alone."""
+    helm = helm_that(tmp_path, "*) ;;")
+
+    helm.upgrade("shop", tmp_path, "sre", user="guest")
+    upgrade = calls(tmp_path)
+    helm.rollback("shop", 1, "sre")
+
+    assert "HELM_KUBEASUSER=guest" in upgrade
+    assert "HELM_KUBEASUSER" not in calls(tmp_path).removeprefix(upgrade)
 
 
 def test_history_is_typed(tmp_path: Path) -> None:
