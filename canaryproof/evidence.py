@@ -80,6 +80,14 @@ class Rendering:
 
 
 @dataclass(frozen=True)
+class ChartFile:
+    """A file of the chart as handed in: *path* is relative to the chart's folder."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Step:
     """One Helm operation: *began* and *ended* count seconds from the start of the recording."""
 
@@ -157,6 +165,8 @@ class Evidence:
     namespace: str = ""
     baseline: Rendering = field(default_factory=Rendering)
     chart: Rendering = field(default_factory=Rendering)
+    files: tuple[ChartFile, ...] = ()
+    """The chart's own text, for messages that point into it."""
     added: tuple[ObjectKey, ...] = ()
     """What the submission adds to the course's chart."""
     canary: Canary | None = None

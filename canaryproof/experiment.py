@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from canaryproof.aftermath import Aftermath
+from canaryproof.availability import is_certain
 from canaryproof.canary import find_canary
 from canaryproof.course import Course
 from canaryproof.durations import Durations
@@ -32,7 +33,7 @@ from canaryproof.helm import Helm, Operation
 from canaryproof.intake import Submission
 from canaryproof.kube import NAMESPACES, KubeClient
 from canaryproof.manifests import Body, ObjectKey
-from canaryproof.outcome import decide
+from canaryproof.outcome import decide, with_last_words
 from canaryproof.probing import Prober
 from canaryproof.recording import WATCHED, Recorder, Recording
 from canaryproof.settling import (
@@ -45,6 +46,7 @@ from canaryproof.settling import (
     stable_of,
     unready,
 )
+from canaryproof.texts import read_texts
 from canaryproof.waiting import Heartbeat, Ticks, wait_for
 
 Found = TypeVar("Found")
@@ -112,7 +114,7 @@ class _Experiment:
             if names_namespace(chart, own):
                 stack.enter_context(self._alone_in(own))
                 namespace, chart = own, self._render_submission(own)
-            self.note(namespace=namespace, chart=chart)
+            self.note(namespace=namespace, chart=chart, files=read_texts(self._submission.chart))
             if chart.error:
                 self.note(decision=Decision("broken-chart", f"the chart does not render: {chart.error}"))
                 return
@@ -183,6 +185,7 @@ class _Trial:
         self._recording = recording
         self._namespace = namespace
         self._stable = Stable((), ())
+        self._prober: Prober | None = None
         self._changes = Heartbeat(recording.changes, bench.durations.look_again)
 
     @property
@@ -200,7 +203,9 @@ class _Trial:
                 self._upgrade(submission)
                 self._observe()
                 self._take_logs()
+                self._await_answer(self._evidence.decision.at)
                 self._roll_back()
+                self._await_answer(self._evidence.rollback.ended if self._evidence.rollback else 0.0)
         finally:
             self._note(timeline=self._recording.timeline, ended_at=self._recording.now)
             self._note(timings=timings_of(self._evidence))
@@ -247,6 +252,7 @@ class _Trial:
             yield
             return
         prober = Prober(self._visit, now=lambda: self._recording.now, every=self._durations.probe_every)
+        self._prober = prober
         try:
             with prober:
                 yield
@@ -254,6 +260,18 @@ class _Trial:
             self._note(probes=prober.probes)
         if prober.fault:
             raise InfrastructureError(f"the stable Service could not be asked: {prober.fault}")
+
+    def _await_answer(self, since: float) -> None:
+        """Go on asking until the stable Service answers, or is silent for too long: a moment says neither."""
+        prober = self._prober
+        if prober is None:
+            return
+        self._wait(
+            "answer of the stable Service, or its lasting silence",
+            lambda: is_certain(prober.probes, since, self._durations) or None,
+            within=self._durations.settle,
+            seen=lambda: prober.fault or f"{len(prober.probes)} requests",
+        )
 
     def _visit(self) -> str:
         """Ask the stable Service once; return why it did not answer, empty when it did or there is none."""
@@ -266,7 +284,7 @@ class _Trial:
         upgrade = self._step(lambda: self._bench.helm.upgrade(self._release, submission.chart, self._namespace))
         self._note(upgrade=upgrade)
         if upgrade.error and self._evidence.canary:
-            reason = f"Helm could not upgrade: {upgrade.error}"
+            reason = f"the upgrade failed: {upgrade.error}"
             self._note(decision=Decision("refused", reason, at=upgrade.ended, proven_at=upgrade.ended))
 
     def _observe(self) -> None:
@@ -290,7 +308,7 @@ class _Trial:
         if wanted:
             with ThreadPoolExecutor(len(wanted), "logs") as pool:
                 logs = tuple(log for log in pool.map(self._log, wanted) if log.text)
-            self._note(logs=logs)
+            self._note(logs=logs, decision=with_last_words(self._evidence.decision, logs))
 
     def _containers(self, canary: Canary) -> Iterator[tuple[str, str, bool]]:
         family = descendants(self._recording.timeline, [ObjectKey("Deployment", canary.deployment)])

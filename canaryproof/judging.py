@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from canaryproof.availability import longest
 from canaryproof.course import Course
 from canaryproof.durations import DURATIONS, Durations
-from canaryproof.evidence import Canary, Evidence, OutcomeName, Probe, Revision, ServiceRoute, Step
+from canaryproof.evidence import Canary, Evidence, Leftover, OutcomeName, Probe, Revision, ServiceRoute
 from canaryproof.manifests import Container, Manifest, pairs, service_ports
+from canaryproof.settling import changed
+from canaryproof.texts import place
 from canaryproof.timeline import PodHistory, Timeline, condition
+from canaryproof.traps import Explanation, explain, outside_templates, shares_replicas
 
 STABLE_REVISION = 1
 CANARY_REVISION = 2
 KEEP = "helm.sh/resource-policy"
+OWNED = "its owner"
 
 
 @dataclass(frozen=True)
@@ -23,30 +29,13 @@ class Finding:
     message: str
     hint: str = ""
     where: str = ""
-    """The template at fault, as seen from the chart's folder."""
+    """The template at fault, as seen from the chart's folder, and the line where it is known."""
+    follows: str = ""
+    """The check that found the cause: what fails only on its account is told, and is no second mistake."""
 
     def __str__(self) -> str:
         """Put each part on a line of its own."""
         return "\n".join(part for part in (self.message, self.where, self.hint and f"try: {self.hint}") if part)
-
-
-@dataclass(frozen=True)
-class Outage:
-    """A stretch without an answer, from the last success before it to the first one after it; at most this long.
-
-    Without a success before, it begins with the first request; without one after, it ends with the last.
-    """
-
-    began: float
-    ended: float
-    failures: int
-    error: str
-    """What the last failing request got."""
-
-    @property
-    def seconds(self) -> float:
-        """Return how long it lasted."""
-        return self.ended - self.began
 
 
 HINTS: Mapping[OutcomeName, str] = {
@@ -70,14 +59,36 @@ HINTS: Mapping[OutcomeName, str] = {
 }
 """What to try when the canary's fate is not the expected one."""
 
+PLACES: Mapping[OutcomeName, tuple[str, ...]] = {
+    "healthy": ("image",),
+    "not-ready": ("readinessProbe", "replicas"),
+    "image-pull": ("image",),
+    "config-error": ("configMapRef", "secretRef", "configMapKeyRef", "secretKeyRef", "configMap", "secret"),
+    "start-error": ("command", "args", "image"),
+    "exits-cleanly": ("command", "args", "image"),
+    "oom-killed": ("memory",),
+    "probe-killed": ("livenessProbe", "startupProbe"),
+    "init-crash-loop": ("initContainers",),
+    "unschedulable": ("cpu", "nodeSelector", "affinity"),
+}
+"""The keys of the canary's template that most likely decide its fate."""
+
 
 def chart_renders(evidence: Evidence, course: Course) -> Finding | None:
     """Helm renders the chart, and its objects are well-formed."""
     del course
     if not evidence.chart.error:
         return None
-    outcome = evidence.decision.outcome
-    return Finding(f"the chart does not render: {evidence.chart.error}", HINTS.get(outcome, HINTS["broken-chart"]))
+    error, outcome = evidence.chart.error, evidence.decision.outcome
+    if outcome == "unsafe-chart":
+        return Finding(error, HINTS[outcome])
+    known = explain(error, evidence.files)
+    hint = known.hint or HINTS["broken-chart"]
+    return Finding(f"the chart does not render: {_because(known, error)}", hint, known.where)
+
+
+def _because(known: Explanation, error: str) -> str:
+    return f"{known.says} (the error: {error})" if known.says else error
 
 
 def canary_present(evidence: Evidence, course: Course) -> Finding | None:
@@ -86,8 +97,14 @@ def canary_present(evidence: Evidence, course: Course) -> Finding | None:
     if evidence.canary:
         return None
     decision = evidence.decision
-    hint = HINTS["ambiguous" if decision.outcome == "ambiguous" else "no-canary"]
-    return Finding(decision.reason, hint)
+    if decision.outcome == "ambiguous":
+        return Finding(decision.reason, HINTS["ambiguous"])
+    if astray := outside_templates(evidence.files):
+        message = f"{decision.reason}; {astray} lies outside templates/, where Helm does not render it"
+        return Finding(message, "Helm renders what is in the folder templates: move the manifest there", astray)
+    hooked = any(each.is_hook and each.kind == "Deployment" for each in evidence.chart.manifests)
+    hint = "a hook is no part of the release: take the annotation helm.sh/hook out of the Deployment" if hooked else ""
+    return Finding(decision.reason, hint or HINTS["no-canary"])
 
 
 def canary_replicas(evidence: Evidence, course: Course) -> Finding | None:
@@ -96,7 +113,10 @@ def canary_replicas(evidence: Evidence, course: Course) -> Finding | None:
     if canary.replicas == wanted:
         return None
     message = f"{canary.deployment} asks for {_count(canary.replicas, 'replica')}; the canary is to have {wanted}"
-    return Finding(message, "follow spec.replicas of its template to where the number is set", _template(canary.source))
+    hint = "follow spec.replicas of its template to where the number is set"
+    if shared := shares_replicas(evidence.files, _template(canary.source)):
+        hint = f"its number comes from .Values.{shared}, which the stable app uses too: the canary needs one of its own"
+    return Finding(message, hint, _place(evidence, canary.source, "replicas"), _refused_over(evidence, r"replicas"))
 
 
 def canary_port(evidence: Evidence, course: Course) -> Finding | None:
@@ -106,29 +126,41 @@ def canary_port(evidence: Evidence, course: Course) -> Finding | None:
         return None
     seen = ", ".join(map(str, canary.ports)) or "no port"
     message = f"no container of {canary.deployment} declares containerPort {wanted}; seen: {seen}"
-    return Finding(message, "look at the ports of the container, in its template", _template(canary.source))
+    return Finding(
+        message,
+        "look at the ports of the container, in its template",
+        _place(evidence, canary.source, "containerPort", "ports"),
+        _refused_over(evidence, r"\bports\b|containerport"),
+    )
 
 
 def canary_service(evidence: Evidence, course: Course) -> Finding | None:
     """A Service on the course's port leads to that port of the canary's pods, and of no other pods."""
-    canary, wanted = _canary(evidence), course.canary.port
-    stable = {manifest.name for manifest in evidence.baseline.manifests if manifest.kind == "Service"}
-    if shared := [route for route in canary.services if route.name in stable]:
+    found = _canary_service(evidence, _canary(evidence), course.canary.port)
+    follows = _refused_over(evidence, r"selector|targetPort|spec\.ports")
+    return replace(found, follows=follows) if found and follows else found
+
+
+def _canary_service(evidence: Evidence, canary: Canary, wanted: int) -> Finding | None:
+    stable = {each.name: each.selector for each in evidence.baseline.manifests if each.kind == "Service"}
+    now = {each.name: each.selector for each in evidence.chart.manifests if each.kind == "Service"}
+    if shared := [route for route in canary.services if route.name in stable and stable[route.name] == now[route.name]]:
         return Finding(
             f"the stable Service {shared[0].name} picks the pods of {canary.deployment} too: it selects their labels",
             "give the canary's pods labels that no other pods have",
-            _template(canary.source),
+            _place(evidence, canary.source, "labels"),
         )
-    if not canary.services:
+    own = [route for route in canary.services if route.name not in stable]
+    if not own:
         return _no_service(evidence, canary, wanted)
-    fitting = [route for route in canary.services if _leads(route, canary, wanted)]
+    fitting = [route for route in own if _leads(route, canary, wanted)]
     if not fitting:
-        return _wrong_port(canary, wanted)
+        return _wrong_port(evidence, own[0], wanted)
     if also := fitting[0].also_selects:
         return Finding(
             f"{fitting[0].name} leads to pods of {', '.join(also)} too, not only to the canary's",
             "select by a label that only the canary's pods have",
-            _template(fitting[0].source),
+            _place(evidence, fitting[0].source, "selector"),
         )
     return None
 
@@ -156,23 +188,30 @@ def _no_service(evidence: Evidence, canary: Canary, wanted: int) -> Finding:
     return Finding(
         f"{meant.name} selects {pairs(meant.selector)}; the canary's pods have {labels}",
         "make the selector of the Service and the labels of the pods the same, letter by letter",
-        meant.template,
+        _place(evidence, meant.source, "selector"),
     )
 
 
-def _wrong_port(canary: Canary, wanted: int) -> Finding:
-    route = canary.services[0]
+def _wrong_port(evidence: Evidence, route: ServiceRoute, wanted: int) -> Finding:
     seen = ", ".join(f"from {port} to {target or 'a port name that no container has'}" for port, target in route.ports)
+    fault = "targetPort" if any(port == wanted for port, _ in route.ports) else "port"
     return Finding(
         f"{route.name} must lead from port {wanted} to {wanted} of the canary's pods; it leads {seen or 'nowhere'}",
         "look at port and targetPort of the Service: the first is its own, the second the container's",
-        _template(route.source),
+        _place(evidence, route.source, fault, "ports"),
     )
 
 
 def stable_untouched(evidence: Evidence, course: Course) -> Finding | None:
-    """The stable Deployment and Service are still the course's; limits, replicas and added labels may differ."""
+    """The stable Deployment and Service are still the course's; limits, replicas and added labels may differ.
+
+    Image, command and 0 replicas decide whether it is the app of the course that runs, hence they may not.
+    """
     del course
+    return _touches(evidence)
+
+
+def _touches(evidence: Evidence) -> Finding | None:
     chart = {(each.kind, each.name): each for each in evidence.chart.manifests if not each.is_hook}
     for stable in evidence.baseline.manifests:
         now = chart.get((stable.kind, stable.name))
@@ -181,8 +220,18 @@ def stable_untouched(evidence: Evidence, course: Course) -> Finding | None:
             hint = (
                 f"bring {stable.template} back to what the course's chart has, and keep the canary in files of its own"
             )
-            return Finding(f"the stable {stable.key} {'; '.join(differences)}", hint, (now or stable).template)
+            message = f"the stable {stable.key} {'; '.join(differences)}"
+            follows = "canary-present" if now and _is_misplaced_canary(evidence, stable, now) else ""
+            return Finding(message, hint, (now or stable).template, follows)
     return None
+
+
+def _is_misplaced_canary(evidence: Evidence, stable: Manifest, now: Manifest) -> bool:
+    """Report whether all that stable has more is a container, where a Deployment of its own is missing."""
+    names = {container.name for container in stable.containers}
+    kept = [container for container in now.containers if container.name in names]
+    same = not list(_container_differences(stable.containers, kept))
+    return evidence.canary is None and same and stable.selector == now.selector and now.replicas > 0
 
 
 def _differences(stable: Manifest, now: Manifest) -> Iterator[str]:
@@ -193,13 +242,15 @@ def _differences(stable: Manifest, now: Manifest) -> Iterator[str]:
         if before != after:
             yield f"has the ports {_routes(after)} instead of {_routes(before)}"
         return
+    if stable.kind == "Deployment" and not now.replicas and stable.replicas:
+        yield "asks for 0 replicas, which shuts it down"
     yield from _container_differences(stable.containers, now.containers)
 
 
 def _container_differences(before: Iterable[Container], after: Iterable[Container]) -> Iterator[str]:
     was = {container.name: container for container in before}
     now = {container.name: container for container in after}
-    for name in now.keys() - was.keys():
+    for name in sorted(now.keys() - was.keys()):
         yield f"has one container more, {name}"
     for name, container in was.items():
         if name not in now:
@@ -207,6 +258,10 @@ def _container_differences(before: Iterable[Container], after: Iterable[Containe
             continue
         if now[name].image != container.image:
             yield f"runs the image {now[name].image} instead of {container.image}"
+        if now[name].command != container.command:
+            own = " ".join(container.command) or "the command of its image"
+            command = " ".join(now[name].command) or "the command of its image"
+            yield f"runs {command:.80} instead of {own:.80}"
         ports = [[port.number for port in each.ports] for each in (now[name], container)]
         if ports[0] != ports[1]:
             yield f"declares the ports {ports[0]} instead of {ports[1]}"
@@ -221,9 +276,10 @@ def upgrade_applied(evidence: Evidence, course: Course) -> Finding | None:
     del course
     if evidence.upgrade is None:
         return Finding("the experiment did not get to the upgrade")
-    if evidence.upgrade.error:
-        hint = "Helm's message names the object and the field; run the command on a cluster of your own"
-        return Finding(_failed(evidence.upgrade), hint)
+    if error := evidence.upgrade.error:
+        known = explain(error, evidence.files, evidence.chart.manifests)
+        hint = known.hint or "Helm's message names the object and the field; run the command on a cluster of your own"
+        return Finding(f"the upgrade failed: {_because(known, error)}", hint, known.where)
     if evidence.history and CANARY_REVISION not in {each.revision for each in evidence.history}:
         return Finding(f"Helm's history has no revision {CANARY_REVISION}: {_listed(evidence.history)}")
     return None
@@ -237,7 +293,7 @@ def canary_crash_loop(evidence: Evidence, course: Course) -> Finding | None:
     return Finding(
         f"the canary's fate is {decision.outcome}, expected {course.canary.outcome}: {decision.reason}",
         HINTS[decision.outcome],
-        _template(evidence.canary.source) if evidence.canary else "",
+        _place(evidence, evidence.canary.source, *PLACES.get(decision.outcome, ())) if evidence.canary else "",
     )
 
 
@@ -247,7 +303,13 @@ def stable_serves_during_canary(evidence: Evidence, course: Course, durations: D
     began = evidence.upgrade.ended if evidence.upgrade else 0.0
     ended = evidence.rollback.began if evidence.rollback else evidence.ended_at
     probes = [probe for probe in evidence.probes if began <= probe.at < ended]
-    return _unanswered(probes, durations, "while the canary was there")
+    found = _unanswered(probes, durations, "while the canary was there")
+    return replace(found, follows=_touched(evidence)) if found and probes else found
+
+
+def _touched(evidence: Evidence) -> str:
+    """Return the check that says that stable is no longer the course's, which explains that it does not answer."""
+    return "stable-untouched" if _touches(evidence) else ""
 
 
 def rollback_recorded(evidence: Evidence, course: Course) -> Finding | None:
@@ -255,10 +317,9 @@ def rollback_recorded(evidence: Evidence, course: Course) -> Finding | None:
     del course
     if evidence.rollback is None:
         return Finding("the experiment did not get to the rollback")
-    if evidence.rollback.error:
-        return Finding(
-            _failed(evidence.rollback), "look for what Helm could not delete or restore; its message names it"
-        )
+    if error := evidence.rollback.error:
+        hint = "look for what Helm could not delete or restore, or for a hook that does not end; its message names it"
+        return Finding(f"Helm could not roll back to revision {STABLE_REVISION}: {error}", hint)
     if not evidence.history:
         return Finding("Helm's history of the release is empty")
     *before, last = evidence.history
@@ -266,7 +327,7 @@ def rollback_recorded(evidence: Evidence, course: Course) -> Finding | None:
     if (last.status, last.description) != ("deployed", wanted):
         message = f"the last revision must be deployed and say {wanted!r}; {_listed(evidence.history)}"
         return Finding(message, "look for a hook of the chart that changes the release by itself")
-    if [each.revision for each in before] != [STABLE_REVISION, CANARY_REVISION] or any(
+    if [each.revision for each in before] not in _expected(evidence) or any(
         each.status not in {"superseded", "failed"} for each in before
     ):
         seen = _listed(evidence.history)
@@ -274,30 +335,76 @@ def rollback_recorded(evidence: Evidence, course: Course) -> Finding | None:
     return None
 
 
+def _expected(evidence: Evidence) -> list[list[int]]:
+    """Return the revisions before the rollback: an upgrade that Helm gave up before it began leaves none."""
+    expected = [[STABLE_REVISION, CANARY_REVISION]]
+    return [*expected, [STABLE_REVISION]] if evidence.upgrade and evidence.upgrade.error else expected
+
+
 def canary_gone(evidence: Evidence, course: Course) -> Finding | None:
     """Nothing that the upgrade added is left after the rollback."""
     del course
     if evidence.leftovers:
-        left = ", ".join(
-            f"{leftover.object} (held by {leftover.held_by})" if leftover.held_by else str(leftover.object)
-            for leftover in evidence.leftovers
-        )
         kept = any(KEEP in leftover.held_by for leftover in evidence.leftovers)
         hint = f"take the annotation {KEEP} out of the canary's templates" if kept else ""
         hint = hint or "leave hooks, finalizers and grace periods out of the canary's templates: Helm cannot undo them"
-        return Finding(f"left after the rollback: {left}", hint)
+        roots = _roots(evidence.leftovers)
+        return Finding(
+            f"left after the rollback: {_told(roots, len(evidence.leftovers))}",
+            hint,
+            _origin(evidence, roots[0]),
+            _hooked(evidence, roots),
+        )
     if not evidence.gone_at:
         return Finding("the experiment did not see the canary go")
     return None
 
 
+def _roots(leftovers: Iterable[Leftover]) -> tuple[Leftover, ...]:
+    """Return what is left on its own account, and not because its owner is."""
+    every = tuple(leftovers)
+    return tuple(each for each in every if not each.held_by.startswith(OWNED)) or every
+
+
+def _told(roots: tuple[Leftover, ...], count: int) -> str:
+    told = ", ".join(f"{each.object} (held by {each.held_by})" if each.held_by else str(each.object) for each in roots)
+    owned = count - len(roots)
+    return f"{told}, and {_count(owned, 'object')} that it owns" if owned else told
+
+
+def _origin(evidence: Evidence, left: Leftover) -> str:
+    names = {(left.object.kind, left.object.name)}
+    keys = (KEEP, "helm.sh/hook", "finalizers")
+    return next(
+        (_place(evidence, each.source, *keys) for each in evidence.chart.manifests if (each.kind, each.name) in names),
+        "",
+    )
+
+
+def _hooked(evidence: Evidence, roots: tuple[Leftover, ...]) -> str:
+    """Return the check that has told already that hooks, and nothing else, are the trouble; empty where none has."""
+    hooks = {(each.kind, each.name) for each in evidence.chart.manifests if each.is_hook}
+    if not all((left.object.kind, left.object.name) in hooks for left in roots):
+        return ""
+    if evidence.canary is None and all(left.object.kind == "Deployment" for left in roots):
+        return "canary-present"
+    error = evidence.upgrade.error if evidence.upgrade else ""
+    return "upgrade-applied" if error and all(left.object.name in error for left in roots) else ""
+
+
 def stable_healthy(evidence: Evidence, course: Course, durations: Durations = DURATIONS) -> Finding | None:
-    """Stable pods are Ready with the course's image, without restarts, and stay so for the hold time."""
+    """Stable pods are Ready with the course's image, without restarts, and stay so for the hold time.
+
+    What the upgrade changed in the stable objects is back too, labels and annotations included.
+    """
     del course
     rolled_back = evidence.rollback.ended if evidence.rollback else 0.0
     for stable in evidence.baseline.manifests:
         if stable.kind == "Deployment" and (fault := _sick(evidence.timeline, stable, rolled_back)):
             return Finding(f"after the rollback, {stable.key} {fault}", "look at what the chart changes in stable")
+    if evidence.upgrade and (left := changed(evidence.timeline, evidence.baseline.manifests, evidence.upgrade.began)):
+        hint = "look for what a rollback does not take back: hooks, and objects that another than Helm changed"
+        return Finding(f"after the rollback, {left}", hint)
     if not evidence.restored_at:
         return Finding("stable was not ready again after the rollback", "look at what the chart changes in stable")
     held = evidence.ended_at - evidence.restored_at
@@ -328,50 +435,49 @@ def _restarts_until(pod: PodHistory, at: float) -> int:
 
 
 def stable_never_down(evidence: Evidence, course: Course, durations: Durations = DURATIONS) -> Finding | None:
-    """No outage longer than the limit from revision 1 to the end."""
-    del course
-    return _unanswered(evidence.probes, durations, "from revision 1 to the end")
+    """No outage longer than the limit from revision 1 to the end.
+
+    One outage is one mistake: where the check that is about its cause or its time has failed, and the rest of the time
+    holds none that is too long, this one follows from that.
+    """
+    found = _unanswered(evidence.probes, durations, "from revision 1 to the end")
+    if not found or not evidence.probes:
+        return found
+    return replace(found, follows=_touched(evidence) or _told_already(evidence, course, durations))
 
 
-def outages(probes: Iterable[Probe]) -> tuple[Outage, ...]:
-    """Return every stretch without an answer, in order."""
-    found: list[Outage] = []
-    failing: list[Probe] = []
-    answered: float | None = None
-    end = 0.0
-    for probe in probes:
-        end = probe.at + probe.seconds
-        if probe.error:
-            failing.append(probe)
-            continue
-        if failing:
-            found.append(_outage(failing, answered, end))
-        failing, answered = [], end
-    if failing:
-        found.append(_outage(failing, answered, end))
-    return tuple(found)
+def _told_already(evidence: Evidence, course: Course, durations: Durations) -> str:
+    """Return the check of a shorter time that failed for all that this one found; empty where there is none."""
+    upgrade, rollback = evidence.upgrade, evidence.rollback
+    if not upgrade or not rollback:
+        return ""
+    before = [probe for probe in evidence.probes if probe.at < upgrade.ended]
+    after = [probe for probe in evidence.probes if probe.at >= rollback.began]
+    down = [part for part in (before, after) if _too_long(part, durations)]
+    during = evidence.canary and not upgrade.error and stable_serves_during_canary(evidence, course, durations)
+    if during and not down:
+        return "stable-serves-during-canary"
+    recovers = not rollback.error and stable_healthy(evidence, course, durations)
+    return "stable-healthy" if recovers and down == [after] and not during else ""
 
 
-def _outage(failing: list[Probe], answered: float | None, end: float) -> Outage:
-    began = failing[0].at if answered is None else answered
-    return Outage(began, end, len(failing), failing[-1].error)
+def _too_long(probes: Iterable[Probe], durations: Durations) -> bool:
+    worst = longest(probes, durations)
+    return worst is not None and worst.seconds > durations.outage
 
 
 def _unanswered(probes: Iterable[Probe], durations: Durations, when: str) -> Finding | None:
     probes = tuple(probes)
-    answered = sum(not probe.error for probe in probes)
     if not probes:
         return Finding(f"the stable Service was not asked {when}")
-    hint = "look at what the chart changes in stable, and whether its Service picks other pods too"
-    if not answered:
-        return Finding(f"the stable Service answered none of {len(probes)} requests {when}: {probes[-1].error}", hint)
-    longest = max(outages(probes), key=lambda outage: outage.seconds, default=None)
-    if longest is None or longest.seconds <= durations.outage:
+    worst = longest(probes, durations)
+    if worst is None or worst.seconds <= durations.outage:
         return None
+    answered = sum(not probe.error for probe in probes)
     return Finding(
-        f"the stable Service gave no answer for {longest.seconds:.1f} s {when}, at most {durations.outage:g} s may pass"
-        f" ({answered} of {len(probes)} requests answered; {longest.failures} failed in a row: {longest.error})",
-        hint,
+        f"the stable Service gave no answer for {worst.seconds:.1f} s {when}, at most {durations.outage:g} s may pass"
+        f" ({answered} of {len(probes)} requests answered; {worst.failures} failed in a row: {worst.error})",
+        "look at what the chart changes in stable, and whether its Service picks other pods too",
     )
 
 
@@ -386,16 +492,22 @@ def _deployments(evidence: Evidence, name: str) -> Iterator[Manifest]:
     return (each for each in evidence.chart.manifests if (each.kind, each.name) == ("Deployment", name))
 
 
+def _refused_over(evidence: Evidence, field: str) -> str:
+    """Return the check that tells that Kubernetes refused the chart over *field*; empty where it did not."""
+    error = evidence.upgrade.error if evidence.upgrade else ""
+    return "upgrade-applied" if re.search(field, error) else ""
+
+
+def _place(evidence: Evidence, source: str, *keys: str) -> str:
+    return place(evidence.files, _template(source), *keys)
+
+
 def _template(source: str) -> str:
     return Manifest({}, source).template
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _failed(step: Step) -> str:
-    return f"{step.command}: {step.error}"
 
 
 def _listed(history: Iterable[Revision]) -> str:

@@ -66,6 +66,8 @@ class Container:
     """Whether it must end before the others start; a sidecar (an init container that restarts always) need not."""
     killing_probe: bool = False
     """Whether it has a probe that the kubelet kills it for: liveness or startup."""
+    command: tuple[str, ...] = ()
+    """What it runs instead of its image's own command, arguments included; empty where it leaves that to the image."""
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,12 @@ def maps_at(body: object, *path: str) -> tuple[Body, ...]:
     """Return the maps in the list at *path*; anything else in it is left out."""
     found = value_at(body, *path)
     return tuple(each for each in found if isinstance(each, dict)) if isinstance(found, list) else ()
+
+
+def values_at(body: object, *path: str) -> tuple[Any, ...]:
+    """Return the list at *path*; an empty one where there is none."""
+    found = value_at(body, *path)
+    return tuple(found) if isinstance(found, list) else ()
 
 
 def text_at(body: object, *path: str) -> str:
@@ -319,6 +327,7 @@ def _container(body: Body, *, init: bool) -> Container:
         ),
         init=init,
         killing_probe=bool(body.get("livenessProbe") or body.get("startupProbe")),
+        command=tuple(str(each) for name in ("command", "args") for each in values_at(body, name)),
     )
 
 

@@ -8,13 +8,14 @@ end and backs off from the second on (Kubernetes, "Pod Lifecycle": 10 s, 20 s, 4
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from canaryproof.durations import Durations
-from canaryproof.evidence import Canary, Decision, OutcomeName
+from canaryproof.evidence import Canary, ContainerLog, Decision, OutcomeName
 from canaryproof.manifests import Container, Manifest, text_at
+from canaryproof.progress import one_line
 from canaryproof.timeline import ContainerMoment, Event, PodHistory, Termination, Timeline, condition
 
 KILLED = frozenset({128 + 9, 128 + 15})
@@ -30,6 +31,12 @@ UNCONFIGURED: dict[str, OutcomeName] = {
     "CreateContainerError": "start-error",
 }
 BACK_OFF = "CrashLoopBackOff"
+TALKATIVE: frozenset[OutcomeName] = frozenset(
+    {"crash-loop", "init-crash-loop", "exits-cleanly", "oom-killed", "probe-killed"}
+)
+"""The fates of containers that ran, and may have said something."""
+SAID = 200
+"""Characters of its last words."""
 
 _NO_SUCH_IMAGE = re.compile(
     r"not found|manifest unknown|name unknown|does not exist|access denied|invalid reference", re.IGNORECASE
@@ -238,8 +245,14 @@ def _unpullable(scene: _Scene) -> Iterator[Decision]:
 
 
 def _no_image(scene: _Scene, runs: _Runs, moment: ContainerMoment) -> Decision:
-    missing = _NO_SUCH_IMAGE.search(moment.message)
-    why = "was not found" if missing else f"cannot be pulled: {moment.message or moment.waiting}"
+    if moment.waiting == "InvalidImageName":
+        why = "is no name that an image can have"
+    elif moment.waiting == "ErrImageNeverPull":
+        why = "is not on the node, and imagePullPolicy Never forbids to pull it"
+    elif _NO_SUCH_IMAGE.search(moment.message):
+        why = "was not found"
+    else:
+        why = f"cannot be pulled: {moment.message or moment.waiting}"
     reason = f"{runs} of {scene.canary.deployment} never started: image {runs.container.image} {why}"
     proof = f"pod {runs.pod.name}, {runs}: {moment.waiting} at {moment.at:.1f} s: {moment.message}"
     return scene.decision("image-pull", reason, moment.at, proof)
@@ -391,6 +404,16 @@ def _best_guess(scene: _Scene) -> Iterator[Decision]:
 
 def _end(runs: _Runs) -> str:
     return f"exit code {runs.ends[-1].exit_code} ({runs.ends[-1].reason or 'no reason given'})"
+
+
+def with_last_words(decision: Decision, logs: Iterable[ContainerLog]) -> Decision:
+    """Add what the container that decided it wrote last: it says why the program gave up."""
+    for log in sorted(logs, key=lambda each: not each.previous):
+        lines = [said for line in log.text.splitlines() if (said := one_line(line).strip())]
+        if lines and decision.outcome in TALKATIVE and f"container {log.container} " in decision.reason:
+            said = lines[-1] if len(lines[-1]) <= SAID else f"{lines[-1][:SAID]}..."
+            return replace(decision, reason=f"{decision.reason}; its last words: {said}")
+    return decision
 
 
 def _state(scene: _Scene) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from canaryproof.evidence import Leftover
@@ -11,6 +12,9 @@ from canaryproof.timeline import Timeline
 
 KEEP = "helm.sh/resource-policy"
 SERVICE_NAME = "kubernetes.io/service-name"
+
+ASSIGNED = re.compile(r"clusterIPs?\b|nodePort$|healthCheckNodePort$|annotations\.deployment\.kubernetes\.io/revision")
+"""Paths of what the cluster gives an object anew when it is made or rolled out again."""
 
 Live = Mapping[ObjectKey, Body]
 """The objects of one namespace at one moment; their keys do not repeat the namespace."""
@@ -87,6 +91,40 @@ def _leads_to_ready(slice_: Body, service: str) -> bool:
     if slice_["metadata"].get("labels", {}).get(SERVICE_NAME) != service:
         return False
     return any(endpoint.get("conditions", {}).get("ready", True) for endpoint in slice_.get("endpoints") or ())
+
+
+def changed(timeline: Timeline, baseline: Iterable[Manifest], upgraded_at: float) -> str:
+    """Return what of the course's objects is not again as it was before the upgrade; empty where all of it is.
+
+    Spec, labels and annotations count, but not what the cluster assigns by itself.
+    """
+    before, after = live(timeline.until(upgraded_at)), live(timeline)
+    for manifest in baseline:
+        key = ObjectKey(manifest.kind, manifest.name)
+        if key in before and key in after:
+            was, now = (_as_written(objects[key]) for objects in (before, after))
+            if paths := sorted(path for path in was.keys() | now.keys() if was.get(path) != now.get(path)):
+                path = paths[0]
+                return f"{key} differs in {path}: {now.get(path, 'nothing')} instead of {was.get(path, 'nothing')}"
+    return ""
+
+
+def _as_written(body: Body) -> dict[str, str]:
+    """Return the values of an object by their paths, without what the cluster assigns."""
+    metadata = body["metadata"]
+    parts = {"labels": metadata.get("labels"), "annotations": metadata.get("annotations"), "spec": body.get("spec")}
+    return {path: value for path, value in _leaves(parts, "") if not ASSIGNED.search(path)}
+
+
+def _leaves(value: object, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from _leaves(each, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for number, each in enumerate(value):
+            yield from _leaves(each, f"{path}[{number}]")
+    elif value is not None:
+        yield path, repr(value)
 
 
 def descendants(timeline: Timeline, roots: Iterable[ObjectKey]) -> frozenset[ObjectKey]:

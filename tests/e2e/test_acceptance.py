@@ -97,7 +97,7 @@ def test_stable_serves_while_the_canary_fails(evidence: Evidence, course: Course
     accept(judging.stable_serves_during_canary(evidence, course))
 
 
-@check("rollback-recorded", needs=["upgrade-applied"])
+@check("rollback-recorded", needs=["chart-renders"])
 def test_the_history_shows_the_rollback(evidence: Evidence, course: Course) -> None:
     """The history shows the rollback to revision 1, deployed, and no upgrade in disguise.
 

@@ -1,0 +1,266 @@
+"""Recognises the mistakes that the assignment's text invites, and says in plain words what Helm's error means; pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from canaryproof.evidence import ChartFile
+from canaryproof.manifests import Manifest
+from canaryproof.texts import place
+
+VALUES = "values.yaml"
+NOT_PLAIN = re.compile("[\u201c\u201d\u2018\u2019\u00a0]")
+"""Typographic quotes, and the space that does not break."""
+YAML = (".yaml", ".yml")
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What lies behind an error: *says* is a sentence, *where* a file and line, *hint* what to try."""
+
+    says: str = ""
+    where: str = ""
+    hint: str = ""
+
+
+def explain(error: str, files: tuple[ChartFile, ...], manifests: Iterable[Manifest] = ()) -> Explanation:
+    """Return what *error* of Helm or the cluster means: a trap by its name, else the place and what usually helps."""
+    for trap in TRAPS:
+        if found := next(trap(error, files), None):
+            return found
+    where = _where(error) or _object_place(error, files, manifests)
+    hint = next((hint for pattern, hint in MEANINGS.items() if re.search(pattern, error)), "")
+    return Explanation(where=where, hint=hint)
+
+
+def _backtick(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+    """The handout's templates end in the backtick that closes its code block."""
+    del error
+    for file, number, line in _lines(files):
+        if line.rstrip().endswith("`") and line.count("`") % 2:
+            yield Explanation(
+                "there is a stray backtick (`) at the end of a line: it closes the code block in the assignment's text",
+                f"{file.path}:{number}",
+                "take the backtick out; it is no part of the template",
+            )
+
+
+def _typographic(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+    """What a web page or a word processor makes of quotes and spaces."""
+    del error
+    for file, number, line in _lines(files):
+        if found := NOT_PLAIN.search(line.partition(" #")[0]):
+            name = "a space that is none (U+00A0)" if found.group() == "\u00a0" else f"a typographic quote ({found[0]})"
+            yield Explanation(
+                f"there is {name} in the line: it was copied from a formatted text",
+                f"{file.path}:{number}",
+                "type quotes and spaces by hand; YAML knows only the plain ones",
+            )
+
+
+def _twice(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+    """The handout says both ``canary-deployment.yml`` and ``canary-deployment.yaml``."""
+    if not re.search(r"is there \d+ times|already exists", error):
+        return
+    seen: dict[str, str] = {}
+    for file in files:
+        stem, _, suffix = file.path.rpartition(".")
+        if f".{suffix}" in YAML and seen.setdefault(stem, file.path) != file.path:
+            yield Explanation(
+                f"the same manifest is there twice, as {seen[stem]} and as {file.path}: Helm renders both",
+                file.path,
+                "keep one of the two files",
+            )
+
+
+def _unindented(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+    """The handout shows ``canary:`` and ``image:`` one below the other, both in the first column."""
+    text = _text(files, VALUES)
+    found = re.search(r"^canary:[ \t]*(#.*)?\r?\n(\s*(#.*)?\r?\n)*image:", text, re.MULTILINE)
+    if found and re.search(r"nil pointer|[Vv]alue|image", error):
+        line = text.count("\n", 0, found.end()) + 1
+        yield Explanation(
+            "image: is not indented below canary:, so that canary is empty and image a value of its own",
+            f"{VALUES}:{line}",
+            "what belongs to a key stands below it and further to the right",
+        )
+
+
+def _misnamed_values(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+    """The handout calls it ``values.yml``."""
+    if _text(files, "values.yml") and re.search(r"nil pointer|Required value|[Ii]nvalid|must be|not found", error):
+        yield Explanation(
+            f"the values are in values.yml, which Helm does not read: it reads {VALUES} only",
+            "values.yml",
+            f"move what is in values.yml to {VALUES}; the assignment's text misspells the name",
+        )
+
+
+def _tab(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+    if re.search(r"tab character|cannot start any token|YAML|yaml", error):
+        for file, number, line in _lines(files):
+            if re.match(r"[ ]*\t[ \t]*\S", line):
+                yield Explanation(
+                    "the line is indented by a tab, which YAML does not allow",
+                    f"{file.path}:{number}",
+                    "indent by spaces; an editor can replace the tabs",
+                )
+
+
+def _braces(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+    if re.search(r"parse error|unexpected|unclosed action|unterminated|YAML|yaml", error):
+        for file, number, line in _lines(files):
+            if _inside_templates(file) and line.count("{{") != line.count("}}") and re.search(r":\s*\S*{", line):
+                yield Explanation(
+                    "the braces of a template expression do not match: it begins with {{ and ends with }}",
+                    f"{file.path}:{number}",
+                    "count the braces on both sides of the expression",
+                )
+
+
+def _quotes(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+    if re.search(r"YAML|yaml|unterminated quoted string|parse error", error):
+        for file, number, line in _lines(files):
+            plain = re.sub(r"(^|\s)#.*", "", line)
+            if re.search(r":\s*[\"']", plain) and any(plain.count(quote) % 2 for quote in "\"'"):
+                yield Explanation(
+                    "a quote is opened in the line and not closed, or closed and not opened",
+                    f"{file.path}:{number}",
+                    "put the value between two quotes of the same kind",
+                )
+
+
+def _no_value(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+    """A template asks for a value below a key that the values do not have."""
+    asked = re.search(r"<\.Values\.([\w.]+)>: nil pointer", error)
+    if not asked:
+        return
+    parent = asked.group(1).split(".")[0]
+    text = _text(files, VALUES)
+    if not text:
+        says = f"the chart has no {VALUES}, and its templates ask for .Values.{asked[1]}"
+    elif re.search(rf"^{parent}:", text, re.MULTILINE):
+        says = f"a template asks for .Values.{asked[1]}, and {parent}: in {VALUES} has nothing below it"
+    elif re.search(rf"^\s+{parent}:", text, re.MULTILINE):
+        says = f"a template asks for .Values.{asked[1]}, and {parent}: in {VALUES} stands below another key"
+    else:
+        says = f"a template asks for .Values.{asked[1]}, and {VALUES} has no {parent}:"
+    yield Explanation(says, _where(error), f"compare the keys of {VALUES}, and how they are indented, with that name")
+
+
+def _no_image(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+    """An expression for a value that is not there renders to nothing."""
+    if not re.search(r"\.image: Required value", error):
+        return
+    for file, number, line in _lines(files):
+        if asked := re.search(r"image:\s*[\"']?{{-?\s*\.Values\.([\w.]+)", line):
+            *parents, last = asked.group(1).split(".")
+            if not re.search(rf"^{'' if not parents else '[ ]+'}{last}:[ ]*\S", _text(files, VALUES), re.MULTILINE) or (
+                parents and not _below(parents[-1], last, _text(files, VALUES))
+            ):
+                yield Explanation(
+                    f"the image renders to nothing: {VALUES} has no {asked[1]}",
+                    f"{file.path}:{number}",
+                    "the name in the template and the keys in the values must be the same, letter by letter",
+                )
+
+
+def _below(parent: str, key: str, text: str) -> bool:
+    return bool(re.search(rf"^{parent}:.*\n(?:(?:[ ]+|#).*\n|\s*\n)*?[ ]+{key}:[ ]*\S", f"{text}\n", re.MULTILINE))
+
+
+Trap = Callable[[str, tuple[ChartFile, ...]], Iterator[Explanation]]
+TRAPS: tuple[Trap, ...] = (
+    _backtick,
+    _typographic,
+    _twice,
+    _unindented,
+    _misnamed_values,
+    _no_value,
+    _no_image,
+    _tab,
+    _braces,
+    _quotes,
+)
+"""Each yields itself where the chart has it and it explains the error; the surest first."""
+
+MEANINGS: Mapping[str, str] = {
+    r"quantities must match": "look for what does not belong into the numbers of cpu and memory",
+    r"no matches for kind": "look at apiVersion and kind: this cluster has no such version, or the word is misspelt",
+    r"does not match template `labels`": (
+        "spec.selector.matchLabels and the labels in spec.template.metadata must be the same, letter by letter"
+    ),
+    r"field is immutable": "a Deployment's selector cannot change: give what is new a name of its own",
+    r"field not declared in schema|unknown field": "a field is misspelt, or too far left or right: mind upper case too",
+    r"RFC 1123|RFC 1035": "names are made of lower-case letters, digits and hyphens",
+    r"hook": "look at what the hook runs: Helm waits for its success, and the release fails with it",
+    r"exceeded quota|forbidden": "the cluster's rules do not allow it: its message names the rule",
+    r"must be text": "numbers, true and false among labels and annotations need quotes",
+    r"must be a number": "a port is a number: it must not be in quotes",
+    r"Required value": "look whether the value of that field renders to nothing",
+    r"did not find expected|mapping values|could not find expected|block": (
+        "look at how the lines around it are indented: neighbours begin in the same column"
+    ),
+    r"comes twice": "keep the key once",
+}
+"""What usually helps, by what the error says."""
+
+
+def shares_replicas(files: Iterable[ChartFile], template: str) -> str:
+    """Return which value of all apps the canary's template takes its number of replicas from; empty where none."""
+    text = _text(files, template)
+    found = re.search(r"^\s*replicas:\s*[\"']?{{-?\s*\.Values\.(\w+)\s*-?}}", text, re.MULTILINE)
+    return found.group(1) if found else ""
+
+
+def outside_templates(files: Iterable[ChartFile]) -> str:
+    """Return a manifest that lies where Helm does not look for one; empty where there is none."""
+    for file in files:
+        parts = PurePosixPath(file.path).parts
+        is_yaml = file.path.endswith(YAML) and parts[0] not in {"templates", "charts", "crds"}
+        if is_yaml and re.search(r"^kind:\s*\S", file.text, re.MULTILINE):
+            return file.path
+    return ""
+
+
+def _where(error: str) -> str:
+    """Return file and line as Helm names them; lines of what a template renders to are not its own."""
+    if found := re.search(r"(templates/[^\s:()]+):(\d+)", error):
+        return f"{found[1]}:{found[2]}"
+    if not (found := re.search(r"(templates/[^\s:(),]+)", error)):
+        return ""
+    line = re.search(r"line (\d+)", error)
+    return f"{found[1]}, line {line[1]} of what it renders to" if line else found[1]
+
+
+def _object_place(error: str, files: tuple[ChartFile, ...], manifests: Iterable[Manifest]) -> str:
+    """Return where the object that an error names is written, and the field where it stands there once."""
+    named = [
+        each for each in manifests if each.name and re.search(rf"(?<![\w-]){re.escape(each.name)}(?![\w-])", error)
+    ]
+    kinds = [each for each in named if re.search(rf"\b{each.kind}\b", error)]
+    if not named:
+        return ""
+    keys = re.findall(r"(\w+)(?:\[[^\]]*\])?: (?:Invalid|Required|Forbidden|Unsupported|field not|Duplicate)", error)
+    keys += ["apiVersion"] if "no matches for kind" in error else []
+    return place(files, (kinds or named)[0].template, *keys)
+
+
+def _lines(files: Iterable[ChartFile]) -> Iterator[tuple[ChartFile, int, str]]:
+    """Yield the lines of templates and values, numbered from 1."""
+    for file in files:
+        if file.path.endswith(YAML) and (_inside_templates(file) or file.path == VALUES):
+            for number, line in enumerate(file.text.splitlines(), 1):
+                if not line.lstrip().startswith("#"):
+                    yield file, number, line
+
+
+def _inside_templates(file: ChartFile) -> bool:
+    return file.path.startswith("templates/")
+
+
+def _text(files: Iterable[ChartFile], path: str) -> str:
+    return next((file.text for file in files if file.path == path), "")

@@ -1,0 +1,59 @@
+"""An outage is what was seen to fail, and no more."""
+
+from __future__ import annotations
+
+import pytest
+
+from canaryproof.availability import is_certain, longest, outages
+from canaryproof.evidence import Probe
+
+
+def test_outage_lasts_from_the_first_failure_to_the_last() -> None:
+    """The answers before and after it do not belong to it."""
+    (outage,) = outages([Probe(0, 0.5), Probe(1, 1, "timed out"), Probe(2.1, 0.1, "refused"), Probe(4, 0.25)])
+
+    assert (outage.began, outage.ended, outage.failures, outage.error) == (1, 2.2, 2, "refused")
+    assert outage.seconds == pytest.approx(1.2)
+
+
+def test_requests_that_were_sent_late_do_not_lengthen_it() -> None:
+    """A busy machine asks late: in that time nobody knows whether the Service would have answered."""
+    (outage,) = outages([Probe(1, 0, "refused"), Probe(6, 0, "refused"), Probe(6.1, 0, "refused")])
+
+    assert outage.late == pytest.approx(4.9)
+    assert outage.seconds == pytest.approx(0.2)
+
+
+def test_a_time_out_that_was_noticed_late_does_not_lengthen_it() -> None:
+    """No request has longer than its limit to be answered."""
+    (outage,) = outages([Probe(1, 3.5, "no answer within 1 s")])
+
+    assert outage.seconds == pytest.approx(1)
+
+
+def test_one_lost_request_is_no_outage_that_counts() -> None:
+    """A request to a pod that has just gone may hang: the next one is sent in time to show that it was alone."""
+    worst = longest([Probe(0, 0.01), Probe(0.1, 1, "no answer within 1 s"), Probe(1.2, 0.01)])
+
+    assert worst
+    assert worst.seconds == pytest.approx(1)
+
+
+def test_every_outage_is_told() -> None:
+    """Outages are apart where an answer came between them; a slow answer is none."""
+    probes = [Probe(0, 0), Probe(1, 0, "x"), Probe(2, 0), Probe(3, 1.9), Probe(5, 0, "y"), Probe(6, 0)]
+
+    assert [outage.error for outage in outages(probes)] == ["x", "y"]
+    assert outages([]) == ()
+    assert longest(probes[:1]) is None
+
+
+def test_silence_is_certain_once_it_lasts() -> None:
+    """A moment after a switch says nothing; an answer does, and so does silence beyond the limit."""
+    failing = tuple(Probe(number / 10, 0, "refused") for number in range(30))
+
+    assert not is_certain((), 0)
+    assert not is_certain(failing[:15], 0)
+    assert is_certain(failing, 0)
+    assert is_certain((*failing[:3], Probe(0.3, 0)), 0)
+    assert not is_certain(failing, 1.5), "what failed before does not count"
