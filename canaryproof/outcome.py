@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 
 from canaryproof.durations import Durations
 from canaryproof.evidence import Canary, ContainerLog, Decision, OutcomeName
-from canaryproof.manifests import Container, Manifest, text_at
+from canaryproof.manifests import Manifest, text_at
 from canaryproof.progress import one_line
-from canaryproof.timeline import ContainerMoment, Event, PodHistory, Termination, Timeline, condition
+from canaryproof.scene import BACK_OFF, PROBE_KILL, Runs, Scene, counted
+from canaryproof.timeline import ContainerMoment, Termination, Timeline, condition
 
-KILLED = frozenset({128 + 9, 128 + 15})
-"""Exit codes of a container that the kubelet ended: SIGKILL and SIGTERM."""
-NOT_STARTED = frozenset({"StartError", "ContainerCannotRun", "RunContainerError"})
 IMAGE_HOPELESS = frozenset({"InvalidImageName", "ErrImageNeverPull"})
 IMAGE_FAILED = frozenset(
     {"ErrImagePull", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed", *IMAGE_HOPELESS}
@@ -30,7 +27,6 @@ UNCONFIGURED: dict[str, OutcomeName] = {
     "CreateContainerConfigError": "config-error",
     "CreateContainerError": "start-error",
 }
-BACK_OFF = "CrashLoopBackOff"
 TALKATIVE: frozenset[OutcomeName] = frozenset(
     {"crash-loop", "init-crash-loop", "exits-cleanly", "oom-killed", "probe-killed"}
 )
@@ -43,7 +39,6 @@ _NO_SUCH_IMAGE = re.compile(
 )
 _CACHE_NOT_SYNCED = re.compile(r"failed to sync .*cache")
 _NO_ACCOUNT_YET = re.compile(r"serviceaccount .*not found")
-_PROBE_KILL = re.compile(r"failed (liveness|startup) probe")
 _PROBE_FAILED = re.compile(r"^(Liveness|Startup) probe failed")
 _MOUNT_MISSING = re.compile(r"(configmap|secret|references non-existent).*(not found|key)", re.IGNORECASE)
 
@@ -57,123 +52,14 @@ def decide(timeline: Timeline, canary: Canary, upgraded_at: float, now: float, d
     Times are in seconds from the start of the recording.  Time is up ``observation`` seconds after the upgrade; after
     ``observation_extended`` while there are pods whose fate is still open.
     """
-    scene = _Scene(timeline.until(now), canary, upgraded_at, now, durations)
-    for rule in RULES:
-        if decision := next(rule(scene), None):
-            return decision
+    scene = Scene(timeline.until(now), canary, upgraded_at, now, durations)
     pending = any(pod.is_live for pod in scene.pods)
-    if now - upgraded_at < (durations.observation_extended if pending else durations.observation):
-        return None
-    return next(_best_guess(scene))
+    is_over = now - upgraded_at >= (durations.observation_extended if pending else durations.observation)
+    decisions = (decision for rule in (*RULES, *(GUESSES if is_over else ())) for decision in rule(scene))
+    return next(decisions, None)
 
 
-@dataclass(frozen=True)
-class _Scene:
-    """What the rules look at."""
-
-    timeline: Timeline
-    canary: Canary
-    upgraded_at: float
-    now: float
-    durations: Durations
-
-    @cached_property
-    def pods(self) -> tuple[PodHistory, ...]:
-        return self.timeline.pods_of(self.canary.deployment)
-
-    @cached_property
-    def live(self) -> tuple[PodHistory, ...]:
-        return tuple(pod for pod in self.pods if pod.is_live)
-
-    @cached_property
-    def runs(self) -> tuple[_Runs, ...]:
-        return tuple(
-            _Runs(pod, container, self.timeline.events_about(pod.uid))
-            for pod in self.pods
-            for container in pod.containers
-        )
-
-    def decision(self, outcome: OutcomeName, reason: str, proven_at: float, *proof: str) -> Decision:
-        return Decision(outcome, reason, self.now, proven_at, proof)
-
-    def after(self, at: float) -> str:
-        return f"{max(0.0, at - self.upgraded_at):.1f} s after the upgrade"
-
-
-@dataclass(frozen=True)
-class _Runs:
-    """The runs of one container of one pod, and what was said about them."""
-
-    pod: PodHistory
-    container: Container
-    events: tuple[Event, ...]
-
-    def __str__(self) -> str:
-        return f"{'init ' if self.container.init else ''}container {self.container.name}"
-
-    @cached_property
-    def moments(self) -> tuple[ContainerMoment, ...]:
-        return self.pod.moments(self.container.name)
-
-    @cached_property
-    def ends(self) -> tuple[Termination, ...]:
-        """Return how it ended by itself: not with its pod, nor as an init container that did its work."""
-        ends = (end for end in self.pod.terminations(self.container.name) if not end.going)
-        return tuple(end for end in ends if end.exit_code or not self.container.init)
-
-    @cached_property
-    def unseen(self) -> int:
-        """Return how many ends nobody saw: every restart is one (the kubelet counts too few, never too many)."""
-        if not self.moments or not self.ends:
-            return 0
-        return max(0, _counted(self.moments[-1]) - len(self.pod.terminations(self.container.name)))
-
-    @cached_property
-    def kinds(self) -> tuple[OutcomeName, ...]:
-        """Return what each end speaks for."""
-        return tuple(self._kind(number, end) for number, end in enumerate(self.ends))
-
-    def _kind(self, number: int, end: Termination) -> OutcomeName:
-        if self.container.init:
-            return "init-crash-loop"
-        if end.reason == "OOMKilled":
-            return "oom-killed"
-        if end.reason in NOT_STARTED:
-            return "start-error"
-        if number in self.probe_killed:
-            return "probe-killed"
-        return "crash-loop" if end.exit_code else "exits-cleanly"
-
-    @cached_property
-    def probe_kills(self) -> int:
-        """Return how often the kubelet said that it kills the container for a probe; its exit code may be any."""
-        return sum(event.count for event in self.said("Killing", _PROBE_KILL)) if self.container.killing_probe else 0
-
-    @cached_property
-    def probe_killed(self) -> frozenset[int]:
-        """Return which ends the kubelet brought about: as many as it said, those with the code of a signal first."""
-        likely = sorted(range(len(self.ends)), key=lambda number: self.ends[number].exit_code not in KILLED)
-        return frozenset(likely[: self.probe_kills])
-
-    def said(self, reason: str, message: re.Pattern[str]) -> tuple[Event, ...]:
-        return tuple(
-            event
-            for event in self.events
-            if event.reason == reason and event.container == self.container.name and message.search(event.message)
-        )
-
-    def waiting_since(self, reasons: frozenset[str]) -> float | None:
-        """Return since when it has been waiting for one of *reasons*, without a break."""
-        since = None
-        for moment in self.moments:
-            if moment.waiting not in reasons:
-                since = None
-            elif since is None:
-                since = moment.at
-        return since
-
-
-def _loops(scene: _Scene) -> Iterator[Decision]:
+def _loops(scene: Scene) -> Iterator[Decision]:
     """A container that ended, was restarted, and ended in the same way again."""
     for runs in scene.runs:
         for kind in dict.fromkeys(runs.kinds):
@@ -184,7 +70,7 @@ def _loops(scene: _Scene) -> Iterator[Decision]:
                 yield _loop(scene, runs, kind, alike)
 
 
-def _loop(scene: _Scene, runs: _Runs, kind: OutcomeName, alike: tuple[Termination, ...]) -> Decision:
+def _loop(scene: Scene, runs: Runs, kind: OutcomeName, alike: tuple[Termination, ...]) -> Decision:
     proven_at = sorted(end.at for end in alike)[ENOUGH - 1] if len(alike) >= ENOUGH else _counted_at(runs)
     when = f"twice, the second time {scene.after(proven_at)}"
     codes = " and ".join(dict.fromkeys(str(end.exit_code) for end in alike))
@@ -200,24 +86,19 @@ def _loop(scene: _Scene, runs: _Runs, kind: OutcomeName, alike: tuple[Terminatio
     return scene.decision(kind, reason, proven_at, *_proof(runs, alike))
 
 
-def _counted(moment: ContainerMoment) -> int:
-    """Return how many ends a pod's status stands for: one for each restart, and the one that awaits its restart."""
-    return moment.restarts + (moment.terminated or moment.waiting == BACK_OFF)
-
-
-def _counted_at(runs: _Runs) -> float:
+def _counted_at(runs: Runs) -> float:
     """Return when the kubelet had counted enough ends, and one of them had been seen."""
-    enough = next(moment.at for moment in runs.moments if _counted(moment) >= ENOUGH)
+    enough = next(moment.at for moment in runs.moments if counted(moment) >= ENOUGH)
     return max(runs.ends[0].at, enough)
 
 
-def _probe(runs: _Runs) -> str:
-    kills = runs.said("Killing", _PROBE_KILL)
-    found = _PROBE_KILL.search(kills[-1].message) if kills else None
+def _probe(runs: Runs) -> str:
+    kills = runs.said("Killing", PROBE_KILL)
+    found = PROBE_KILL.search(kills[-1].message) if kills else None
     return f"{found.group(1)} probe" if found else "probe"
 
 
-def _proof(runs: _Runs, ends: tuple[Termination, ...]) -> Iterator[str]:
+def _proof(runs: Runs, ends: tuple[Termination, ...]) -> Iterator[str]:
     for end in ends:
         ended = f"exit code {end.exit_code} ({end.reason or 'no reason given'})"
         times = f"started {end.started_at}, finished {end.finished_at}, seen at {end.at:.1f} s"
@@ -231,7 +112,7 @@ def _proof(runs: _Runs, ends: tuple[Termination, ...]) -> Iterator[str]:
             return
 
 
-def _unpullable(scene: _Scene) -> Iterator[Decision]:
+def _unpullable(scene: Scene) -> Iterator[Decision]:
     """An image that is not there is decided at the first failure; one that may be, at the second."""
     for runs in scene.runs:
         failures = 0
@@ -244,7 +125,7 @@ def _unpullable(scene: _Scene) -> Iterator[Decision]:
                 yield _no_image(scene, runs, moment)
 
 
-def _no_image(scene: _Scene, runs: _Runs, moment: ContainerMoment) -> Decision:
+def _no_image(scene: Scene, runs: Runs, moment: ContainerMoment) -> Decision:
     if moment.waiting == "InvalidImageName":
         why = "is no name that an image can have"
     elif moment.waiting == "ErrImageNeverPull":
@@ -258,7 +139,7 @@ def _no_image(scene: _Scene, runs: _Runs, moment: ContainerMoment) -> Decision:
     return scene.decision("image-pull", reason, moment.at, proof)
 
 
-def _unconfigured(scene: _Scene) -> Iterator[Decision]:
+def _unconfigured(scene: Scene) -> Iterator[Decision]:
     """What a container needs and does not get stays missing; a cache of the kubelet that is not yet filled does not."""
     for runs in scene.runs:
         for waiting, outcome in UNCONFIGURED.items():
@@ -271,7 +152,7 @@ def _unconfigured(scene: _Scene) -> Iterator[Decision]:
                 yield scene.decision(outcome, reason, since + scene.durations.persistence, proof)
 
 
-def _unmountable(scene: _Scene) -> Iterator[Decision]:
+def _unmountable(scene: Scene) -> Iterator[Decision]:
     """A volume that needs a ConfigMap or Secret that is not there keeps the pod from starting, without any status."""
     for pod in scene.live:
         started = any(
@@ -284,7 +165,7 @@ def _unmountable(scene: _Scene) -> Iterator[Decision]:
                 yield scene.decision("config-error", reason, event.at + scene.durations.persistence, event.message)
 
 
-def _unschedulable(scene: _Scene) -> Iterator[Decision]:
+def _unschedulable(scene: Scene) -> Iterator[Decision]:
     """A pod that no node takes; for a moment that is normal, while other pods leave."""
     for pod in scene.live:
         since = pod.unschedulable_since
@@ -294,19 +175,27 @@ def _unschedulable(scene: _Scene) -> Iterator[Decision]:
             yield scene.decision("unschedulable", reason, since + scene.durations.unschedulable, proof)
 
 
-def _refused(scene: _Scene) -> Iterator[Decision]:
+def _refused(scene: Scene) -> Iterator[Decision]:
     """Pods that the API server does not let in; a ServiceAccount may still be on its way."""
+    for since, message in _refusals(scene):
+        if scene.now - since >= scene.durations.persistence and not _NO_ACCOUNT_YET.search(message):
+            yield _is_refused(scene, since + scene.durations.persistence, since, message)
+
+
+def _refusals(scene: Scene) -> Iterator[tuple[float, str]]:
+    """Yield since when the API server has let no pod in, without a break, and what it says; nothing where it does."""
     since, message = None, ""
     for version in scene.timeline.versions("Deployment", scene.canary.deployment):
         failure = _refusal(version.object)
         since = None if failure is None else version.at if since is None else since
         message = failure or ""
-    if since is None:
-        return
-    patience = scene.durations.observation if _NO_ACCOUNT_YET.search(message) else scene.durations.persistence
-    if scene.now - since >= patience:
-        reason = f"the cluster refused the pods of {scene.canary.deployment}: {message}"
-        yield scene.decision("refused", reason, since + patience, f"ReplicaFailure since {since:.1f} s: {message}")
+    if since is not None:
+        yield since, message
+
+
+def _is_refused(scene: Scene, proven_at: float, since: float, message: str) -> Decision:
+    reason = f"the cluster refused the pods of {scene.canary.deployment}: {message}"
+    return scene.decision("refused", reason, proven_at, f"ReplicaFailure since {since:.1f} s: {message}")
 
 
 def _refusal(deployment: Manifest) -> str | None:
@@ -317,30 +206,30 @@ def _refusal(deployment: Manifest) -> str | None:
     return text_at(progress, "message") if progress.get("reason") == "ReplicaSetCreateError" else None
 
 
-def _asks_for_none(scene: _Scene) -> Iterator[Decision]:
+def _asks_for_none(scene: Scene) -> Iterator[Decision]:
     if scene.canary.replicas == 0:
         reason = f"{scene.canary.deployment} asks for 0 replicas, so no pod of it was started"
         yield scene.decision("not-ready", reason, scene.upgraded_at, "spec.replicas: 0")
 
 
-def _healthy(scene: _Scene) -> Iterator[Decision]:
+def _healthy(scene: Scene) -> Iterator[Decision]:
     """All pods Ready for as long as a canary is watched, and no container ended."""
     if _is_steady(scene) and not _in_doubt(scene):
         yield _is_healthy(scene)
 
 
-def _is_steady(scene: _Scene) -> bool:
+def _is_steady(scene: Scene) -> bool:
     since = [pod.ready_since for pod in scene.live]
     steady = all(each is not None and scene.now - each >= scene.durations.observation for each in since)
     return steady and len(since) >= max(1, scene.canary.replicas)
 
 
-def _in_doubt(scene: _Scene) -> bool:
+def _in_doubt(scene: Scene) -> bool:
     """Report whether a run ended, or a probe failed that a container is killed for."""
     return any(runs.ends or runs.said("Unhealthy", _PROBE_FAILED) for runs in scene.runs)
 
 
-def _is_healthy(scene: _Scene) -> Decision:
+def _is_healthy(scene: Scene) -> Decision:
     since = max(pod.ready_since or 0.0 for pod in scene.live)
     for_how_long = f"has been Ready for {scene.now - since:.0f} s"
     restarts = sum(pod.restarts for pod in scene.live)
@@ -350,7 +239,7 @@ def _is_healthy(scene: _Scene) -> Decision:
     return scene.decision("healthy", reason, since + scene.durations.observation, *proof)
 
 
-def _never_ready(scene: _Scene) -> Iterator[Decision]:
+def _never_ready(scene: Scene) -> Iterator[Decision]:
     """Running for as long as a canary is watched, and not Ready in all that time."""
     for pod in scene.live:
         since = pod.running_since
@@ -364,7 +253,7 @@ def _never_ready(scene: _Scene) -> Iterator[Decision]:
             yield scene.decision("not-ready", reason, since + scene.durations.observation, proof)
 
 
-Rule = Callable[[_Scene], Iterator[Decision]]
+Rule = Callable[[Scene], Iterator[Decision]]
 RULES: tuple[Rule, ...] = (
     _asks_for_none,
     _loops,
@@ -379,30 +268,71 @@ RULES: tuple[Rule, ...] = (
 """What makes a fate certain, strongest first."""
 
 
-def _best_guess(scene: _Scene) -> Iterator[Decision]:
-    """Yield what the end of the time suggests, best supported first; the last one always comes."""
-    watched = f"within {scene.now - scene.upgraded_at:.0f} s"
+def _killed_for_a_probe(scene: Scene) -> Iterator[Decision]:
     for runs in scene.runs:
         if runs.probe_kills:
             reason = f"{runs} of {scene.canary.deployment} is killed by the kubelet because its {_probe(runs)} fails"
             yield scene.decision("probe-killed", reason, scene.now, *_proof(runs, runs.ends))
+
+
+def _steady_after_all(scene: Scene) -> Iterator[Decision]:
     if _is_steady(scene):
         yield _is_healthy(scene)
+
+
+def _still_pulling(scene: Scene) -> Iterator[Decision]:
     for runs in scene.runs:
         if runs.moments and runs.moments[-1].waiting in IMAGE_WAITING:
             yield _no_image(scene, runs, runs.moments[-1])
+
+
+def _still_refused(scene: Scene) -> Iterator[Decision]:
+    for since, message in _refusals(scene):
+        yield _is_refused(scene, scene.now, since, message)
+
+
+def _stuck_in_init(scene: Scene) -> Iterator[Decision]:
+    for runs in scene.runs:
+        if runs.container.init and runs.pod.is_live and runs.moments and runs.moments[-1].running and not runs.ends:
+            name = scene.canary.deployment
+            reason = f"{name} never became Ready: {runs} did not end {scene.watched}, and the others wait for it"
+            yield scene.decision("not-ready", reason, scene.now, f"pod {runs.pod.name}, {runs}: still running")
+
+
+def _ended_in_different_ways(scene: Scene) -> Iterator[Decision]:
     for runs in scene.runs:
         if len(runs.kinds) >= ENOUGH:
-            reason = f"{runs} of {scene.canary.deployment} ended in different ways {watched}, last with {_end(runs)}"
+            ended = f"ended in different ways {scene.watched}, last with {_end(runs)}"
+            reason = f"{runs} of {scene.canary.deployment} {ended}"
             yield scene.decision(runs.kinds[-1], reason, scene.now, *_proof(runs, runs.ends))
+
+
+def _ended_once(scene: Scene) -> Iterator[Decision]:
     for runs in scene.runs:
         if runs.ends:
-            reason = f"{runs} of {scene.canary.deployment} ended once, with {_end(runs)}, and not again {watched}"
+            ended = f"ended once, with {_end(runs)}, and not again {scene.watched}"
+            reason = f"{runs} of {scene.canary.deployment} {ended}"
             yield scene.decision("undecided", reason, scene.now, *_proof(runs, runs.ends))
-    yield scene.decision("undecided", f"{_state(scene)} {watched}; nothing else is certain", scene.now)
 
 
-def _end(runs: _Runs) -> str:
+def _uncertain(scene: Scene) -> Iterator[Decision]:
+    yield scene.decision("undecided", f"{_state(scene)} {scene.watched}; nothing else is certain", scene.now)
+
+
+GUESSES: tuple[Rule, ...] = (
+    _killed_for_a_probe,
+    _steady_after_all,
+    _still_pulling,
+    _still_refused,
+    _stuck_in_init,
+    _ended_in_different_ways,
+    _ended_once,
+    _uncertain,
+)
+"""What the end of the time suggests, best supported first; the last one always has an answer."""
+
+
+def _end(runs: Runs) -> str:
     return f"exit code {runs.ends[-1].exit_code} ({runs.ends[-1].reason or 'no reason given'})"
 
 
@@ -416,7 +346,7 @@ def with_last_words(decision: Decision, logs: Iterable[ContainerLog]) -> Decisio
     return decision
 
 
-def _state(scene: _Scene) -> str:
+def _state(scene: Scene) -> str:
     """Say in a few words what there is of the canary."""
     name = scene.canary.deployment
     if not scene.live:

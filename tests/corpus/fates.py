@@ -37,7 +37,6 @@ MUTATIONS = {
     # --- it lives
     "stays-healthy": fate("healthy", Replace(VALUES, IMAGE, "uonyeka/upcommerce:v3")),
     "answers-on-5003": fate("healthy", SERVES),
-    "arguments-make-it-run": fate("healthy", container('args: ["--http-port=5003"]')),
     "never-ready": fate("not-ready", SERVES, container(f"readinessProbe: {BROKEN_PROBE}")),
     # --- it never starts: the image
     "mistyped-tag": image("uonyeka/canary:linux-amd-64"),

@@ -210,6 +210,17 @@ def test_init_container_that_crashes_has_its_own_name() -> None:
     assert "init container setup" in decision.reason
 
 
+def test_init_container_that_never_ends_keeps_the_canary_from_being_ready() -> None:
+    """An init container that still runs when time is up is what the others wait for."""
+    story = Story().at(1.5).pod(init=True).at(2).running(container="setup", ready=False)
+
+    assert fate(story, 1.0 + DURATIONS.observation) is None
+    decision = fate(story, 1.0 + DURATIONS.observation_extended)
+    assert decision
+    assert decision.outcome == "not-ready"
+    assert "init container setup did not end" in decision.reason
+
+
 def test_init_container_that_does_its_work_is_no_end() -> None:
     """An init container that ended well, even twice, says nothing."""
     story = Story().at(1.5).pod(init=True)
@@ -352,7 +363,7 @@ def test_account_that_is_not_there_yet_gets_more_time() -> None:
     story = Story().at(1.5).refused('error looking up service account sre/default: serviceaccount "default" not found')
 
     assert fate(story, 10) is None
-    decision = fate(story, 1.5 + DURATIONS.observation)
+    decision = fate(story, 1.0 + DURATIONS.observation)
     assert decision
     assert decision.outcome == "refused"
 

@@ -20,6 +20,8 @@ NODE_NAME = "node1"
 NODE_ADDRESS = "192.0.2.10"  # of TEST-NET-1, RFC 5737: it exists nowhere else
 API_PORT = 6443
 REGISTRY_PORT = 5000
+COURSE_REGISTRY = "docker.io"
+"""Where images without a host in their name come from, and so the course's; of others the cluster has no copies."""
 
 _ETCD_PORT = 2379
 _ETCD_PEER_PORT = 2380
@@ -59,7 +61,7 @@ def files(binaries: Binaries, certificates: Certificates) -> dict[str, str]:
         "kubelet.yaml": json.dumps(_kubelet_configuration()),
         "containerd.toml": _containerd_configuration(binaries),
         "cni/10-bridge.conflist": json.dumps(_network_configuration()),
-        "certs.d/_default/hosts.toml": _mirror(),
+        f"certs.d/{COURSE_REGISTRY}/hosts.toml": _mirror(),
     }
     return {str(STATE / name): text for name, text in contents.items()}
 

@@ -1,0 +1,142 @@
+"""What the rules about a canary's fate look at: its pods, and the runs of their containers; pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from canaryproof.durations import Durations
+from canaryproof.evidence import Canary, Decision, OutcomeName
+from canaryproof.manifests import Container
+from canaryproof.timeline import ContainerMoment, Event, PodHistory, Termination, Timeline
+
+KILLED = frozenset({128 + 9, 128 + 15})
+"""Exit codes of a container that the kubelet ended: SIGKILL and SIGTERM."""
+NOT_STARTED = frozenset({"StartError", "ContainerCannotRun", "RunContainerError"})
+BACK_OFF = "CrashLoopBackOff"
+PROBE_KILL = re.compile(r"failed (liveness|startup) probe")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the rules look at."""
+
+    timeline: Timeline
+    canary: Canary
+    upgraded_at: float
+    now: float
+    durations: Durations
+
+    @cached_property
+    def pods(self) -> tuple[PodHistory, ...]:
+        """Return every pod that the canary ever had."""
+        return self.timeline.pods_of(self.canary.deployment)
+
+    @cached_property
+    def live(self) -> tuple[PodHistory, ...]:
+        """Return those that are there now."""
+        return tuple(pod for pod in self.pods if pod.is_live)
+
+    @cached_property
+    def runs(self) -> tuple[Runs, ...]:
+        """Return the runs of each container of each of them."""
+        return tuple(
+            Runs(pod, container, self.timeline.events_about(pod.uid))
+            for pod in self.pods
+            for container in pod.containers
+        )
+
+    def decision(self, outcome: OutcomeName, reason: str, proven_at: float, *proof: str) -> Decision:
+        """Decide now what was certain at *proven_at*."""
+        return Decision(outcome, reason, self.now, proven_at, proof)
+
+    @property
+    def watched(self) -> str:
+        """Say how long it was watched."""
+        return f"within {self.now - self.upgraded_at:.0f} s"
+
+    def after(self, at: float) -> str:
+        """Say how long after the upgrade that was."""
+        return f"{max(0.0, at - self.upgraded_at):.1f} s after the upgrade"
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The runs of one container of one pod, and what was said about them."""
+
+    pod: PodHistory
+    container: Container
+    events: tuple[Event, ...]
+
+    def __str__(self) -> str:
+        """Name it."""
+        return f"{'init ' if self.container.init else ''}container {self.container.name}"
+
+    @cached_property
+    def moments(self) -> tuple[ContainerMoment, ...]:
+        """Return its states in order."""
+        return self.pod.moments(self.container.name)
+
+    @cached_property
+    def ends(self) -> tuple[Termination, ...]:
+        """Return how it ended by itself: not with its pod, nor as an init container that did its work."""
+        ends = (end for end in self.pod.terminations(self.container.name) if not end.going)
+        return tuple(end for end in ends if end.exit_code or not self.container.init)
+
+    @cached_property
+    def unseen(self) -> int:
+        """Return how many ends nobody saw: every restart is one (the kubelet counts too few, never too many)."""
+        if not self.moments or not self.ends:
+            return 0
+        return max(0, counted(self.moments[-1]) - len(self.pod.terminations(self.container.name)))
+
+    @cached_property
+    def kinds(self) -> tuple[OutcomeName, ...]:
+        """Return what each end speaks for."""
+        return tuple(self._kind(number, end) for number, end in enumerate(self.ends))
+
+    def _kind(self, number: int, end: Termination) -> OutcomeName:
+        if self.container.init:
+            return "init-crash-loop"
+        if end.reason == "OOMKilled":
+            return "oom-killed"
+        if end.reason in NOT_STARTED:
+            return "start-error"
+        if number in self.probe_killed:
+            return "probe-killed"
+        return "crash-loop" if end.exit_code else "exits-cleanly"
+
+    @cached_property
+    def probe_kills(self) -> int:
+        """Return how often the kubelet said that it kills the container for a probe; its exit code may be any."""
+        return sum(event.count for event in self.said("Killing", PROBE_KILL)) if self.container.killing_probe else 0
+
+    @cached_property
+    def probe_killed(self) -> frozenset[int]:
+        """Return which ends the kubelet brought about: as many as it said, those with the code of a signal first."""
+        likely = sorted(range(len(self.ends)), key=lambda number: self.ends[number].exit_code not in KILLED)
+        return frozenset(likely[: self.probe_kills])
+
+    def said(self, reason: str, message: re.Pattern[str]) -> tuple[Event, ...]:
+        """Return the events of this *reason* about the container, whose message matches."""
+        return tuple(
+            event
+            for event in self.events
+            if event.reason == reason and event.container == self.container.name and message.search(event.message)
+        )
+
+    def waiting_since(self, reasons: frozenset[str]) -> float | None:
+        """Return since when it has been waiting for one of *reasons*, without a break."""
+        since = None
+        for moment in self.moments:
+            if moment.waiting not in reasons:
+                since = None
+            elif since is None:
+                since = moment.at
+        return since
+
+
+def counted(moment: ContainerMoment) -> int:
+    """Return how many ends a pod's status stands for: one for each restart, and the one that awaits its restart."""
+    return moment.restarts + (moment.terminated or moment.waiting == BACK_OFF)
