@@ -315,7 +315,10 @@ def test_outage_while_the_canary_was_there_is_its_own() -> None:
     assert judging.stable_serves_during_canary(evidence(probes=answers(*range(10), *range(40, 60))), COURSE) is None
 
 
-def test_checks_without_their_canary_do_not_judge() -> None:
-    """A check that needs a canary refuses to say anything without one."""
-    with pytest.raises(ValueError, match="depends on canary-present"):
-        judging.canary_port(evidence(STABLE), COURSE)
+@pytest.mark.parametrize("check", [judging.canary_replicas, judging.canary_port, judging.canary_service])
+def test_without_a_canary_everything_about_it_follows(check: Check) -> None:
+    """What cannot be judged without a canary is laid to its absence, also when that check was not asked for."""
+    found = check(evidence(STABLE), COURSE)
+
+    assert found
+    assert found.follows == "canary-present"

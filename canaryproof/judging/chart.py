@@ -1,0 +1,151 @@
+"""Judges what is handed in: the chart, and the canary that it adds; evidence in, findings out; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from canaryproof.course import Course
+from canaryproof.evidence import Canary, Evidence, ServiceRoute
+from canaryproof.judging.finding import HINTS, Finding, because, count, place_of, refused_over, template_of
+from canaryproof.manifests import Manifest, pairs, service_ports
+from canaryproof.traps import explain, outside_templates, shares_replicas
+
+
+def chart_renders(evidence: Evidence, course: Course) -> Finding | None:
+    """Helm renders the chart, and its objects are well-formed."""
+    del course
+    if not evidence.chart.error:
+        return None
+    error, outcome = evidence.chart.error, evidence.decision.outcome
+    if outcome == "unsafe-chart":
+        return Finding(error, HINTS[outcome])
+    known = explain(error, evidence.files)
+    hint = known.hint or HINTS["broken-chart"]
+    return Finding(f"the chart does not render: {because(known, error)}", hint, known.where)
+
+
+def canary_present(evidence: Evidence, course: Course) -> Finding | None:
+    """The submission adds exactly one Deployment to the course's chart."""
+    del course
+    if evidence.canary:
+        return None
+    decision = evidence.decision
+    if decision.outcome == "ambiguous":
+        return Finding(decision.reason, HINTS["ambiguous"])
+    if astray := outside_templates(evidence.files):
+        message = f"{decision.reason}; {astray} lies outside templates/, where Helm does not render it"
+        return Finding(message, "Helm renders what is in the folder templates: move the manifest there", astray)
+    hooked = any(each.is_hook and each.kind == "Deployment" for each in evidence.chart.manifests)
+    hint = "a hook is no part of the release: take the annotation helm.sh/hook out of the Deployment" if hooked else ""
+    return Finding(decision.reason, hint or HINTS["no-canary"])
+
+
+def canary_replicas(evidence: Evidence, course: Course) -> Finding | None:
+    """The canary asks for as many replicas as the course says."""
+    canary, wanted = evidence.canary, course.canary.replicas
+    if canary is None:
+        return _absent(evidence)
+    if canary.replicas == wanted:
+        return None
+    message = f"{canary.deployment} asks for {count(canary.replicas, 'replica')}; the canary is to have {wanted}"
+    hint = "follow spec.replicas of its template to where the number is set"
+    if shared := shares_replicas(evidence.files, template_of(canary.source)):
+        hint = f"its number comes from .Values.{shared}, which the stable app uses too: the canary needs one of its own"
+    return Finding(message, hint, place_of(evidence, canary.source, "replicas"), refused_over(evidence, r"replicas"))
+
+
+def canary_port(evidence: Evidence, course: Course) -> Finding | None:
+    """A container of the canary declares the course's port."""
+    canary, wanted = evidence.canary, course.canary.port
+    if canary is None:
+        return _absent(evidence)
+    if wanted in canary.ports:
+        return None
+    seen = ", ".join(map(str, canary.ports)) or "no port"
+    message = f"no container of {canary.deployment} declares containerPort {wanted}; seen: {seen}"
+    return Finding(
+        message,
+        "look at the ports of the container, in its template",
+        place_of(evidence, canary.source, "containerPort", "ports"),
+        refused_over(evidence, r"\bports\b|containerport"),
+    )
+
+
+def canary_service(evidence: Evidence, course: Course) -> Finding | None:
+    """A Service on the course's port leads to that port of the canary's pods, and of no other pods."""
+    if evidence.canary is None:
+        return _absent(evidence)
+    found = _canary_service(evidence, evidence.canary, course.canary.port)
+    follows = refused_over(evidence, r"selector|targetPort|spec\.ports")
+    return replace(found, follows=follows) if found and follows else found
+
+
+def _canary_service(evidence: Evidence, canary: Canary, wanted: int) -> Finding | None:
+    stable = {each.name: each.selector for each in evidence.baseline.manifests if each.kind == "Service"}
+    now = {each.name: each.selector for each in evidence.chart.manifests if each.kind == "Service"}
+    if shared := [route for route in canary.services if route.name in stable and stable[route.name] == now[route.name]]:
+        return Finding(
+            f"the stable Service {shared[0].name} picks the pods of {canary.deployment} too: it selects their labels",
+            "give the canary's pods labels that no other pods have",
+            place_of(evidence, canary.source, "labels"),
+        )
+    own = [route for route in canary.services if route.name not in stable]
+    if not own:
+        return _no_service(evidence, canary, wanted)
+    fitting = [route for route in own if _leads(route, canary, wanted)]
+    if not fitting:
+        return _wrong_port(evidence, own[0], wanted)
+    if also := fitting[0].also_selects:
+        return Finding(
+            f"{fitting[0].name} leads to pods of {', '.join(also)} too, not only to the canary's",
+            "select by a label that only the canary's pods have",
+            place_of(evidence, fitting[0].source, "selector"),
+        )
+    return None
+
+
+def _leads(route: ServiceRoute, canary: Canary, wanted: int) -> bool:
+    """Report whether a Service leads where it should; where the canary's port is wrong, to the one it has.
+
+    A wrong containerPort that the Service follows is one mistake, and `canary_port` tells it.
+    """
+    targets = canary.ports if canary.ports and wanted not in canary.ports else ()
+    return any(port == wanted and target in {wanted, *targets} for port, target in route.ports)
+
+
+def _no_service(evidence: Evidence, canary: Canary, wanted: int) -> Finding:
+    """Say which Service of the submission was probably meant, and why it picks no pod of the canary."""
+    added = set(evidence.added)
+    services = [each for each in evidence.chart.manifests if each.kind == "Service" and each.key in added]
+    if not services:
+        return Finding(
+            f"no Service leads to the pods of {canary.deployment}: the chart adds none",
+            "add a Service for the canary, in a template beside the stable one",
+        )
+    meant = max(services, key=lambda each: any(port == wanted for port, _ in service_ports(each, ())))
+    labels = next((pairs(each.pod_labels) for each in _deployments(evidence, canary.deployment)), "none")
+    return Finding(
+        f"{meant.name} selects {pairs(meant.selector)}; the canary's pods have {labels}",
+        "make the selector of the Service and the labels of the pods the same, letter by letter",
+        place_of(evidence, meant.source, "selector"),
+    )
+
+
+def _wrong_port(evidence: Evidence, route: ServiceRoute, wanted: int) -> Finding:
+    seen = ", ".join(f"from {port} to {target or 'a port name that no container has'}" for port, target in route.ports)
+    fault = "targetPort" if any(port == wanted for port, _ in route.ports) else "port"
+    return Finding(
+        f"{route.name} must lead from port {wanted} to {wanted} of the canary's pods; it leads {seen or 'nowhere'}",
+        "look at port and targetPort of the Service: the first is its own, the second the container's",
+        place_of(evidence, route.source, fault, "ports"),
+    )
+
+
+def _absent(evidence: Evidence) -> Finding:
+    """Say that there is no canary to judge, which is told by ``canary-present``, judged or not."""
+    return Finding(evidence.decision.reason, follows="canary-present")
+
+
+def _deployments(evidence: Evidence, name: str) -> Iterator[Manifest]:
+    return (each for each in evidence.chart.manifests if (each.kind, each.name) == ("Deployment", name))

@@ -1,0 +1,142 @@
+"""Judges the release: the upgrade, the canary's fate, the rollback, and what is left; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from canaryproof.course import Course
+from canaryproof.evidence import Evidence, Leftover, OutcomeName, Revision
+from canaryproof.judging.finding import HINTS, KEEP, Finding, because, count, place_of
+from canaryproof.traps import explain
+
+STABLE_REVISION = 1
+CANARY_REVISION = 2
+OWNED = "its owner"
+
+PLACES: Mapping[OutcomeName, tuple[str, ...]] = {
+    "healthy": ("image",),
+    "not-ready": ("readinessProbe", "replicas"),
+    "image-pull": ("image",),
+    "config-error": ("configMapRef", "secretRef", "configMapKeyRef", "secretKeyRef", "configMap", "secret"),
+    "start-error": ("command", "args", "image"),
+    "exits-cleanly": ("command", "args", "image"),
+    "oom-killed": ("memory",),
+    "probe-killed": ("livenessProbe", "startupProbe"),
+    "init-crash-loop": ("initContainers",),
+    "unschedulable": ("cpu", "nodeSelector", "affinity"),
+}
+"""The keys of the canary's template that most likely decide its fate."""
+
+
+def upgrade_applied(evidence: Evidence, course: Course) -> Finding | None:
+    """Helm applied revision 2."""
+    del course
+    if evidence.upgrade is None:
+        return Finding("the experiment did not get to the upgrade")
+    if error := evidence.upgrade.error:
+        known = explain(error, evidence.files, evidence.chart.manifests)
+        hint = known.hint or "Helm's message names the object and the field; run the command on a cluster of your own"
+        return Finding(f"the upgrade failed: {because(known, error)}", hint, known.where)
+    if evidence.history and CANARY_REVISION not in {each.revision for each in evidence.history}:
+        return Finding(f"Helm's history has no revision {CANARY_REVISION}: {_listed(evidence.history)}")
+    return None
+
+
+def canary_crash_loop(evidence: Evidence, course: Course) -> Finding | None:
+    """The canary meets the fate that the course expects, a crash loop as a rule."""
+    decision = evidence.decision
+    if decision.outcome == course.canary.outcome:
+        return None
+    return Finding(
+        f"the canary's fate is {decision.outcome}, expected {course.canary.outcome}: {decision.reason}",
+        HINTS[decision.outcome],
+        place_of(evidence, evidence.canary.source, *PLACES.get(decision.outcome, ())) if evidence.canary else "",
+    )
+
+
+def rollback_recorded(evidence: Evidence, course: Course) -> Finding | None:
+    """History shows the rollback to revision 1, deployed, and no upgrade in disguise."""
+    del course
+    if evidence.rollback is None:
+        return Finding("the experiment did not get to the rollback")
+    if error := evidence.rollback.error:
+        hint = "look for what Helm could not delete or restore, or for a hook that does not end; its message names it"
+        return Finding(f"Helm could not roll back to revision {STABLE_REVISION}: {error}", hint)
+    if not evidence.history:
+        return Finding("Helm's history of the release is empty")
+    *before, last = evidence.history
+    wanted = f"Rollback to {STABLE_REVISION}"
+    if (last.status, last.description) != ("deployed", wanted):
+        message = f"the last revision must be deployed and say {wanted!r}; {_listed(evidence.history)}"
+        return Finding(message, "look for a hook of the chart that changes the release by itself")
+    if [each.revision for each in before] not in _expected(evidence) or any(
+        each.status not in {"superseded", "failed"} for each in before
+    ):
+        seen = _listed(evidence.history)
+        return Finding(f"before the rollback there must be revisions 1 and 2, both superseded or failed; {seen}")
+    return None
+
+
+def _expected(evidence: Evidence) -> list[list[int]]:
+    """Return the revisions before the rollback: an upgrade that Helm gave up before it began leaves none."""
+    expected = [[STABLE_REVISION, CANARY_REVISION]]
+    return [*expected, [STABLE_REVISION]] if evidence.upgrade and evidence.upgrade.error else expected
+
+
+def _listed(history: Iterable[Revision]) -> str:
+    return "seen: " + "; ".join(f"{each.revision} {each.status} {each.description!r}" for each in history)
+
+
+def canary_gone(evidence: Evidence, course: Course) -> Finding | None:
+    """Nothing that the upgrade added is left after the rollback."""
+    del course
+    if evidence.leftovers:
+        kept = any(KEEP in leftover.held_by for leftover in evidence.leftovers)
+        hint = f"take the annotation {KEEP} out of the canary's templates" if kept else ""
+        hint = hint or "leave hooks, finalizers and grace periods out of the canary's templates: Helm cannot undo them"
+        roots = _roots(evidence.leftovers)
+        return Finding(
+            f"left after the rollback: {_told(roots, len(evidence.leftovers))}",
+            hint,
+            _origin(evidence, roots[0]),
+            _hooked(evidence, roots),
+        )
+    if not evidence.gone_at:
+        return Finding("the experiment did not see the canary go")
+    return None
+
+
+def _roots(leftovers: Iterable[Leftover]) -> tuple[Leftover, ...]:
+    """Return what is left on its own account, and not because its owner is."""
+    every = tuple(leftovers)
+    return tuple(each for each in every if not each.held_by.startswith(OWNED)) or every
+
+
+def _told(roots: tuple[Leftover, ...], every: int) -> str:
+    told = ", ".join(f"{each.object} (held by {each.held_by})" if each.held_by else str(each.object) for each in roots)
+    owned = every - len(roots)
+    return f"{told}, and {count(owned, 'object')} that it owns" if owned else told
+
+
+def _origin(evidence: Evidence, left: Leftover) -> str:
+    names = {(left.object.kind, left.object.name)}
+    keys = (KEEP, "helm.sh/hook", "finalizers")
+    return next(
+        (
+            place_of(evidence, each.source, *keys)
+            for each in evidence.chart.manifests
+            if (each.kind, each.name) in names
+        ),
+        "",
+    )
+
+
+def _hooked(evidence: Evidence, roots: tuple[Leftover, ...]) -> str:
+    """Return the check that has told already that hooks, and nothing else, are the trouble; empty where none has."""
+    hooks = {(each.kind, each.name) for each in evidence.chart.manifests if each.is_hook}
+    if not all((left.object.kind, left.object.name) in hooks for left in roots):
+        return ""
+    if evidence.canary is None and all(left.object.kind == "Deployment" for left in roots):
+        return "canary-present"
+    error = evidence.upgrade.error if evidence.upgrade else ""
+    return "upgrade-applied" if error and all(left.object.name in error for left in roots) else ""

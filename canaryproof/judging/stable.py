@@ -1,0 +1,188 @@
+"""Judges the stable app: that the submission leaves it alone, and that it serves all the time; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from canaryproof.availability import longest
+from canaryproof.course import Course
+from canaryproof.durations import DURATIONS, Durations
+from canaryproof.evidence import Evidence, Probe
+from canaryproof.judging.finding import Finding, count
+from canaryproof.manifests import Container, Manifest, pairs, service_ports
+from canaryproof.settling import changed
+from canaryproof.timeline import PodHistory, Timeline, condition
+
+
+def stable_untouched(evidence: Evidence, course: Course) -> Finding | None:
+    """The stable Deployment and Service are still the course's; limits, replicas and added labels may differ.
+
+    Image, command and 0 replicas decide whether it is the app of the course that runs, hence they may not.
+    """
+    del course
+    return _touches(evidence)
+
+
+def _touches(evidence: Evidence) -> Finding | None:
+    chart = {(each.kind, each.name): each for each in evidence.chart.manifests if not each.is_hook}
+    for stable in evidence.baseline.manifests:
+        now = chart.get((stable.kind, stable.name))
+        differences = ["is missing from the chart"] if now is None else list(_differences(stable, now))
+        if stable.kind in {"Deployment", "Service"} and differences:
+            hint = (
+                f"bring {stable.template} back to what the course's chart has, and keep the canary in files of its own"
+            )
+            message = f"the stable {stable.key} {'; '.join(differences)}"
+            follows = "canary-present" if now and _is_misplaced_canary(evidence, stable, now) else ""
+            return Finding(message, hint, (now or stable).template, follows)
+    return None
+
+
+def _is_misplaced_canary(evidence: Evidence, stable: Manifest, now: Manifest) -> bool:
+    """Report whether all that stable has more is a container, where a Deployment of its own is missing."""
+    names = {container.name for container in stable.containers}
+    kept = [container for container in now.containers if container.name in names]
+    same = not list(_container_differences(stable.containers, kept))
+    return evidence.canary is None and same and stable.selector == now.selector and now.replicas > 0
+
+
+def _differences(stable: Manifest, now: Manifest) -> Iterator[str]:
+    if stable.selector != now.selector:
+        yield f"selects {pairs(now.selector)} instead of {pairs(stable.selector)}"
+    if stable.kind == "Service":
+        before, after = (service_ports(each, stable.containers) for each in (stable, now))
+        if before != after:
+            yield f"has the ports {_routes(after)} instead of {_routes(before)}"
+        return
+    if stable.kind == "Deployment" and not now.replicas and stable.replicas:
+        yield "asks for 0 replicas, which shuts it down"
+    yield from _container_differences(stable.containers, now.containers)
+
+
+def _container_differences(before: Iterable[Container], after: Iterable[Container]) -> Iterator[str]:
+    was = {container.name: container for container in before}
+    now = {container.name: container for container in after}
+    for name in sorted(now.keys() - was.keys()):
+        yield f"has one container more, {name}"
+    for name, container in was.items():
+        if name not in now:
+            yield f"has no container {name} any more"
+            continue
+        if now[name].image != container.image:
+            yield f"runs the image {now[name].image} instead of {container.image}"
+        if now[name].command != container.command:
+            own = " ".join(container.command) or "the command of its image"
+            command = " ".join(now[name].command) or "the command of its image"
+            yield f"runs {command:.80} instead of {own:.80}"
+        ports = [[port.number for port in each.ports] for each in (now[name], container)]
+        if ports[0] != ports[1]:
+            yield f"declares the ports {ports[0]} instead of {ports[1]}"
+
+
+def _routes(ports: Iterable[tuple[int, int]]) -> str:
+    return ", ".join(f"{port} to {target}" for port, target in ports) or "none"
+
+
+def stable_serves_during_canary(evidence: Evidence, course: Course, durations: Durations = DURATIONS) -> Finding | None:
+    """The stable Service answered while the canary failed: from the end of the upgrade to the start of the rollback."""
+    del course
+    began = evidence.upgrade.ended if evidence.upgrade else 0.0
+    ended = evidence.rollback.began if evidence.rollback else evidence.ended_at
+    probes = [probe for probe in evidence.probes if began <= probe.at < ended]
+    found = _unanswered(probes, durations, "while the canary was there")
+    return replace(found, follows=_touched(evidence)) if found and probes else found
+
+
+def _touched(evidence: Evidence) -> str:
+    """Return the check that says that stable is no longer the course's, which explains that it does not answer."""
+    return "stable-untouched" if _touches(evidence) else ""
+
+
+def stable_healthy(evidence: Evidence, course: Course, durations: Durations = DURATIONS) -> Finding | None:
+    """Stable pods are Ready with the course's image, without restarts, and stay so for the hold time.
+
+    What the upgrade changed in the stable objects is back too, labels and annotations included.
+    """
+    del course
+    rolled_back = evidence.rollback.ended if evidence.rollback else 0.0
+    for stable in evidence.baseline.manifests:
+        if stable.kind == "Deployment" and (fault := _sick(evidence.timeline, stable, rolled_back)):
+            return Finding(f"after the rollback, {stable.key} {fault}", "look at what the chart changes in stable")
+    if evidence.upgrade and (left := changed(evidence.timeline, evidence.baseline.manifests, evidence.upgrade.began)):
+        hint = "look for what a rollback does not take back: hooks, and objects that another than Helm changed"
+        return Finding(f"after the rollback, {left}", hint)
+    if not evidence.restored_at:
+        return Finding("stable was not ready again after the rollback", "look at what the chart changes in stable")
+    held = evidence.ended_at - evidence.restored_at
+    if held < durations.hold:
+        return Finding(f"stable was healthy for {held:.1f} s at the end; expected at least {durations.hold:g} s")
+    return None
+
+
+def _sick(timeline: Timeline, stable: Manifest, since: float) -> str:
+    """Return what is wrong with the pods of a stable Deployment at the end of *timeline*; empty where nothing is."""
+    pods = [pod for pod in timeline.pods_of(stable.name) if pod.is_live]
+    if not pods:
+        return "has no pod"
+    images = sorted(container.image for container in stable.containers)
+    for pod in pods:
+        if condition(pod.latest, "Ready").get("status") != "True":
+            return f"is not Ready: pod {pod.name}"
+        if (seen := sorted(container.image for container in pod.containers)) != images:
+            return f"runs {', '.join(seen)} instead of {', '.join(images)}: pod {pod.name}"
+        if restarts := pod.restarts - _restarts_until(pod, since):
+            return f"had {count(restarts, 'restart')}: pod {pod.name}"
+    return ""
+
+
+def _restarts_until(pod: PodHistory, at: float) -> int:
+    before = tuple(version for version in pod.versions if version.at <= at)
+    return PodHistory(pod.uid, before).restarts if before else 0
+
+
+def stable_never_down(evidence: Evidence, course: Course, durations: Durations = DURATIONS) -> Finding | None:
+    """No outage longer than the limit from revision 1 to the end.
+
+    One outage is one mistake: where the check that is about its cause or its time has failed, and the rest of the time
+    holds none that is too long, this one follows from that.
+    """
+    found = _unanswered(evidence.probes, durations, "from revision 1 to the end")
+    if not found or not evidence.probes:
+        return found
+    return replace(found, follows=_touched(evidence) or _told_already(evidence, course, durations))
+
+
+def _told_already(evidence: Evidence, course: Course, durations: Durations) -> str:
+    """Return the check of a shorter time that failed for all that this one found; empty where there is none."""
+    upgrade, rollback = evidence.upgrade, evidence.rollback
+    if not upgrade or not rollback:
+        return ""
+    before = [probe for probe in evidence.probes if probe.at < upgrade.ended]
+    after = [probe for probe in evidence.probes if probe.at >= rollback.began]
+    down = [part for part in (before, after) if _too_long(part, durations)]
+    during = evidence.canary and not upgrade.error and stable_serves_during_canary(evidence, course, durations)
+    if during and not down:
+        return "stable-serves-during-canary"
+    recovers = not rollback.error and stable_healthy(evidence, course, durations)
+    return "stable-healthy" if recovers and down == [after] and not during else ""
+
+
+def _too_long(probes: Iterable[Probe], durations: Durations) -> bool:
+    worst = longest(probes, durations)
+    return worst is not None and worst.seconds > durations.outage
+
+
+def _unanswered(probes: Iterable[Probe], durations: Durations, when: str) -> Finding | None:
+    probes = tuple(probes)
+    if not probes:
+        return Finding(f"the stable Service was not asked {when}")
+    worst = longest(probes, durations)
+    if worst is None or worst.seconds <= durations.outage:
+        return None
+    answered = sum(not probe.error for probe in probes)
+    return Finding(
+        f"the stable Service gave no answer for {worst.seconds:.1f} s {when}, at most {durations.outage:g} s may pass"
+        f" ({answered} of {len(probes)} requests answered; {worst.failures} failed in a row: {worst.error})",
+        "look at what the chart changes in stable, and whether its Service picks other pods too",
+    )
