@@ -270,6 +270,19 @@ def test_leftovers_are_named_with_what_holds_them() -> None:
     assert "take the annotation" in found.hint
 
 
+def test_what_a_leftover_owns_is_counted_and_not_listed() -> None:
+    """One object that is kept brings its pods along: the finding names the one, and says how many follow."""
+    kept = Leftover(ObjectKey("Deployment", "canary"), "the annotation helm.sh/resource-policy: keep")
+    owned = tuple(
+        Leftover(ObjectKey(kind, "canary-1"), "its owner Deployment/canary") for kind in ("ReplicaSet", "Pod")
+    )
+
+    found = finding_of(judging.canary_gone, evidence(leftovers=(kept, *owned)))
+
+    assert found.message.endswith("keep), and 2 objects that it owns")
+    assert "canary-1" not in found.message
+
+
 def test_restarts_before_the_rollback_do_not_count() -> None:
     """What happened to stable before is another check's business."""
     story = stable_story().at(3).ended(1).running().at(6).again()
