@@ -6,6 +6,7 @@ pytest_plugins = [
     "fixtures.options",
     "fixtures.checks",
     "fixtures.scheduling",
+    "fixtures.choosing",
     "fixtures.cluster",
     "fixtures.grading",
     "fixtures.terminal",

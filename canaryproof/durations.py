@@ -11,6 +11,8 @@ class Durations:
 
     command: float = 60
     """One call of a tool."""
+    question: float = 10
+    """One call of a tool that only says how things are: a daemon that hangs is one that does not answer."""
     helm: float = 50
     """Helm's own ``--timeout``: shorter than a command, so that it can still record a failure."""
     render: float = 20

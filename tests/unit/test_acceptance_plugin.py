@@ -27,8 +27,8 @@ from canaryproof.cluster import Cluster
 from canaryproof.evidence import from_json
 
 pytest_plugins = [
-    "fixtures.options", "fixtures.checks", "fixtures.scheduling", "fixtures.cluster", "fixtures.grading",
-    "fixtures.terminal",
+    "fixtures.options", "fixtures.checks", "fixtures.scheduling", "fixtures.choosing", "fixtures.cluster",
+    "fixtures.grading", "fixtures.terminal",
 ]
 
 @pytest.fixture(scope="session")
@@ -200,7 +200,7 @@ def test_what_is_only_collected_starts_nothing(run: Run) -> None:
     result = run("-m", "e2e", "--collect-only", "-q", "--report-dir", "out", shop=ACCEPTED)
 
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["1 submission, cluster: embedded (auto: *", "test_checks.py::test_renders[[]shop]"])
+    result.stdout.fnmatch_lines(["1 submission, cluster: *", "test_checks.py::test_renders[[]shop]"])
     assert not Path("started").exists()
     assert not Path("out").exists()
 

@@ -94,7 +94,7 @@ def test_all_that_is_wrong_is_said_at_once(read: Read) -> None:
     with pytest.raises(UsageError) as caught:
         read(
             *("--submissions", "missing", "--submissions", "absent"),
-            *("--cluster", "cloud", "--images", "upstream", "--report-dir", "plain/out"),
+            *("--cluster", "cloud", "--images", "own", "--report-dir", "plain/out"),
             *("--course", "no.yaml", "--toolchain", "plain", "--helm", "plain"),
             environment={"CANARYPROOF_PARALLEL": "0"},
         )
@@ -106,7 +106,7 @@ def test_all_that_is_wrong_is_said_at_once(read: Read) -> None:
         "submissions *missing: expected a folder that holds a Helm chart, but there is no such path*",
         "submissions *absent: expected a folder that holds a Helm chart, but there is no such path*",
         "CANARYPROOF_PARALLEL should be a number of experiments, at least 1, and is '0'",
-        "--images upstream: the embedded cluster has no way out to pull images; use stand-in",
+        "--images should be one of stand-in, upstream, and is 'own'",
         "--report-dir should be a folder to write to, and *plain is none; choose another",
         "--toolchain should be a folder of binaries, and *plain is something else; correct the path",
         "--helm should be an executable file, and *plain is something else; correct the path",
@@ -114,11 +114,29 @@ def test_all_that_is_wrong_is_said_at_once(read: Read) -> None:
     pytest.LineMatcher(lines).fnmatch_lines(expected, consecutive=True)
 
 
-@pytest.mark.parametrize("provider", ["kind", "minikube", "existing"])
-def test_a_provider_that_is_not_there_yet_says_so(read: Read, provider: str) -> None:
-    """A choice of the contract that this version lacks is refused plainly, with what to use."""
-    with pytest.raises(UsageError, match="this version brings the embedded cluster only; use auto or embedded"):
-        read("--cluster", provider)
+@pytest.mark.parametrize("said", ["1", "true", "yes", "On"])
+def test_a_switch_is_a_flag_or_a_word(read: Read, said: str) -> None:
+    """A flag takes no value; the environment and the ini file say yes or no, and anything else is refused."""
+    assert read("--observe").observe
+    assert read(environment={"CANARYPROOF_OBSERVE": said}).observe
+    assert not read(environment={"CANARYPROOF_OBSERVE": "no"}, ini="canaryproof_observe = yes").observe
+    with pytest.raises(UsageError, match="CANARYPROOF_OBSERVE should be yes or no, and is 'perhaps'"):
+        read(environment={"CANARYPROOF_OBSERVE": "perhaps"})
+
+
+def test_the_options_of_pytest_kind_are_its_own(read: Read) -> None:
+    """They are not defined twice, and may be said in the environment and the ini file like the others."""
+    assert (read().cluster_name, read().keep_cluster, read().kubeconfig) == (None, False, None)
+
+    flags = read("--cluster-name", "mine", "--keep-cluster", "--kubeconfig", "there")
+    assert (flags.cluster_name, flags.keep_cluster, flags.kubeconfig) == ("mine", True, Path.cwd() / "there")
+    assert read(environment={"CANARYPROOF_CLUSTER_NAME": "yours"}).cluster_name == "yours"
+    assert read(ini="canaryproof_keep_cluster = yes").keep_cluster
+
+
+def test_they_may_be_missing(read: Read) -> None:
+    """Who switches pytest-kind off loses its flags, and no more."""
+    assert read("-p", "no:pytest-kind", environment={"CANARYPROOF_CLUSTER_NAME": "mine"}).cluster_name == "mine"
 
 
 def test_every_option_is_told_by_help(pytester: pytest.Pytester) -> None:
@@ -129,7 +147,7 @@ def test_every_option_is_told_by_help(pytester: pytest.Pytester) -> None:
 
     assert result.ret == 0
     for option in OPTIONS:
-        result.stdout.fnmatch_lines([f"*--{option.name}=*"])
+        result.stdout.fnmatch_lines([f"*--{option.name}{'' if option.switch else '='}*"])
         result.stdout.fnmatch_lines([f"*{option.variable}*"])
 
 

@@ -21,7 +21,7 @@ from canaryproof.durations import DURATIONS
 from canaryproof.errors import CommandError, ToolchainError
 from canaryproof.progress import Progress
 
-__all__ = ["EMBEDDED", "Machine", "Toolchain", "provide"]
+__all__ = ["EMBEDDED", "Machine", "Toolchain", "is_built", "provide"]
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,14 @@ def provide(
     return Toolchain(kubernetes=pinned_kubernetes(), helm=pinned_helm(), binaries=places)
 
 
+def is_built(cache: Path, tools: Collection[str] = EMBEDDED, machine: Machine | None = None) -> bool:
+    """Report whether *cache* has the binaries *tools*, so that `provide` would build nothing."""
+    return not _missing(_places(cache.absolute() / "toolchain", tools, machine or Machine()))
+
+
 def _provide(tools: Collection[str], *, cache: Path, progress: Progress, machine: Machine) -> dict[str, Path]:
     folder = cache.absolute() / "toolchain"
-    places = {it: runc_path(folder, machine) if it == RUNC else binary_path(folder, it) for it in tools}
+    places = _places(folder, tools, machine)
     if not _missing(places):
         return places
     with locked(folder / "lock", progress), work_folder(folder) as work:
@@ -75,6 +80,10 @@ def _provide(tools: Collection[str], *, cache: Path, progress: Progress, machine
         if missing:
             build(missing, folder, work, progress=progress, machine=machine)
     return places
+
+
+def _places(folder: Path, tools: Collection[str], machine: Machine) -> dict[str, Path]:
+    return {it: runc_path(folder, machine) if it == RUNC else binary_path(folder, it) for it in tools}
 
 
 def _missing(places: Mapping[str, Path]) -> list[str]:

@@ -1,0 +1,93 @@
+"""``auto`` takes what gets to a verdict soonest, says why, and refuses what a provider cannot do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from canaryproof.cluster.choosing import Choice, choose
+from canaryproof.cluster.surroundings import ThisMachine
+from canaryproof.course import load_course
+from canaryproof.errors import ClusterError
+from fixtures.choosing import conflicts
+from fixtures.options import Settings
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine that can do nothing, unless said otherwise."""
+
+    against_embedded: str = "needs root"
+    tools_built: bool = False
+    against_docker: str = "no Docker"
+    has_kind: bool = False
+    against_minikube: str = "no minikube"
+
+
+@pytest.mark.parametrize(
+    ("machine", "provider", "why"),
+    [
+        (Machine(against_embedded=""), "embedded", "nothing but Linux and root"),
+        (Machine(against_embedded="", tools_built=True, against_docker="", has_kind=True), "embedded", "its tools"),
+        (Machine(against_embedded="", against_docker="", has_kind=True), "kind", "would first build its tools"),
+        (Machine(against_embedded="", against_docker=""), "embedded", "nothing but Linux and root"),
+        (Machine(against_docker="", has_kind=True, against_minikube=""), "kind", "kind is here"),
+        (Machine(against_docker="", against_minikube=""), "minikube", "one is running"),
+        (Machine(against_docker=""), "kind", "will be fetched"),
+        (Machine(against_minikube=""), "minikube", "one is running"),
+    ],
+)
+def test_the_shortest_way_to_a_verdict_is_taken(machine: Machine, provider: str, why: str) -> None:
+    """What is ready goes before what has to be fetched or built, and the reason says so."""
+    choice = choose(machine)
+
+    assert choice.provider == provider
+    assert why in str(choice)
+
+
+def test_a_cluster_of_the_users_is_never_taken_unasked() -> None:
+    """Where nothing can be had, every obstacle is told, and how to name a cluster that is there."""
+    with pytest.raises(ClusterError) as caught:
+        choose(Machine())
+
+    for obstacle in ("needs root", "no Docker", "no minikube", "--cluster existing"):
+        assert obstacle in str(caught.value)
+
+
+def test_what_the_user_said_needs_no_reason() -> None:
+    """Only ``auto`` explains itself."""
+    assert str(Choice("kind")) == "kind"
+
+
+def test_a_machine_is_asked_by_its_commands(tmp_path: Path) -> None:
+    """A daemon that does not answer is told in the command's own last words."""
+    docker = tmp_path / "docker"
+    docker.write_text("#!/bin/sh\necho first >&2\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
+    docker.chmod(0o755)
+    machine = ThisMachine(env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, cache=tmp_path)
+
+    assert machine.against_docker == "docker version --format {{.Server.Version}}: Cannot connect to the Docker daemon"
+    assert ThisMachine(env={"PATH": ""}, cache=tmp_path).against_docker == "there is no command docker"
+    assert not machine.has_kind
+    assert not machine.tools_built
+    assert ThisMachine(env={}, cache=tmp_path, ready=True).tools_built
+
+
+@pytest.mark.parametrize(
+    ("provider", "settings", "problem"),
+    [
+        ("embedded", {"images": "upstream"}, "no way out to pull images"),
+        ("existing", {"images": "stand-in"}, "pulls its images itself"),
+        ("embedded", {"kubeconfig": Path("there")}, "has its own"),
+        ("kind", {"kube_context": "mine"}, "is for --cluster existing"),
+        ("embedded", {"observe": True}, "starts empty"),
+    ],
+)
+def test_what_a_provider_cannot_do_is_refused(provider: str, settings: dict[str, object], problem: str) -> None:
+    """The message says what to do instead; where nothing is wrong, nothing is said."""
+    plain = Settings((), provider, load_course())
+
+    assert list(conflicts(provider, plain)) == list(conflicts(provider, replace(plain, yes=True)))
+    assert problem in " ".join(conflicts(provider, Settings((), provider, load_course(), **settings)))  # type: ignore[arg-type]  # as pytest parametrizes
