@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -91,6 +93,25 @@ class Watch:
             self._response.shutdown()
 
 
+class _Socket(ssl.SSLSocket):
+    """A socket that is closed where Python up to 3.11 leaves it open: the peer hung up before the TLS handshake.
+
+    ``SSLSocket._create`` asks for the peer's name first, and takes ENOTCONN for a socket that will be connected later;
+    what it raises then leaves an open socket behind (python/cpython, fixed in 3.12).
+    """
+
+    def getpeername(self) -> Any:
+        """Return the peer's name.
+
+        Raises ConnectionResetError when there is no peer any more.
+        """
+        try:
+            return super().getpeername()
+        except OSError as error:
+            self.close()
+            raise ConnectionResetError(errno.ECONNRESET, "the server hung up before the TLS handshake") from error
+
+
 class KubeClient:
     """Requests to one API server, from any thread; each has a time limit.
 
@@ -114,6 +135,10 @@ class KubeClient:
         configuration.connection_pool_maxsize = 64  # connections kept, not a limit
         self._api = ApiClient(configuration)
         self._pool: urllib3.PoolManager = self._api.rest_client.pool_manager
+        try:
+            self._pool.connection_pool_kw["ssl_context"] = _tls(self._pool.connection_pool_kw)
+        except OSError as error:
+            raise UsageError(f"kubeconfig {kubeconfig}, context {context!r}: its certificates: {error}") from error
         self._host: str = configuration.host.rstrip("/")
         self._durations = durations
         self._kinds: dict[str, dict[str, Resource]] = {}
@@ -266,6 +291,21 @@ class KubeClient:
             redirect=False,
             preload_content=False,
         )
+
+
+def _tls(given: dict[str, Any]) -> ssl.SSLContext:
+    """Return one context for all connections, with the certificates that are taken out of *given*, for urllib3."""
+    context = urllib3.util.ssl_.create_urllib3_context(cert_reqs=given["cert_reqs"])
+    context.sslsocket_class = _Socket
+    authority, data = given.pop("ca_certs"), given.pop("ca_cert_data")
+    if authority or data:
+        context.load_verify_locations(authority, cadata=data)
+    else:
+        context.load_default_certs()
+    certificate, key = given.pop("cert_file"), given.pop("key_file")
+    if certificate:
+        context.load_cert_chain(certificate, key)
+    return context
 
 
 class _ListMeta(msgspec.Struct, rename="camel"):

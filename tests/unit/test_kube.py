@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import json
+import select
+import socket
+import struct
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -243,3 +249,47 @@ def test_finalizers_are_dropped(api: FakeApi, client: KubeClient) -> None:
 
     assert api.asked == [("PATCH", "/api/v1/namespaces/lab/pods/a")]
     assert api.bodies == [{"metadata": {"finalizers": None}}]
+
+
+def connect_and_lose(*_: object, **__: object) -> socket.socket:
+    """Return a connection that its server has reset already, as that of a cluster that has just died."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = socket.create_connection(server.getsockname())
+        peer, _ = server.accept()
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+        select.select([client], [], [], SOON)
+        return client
+
+
+def kubeconfig_of(folder: Path, **cluster: object) -> Path:
+    """Write a kubeconfig, context ``lab``."""
+    named = [{"name": "lab", "cluster": {"server": "https://127.0.0.1:1", **cluster}}]
+    contexts = [{"name": "lab", "context": {"cluster": "lab", "user": "lab"}}]
+    users = [{"name": "lab", "user": {"token": "secret"}}]
+    file = folder / "kubeconfig"
+    file.write_text(json.dumps({"clusters": named, "contexts": contexts, "users": users}))
+    return file
+
+
+def test_a_server_that_hangs_up_leaves_no_socket_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.11 forgets one whose peer is gone before the handshake: a warning that comes at any time later."""
+    monkeypatch.setattr("urllib3.util.connection.create_connection", connect_and_lose)
+    client = KubeClient(kubeconfig_of(tmp_path, **{"insecure-skip-tls-verify": True}), "lab")
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always", ResourceWarning)
+        with pytest.raises(InfrastructureError, match="cannot be reached"):
+            client.get(PODS, "a", "lab")
+        client.close()
+        gc.collect()
+
+    assert not [str(each.message) for each in seen]
+
+
+def test_certificates_that_cannot_be_read_are_refused_at_once(tmp_path: Path) -> None:
+    """A kubeconfig that names a file which is no certificate is the user's to mend."""
+    (tmp_path / "ca.crt").write_text("no certificate")
+    kubeconfig = kubeconfig_of(tmp_path, **{"certificate-authority": str(tmp_path / "ca.crt")})
+
+    with pytest.raises(UsageError, match="its certificates"):
+        KubeClient(kubeconfig, "lab")
