@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-import msgspec
-
-from canaryproof.errors import UsageError
 from canaryproof.manifests import Manifest, ObjectKey
 from canaryproof.timeline import Timeline
 
@@ -157,11 +154,26 @@ class Timings:
 
 
 @dataclass(frozen=True)
+class Setting:
+    """On what a submission was tried."""
+
+    provider: str
+    """Where the cluster came from: ``embedded``."""
+    kubernetes: str
+    """The version of its API server, ``1.37.2``."""
+    nodes: int
+    helm: str
+    images: str
+    """``stand-in`` or ``upstream``."""
+
+
+@dataclass(frozen=True)
 class Evidence:
     """One experiment.  Fields that the experiment did not reach keep their defaults."""
 
     name: str
     source: str
+    setting: Setting | None = None
     namespace: str = ""
     baseline: Rendering = field(default_factory=Rendering)
     chart: Rendering = field(default_factory=Rendering)
@@ -189,37 +201,3 @@ class Evidence:
     timings: Timings = field(default_factory=Timings)
     fault: str = ""
     """Why the experiment says nothing about the submission: an infrastructure fault, in one paragraph."""
-
-
-SCHEMA = 1
-"""Counts up whenever older evidence can no longer be read."""
-
-
-@dataclass(frozen=True)
-class _Record:
-    schema: int
-    evidence: Evidence
-
-
-@dataclass(frozen=True)
-class _Head:
-    schema: int
-
-
-def to_json(evidence: Evidence) -> bytes:
-    """Write evidence so that `from_json` returns an equal one."""
-    return msgspec.json.encode(_Record(SCHEMA, evidence))
-
-
-def from_json(text: bytes) -> Evidence:
-    """Read what `to_json` wrote.
-
-    Raises UsageError when it is something else, or was written by a version with another schema.
-    """
-    try:
-        schema = msgspec.json.decode(text, type=_Head).schema
-        if schema != SCHEMA:
-            raise UsageError(f"evidence of schema {schema} cannot be read, only {SCHEMA}; record it again")
-        return msgspec.json.decode(text, type=_Record).evidence
-    except msgspec.DecodeError as error:
-        raise UsageError(f"this is no evidence: {error}; record it again") from error

@@ -26,6 +26,7 @@ from canaryproof.evidence import (
     Decision,
     Evidence,
     Rendering,
+    Setting,
     Step,
     Timings,
 )
@@ -70,8 +71,8 @@ class Bench:
     recorder: Recorder
     run: str
     """Marks the namespaces of this run: the value of the label ``canaryproof/run``."""
-    kubernetes: str
-    """The version of the API server, which charts may ask for."""
+    setting: Setting
+    """What the evidence says it was recorded on; charts may ask for its version of Kubernetes."""
     alone: threading.Lock
     """Held by the one experiment that uses the course's own namespace."""
     doomed: Callable[[], str | None]
@@ -96,7 +97,7 @@ class _Experiment:
     """The steps, and the evidence as far as they have come."""
 
     def __init__(self, submission: Submission, bench: Bench) -> None:
-        self.evidence = Evidence(submission.name, submission.source)
+        self.evidence = Evidence(submission.name, submission.source, bench.setting)
         self._submission = submission
         self._bench = bench
         self._release = bench.course.release
@@ -126,7 +127,7 @@ class _Experiment:
         if self._submission.problem:
             return Rendering(error=self._submission.problem)
         return self._bench.helm.template(
-            self._release, self._submission.chart, namespace, upgrade=True, kubernetes=self._bench.kubernetes
+            self._release, self._submission.chart, namespace, upgrade=True, kubernetes=self._bench.setting.kubernetes
         )
 
     @contextmanager
@@ -213,7 +214,7 @@ class _Trial:
     def _install(self) -> None:
         """Install the course's chart and wait until its pods serve."""
         baseline = self._bench.helm.template(
-            self._release, self._bench.course.baseline, self._namespace, kubernetes=self._bench.kubernetes
+            self._release, self._bench.course.baseline, self._namespace, kubernetes=self._bench.setting.kubernetes
         )
         if baseline.error:
             raise InfrastructureError(f"the course's own chart does not render: {baseline.error}")

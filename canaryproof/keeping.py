@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from canaryproof.evidence import Evidence, to_json
+from canaryproof.evidence import Evidence
+from canaryproof.flight import to_lines
 from canaryproof.manifests import Body
 from canaryproof.progress import one_line
+from canaryproof.replaying import SUFFIX
 from canaryproof.timeline import Timeline
 
 EVENT_HEADER = ("AT", "TYPE", "REASON", "OBJECT", "MESSAGE")
@@ -24,11 +24,12 @@ NAME_LENGTH = 100
 
 
 def keep_evidence(evidence: Evidence, folder: Path) -> Path:
-    """Write all files of one experiment to a folder of its name in *folder*, and return that.
+    """Write the flight record to *folder*, and what people read to a folder of its name beside it; return that.
 
     Raises OSError when it cannot be written.
     """
     place = folder / file_name(evidence.name)
+    write(place.with_name(place.name + SUFFIX), to_lines(evidence))
     for name, content in evidence_files(evidence).items():
         write(place / name, content)
     return place
@@ -48,7 +49,7 @@ def file_name(text: str) -> str:
 
 
 def evidence_files(evidence: Evidence) -> dict[str, bytes]:
-    """Return the files of one experiment by name; tables show the last moment before the rollback."""
+    """Return what people read of one experiment, by file name; tables show the last moment before the rollback."""
     objects = [each.body for each in before_rollback(evidence).live()]
     texts = {
         "events.txt": events_table(evidence.timeline),
@@ -57,11 +58,7 @@ def evidence_files(evidence: Evidence) -> dict[str, bytes]:
         "history.txt": history_table(evidence),
         **{f"logs/{name}": text for name, text in log_files(evidence).items()},
     }
-    return {
-        "evidence.json": to_json(evidence),
-        "timeline.jsonl": msgspec.json.Encoder().encode_lines(evidence.timeline.observations),
-        **{name: text.encode(errors="replace") for name, text in texts.items()},
-    }
+    return {name: text.encode(errors="replace") for name, text in texts.items()}
 
 
 def before_rollback(evidence: Evidence) -> Timeline:

@@ -14,7 +14,7 @@ from typing import Self
 from canaryproof.cluster import Cluster
 from canaryproof.course import Course
 from canaryproof.durations import DURATIONS, Durations
-from canaryproof.evidence import Evidence
+from canaryproof.evidence import Evidence, Setting
 from canaryproof.experiment import Bench, run_experiment
 from canaryproof.helm import Helm
 from canaryproof.intake import Submission
@@ -62,7 +62,7 @@ class Laboratory:
             tempfile.TemporaryDirectory(prefix="canaryproof-") as home,
         ):
             tool = Helm(helm, Path(home), cluster.kubeconfig, cluster.context, durations=durations, doomed=doomed)
-            tool.version()
+            setting = Setting(cluster.provider, cluster.kubernetes, cluster.nodes, tool.version(), cluster.images)
             with Recorder(client, cluster.vitals, durations=durations) as recorder:
                 bench = Bench(
                     course=course,
@@ -70,7 +70,7 @@ class Laboratory:
                     helm=tool,
                     recorder=recorder,
                     run=secrets.token_hex(4),
-                    kubernetes=cluster.kubernetes,
+                    setting=setting,
                     alone=threading.Lock(),
                     doomed=doomed,
                     durations=durations,

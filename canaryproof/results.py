@@ -8,8 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from canaryproof.cluster import Cluster
-from canaryproof.evidence import Canary, Evidence, OutcomeName, Timings
+from canaryproof.evidence import Canary, Evidence, OutcomeName, Setting, Timings
 
 SCHEMA = 1
 NOT_RUN = "not run"
@@ -97,14 +96,12 @@ class SubmissionResult:
 
 @dataclass(frozen=True)
 class RunResults:
-    """A whole run; *cluster* is None where none could be had."""
+    """A whole run; *setting* is None where no cluster could be had."""
 
     started: str
     """ISO 8601, with its offset."""
     seconds: float
-    cluster: Cluster | None
-    helm: str
-    images: str
+    setting: Setting | None
     submissions: tuple[SubmissionResult, ...]
 
     @property
@@ -162,18 +159,18 @@ def to_json(results: RunResults) -> bytes:
         "schema": SCHEMA,
         "started": results.started,
         "seconds": round(results.seconds, 3),
-        "cluster": _cluster(results.cluster),
-        "helm": results.helm,
-        "images": results.images,
+        "cluster": _cluster(results.setting),
+        "helm": results.setting.helm if results.setting else "",
+        "images": results.setting.images if results.setting else "",
         "submissions": [_submission(each) for each in results.submissions],
     }
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
-def _cluster(cluster: Cluster | None) -> dict[str, Any] | None:
-    if cluster is None:
+def _cluster(setting: Setting | None) -> dict[str, Any] | None:
+    if setting is None:
         return None
-    return {"provider": cluster.provider, "kubernetes": cluster.kubernetes, "nodes": cluster.nodes}
+    return {"provider": setting.provider, "kubernetes": setting.kubernetes, "nodes": setting.nodes}
 
 
 def _submission(result: SubmissionResult) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from canaryproof.course import load_course
-from canaryproof.evidence import Canary, ContainerLog, Decision, Evidence, Probe, Timings, to_json
+from canaryproof.evidence import Canary, ContainerLog, Decision, Evidence, Probe, Setting, Timings
+from canaryproof.flight import to_lines
 from fixtures.checks import declared_in
 
 CONFTEST = """
@@ -24,7 +25,7 @@ from pathlib import Path
 import pytest
 import canaryproof.errors
 from canaryproof.cluster import Cluster
-from canaryproof.evidence import from_json
+from canaryproof.flight import from_lines
 
 pytest_plugins = [
     "fixtures.options", "fixtures.checks", "fixtures.scheduling", "fixtures.choosing", "fixtures.cluster",
@@ -45,7 +46,7 @@ class Laboratory:
         with Path("submitted").open("a") as file:
             file.write(submission.name + " ")
         future = Future()
-        future.set_result(from_json((submission.chart / "evidence.json").read_bytes()))
+        future.set_result(from_lines((submission.chart / "evidence.jsonl").read_bytes()))
         return future
 
 @pytest.fixture(scope="session")
@@ -102,6 +103,7 @@ ACCEPTANCE = Path(__file__).parents[1] / "e2e" / "test_acceptance.py"
 ACCEPTED = Evidence(
     "shop",
     "shop",
+    Setting("embedded", "1.37.2", 1, "4.3.1", "stand-in"),
     canary=CANARY,
     decision=Decision("crash-loop", "shop-canary crash-loops: exit 1, twice"),
     probes=(Probe(1.0, 0.1), Probe(1.2, 0.1)),
@@ -132,7 +134,7 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
         for name, evidence in submissions.items():
             chart = pytester.mkdir(name)
             (chart / "Chart.yaml").write_text(f"name: {name}\n")
-            (chart / "evidence.json").write_bytes(to_json(replace(evidence, name=name)))
+            (chart / "evidence.jsonl").write_bytes(to_lines(replace(evidence, name=name, source=str(chart))))
         paths = [argument for name in submissions for argument in ("--submissions", name)]
         return pytester.runpytest_inprocess(*arguments, *paths, no_reraise_ctrlc=True)
 
@@ -149,6 +151,11 @@ def results(file: Path = Path("out/results.json")) -> dict[str, Any]:
     """Return what a run reported."""
     found: dict[str, Any] = json.loads(file.read_text())
     return found
+
+
+def by_name(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the submissions of a report by their names."""
+    return {each["name"]: each for each in document["submissions"]}
 
 
 CONTRACT = [
@@ -429,8 +436,35 @@ def test_evidence_of_a_rejection_is_kept_without_reports(run: Run) -> None:
 
     (line,) = [line for line in result.outlines if "evidence:" in line]
     place = Path(line.removeprefix("  evidence: "))
-    assert (place / "evidence.json").is_file()
-    assert [each.name for each in place.parent.iterdir()] == ["bad"]
+    assert (place / "pods.txt").is_file()
+    assert sorted(each.name for each in place.parent.iterdir()) == ["bad", "bad.jsonl"]
+
+
+def test_a_replay_gives_the_same_verdicts_without_a_cluster(run: Run) -> None:
+    """What an earlier run recorded is judged by the same checks; nothing is tried, and the reports are written anew."""
+    run("-m", "e2e", "--report-dir", "out", good=ACCEPTED, bad=NO_CANARY, ill=FAULT)
+    Path("started").unlink()
+    Path("submitted").write_text("1 2 3")
+
+    result = run("-m", "e2e", "--replay", "out", "--report-dir", "again", checks=CHECKS.replace("SUBMISSIONS", "3"))
+
+    assert result.ret == 8
+    result.stdout.fnmatch_lines(["3 submissions, replayed: *", "good   ACCEPTED *"])
+    assert not Path("started").exists()
+    before, after = results(), results(Path("again/results.json"))
+    assert by_name(after) == by_name(before)
+    assert after["cluster"] == before["cluster"]
+    assert Path("again/evidence/bad.jsonl").read_bytes() == Path("out/evidence/bad.jsonl").read_bytes()
+
+
+def test_a_replay_of_nothing_is_refused(run: Run, pytester: pytest.Pytester) -> None:
+    """It is said what was expected there."""
+    pytester.mkdir("empty")
+
+    result = run("-m", "e2e", "--replay", "empty")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*empty should hold flight records, evidence/[*].jsonl, and has none; *"])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from canaryproof.cluster import Vitals
 from canaryproof.course import load_course
 from canaryproof.durations import Durations
-from canaryproof.evidence import Decision, Evidence, Rendering, Step, Timings
+from canaryproof.evidence import Decision, Evidence, Rendering, Setting, Step, Timings
 from canaryproof.experiment import Bench, names_namespace, namespace_for, run_experiment, timings_of
 from canaryproof.helm import Helm
 from canaryproof.intake import Submission
@@ -65,7 +65,7 @@ def attempt(api: FakeApi, tmp_path: Path) -> Callable[..., Evidence]:
                 helm=Helm(binary, tmp_path, api.kubeconfig, "lab", durations=durations),
                 recorder=recorder,
                 run="7",
-                kubernetes="1.37.2",
+                setting=Setting("lab", "1.37.2", 1, "4.3.1", "stand-in"),
                 alone=threading.Lock(),
                 doomed=lambda: doom or None,
                 durations=durations,

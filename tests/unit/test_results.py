@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from canaryproof.cluster import Cluster
-from canaryproof.evidence import Canary, Decision, Evidence, ServiceRoute, Timings
+from canaryproof.evidence import Canary, Decision, Evidence, ServiceRoute, Setting, Timings
 from canaryproof.results import Check, Judgement, RunResults, SubmissionResult, grade, to_json
 
 DECLARED = (Check("a", "A holds", points=2), Check("b", "B holds", needs=("a",)), Check("c", "C holds", points=0.5))
@@ -65,22 +63,21 @@ def test_the_verdict_follows_from_the_checks(
     assert [each.check.id for each in result.checks] == ["a", "b", "c"]
 
 
-def document(*submissions: SubmissionResult, cluster: Cluster | None = None) -> dict[str, Any]:
+def document(*submissions: SubmissionResult, setting: Setting | None = None) -> dict[str, Any]:
     """Return what stands in results.json."""
-    run = RunResults("2026-01-02T03:04:05+00:00", 12.34567, cluster, "4.3.1", "stand-in", submissions)
+    run = RunResults("2026-01-02T03:04:05+00:00", 12.34567, setting, submissions)
     found: dict[str, Any] = json.loads(to_json(run))
     return found
 
 
 def test_the_file_follows_the_contract() -> None:
     """Keys, their order and their shapes are what scripts rely on."""
-    written = document(
-        graded(PASSED, FAILED, None), cluster=Cluster("kind", Path(), "", "1.37.2", 3, 8, "upstream", 9.9)
-    )
+    written = document(graded(PASSED, FAILED, None), setting=Setting("kind", "1.37.2", 3, "4.3.1", "upstream"))
 
     assert list(written) == ["schema", "started", "seconds", "cluster", "helm", "images", "submissions"]
     assert (written["schema"], written["seconds"]) == (1, 12.346)
     assert written["cluster"] == {"provider": "kind", "kubernetes": "1.37.2", "nodes": 3}
+    assert (written["helm"], written["images"]) == ("4.3.1", "upstream")
     (submission,) = written["submissions"]
     assert list(submission) == [
         *("name", "source", "verdict", "outcome", "reason", "score", "max_score", "canary", "checks", "timings"),

@@ -26,7 +26,7 @@ def result(name: str, judgements: dict[str, Judgement]) -> SubmissionResult:
 
 def shown(*results: SubmissionResult, kept: dict[str, Path] | None = None) -> list[str]:
     """Return the lines of a summary in a wide terminal."""
-    run = RunResults("", 1, None, "", "", results)
+    run = RunResults("", 1, None, results)
     evidence = {each.name: replace(EVIDENCE, name=each.name) for each in results}
     return [text for line in summary(run, evidence, kept or {}) for text in line.wrapped(200)]
 

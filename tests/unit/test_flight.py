@@ -1,6 +1,8 @@
-"""Evidence survives being written down."""
+"""Evidence survives being written down, and what is no evidence, or not all of it, is refused."""
 
 from __future__ import annotations
+
+import json
 
 import pytest
 
@@ -15,17 +17,18 @@ from canaryproof.evidence import (
     Rendering,
     Revision,
     ServiceRoute,
+    Setting,
     Step,
     Timings,
-    from_json,
-    to_json,
 )
+from canaryproof.flight import SCHEMA, from_lines, head_from_line, to_lines
 from canaryproof.manifests import ObjectKey
 from tests.unit.stories import CANARY_DEPLOYMENT, STABLE, Story, rendering
 
 FULL = Evidence(
     "alice",
     "class/alice.zip",
+    Setting("kind", "1.37.2", 1, "4.3.1", "stand-in"),
     namespace="sre-alice",
     baseline=rendering(STABLE),
     chart=rendering(STABLE + CANARY_DEPLOYMENT),
@@ -52,27 +55,50 @@ FULL = Evidence(
 @pytest.mark.parametrize("evidence", [FULL, Evidence("bob", "bob/"), Evidence("x", "x", chart=Rendering(error="no"))])
 def test_round_trip_is_exact(evidence: Evidence) -> None:
     """What is read back equals what was written, in every field."""
-    assert from_json(to_json(evidence)) == evidence
+    assert from_lines(to_lines(evidence)) == evidence
 
 
 def test_reading_containers_leaves_no_trace() -> None:
     """Evidence that was looked at is written as evidence that was not."""
-    before = to_json(FULL)
+    before = to_lines(FULL)
     assert [container.name for manifest in FULL.chart.manifests for container in manifest.containers]
 
-    assert to_json(FULL) == before
+    assert to_lines(FULL) == before
+
+
+def test_what_was_seen_stands_line_by_line_in_its_order() -> None:
+    """After the head come observations and requests by their time, and the logs; each line says what it is."""
+    head, *lines = [json.loads(line) for line in to_lines(FULL).splitlines()]
+
+    assert list(head) == ["schema", "lines", "evidence"]
+    assert [next(iter(line)) for line in lines].count("observation") == len(FULL.timeline.observations)
+    assert all(len(line) == 1 for line in lines)
+    times = [seen["at"] for line in lines for seen in line.values() if "at" in seen]
+    assert times == sorted(times)
+    assert list(lines[-1]) == ["log"]
+
+
+def test_the_first_line_tells_whose_record_it_is() -> None:
+    """A class can be listed without reading all that was seen of it."""
+    head = head_from_line(to_lines(FULL).splitlines()[0])
+
+    assert (head.name, head.source, head.probes) == ("alice", "class/alice.zip", ())
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"", "this is no evidence"),
-        (b"[]", "this is no evidence"),
-        (b'{"schema": 1}', "this is no evidence"),
-        (b'{"schema": 99, "evidence": {}}', "schema 99 cannot be read, only 1"),
+        (b"", "this is no flight record: line 1"),
+        (b"[]", "this is no flight record: line 1"),
+        (b'{"schema": 2}', "this is no flight record: line 1"),
+        (b'{"schema": 99, "evidence": {}}', f"schema 99 cannot be read, only {SCHEMA}"),
+        (to_lines(FULL).rpartition(b"\n{")[0], "should have 11 lines, and has 10"),
+        (to_lines(FULL).replace(b'{"log"', b'{"lag"'), "this is no flight record: line 11: Object contains unknown"),
+        (to_lines(FULL) + b"{", "should have 11 lines, and has 12"),
     ],
+    ids=["nothing", "a-list", "no-evidence", "other-schema", "cut-off", "unknown-line", "more"],
 )
 def test_what_is_no_evidence_is_refused(text: bytes, message: str) -> None:
-    """Something else, or another schema, is the user's mistake and says so."""
+    """Something else, a part, or another schema, is the user's mistake and says so."""
     with pytest.raises(UsageError, match=message):
-        from_json(text)
+        from_lines(text)

@@ -1,0 +1,52 @@
+"""Finds and reads the flight records that an earlier run left, so that its submissions can be judged again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from canaryproof.errors import UsageError
+from canaryproof.evidence import Evidence
+from canaryproof.flight import from_lines, head_from_line
+from canaryproof.intake import Submission
+
+EVIDENCE = "evidence"
+"""The folder of a ``--report-dir`` that has the flight records."""
+SUFFIX = ".jsonl"
+
+
+def find_records(place: Path) -> dict[Submission, Path]:
+    """Return the flight records in *place*, a folder of reports or its ``evidence``, by what was tried.
+
+    Raises UsageError when there are none, or one of them cannot be read.
+    """
+    folder = place / EVIDENCE if (place / EVIDENCE).is_dir() else place
+    found = dict(_records(folder))
+    if not found:
+        raise UsageError(
+            f"{place} should hold flight records, {EVIDENCE}/*{SUFFIX}, and has none; name the --report-dir of a run"
+        )
+    if len({each.name for each in found}) < len(found):
+        raise UsageError(f"{folder} has several flight records of one submission; keep one of each")
+    return found
+
+
+def _records(folder: Path) -> Iterator[tuple[Submission, Path]]:
+    for file in sorted(folder.glob(f"*{SUFFIX}")):
+        try:
+            with file.open("rb") as lines:
+                head = head_from_line(lines.readline())
+        except (OSError, UsageError) as error:
+            raise UsageError(f"{file}: {error}") from error
+        yield Submission(head.name, head.source, file), file
+
+
+def read_evidence(file: Path) -> Evidence:
+    """Return what a flight record holds.
+
+    Raises UsageError when it cannot be read, or is none.
+    """
+    try:
+        return from_lines(file.read_bytes())
+    except (OSError, UsageError) as error:
+        raise UsageError(f"{file}: {error}") from error
