@@ -71,6 +71,16 @@ def test_a_pod_runs_and_reaches_nothing_outside(provider: EmbeddedProvider, tool
                 kubectl(*connect, f"{address}:{host_service.getsockname()[1]}")
 
 
+def test_the_cluster_is_of_the_version_that_it_tells(provider: EmbeddedProvider, toolchain: Toolchain) -> None:
+    """API server and kubelet are of one version, which is the one that results name."""
+    with provider.lend() as cluster:
+        kubectl = _kubectl(toolchain, cluster)
+        server = json.loads(kubectl("get", "--raw=/version"))["gitVersion"]
+        node = kubectl("get", "nodes", "--output=jsonpath={.items[*].status.nodeInfo.kubeletVersion}")
+
+    assert (server, node) == (f"v{cluster.kubernetes}", f"v{cluster.kubernetes}")
+
+
 @pytest.mark.usefixtures("surroundings")
 def test_two_clusters_live_side_by_side(provider: EmbeddedProvider, toolchain: Toolchain) -> None:
     """Each has its own network, mounts and cgroups: both run a pod at the same time."""

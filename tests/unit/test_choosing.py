@@ -11,7 +11,7 @@ from canaryproof.cluster.choosing import Choice, choose
 from canaryproof.cluster.surroundings import ThisMachine
 from canaryproof.course import load_course
 from canaryproof.errors import ClusterError
-from fixtures.choosing import conflicts
+from fixtures.choosing import choice_of, conflicts
 from fixtures.options import Settings
 
 
@@ -61,6 +61,18 @@ def test_what_the_user_said_needs_no_reason() -> None:
     assert str(Choice("kind")) == "kind"
 
 
+def test_who_asks_for_a_version_gets_the_cluster_that_has_several(pytester: pytest.Pytester) -> None:
+    """``auto`` looks no further when --kubernetes is said, and the reason says so."""
+    (pytester.path / "upcommerce").mkdir()
+    (pytester.path / "upcommerce" / "Chart.yaml").write_text("name: upcommerce\n")
+    pytester.makeconftest('pytest_plugins = ["fixtures.options"]')
+
+    choice = choice_of(pytester.parseconfig("--kubernetes", "1.36"))
+
+    assert choice.provider == "embedded"
+    assert "--kubernetes" in str(choice)
+
+
 def test_a_machine_is_asked_by_its_commands(tmp_path: Path) -> None:
     """A daemon that does not answer is told in the command's own last words."""
     docker = tmp_path / "docker"
@@ -83,6 +95,7 @@ def test_a_machine_is_asked_by_its_commands(tmp_path: Path) -> None:
         ("embedded", {"kubeconfig": Path("there")}, "has its own"),
         ("kind", {"kube_context": "mine"}, "is for --cluster existing"),
         ("embedded", {"observe": True}, "starts empty"),
+        ("kind", {"kubernetes": "1.36"}, "is for --cluster embedded, and this is kind; kind's version is its image's"),
     ],
 )
 def test_what_a_provider_cannot_do_is_refused(provider: str, settings: dict[str, object], problem: str) -> None:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.cluster.embedded.toolchain import EMBEDDED, Machine, Toolchain, provide
+from canaryproof.cluster.embedded.toolchain import EMBEDDED, Machine, Toolchain, kubernetes_minors, provide
 from canaryproof.cluster.embedded.toolchain.locking import locked
-from canaryproof.cluster.embedded.toolchain.tools import TOOLS
+from canaryproof.cluster.embedded.toolchain.tools import TOOLS, minor_of
 from canaryproof.errors import ToolchainError
 from canaryproof.progress import Say, Silence
 
@@ -126,9 +126,15 @@ class Workshop:
         self._script(self.bin / "python", FAKE_PYTHON.format(calls=self.folder / "calls", go=go))
         self.machine = replace(self.machine, python=str(self.bin / "python"))
 
-    def provide(self, *tools: str, progress: Heard | Silence | None = None) -> Toolchain:
+    def provide(self, *tools: str, progress: Heard | Silence | None = None, kubernetes: str = "") -> Toolchain:
         """Provide *tools* from this machine."""
-        return provide(cache=self.folder / "cache", progress=progress or Silence(), tools=tools, machine=self.machine)
+        return provide(
+            cache=self.folder / "cache",
+            progress=progress or Silence(),
+            tools=tools,
+            kubernetes=kubernetes,
+            machine=self.machine,
+        )
 
     @staticmethod
     def _script(file: Path, text: str) -> None:
@@ -385,6 +391,41 @@ def test_a_ready_folder_that_lacks_tools_names_them_all(workshop: Workshop) -> N
         )
 
 
+def test_an_older_kubernetes_stands_beside_the_newest(workshop: Workshop) -> None:
+    """Only its components are built, each into a folder of that minor version; all else is shared."""
+    tools = ("kube-apiserver", "kubelet", "kubectl", "etcd")
+    newest, older = kubernetes_minors()
+
+    first = workshop.provide(*tools)
+    second = workshop.provide(*tools, kubernetes=older)
+
+    assert (minor_of(first.kubernetes), minor_of(second.kubernetes)) == (newest, older)
+    assert first == workshop.provide(*tools, kubernetes=newest)
+    assert [name for name in tools if first.path(name) != second.path(name)] == ["kube-apiserver", "kubelet"]
+    assert workshop.built == ["kube-apiserver", "kubelet", "kubectl", "v3", "kube-apiserver", "kubelet"]
+
+
+def test_a_kubernetes_that_is_not_pinned_is_refused(workshop: Workshop) -> None:
+    """The message names the minor versions that there are."""
+    with pytest.raises(ToolchainError, match=r"no Kubernetes 1\.20 to build; choose one of 1\.37, 1\.36$"):
+        workshop.provide("kubelet", kubernetes="1.20")
+
+
+def test_a_ready_folder_of_another_kubernetes_is_refused(workshop: Workshop) -> None:
+    """Who asks for one minor version is not given another: both are named, and both ways out."""
+    ready = _ready_folder(workshop.folder, kube_apiserver="Kubernetes v1.37.2")
+
+    with pytest.raises(ToolchainError, match=r"Kubernetes 1\.36 is asked for, and .*/ready holds 1\.37\.2; leave out"):
+        provide(
+            cache=workshop.folder / "cache",
+            progress=Silence(),
+            ready=ready,
+            tools=["kube-apiserver"],
+            kubernetes="1.36",
+            machine=workshop.machine,
+        )
+
+
 def test_a_tool_that_was_not_asked_for_is_named() -> None:
     """A caller that forgot to ask for a tool learns which."""
     toolchain = Toolchain(kubernetes="1.37.2", helm="4.3.1", binaries={"helm": Path("helm")})
@@ -404,6 +445,10 @@ def test_the_pins_are_complete() -> None:
     versions = {tool.name: tool.version for tool in TOOLS}
 
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in versions.values())
+    assert {name: minor_of(version) for name, version in versions.items() if name.startswith("kubernetes")} == {
+        "kubernetes": "1.37",
+        "kubernetes-1.36": "1.36",
+    }
     assert (versions["kubernetes"], versions["helm"], versions["helm3"]) == ("1.37.2", "4.3.1", "3.22.0")
     assert set(EMBEDDED) == {name for tool in TOOLS for name in tool.packages} - {"helm3"} | {"runc"}
 

@@ -15,13 +15,21 @@ from canaryproof.cluster.embedded.toolchain.building import binary_path, build
 from canaryproof.cluster.embedded.toolchain.locking import locked, work_folder
 from canaryproof.cluster.embedded.toolchain.machine import Machine
 from canaryproof.cluster.embedded.toolchain.runc import provide_runc, runc_path
-from canaryproof.cluster.embedded.toolchain.tools import EMBEDDED, RUNC, pinned_helm, pinned_kubernetes
+from canaryproof.cluster.embedded.toolchain.tools import (
+    EMBEDDED,
+    RUNC,
+    kubernetes_minors,
+    minor_of,
+    pinned_helm,
+    pinned_kubernetes,
+    tool_of,
+)
 from canaryproof.command import run
 from canaryproof.durations import DURATIONS
 from canaryproof.errors import CommandError, ToolchainError
 from canaryproof.progress import Progress
 
-__all__ = ["EMBEDDED", "Machine", "Toolchain", "is_built", "provide"]
+__all__ = ["EMBEDDED", "Machine", "Toolchain", "is_built", "kubernetes_minors", "provide"]
 
 
 @dataclass(frozen=True)
@@ -47,29 +55,41 @@ def provide(
     progress: Progress,
     ready: Path | None = None,
     tools: Collection[str] = EMBEDDED,
+    kubernetes: str = "",
     machine: Machine | None = None,
 ) -> Toolchain:
     """Return the binaries *tools*, built now where *cache* does not have them yet.
 
-    *ready* is a folder that has them all; runc may be the system's all the same.
+    *ready* is a folder that has them all; runc may be the system's all the same.  *kubernetes* is a minor version, one
+    of :func:`kubernetes_minors`; without it, the newest or whatever *ready* has.
 
     Raises ToolchainError when one is missing or cannot be had: the message says which, and what to do.
     """
     machine = machine or Machine()
     if ready:
-        return _ready(ready, cache=cache, progress=progress, tools=tools, machine=machine)
-    places = _provide(tools, cache=cache, progress=progress, machine=machine)
-    return Toolchain(kubernetes=pinned_kubernetes(), helm=pinned_helm(), binaries=places)
+        toolchain = _ready(ready, cache=cache, progress=progress, tools=tools, machine=machine)
+        if kubernetes and minor_of(toolchain.kubernetes) != kubernetes:
+            raise ToolchainError(
+                f"Kubernetes {kubernetes} is asked for, and {ready} holds {toolchain.kubernetes}; leave out"
+                " --toolchain to have it built, or --kubernetes to take what is there"
+            )
+        return toolchain
+    places = _provide(tools, kubernetes, cache=cache, progress=progress, machine=machine)
+    return Toolchain(kubernetes=pinned_kubernetes(kubernetes), helm=pinned_helm(), binaries=places)
 
 
-def is_built(cache: Path, tools: Collection[str] = EMBEDDED, machine: Machine | None = None) -> bool:
+def is_built(
+    cache: Path, tools: Collection[str] = EMBEDDED, kubernetes: str = "", machine: Machine | None = None
+) -> bool:
     """Report whether *cache* has the binaries *tools*, so that `provide` would build nothing."""
-    return not _missing(_places(cache.absolute() / "toolchain", tools, machine or Machine()))
+    return not _missing(_places(cache.absolute() / "toolchain", tools, kubernetes, machine or Machine()))
 
 
-def _provide(tools: Collection[str], *, cache: Path, progress: Progress, machine: Machine) -> dict[str, Path]:
+def _provide(
+    tools: Collection[str], kubernetes: str = "", *, cache: Path, progress: Progress, machine: Machine
+) -> dict[str, Path]:
     folder = cache.absolute() / "toolchain"
-    places = _places(folder, tools, machine)
+    places = _places(folder, tools, kubernetes, machine)
     if not _missing(places):
         return places
     with locked(folder / "lock", progress), work_folder(folder) as work:
@@ -78,12 +98,16 @@ def _provide(tools: Collection[str], *, cache: Path, progress: Progress, machine
             missing.remove(RUNC)
             provide_runc(places[RUNC], work, progress=progress, machine=machine)
         if missing:
-            build(missing, folder, work, progress=progress, machine=machine)
+            binaries = {it: tool_of(it, kubernetes) for it in missing}
+            build(binaries, folder, work, progress=progress, machine=machine)
     return places
 
 
-def _places(folder: Path, tools: Collection[str], machine: Machine) -> dict[str, Path]:
-    return {it: runc_path(folder, machine) if it == RUNC else binary_path(folder, it) for it in tools}
+def _places(folder: Path, tools: Collection[str], kubernetes: str, machine: Machine) -> dict[str, Path]:
+    return {
+        it: runc_path(folder, machine) if it == RUNC else binary_path(folder, tool_of(it, kubernetes), it)
+        for it in tools
+    }
 
 
 def _missing(places: Mapping[str, Path]) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from canaryproof.cluster.embedded.toolchain.golang import find_go, version_tuple
 from canaryproof.cluster.embedded.toolchain.machine import Machine
 from canaryproof.cluster.embedded.toolchain.space import require_space
-from canaryproof.cluster.embedded.toolchain.tools import Tool, tool_of
+from canaryproof.cluster.embedded.toolchain.tools import Tool
 from canaryproof.command import stream
 from canaryproof.durations import DURATIONS
 from canaryproof.errors import CommandError, ToolchainError
@@ -27,29 +27,28 @@ _SETTINGS = {
 _FOR_OTHER_MACHINES = ("GOOS", "GOARCH")
 
 
-def binary_path(folder: Path, binary: str) -> Path:
-    """Return where *binary* is below *folder*, built or not yet."""
-    tool = tool_of(binary)
+def binary_path(folder: Path, tool: Tool, binary: str) -> Path:
+    """Return where *binary* of *tool* is below *folder*, built or not yet."""
     return folder / f"{tool.name}-{tool.key}" / binary
 
 
-def build(binaries: Sequence[str], folder: Path, work: Path, *, progress: Progress, machine: Machine) -> None:
+def build(binaries: Mapping[str, Tool], folder: Path, work: Path, *, progress: Progress, machine: Machine) -> None:
     """Build *binaries* into *folder*; one that is there is whole, also when the build of the next one is interrupted.
 
-    *work* is a folder on the same disk.  The caller holds the lock of *folder*.
+    Each comes with the tool that it is one of.  *work* is a folder on the same disk.  The caller holds the lock of
+    *folder*.
 
     Raises ToolchainError when there is no Go, when there is no space, and when one does not build.
     """
-    tools = [tool_of(it) for it in binaries]
-    needed = max((it.go_version for it in tools), key=version_tuple)
+    needed = max((it.go_version for it in binaries.values()), key=version_tuple)
     go = find_go(needed, folder, work, progress=progress, machine=machine)
     env = _environment(machine.env, work)
-    require_space(_from_nothing(tools, folder), go=go, env=env, folder=folder, free=machine.free)
+    require_space(_from_nothing(binaries.values(), folder), go=go, env=env, folder=folder, free=machine.free)
     with progress.step("building the tools") as say:
-        for number, binary in enumerate(binaries, start=1):
+        for number, (binary, tool) in enumerate(binaries.items(), start=1):
             report = _Report(f"{binary} ({number} of {len(binaries)})", say)
-            _build(binary, work, go=go, env=env, report=report)
-            _put(work / binary, binary_path(folder, binary))
+            _build(binary, tool, work, go=go, env=env, report=report)
+            _put(work / binary, binary_path(folder, tool, binary))
 
 
 class _Report:
@@ -78,8 +77,7 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def _build(binary: str, work: Path, *, go: Path, env: Mapping[str, str], report: _Report) -> None:
-    tool = tool_of(binary)
+def _build(binary: str, tool: Tool, work: Path, *, go: Path, env: Mapping[str, str], report: _Report) -> None:
     argv = [str(go), "build", "-v", "-trimpath", "-ldflags", tool.linker_flags]
     argv += ["-o", str(work / binary), tool.packages[binary]]
     try:
@@ -108,7 +106,7 @@ def _environment(env: Mapping[str, str], work: Path) -> dict[str, str]:
 def _from_nothing(tools: Iterable[Tool], folder: Path) -> list[Tool]:
     """Return those of *tools* of which nothing is built yet; for the others Go's caches hold most of it."""
     unique = {tool.name: tool for tool in tools}.values()
-    return [it for it in unique if not any(binary_path(folder, name).exists() for name in it.packages)]
+    return [it for it in unique if not any(binary_path(folder, it, name).exists() for name in it.packages)]
 
 
 def _put(built: Path, place: Path) -> None:

@@ -2,7 +2,9 @@
 
 Each tool has a folder in ``pins``: its ``go.mod`` names it in a ``tool`` directive, its ``go.sum`` pins every byte.
 To move a pin, in that folder: ``go get -tool <package>@<version>``; the lines that replace Kubernetes' staging modules
-(``v0.X`` for Kubernetes ``v1.X``) are moved by hand.
+(``v0.X`` for Kubernetes ``v1.X``) are moved by hand.  Of Kubernetes there are several minor versions side by side:
+``kubernetes`` is the newest, ``kubernetes-1.36`` an older one, of which only the components are built; what talks to
+them (kubectl) or knows nothing of them (agnhost, etcd, Helm) is the same for all.
 """
 
 from __future__ import annotations
@@ -89,27 +91,29 @@ class Tool:
         return found[1]
 
 
-_KUBERNETES = Tool(
-    name="kubernetes",
-    module="k8s.io/kubernetes",
-    packages={
-        "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
-        "kube-controller-manager": "k8s.io/kubernetes/cmd/kube-controller-manager",
-        "kube-scheduler": "k8s.io/kubernetes/cmd/kube-scheduler",
-        "kubelet": "k8s.io/kubernetes/cmd/kubelet",
-        "kubectl": "k8s.io/kubernetes/cmd/kubectl",
-        "agnhost": "k8s.io/kubernetes/test/images/agnhost",
-    },
-    space=Space(build=4300, modules=650, binaries=850),
-    stamps={
-        "k8s.io/component-base/version.gitVersion": "{version}",
-        "k8s.io/component-base/version.gitMajor": "1",
-        "k8s.io/component-base/version.gitMinor": "{minor}",
-        "k8s.io/component-base/version.gitTreeState": "clean",
-        "k8s.io/client-go/pkg/version.gitVersion": "{version}",
-    },
-    kubernetes="k8s.io/kubernetes",
+def _kubernetes(folder: str, *further: str, space: Space) -> Tool:
+    """Return the components of a minor version of Kubernetes, and *further* binaries of it by their packages."""
+    components = (f"cmd/{it}" for it in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"))
+    return Tool(
+        name=folder,
+        module="k8s.io/kubernetes",
+        packages={it.rpartition("/")[2]: f"k8s.io/kubernetes/{it}" for it in (*components, *further)},
+        space=space,
+        stamps={
+            "k8s.io/component-base/version.gitVersion": "{version}",
+            "k8s.io/component-base/version.gitMajor": "1",
+            "k8s.io/component-base/version.gitMinor": "{minor}",
+            "k8s.io/component-base/version.gitTreeState": "clean",
+            "k8s.io/client-go/pkg/version.gitVersion": "{version}",
+        },
+        kubernetes="k8s.io/kubernetes",
+    )
+
+
+_KUBERNETES = _kubernetes(
+    "kubernetes", "cmd/kubectl", "test/images/agnhost", space=Space(build=4300, modules=650, binaries=850)
 )
+_OLDER = (_kubernetes("kubernetes-1.36", space=Space(build=4300, modules=650, binaries=700)),)
 _ETCD = Tool(
     name="etcd",
     module="go.etcd.io/etcd/server/v3",
@@ -160,27 +164,47 @@ _HELM3 = Tool(
     kubernetes="k8s.io/client-go",
 )
 
-TOOLS = (_KUBERNETES, _ETCD, _CONTAINERD, _CNI, _HELM, _HELM3)
+TOOLS = (_KUBERNETES, *_OLDER, _ETCD, _CONTAINERD, _CNI, _HELM, _HELM3)
 RUNC = "runc"
 """Not built: with seccomp it needs C, and every distribution has it."""
 EMBEDDED = (*(name for tool in TOOLS if tool is not _HELM3 for name in tool.packages), RUNC)
 """All that the embedded cluster needs, and Helm."""
 
 
-def tool_of(binary: str) -> Tool:
-    """Return the tool that *binary* is one of."""
-    for tool in TOOLS:
+def kubernetes_minors() -> tuple[str, ...]:
+    """Return the minor versions of Kubernetes that can be built, the newest first: ``1.37``, ``1.36``."""
+    return tuple(minor_of(it.version) for it in (_KUBERNETES, *_OLDER))
+
+
+def minor_of(version: str) -> str:
+    """Return the minor version of a version of Kubernetes: ``1.37`` for ``1.37.2``."""
+    return ".".join(version.split(".")[:2])
+
+
+def tool_of(binary: str, kubernetes: str = "") -> Tool:
+    """Return the tool that *binary* is one of, where *kubernetes* is a minor version; without it, the newest.
+
+    Raises ToolchainError when there is no such tool or version.
+    """
+    for tool in (_kubernetes_tool(kubernetes), *TOOLS):
         if binary in tool.packages:
             return tool
-    known = ", ".join([*(name for tool in TOOLS for name in tool.packages), RUNC])
+    known = ", ".join(dict.fromkeys([*(name for tool in TOOLS for name in tool.packages), RUNC]))
     raise ToolchainError(f"no tool is called {binary!r}; there are {known}")
 
 
-def pinned_kubernetes() -> str:
-    """Return the version of the Kubernetes that is built, ``1.37.2``."""
-    return _KUBERNETES.version
+def pinned_kubernetes(kubernetes: str = "") -> str:
+    """Return the version that is built of the minor version *kubernetes*, ``1.37.2``; without it, of the newest."""
+    return _kubernetes_tool(kubernetes).version
 
 
 def pinned_helm() -> str:
     """Return the version of the Helm that is built, ``4.3.1``."""
     return _HELM.version
+
+
+def _kubernetes_tool(minor: str) -> Tool:
+    for tool in (_KUBERNETES, *_OLDER):
+        if minor in {"", minor_of(tool.version)}:
+            return tool
+    raise ToolchainError(f"there is no Kubernetes {minor} to build; choose one of {', '.join(kubernetes_minors())}")
