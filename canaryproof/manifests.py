@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from canaryproof.errors import SubmissionError
+from canaryproof.errors import SubmissionError, UnsafeError
 
 Body = dict[str, Any]
 
@@ -28,7 +28,12 @@ POD_PARENTS: Mapping[str, tuple[str, ...]] = {
 """The kinds that run pods, and where each keeps what its pods look like."""
 
 VALUES_LIMIT = 200_000
-"""Values in one rendering; YAML's aliases can make billions of a few lines."""
+"""Values in one document; YAML's aliases can make billions of a few lines."""
+DEEPEST = 100
+"""Levels of maps and lists in one document; reading takes stack for each, and the API server stops at 10 000."""
+
+SHORT = 2_000
+"""Characters of a document that nobody has to measure: they cannot be deep enough to hurt."""
 
 _SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 _SOURCE = re.compile(r"^# Source: (\S+)\s*$", re.MULTILINE)
@@ -235,7 +240,8 @@ def added(baseline: Iterable[Manifest], chart: Iterable[Manifest]) -> tuple[Obje
 def parse(stream: str) -> tuple[Manifest, ...]:
     """Read what ``helm template`` prints; lists are flattened, empty documents dropped.
 
-    Raises SubmissionError when a document is no YAML, has a key twice, or is no well-formed object (`problems`).
+    Raises SubmissionError when a document is no YAML, has a key twice, or is no well-formed object (`problems`), and
+    UnsafeError when there is no end to it.
     """
     manifests = tuple(each for document in _SEPARATOR.split(stream) for each in _parse_document(document))
     if faults := [fault for manifest in manifests for fault in problems(manifest)]:
@@ -336,9 +342,11 @@ def _parse_document(document: str) -> Iterator[Manifest]:
     source = named.group(1) if named else ""
     where = source.partition("/")[2] or source or "the rendering"
     try:
-        # The text that goes before the template's own, so that lines count as in what the template renders to.
-        body = yaml.load(document[named.end() + 1 :] if named else document, _Loader)  # noqa: S506 - a safe loader
-        _weigh(body)
+        # Without the text that goes before the template's own, so that lines count as in what the template renders to.
+        text = document[named.end() + 1 :] if named else document
+        _measure(text, where)
+        body = yaml.load(text, _Loader)  # noqa: S506 - a safe loader
+        _weigh(body, where)
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1} of what it renders to" if error.problem_mark else ""
         raise SubmissionError(f"{where}{line}: {error.problem or error.context}") from error
@@ -359,16 +367,35 @@ def _flatten(body: object, source: str, where: str) -> Iterator[Manifest]:
         yield Manifest(body, source)
 
 
-def _weigh(value: object) -> None:
-    """Walk through *value*; raise ValueError when it holds too much, or itself."""
-    waiting, count = [value], 0
+def _measure(text: str, where: str) -> None:
+    """Read *text* without making anything of it; raise UnsafeError when it holds too much, or is too deep to be read.
+
+    The reader of YAML calls itself for each level, in C: 100 000 of them end the whole process.
+    """
+    if len(text) <= SHORT:
+        return
+    depth = 0
+    for count, event in enumerate(yaml.parse(text, yaml.CSafeLoader)):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        _check_size(count, depth, where)
+
+
+def _weigh(value: object, where: str) -> None:
+    """Walk through *value*, aliases included; raise UnsafeError when it holds too much, is too deep or holds itself."""
+    waiting, count = [(value, 1)], 0
     while waiting:
-        each = waiting.pop()
+        each, depth = waiting.pop()
         inside = each.values() if isinstance(each, dict) else each if isinstance(each, list) else ()
         count += len(inside)
-        if count > VALUES_LIMIT:
-            raise ValueError(f"more than {VALUES_LIMIT} values; are there aliases (&, *) in it?")
-        waiting.extend(inside)
+        _check_size(count, depth, where)
+        waiting.extend((one, depth + 1) for one in inside)
+
+
+def _check_size(count: int, depth: int, where: str) -> None:
+    if count > VALUES_LIMIT:
+        raise UnsafeError(f"{where} renders to more than {VALUES_LIMIT} values; are there aliases (&, *) in it?")
+    if depth > DEEPEST + 1:  # a text below so many maps is fine
+        raise UnsafeError(f"{where} renders to maps and lists that are nested more than {DEEPEST} levels deep")
 
 
 class _Loader(yaml.CSafeLoader):

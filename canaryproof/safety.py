@@ -49,8 +49,6 @@ MOST_PODS = 20
 MOST_OBJECTS = 100
 MOST_BYTES = 256 * 2**10
 """Of one object, as JSON: etcd takes 1.5 MiB, and the release with all of them must fit into one Secret of 1 MiB."""
-DEEPEST = 100
-"""Levels of maps and lists in an object; the API server gives up at 10 000."""
 
 Namespaced = Callable[[Manifest], bool | None]
 """Whether objects of this kind live in a namespace; None where the cluster has no such kind."""
@@ -82,9 +80,6 @@ def _place(manifest: Manifest) -> str:
 
 
 def _reasons(manifest: Manifest, place: _Place) -> Iterator[str]:
-    if _is_deep(manifest.body):
-        yield f"is nested more than {DEEPEST} levels deep"
-        return  # nothing else can look at it
     yield from _scope(manifest, place)
     yield from _smuggling(manifest)
     yield from _service(manifest)
@@ -95,17 +90,6 @@ def _reasons(manifest: Manifest, place: _Place) -> Iterator[str]:
     for rule in (_host, _volumes, _pod_security, _containers):
         yield from rule(spec)
     yield from _apparmor(manifest)
-
-
-def _is_deep(body: Body) -> bool:
-    waiting: list[tuple[object, int]] = [(body, 1)]
-    while waiting:
-        each, depth = waiting.pop()
-        if depth > DEEPEST:
-            return True
-        inside = each.values() if isinstance(each, dict) else each if isinstance(each, list) else ()
-        waiting.extend((value, depth + 1) for value in inside)
-    return False
 
 
 def _scope(manifest: Manifest, place: _Place) -> Iterator[str]:

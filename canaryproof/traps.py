@@ -15,6 +15,7 @@ VALUES = "values.yaml"
 NOT_PLAIN = re.compile("[\u201c\u201d\u2018\u2019\u00a0]")
 """Typographic quotes, and the space that does not break."""
 YAML = (".yaml", ".yml")
+LONGEST_LINE = 1_000
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def _twice(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
 def _unindented(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     """The handout shows ``canary:`` and ``image:`` one below the other, both in the first column."""
     text = _text(files, VALUES)
-    found = re.search(r"^canary:[ \t]*(#.*)?\r?\n(\s*(#.*)?\r?\n)*image:", text, re.MULTILINE)
+    found = re.search(r"^canary:[ \t]*(#.*)?\n([ \t]*(#.*)?\n)*image:", text, re.MULTILINE)
     if found and re.search(r"nil pointer|[Vv]alue|image", error):
         line = text.count("\n", 0, found.end()) + 1
         yield Explanation(
@@ -144,7 +145,7 @@ def _no_value(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]
         says = f"the chart has no {VALUES}, and its templates ask for .Values.{asked[1]}"
     elif re.search(rf"^{parent}:", text, re.MULTILINE):
         says = f"a template asks for .Values.{asked[1]}, and {parent}: in {VALUES} has nothing below it"
-    elif re.search(rf"^\s+{parent}:", text, re.MULTILINE):
+    elif re.search(rf"^[ \t]+{parent}:", text, re.MULTILINE):
         says = f"a template asks for .Values.{asked[1]}, and {parent}: in {VALUES} stands below another key"
     else:
         says = f"a template asks for .Values.{asked[1]}, and {VALUES} has no {parent}:"
@@ -169,7 +170,7 @@ def _no_image(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]
 
 
 def _below(parent: str, key: str, text: str) -> bool:
-    return bool(re.search(rf"^{parent}:.*\n(?:(?:[ ]+|#).*\n|\s*\n)*?[ ]+{key}:[ ]*\S", f"{text}\n", re.MULTILINE))
+    return bool(re.search(rf"^{parent}:.*\n(?:[ #].*\n|\t*\n)*?[ ]+{key}:[ ]*\S", f"{text}\n", re.MULTILINE))
 
 
 Trap = Callable[[str, tuple[ChartFile, ...]], Iterator[Explanation]]
@@ -212,7 +213,7 @@ MEANINGS: Mapping[str, str] = {
 def shares_replicas(files: Iterable[ChartFile], template: str) -> str:
     """Return which value of all apps the canary's template takes its number of replicas from; empty where none."""
     text = _text(files, template)
-    found = re.search(r"^\s*replicas:\s*[\"']?{{-?\s*\.Values\.(\w+)\s*-?}}", text, re.MULTILINE)
+    found = re.search(r"^[ \t]*replicas:[ \t]*[\"']?{{-?\s*\.Values\.(\w+)\s*-?}}", text, re.MULTILINE)
     return found.group(1) if found else ""
 
 
@@ -250,11 +251,11 @@ def _object_place(error: str, files: tuple[ChartFile, ...], manifests: Iterable[
 
 
 def _lines(files: Iterable[ChartFile]) -> Iterator[tuple[ChartFile, int, str]]:
-    """Yield the lines of templates and values, numbered from 1."""
+    """Yield the lines of templates and values, numbered from 1, but for those that nobody has written by hand."""
     for file in files:
         if file.path.endswith(YAML) and (_inside_templates(file) or file.path == VALUES):
             for number, line in enumerate(file.text.splitlines(), 1):
-                if not line.lstrip().startswith("#"):
+                if len(line) <= LONGEST_LINE and not line.lstrip().startswith("#"):
                     yield file, number, line
 
 
@@ -263,4 +264,4 @@ def _inside_templates(file: ChartFile) -> bool:
 
 
 def _text(files: Iterable[ChartFile], path: str) -> str:
-    return next((file.text for file in files if file.path == path), "")
+    return next((file.text.replace("\r\n", "\n") for file in files if file.path == path), "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from canaryproof.errors import SubmissionError
+from canaryproof.errors import SubmissionError, UnsafeError
 from canaryproof.manifests import Manifest, ObjectKey, added, parse, picks, problems, service_ports
 from tests.unit.stories import CANARY_DEPLOYMENT, CANARY_SERVICE, STABLE
 
@@ -65,7 +65,7 @@ def test_separators_inside_text_do_not_separate() -> None:
         pytest.param(f"{SOURCE}just text\n", "'just text', which is not a Kubernetes object", id="text"),
         pytest.param(f"{SOURCE}- a\n", "which is not a Kubernetes object", id="list"),
         pytest.param(f"{SOURCE}kind: ConfigMap\n", "without apiVersion and metadata.name", id="incomplete"),
-        pytest.param(f"{CONFIG}data: &a\n  b: *a\n", "values", id="holds-itself"),
+        pytest.param(f"{CONFIG}data: &a\n  b: *a\n", "nested", id="holds-itself"),
         pytest.param(f"{CONFIG}? [a]\n: b\n", "thing.yaml", id="list-as-key"),
         pytest.param(CONFIG + CONFIG, "ConfigMap/settings is there 2 times", id="same-object"),
         pytest.param(f"{SOURCE}{'[' * 5000}", "thing.yaml", id="deep"),
@@ -82,8 +82,30 @@ def test_aliases_cannot_explode() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, 10)]
 
-    with pytest.raises(SubmissionError, match="aliases"):
+    with pytest.raises(UnsafeError, match="aliases"):
         parse(CONFIG + "\n".join(lines))
+
+
+@pytest.mark.parametrize("levels", [101, 1_000, 100_000])
+def test_what_is_nested_without_end_is_refused(levels: int) -> None:
+    """Depth is counted before anything is made of it: what reads YAML would take the whole process with it."""
+    with pytest.raises(UnsafeError, match=r"thing\.yaml renders to .* nested more than 100 levels deep"):
+        parse(f"{CONFIG}data: {'[' * levels}{']' * levels}")
+
+
+def test_depth_by_aliases_counts_too() -> None:
+    """Each line adds a level to the one before."""
+    lines = ["a0: &a0 [x]", *(f"a{level}: &a{level} [*a{level - 1}]" for level in range(1, 2_000))]
+
+    with pytest.raises(UnsafeError, match="nested more than 100 levels"):
+        parse(CONFIG + "\n".join(lines))
+
+
+def test_a_deep_object_is_read() -> None:
+    """The schemas of some objects are dozens of levels deep."""
+    (manifest,) = parse(f"{CONFIG}data: {'{a: ' * 90}x{'}' * 90}")
+
+    assert manifest.name == "settings"
 
 
 def test_values_are_what_json_can_hold() -> None:

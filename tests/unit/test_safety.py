@@ -163,15 +163,6 @@ def test_too_many_objects_are_refused() -> None:
     assert "objects; at most" in refused(*[thing("ConfigMap", name=f"c{n}") for n in range(MOST_OBJECTS + 1)])
 
 
-def test_what_is_nested_without_end_is_refused() -> None:
-    """An object that nobody could read is not sent to anybody."""
-    deep: dict[str, Any] = {}
-    for _ in range(5_000):
-        deep = {"a": deep}
-
-    assert "is nested more than 100 levels deep" in refused(thing("ConfigMap", data=deep))
-
-
 def test_ports_of_the_node_are_found() -> None:
     """Only numbers that are asked for count; 0 leaves the choice to the cluster."""
     ports = [{"port": 1, "nodePort": 30003}, {"port": 2}, {"port": 3, "nodePort": 0}]
