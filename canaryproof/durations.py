@@ -65,6 +65,10 @@ class Durations:
     """One watch of the API server, before it is asked again from where it ended."""
     logs: float = 3
     """The log of one container."""
+    lease: float = 30
+    """How long a run that shows no sign of life counts as living, on a cluster that it shares with others."""
+    renew: float = 5
+    """From one sign of life to the next."""
     look_again: float = 0.1
     """How often to look at what no change announces: time that passes, objects that nobody watches."""
 

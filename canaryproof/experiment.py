@@ -35,6 +35,7 @@ from canaryproof.intake import Submission
 from canaryproof.kube import NAMESPACES, KubeClient
 from canaryproof.manifests import Body, ObjectKey
 from canaryproof.outcome import decide, with_last_words
+from canaryproof.presence import RUN_LABEL
 from canaryproof.probing import Prober
 from canaryproof.recording import WATCHED, Recorder, Recording
 from canaryproof.settling import (
@@ -52,7 +53,6 @@ from canaryproof.waiting import Heartbeat, Ticks, wait_for
 
 Found = TypeVar("Found")
 
-RUN_LABEL = "canaryproof/run"
 SERVICE_ACCOUNT = ObjectKey("ServiceAccount", "default")
 DEPLOYMENTS = next(each for each in WATCHED if each.kind == "Deployment")
 SLUG_LENGTH = 40
@@ -166,13 +166,14 @@ class _Experiment:
 
     @contextmanager
     def _namespace(self, name: str) -> Iterator[None]:
-        if not self._bench.client.create_namespace(name, {RUN_LABEL: self._bench.run}):
+        uid = self._bench.client.create_namespace(name, {RUN_LABEL: self._bench.run})
+        if uid is None:
             raise InfrastructureError(f"namespace {name} exists already: somebody else made it; try again")
         try:
             yield
         finally:
             with suppress(InfrastructureError):  # a cluster that is gone has no namespaces left
-                self._bench.client.delete_namespace(name)
+                self._bench.client.delete_namespace(name, uid)
 
 
 class _Trial:

@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Self
 
 import msgspec
 
+from canaryproof.cluster import Cluster
 from canaryproof.command import Limits, run
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.errors import CommandError, InfrastructureError, LimitError, SubmissionError, UnsafeError
@@ -35,6 +37,9 @@ UNREACHABLE = re.compile(
 
 WEBHOOK = re.compile(r"failed calling webhook|failed to call webhook")
 """An admission webhook that does not answer is reported in the same words, but by the API server, which was reached."""
+
+FORBIDDEN = re.compile(r"is forbidden: User \"(?P<user>[^\"]+)\" cannot (?P<what>\w+ resource \"[^\"]+\")")
+"""The API server's answer to an account that lacks a right (RBAC); quotas and policies are put in other words."""
 
 NOISE = re.compile(r"^(level=|WARNING:|W\d{4} |walk\.go:|Use --debug flag|I\d{4} )|^\s*$")
 FAILED = re.compile(r"^Error: (INSTALLATION FAILED: |UPGRADE FAILED: )?")
@@ -63,12 +68,30 @@ class Helm:
         *,
         durations: Durations = DURATIONS,
         doomed: Callable[[], str | None] = lambda: None,
+        credentials: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """Keep everything that Helm writes under *home*; end what runs as soon as *doomed* gives a reason."""
+        """Keep everything that Helm writes under *home*; end what runs as soon as *doomed* gives a reason.
+
+        *credentials* is the environment that a command of the kubeconfig needs, the user's own, where it has one.
+        """
         self._binary = binary
         self._durations = durations
         self._doomed = doomed
-        self._environment = _environment(home.resolve(), kubeconfig.resolve(), context)
+        self._environment = _environment(home.resolve(), kubeconfig.resolve(), context, credentials)
+
+    @classmethod
+    def on(
+        cls,
+        cluster: Cluster,
+        binary: Path,
+        home: Path,
+        *,
+        durations: Durations = DURATIONS,
+        doomed: Callable[[], str | None] = lambda: None,
+    ) -> Self:
+        """Return *binary*, aimed at *cluster*."""
+        aim = (cluster.kubeconfig, cluster.context)
+        return cls(binary, home, *aim, durations=durations, doomed=doomed, credentials=cluster.credentials)
 
     def version(self) -> str:
         """Return the version of the binary, ``4.3.1``."""
@@ -178,6 +201,8 @@ class Helm:
             message = clean(error.stderr, chart) or f"helm {arguments[0]} failed: {error.outcome}"
             if is_unreachable(message):
                 raise InfrastructureError(f"Helm cannot reach the cluster: {message}") from error
+            if (lack := FORBIDDEN.search(message)) and "HELM_KUBEASUSER" not in environment:
+                raise InfrastructureError(_lacking(lack["user"], lack["what"])) from error
             raise SubmissionError(message) from error
         except InfrastructureError as error:
             if self._doomed():
@@ -192,16 +217,25 @@ def clean(stderr: str, chart: Path | None = None) -> str:
     return text.replace(f"{chart.resolve()}/", "").replace(f"{chart}/", "") if chart else text
 
 
+def _lacking(user: str, what: str) -> str:
+    return (
+        f"the account {user} of this cluster may not {what}, which the chart has: the submission cannot be tried;"
+        " python -m canaryproof rights prints the roles to give it"
+    )
+
+
 def is_unreachable(message: str) -> bool:
     """Report whether Helm failed because it did not reach the API server: the cluster's fault, not the chart's."""
     return bool(UNREACHABLE.search(message)) and not WEBHOOK.search(message)
 
 
-def _environment(home: Path, kubeconfig: Path, context: str) -> Mapping[str, str]:
-    """Return all that Helm gets to see: nothing of the user's."""
+def _environment(home: Path, kubeconfig: Path, context: str, credentials: Mapping[str, str]) -> Mapping[str, str]:
+    """Return all that Helm gets to see: nothing of the user's but what their own command for credentials needs."""
     return {
         "PATH": PATH,
-        "HOME": str(home),  # client-go keeps what it discovers of the API under ~/.kube/cache
+        "HOME": str(home),
+        **{name: value for name, value in credentials.items() if not name.startswith("HELM_")},
+        "KUBECACHEDIR": str(home / "kube"),  # where client-go keeps what it discovers of the API
         "KUBECONFIG": str(kubeconfig),
         "HELM_KUBECONTEXT": context,
         "HELM_CACHE_HOME": str(home / "cache"),

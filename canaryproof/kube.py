@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -19,7 +21,7 @@ from kubernetes.config import ConfigException, load_kube_config
 
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.errors import CanaryproofError, InfrastructureError, UsageError
-from canaryproof.manifests import Body
+from canaryproof.manifests import Body, text_at, value_at
 
 OK = 200
 REDIRECT = 300
@@ -51,6 +53,11 @@ class Resource:
 
 
 NAMESPACES = Resource("Namespace", "/api/v1", "namespaces", namespaced=False)
+LEASES = Resource("Lease", "/apis/coordination.k8s.io/v1", "leases")
+NODES = Resource("Node", "/api/v1", "nodes", namespaced=False)
+RIGHTS = Resource(
+    "SelfSubjectAccessReview", "/apis/authorization.k8s.io/v1", "selfsubjectaccessreviews", namespaced=False
+)
 PODS = Resource("Pod", "/api/v1", "pods")
 
 
@@ -141,6 +148,8 @@ class KubeClient:
             raise UsageError(f"kubeconfig {kubeconfig}, context {context!r}: its certificates: {error}") from error
         self._host: str = configuration.host.rstrip("/")
         self._durations = durations
+        self.has_credentials = bool(configuration.api_key or configuration.cert_file or configuration.username)
+        """Whether the kubeconfig, or a command that it names, gave any."""
         self._kinds: dict[str, dict[str, Resource]] = {}
         self._discovering = threading.Lock()
 
@@ -161,9 +170,9 @@ class KubeClient:
         status, text = self._ask("GET", resource.path(namespace, name), allowed=(NOT_FOUND,))
         return None if status == NOT_FOUND else _decode(text)
 
-    def list(self, resource: Resource, namespace: str = "") -> Listing:
-        """Return all objects of a kind, in one namespace or in all."""
-        _, text = self._ask("GET", resource.path(namespace))
+    def list(self, resource: Resource, namespace: str = "", labels: str = "") -> Listing:
+        """Return all objects of a kind, in one namespace or in all, or those that the selector *labels* picks."""
+        _, text = self._ask("GET", resource.path(namespace), query={"labelSelector": labels} if labels else None)
         listing = msgspec.json.decode(text, type=_List)
         return Listing(listing.metadata.resource_version, tuple(listing.items or ()))
 
@@ -190,19 +199,47 @@ class KubeClient:
             raise ExpiredError(f"{resource.plural} since version {version}: {_message(response.status, text)}")
         raise _refused("GET", resource.path(), response.status, text)
 
-    def create_namespace(self, name: str, labels: Mapping[str, str]) -> bool:
-        """Create a namespace; return whether it is new."""
+    def create_namespace(self, name: str, labels: Mapping[str, str]) -> str | None:
+        """Create a namespace; return its uid, or None when there is one of that name already."""
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels)}}
-        return self.create(NAMESPACES, body)
+        status, text = self._ask("POST", NAMESPACES.path(), body=body, allowed=(CONFLICT,))
+        return None if status == CONFLICT else text_at(_decode(text), "metadata", "uid")
 
     def create(self, resource: Resource, body: Body, namespace: str = "") -> bool:
         """Create an object; return whether it is new."""
         status, _ = self._ask("POST", resource.path(namespace), body=body, allowed=(CONFLICT,))
         return status != CONFLICT
 
-    def delete_namespace(self, name: str) -> None:
-        """Ask for the end of a namespace and return at once; it need not exist."""
-        self._ask("DELETE", NAMESPACES.path(name=name), allowed=(NOT_FOUND, CONFLICT))
+    def delete_namespace(self, name: str, uid: str) -> None:
+        """Ask for the end of a namespace and return at once; it need not exist, and another of its name stays."""
+        body = {"preconditions": {"uid": uid}} if uid else None
+        self._ask("DELETE", NAMESPACES.path(name=name), body=body, allowed=(NOT_FOUND, CONFLICT))
+
+    def patch(self, resource: Resource, name: str, namespace: str, body: Body) -> bool:
+        """Merge *body* into an object; return whether it exists."""
+        status, _ = self._ask("PATCH", resource.path(namespace, name), body=body, allowed=(NOT_FOUND,))
+        return status != NOT_FOUND
+
+    def may(self, verb: str, group: str, plural: str) -> bool:
+        """Report whether the account may do *verb* with objects of a kind, ``pods/log`` being one, in all namespaces.
+
+        No object comes of the question.
+        """
+        kind, _, part = plural.partition("/")
+        asked = {"verb": verb, "group": group, "resource": kind, "subresource": part}
+        body = {"apiVersion": "authorization.k8s.io/v1", "kind": RIGHTS.kind, "spec": {"resourceAttributes": asked}}
+        _, text = self._ask("POST", RIGHTS.path(), body=body)
+        return value_at(_decode(text), "status", "allowed") is True
+
+    def version(self) -> str:
+        """Return the version of the API server, ``1.37.2``."""
+        _, text = self._ask("GET", "/version")
+        return text_at(_decode(text), "gitVersion").removeprefix("v")
+
+    def now(self) -> datetime:
+        """Return the time of the API server, which all who use it share; to the second."""
+        response = self._answered("GET", "/version")
+        return parsedate_to_datetime(response.headers["Date"])
 
     def drop_finalizers(self, resource: Resource, name: str, namespace: str) -> None:
         """Let an object of our own namespace go, whatever it waits for; it need not exist."""
@@ -258,14 +295,27 @@ class KubeClient:
         allowed: tuple[int, ...] = (),
         read: float | None = None,
     ) -> tuple[int, bytes]:
+        response = self._answered(method, path, query=query, body=body, read=read)
+        if OK <= response.status < REDIRECT or response.status in allowed:
+            return response.status, response.data
+        raise _refused(method, path, response.status, response.data)
+
+    def _answered(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Body | None = None,
+        read: float | None = None,
+    ) -> urllib3.BaseHTTPResponse:
+        """Return an answer whose text has been read."""
         try:
             response = self._open(method, path, query=query, body=body, read=read or self._durations.request)
-            text = response.data
+            response.read(cache_content=True)
         except urllib3.exceptions.HTTPError as error:
             raise _unreachable(self._host, error) from error
-        if OK <= response.status < REDIRECT or response.status in allowed:
-            return response.status, text
-        raise _refused(method, path, response.status, text)
+        return response
 
     def _open(
         self,

@@ -19,6 +19,7 @@ from canaryproof.experiment import Bench, run_experiment
 from canaryproof.helm import Helm
 from canaryproof.intake import Submission
 from canaryproof.kube import KubeClient
+from canaryproof.presence import Locks, present
 from canaryproof.recording import Recorder
 
 PER_CORE = 2
@@ -43,9 +44,19 @@ class Laboratory:
     @classmethod
     @contextmanager
     def open(
-        cls, cluster: Cluster, *, course: Course, helm: Path, parallel: int, durations: Durations = DURATIONS
+        cls,
+        cluster: Cluster,
+        *,
+        course: Course,
+        helm: Path,
+        parallel: int,
+        locks: Path,
+        durations: Durations = DURATIONS,
     ) -> Iterator[Self]:
         """Yield a laboratory on *cluster* that uses the Helm binary *helm*.
+
+        What runs that are over have left on the cluster is removed; those of the folder *locks* are known to be over
+        as soon as they are.
 
         At the end of the block, what has not begun is cancelled, what runs is ended at once, and every namespace that
         was made is on its way out.
@@ -61,15 +72,19 @@ class Laboratory:
             closing(KubeClient(cluster.kubeconfig, cluster.context, durations)) as client,
             tempfile.TemporaryDirectory(prefix="canaryproof-") as home,
         ):
-            tool = Helm(helm, Path(home), cluster.kubeconfig, cluster.context, durations=durations, doomed=doomed)
+            tool = Helm.on(cluster, helm, Path(home), durations=durations, doomed=doomed)
             setting = Setting(cluster.provider, cluster.kubernetes, cluster.nodes, tool.version(), cluster.images)
-            with Recorder(client, cluster.vitals, durations=durations) as recorder:
+            run = secrets.token_hex(4)
+            with (
+                present(client, run, Locks(locks), cluster.vitals, durations),
+                Recorder(client, cluster.vitals, durations=durations) as recorder,
+            ):
                 bench = Bench(
                     course=course,
                     client=client,
                     helm=tool,
                     recorder=recorder,
-                    run=secrets.token_hex(4),
+                    run=run,
                     setting=setting,
                     alone=threading.Lock(),
                     doomed=doomed,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,6 +54,8 @@ class Cluster:
     ready_after: float
     """Seconds from the call of the provider, toolchain at hand, to a cluster that takes pods."""
     vitals: Vitals = field(default_factory=Vitals, compare=False)
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The environment that commands of the kubeconfig need to find credentials; empty where it has no commands."""
 
 
 class ClusterProvider(Protocol):

@@ -105,7 +105,8 @@ def _cluster(toolchain: Toolchain) -> Iterator[Cluster]:
 
 @contextmanager
 def _laboratory(cluster: Cluster, toolchain: Toolchain) -> Iterator[Callable[[Submission], Evidence]]:
-    with Laboratory.open(cluster, course=load_course(), helm=toolchain.path("helm"), parallel=1) as laboratory:
+    helm, locks = toolchain.path("helm"), cache_folder(os.environ) / "present"
+    with Laboratory.open(cluster, course=load_course(), helm=helm, parallel=1, locks=locks) as laboratory:
         yield lambda submission: laboratory.submit(submission).result()
 
 

@@ -104,3 +104,33 @@ def test_what_a_provider_cannot_do_is_refused(provider: str, settings: dict[str,
 
     assert list(conflicts(provider, plain)) == list(conflicts(provider, replace(plain, yes=True)))
     assert problem in " ".join(conflicts(provider, Settings((), provider, load_course(), **settings)))  # type: ignore[arg-type]  # as pytest parametrizes
+
+
+def test_a_cluster_elsewhere_is_not_touched_unasked(pytester: pytest.Pytester) -> None:
+    """Without a terminal and without --yes the run is refused before anything starts, whatever the context's name."""
+    pytester.makeconftest(
+        "pytest_plugins = ['fixtures.options', 'fixtures.checks', 'fixtures.scheduling', 'fixtures.choosing',"
+        " 'fixtures.cluster']"
+    )
+    pytester.makepyfile("from fixtures.checks import check\n@check('any')\ndef test_any(submission): pass")
+    (pytester.mkdir("upcommerce") / "Chart.yaml").write_text("name: upcommerce\n")
+    pytester.makefile(
+        ".yaml",
+        elsewhere="""
+            current-context: kind-lab
+            contexts: [{name: kind-lab, context: {cluster: lab, user: lab}}]
+            clusters: [{name: lab, cluster: {server: "https://203.0.113.1:6443"}}]
+            users: [{name: lab, user: {token: secret}}]
+        """,
+    )
+    command = ("--cluster=existing", "--kubeconfig=elsewhere.yaml")
+
+    refused = pytester.runpytest_inprocess(*command)
+    unknown = pytester.runpytest_inprocess(*command, "--kube-context=typo")
+    collected = pytester.runpytest_inprocess(*command, "--collect-only")
+    meant = pytester.runpytest_inprocess(*command, "--yes")
+
+    assert (refused.ret, unknown.ret, collected.ret) == (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.USAGE_ERROR, 0)
+    refused.stderr.fnmatch_lines(["*kind-lab leads to https://203.0.113.1:6443*no terminal to ask at: say --yes*"])
+    unknown.stderr.fnmatch_lines(["*no context 'typo'*kind-lab*"])
+    assert meant.ret == 0

@@ -11,6 +11,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -91,11 +92,13 @@ def test_an_unknown_context_is_the_users_affair(api: FakeApi) -> None:
 
 def test_a_namespace_is_made_once(api: FakeApi, client: KubeClient) -> None:
     """A conflict is told, not raised; the labels are those that were asked for."""
-    assert client.create_namespace("lab", {"canaryproof/run": "7"})
+    api.answers["POST", "/api/v1/namespaces"] = (201, {"metadata": {"uid": "u-1"}})
+
+    assert client.create_namespace("lab", {"canaryproof/run": "7"}) == "u-1"
 
     api.answers["POST", "/api/v1/namespaces"] = refusal(409, "exists")
 
-    assert not client.create_namespace("lab", {})
+    assert client.create_namespace("lab", {}) is None
     assert api.bodies[0]["metadata"] == {"name": "lab", "labels": {"canaryproof/run": "7"}}
 
 
@@ -104,9 +107,41 @@ def test_a_namespace_may_be_gone_already(api: FakeApi, client: KubeClient, code:
     """Deleting what is not there, or is going, is no failure."""
     api.answers["DELETE", "/api/v1/namespaces/lab"] = (code, {})
 
-    client.delete_namespace("lab")
+    client.delete_namespace("lab", "u-1")
 
     assert api.asked == [("DELETE", "/api/v1/namespaces/lab")]
+    assert api.bodies == [{"preconditions": {"uid": "u-1"}}]  # one of that name that somebody made meanwhile stays
+
+
+def test_an_account_is_asked_for_its_rights(api: FakeApi, client: KubeClient) -> None:
+    """The question names verb, group, kind and part; only a plain yes counts."""
+    assert not client.may("get", "", "pods/log")
+
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    api.answers["POST", path] = (201, {"status": {"allowed": True}})
+
+    assert client.may("get", "", "pods/log")
+    asked = {"verb": "get", "group": "", "resource": "pods", "subresource": "log"}
+    assert api.bodies[-1]["spec"]["resourceAttributes"] == asked
+
+
+def test_the_server_tells_its_version_and_its_time(api: FakeApi, client: KubeClient) -> None:
+    """Clocks of several machines differ; that of the API server is one for all."""
+    api.answers["GET", "/version"] = (200, {"gitVersion": "v1.37.2-gke.1"})
+
+    assert client.version() == "1.37.2-gke.1"
+    assert abs(client.now() - datetime.now(tz=UTC)) < timedelta(seconds=5)
+
+
+def test_a_command_that_gives_no_credentials_shows(api: FakeApi, client: KubeClient) -> None:
+    """The client of Kubernetes only logs it, and would go on as nobody."""
+    assert client.has_credentials
+    kubeconfig = json.loads(api.kubeconfig.read_text())
+    plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": "/no/such/plugin"}
+    kubeconfig["users"][0]["user"] = {"exec": plugin}
+    api.kubeconfig.write_text(json.dumps(kubeconfig))
+
+    assert not KubeClient(api.kubeconfig, "lab").has_credentials
 
 
 def test_a_kind_is_discovered_once(api: FakeApi, client: KubeClient) -> None:

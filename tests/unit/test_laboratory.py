@@ -34,7 +34,7 @@ def opened(api: FakeApi, folder: Path, helm: str = SLOW_HELM) -> AbstractContext
     binary.write_text(helm)
     binary.chmod(0o755)
     cluster = Cluster("fake", api.kubeconfig, "lab", "1.37.2", 1, 2, "stand-in", 0)
-    return Laboratory.open(cluster, course=load_course(), helm=binary, parallel=1)
+    return Laboratory.open(cluster, course=load_course(), helm=binary, parallel=1, locks=folder / "locks")
 
 
 def test_evidence_comes_as_promised(api: FakeApi, tmp_path: Path) -> None:
@@ -54,7 +54,9 @@ def test_the_end_cancels_what_waits_and_ends_what_runs(api: FakeApi, tmp_path: P
     assert time.monotonic() - began < SOON
     assert waiting.cancelled()
     assert "the run was ended" in running.result().fault
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("watch-", "experiment"))]
+    assert not [
+        thread for thread in threading.enumerate() if thread.name.startswith(("watch-", "experiment", "presence"))
+    ]
 
 
 def test_a_laboratory_without_helm_does_not_open(api: FakeApi, tmp_path: Path) -> None:

@@ -1,0 +1,94 @@
+"""Lends a cluster that somebody else runs; whatever is made there is ours to remove, and nothing else."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from canaryproof.cluster import Cluster
+from canaryproof.cluster.existing.kubeconfig import Target
+from canaryproof.cluster.existing.rights import missing
+from canaryproof.durations import DURATIONS, Durations
+from canaryproof.errors import ClusterError, InfrastructureError
+from canaryproof.kube import NODES, KubeClient
+from canaryproof.manifests import Body, text_at
+from canaryproof.progress import Progress, Silence
+
+FEW_CORES = 2
+"""Cores that a cluster is taken to have where the account may not look at its nodes."""
+SHOWN = 5
+"""Rights that an error names."""
+
+
+@dataclass(frozen=True)
+class ExistingProvider:
+    """A cluster by its kubeconfig: pods are pulled by its own means, and no rule of it is changed."""
+
+    target: Target
+    environment: Mapping[str, str]
+    """The user's: commands of the kubeconfig that fetch credentials run in it, others do not get to see it."""
+    progress: Progress = field(default_factory=Silence)
+    reading: bool = False
+    """Whether the cluster is only looked at."""
+    durations: Durations = DURATIONS
+
+    @contextmanager
+    def lend(self) -> Iterator[Cluster]:
+        """Yield the cluster; see :class:`canaryproof.cluster.ClusterProvider`."""
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="canaryproof-") as folder:
+            kubeconfig = self.target.write(Path(folder))
+            with (
+                self.progress.step(f"asking {self.target.server}"),
+                closing(KubeClient(kubeconfig, self.target.context, self.durations)) as client,
+            ):
+                if self.target.runs_commands and not client.has_credentials:
+                    raise ClusterError(
+                        f"the command that the kubeconfig names for context {self.target.context} gave no credentials:"
+                        " try kubectl get namespaces with it, which says why"
+                    )
+                kubernetes = client.version()
+                if not self.reading:
+                    _require_rights(client, self.target)
+                nodes, cores = _size(client)
+            yield Cluster(
+                provider="existing",
+                kubeconfig=kubeconfig,
+                context=self.target.context,
+                kubernetes=kubernetes,
+                nodes=nodes,
+                cores=cores,
+                images="upstream",
+                ready_after=time.monotonic() - began,
+                credentials=dict(self.environment) if self.target.runs_commands else {},
+            )
+
+
+def _require_rights(client: KubeClient, target: Target) -> None:
+    if lacking := missing(client.may):
+        more = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
+        raise ClusterError(
+            f"the account of context {target.context} may not {', '.join(map(str, lacking[:SHOWN]))}{more}:"
+            " python -m canaryproof rights prints the ClusterRole to give it"
+        )
+
+
+def _size(client: KubeClient) -> tuple[int, int]:
+    """Return how many nodes and cores there are; no nodes where the account may not look."""
+    try:
+        items = client.list(NODES).items
+    except InfrastructureError:
+        return 0, FEW_CORES
+    bodies = [msgspec.json.decode(item, type=Body) for item in items]
+    return len(bodies), sum(_cores(text_at(body, "status", "allocatable", "cpu")) for body in bodies)
+
+
+def _cores(quantity: str) -> int:
+    """Return the whole cores of a quantity: ``4`` and ``3920m`` (Kubernetes, "Resource units")."""
+    return int(quantity.removesuffix("m")) // 1000 if quantity.endswith("m") else int(quantity or 0)

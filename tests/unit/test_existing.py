@@ -1,0 +1,91 @@
+"""A cluster that was there is asked what it is, and whether it allows what a run does, before anything is made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from canaryproof.cluster.existing.kubeconfig import read, target_of
+from canaryproof.cluster.existing.provider import ExistingProvider
+from canaryproof.cluster.existing.rights import Right, missing, needed, roles
+from canaryproof.errors import ClusterError
+from tests.unit.fake_api import FakeApi
+
+REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[FakeApi]:
+    """Serve a fake API that allows everything, with two nodes of three cores."""
+    with FakeApi().serve(tmp_path) as api:
+        api.answers["GET", "/version"] = (200, {"gitVersion": "v1.37.2"})
+        api.answers["POST", REVIEWS] = (201, {"status": {"allowed": True}})
+        node = {"status": {"allocatable": {"cpu": "3920m"}}}
+        api.answers["GET", "/api/v1/nodes"] = (200, {"metadata": {"resourceVersion": "1"}, "items": [node, node]})
+        yield api
+
+
+def provider(api: FakeApi, *, reading: bool = False) -> ExistingProvider:
+    """Return a provider of the fake API."""
+    return ExistingProvider(target_of(read([api.kubeconfig])), {"AWS_PROFILE": "me"}, reading=reading)
+
+
+def test_it_is_asked_what_it_is(api: FakeApi) -> None:
+    """Version, nodes and cores; nothing is made, and the kubeconfig is gone afterwards."""
+    with provider(api).lend() as cluster:
+        assert (cluster.provider, cluster.kubernetes, cluster.nodes, cluster.cores) == ("existing", "1.37.2", 2, 6)
+        assert (cluster.context, cluster.images) == ("lab", "upstream")
+        assert cluster.credentials == {}  # no command needs the user's environment
+
+    assert not cluster.kubeconfig.exists()
+    assert {path for method, path in api.asked if method != "GET"} == {REVIEWS}
+
+
+def test_nodes_may_be_none_of_our_business(api: FakeApi) -> None:
+    """An account that may not list them runs fewer experiments at once, and that is all."""
+    api.answers["GET", "/api/v1/nodes"] = (403, {"kind": "Status", "message": "forbidden"})
+
+    with provider(api).lend() as cluster:
+        assert (cluster.nodes, cluster.cores) == (0, 2)
+
+
+def test_missing_rights_are_named_before_anything_is_made(api: FakeApi) -> None:
+    """With the command that prints the role."""
+    api.answers["POST", REVIEWS] = (201, {"status": {"allowed": False}})
+
+    message = "may not create namespaces, delete namespaces, .* and [0-9]+ more: python -m canaryproof rights"
+    with pytest.raises(ClusterError, match=message), provider(api).lend():
+        pytest.fail("it was lent")
+
+
+def test_a_command_without_credentials_is_named(api: FakeApi) -> None:
+    """Not the rights that nobody has."""
+    target = target_of(read([api.kubeconfig]))
+    target.document["users"][0]["user"] = {
+        "exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "/no/such/plugin"}
+    }
+
+    with pytest.raises(ClusterError, match="gave no credentials"), ExistingProvider(target, {}).lend():
+        pytest.fail("it was lent")
+
+
+def test_who_only_looks_asks_for_no_rights(api: FakeApi) -> None:
+    """Every question of an observer is a GET."""
+    with provider(api, reading=True).lend():
+        assert {method for method, _ in api.asked} == {"GET"}
+
+
+def test_the_role_is_what_is_asked_for() -> None:
+    """What the role allows and what is checked cannot drift apart; no right is a wildcard."""
+    assert Right("create", "apps", "deployments") in needed()
+    assert str(Right("get", "", "pods/log")) == "get pods/log"
+    assert str(Right("create", "apps", "deployments")) == "create deployments.apps"
+    assert "*" not in re.sub("#.*", "", roles())
+    assert [each["metadata"]["name"] for each in yaml.safe_load_all(roles())] == ["canaryproof", "canaryproof-optional"]
+    assert missing(lambda verb, _group, resource: (verb, resource) != ("delete", "secrets")) == (
+        Right("delete", "", "secrets"),
+    )
