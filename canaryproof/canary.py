@@ -27,21 +27,15 @@ def find_canary(baseline: Rendering, chart: Rendering) -> CanaryFinding:
     """
     new = added(baseline.manifests, chart.manifests)
     candidates = _deployments(chart.manifests, new)
-    replaced = []
     for stable in _deployments(baseline.manifests, added(chart.manifests, baseline.manifests)):
         if renamed := _renamed(stable, candidates):
             candidates.remove(renamed)
-        else:
-            replaced.append(stable)
-    if len(candidates) == 1 and not replaced:
+    if len(candidates) == 1:
         return CanaryFinding(new, canary=_describe(candidates[0], chart.manifests))
-    if len(candidates) > 1:
-        return CanaryFinding(new, decision=_ambiguous(candidates))
     if candidates:
-        reason = f"{_place(candidates[0])} takes the place of {replaced[0].key} instead of standing beside it"
-    else:
-        found = "; ".join(_instead(baseline.manifests, chart.manifests, new)) or "it adds nothing"
-        reason = f"the chart adds no Deployment to the course's: {found}"
+        return CanaryFinding(new, decision=_ambiguous(candidates))
+    found = "; ".join(_instead(baseline.manifests, chart.manifests, new)) or "it adds nothing"
+    reason = f"the chart adds no Deployment to the course's: {found}"
     return CanaryFinding(new, decision=Decision("no-canary", reason))
 
 

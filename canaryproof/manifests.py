@@ -220,13 +220,14 @@ def service_ports(service: Manifest, containers: Iterable[Container]) -> tuple[t
     """Return pairs of a Service's port and the container port it leads to, 0 where its name is none of *containers*'.
 
     A number need not be declared by any container, and without ``targetPort`` it is the port itself (Service API).
+    Only TCP counts: nobody asks an app over UDP whether it answers.
     """
     numbers = {port.name: port.number for container in containers for port in container.ports if port.name}
     found = []
     for body in maps_at(service.body, "spec", "ports"):
         port = body.get("port")
         target = body.get("targetPort") or port
-        if _is_number(port):
+        if _is_number(port) and body.get("protocol", "TCP") == "TCP":
             found.append((int(port or 0), numbers.get(target, 0) if isinstance(target, str) else int(target or 0)))
     return tuple(found)
 

@@ -51,6 +51,12 @@ def stays(*edits: Edit) -> Mutation:
 
 CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: canary-config\n"
 
+
+def failing(edit: Edit) -> Mutation:
+    """Return the reference with a hook for which Helm gives the upgrade up, and which stays."""
+    return rejected("upgrade-applied", edit, outcome="refused", follows="canary-gone")
+
+
 MUTATIONS = {
     "deployment-is-kept": stays(Below(DEPLOYMENT, "name: {{ .Release.Name }}-canary-app", KEEP.strip())),
     "service-is-kept": stays(Below(SERVICE, "metadata:", KEEP)),
@@ -62,8 +68,8 @@ MUTATIONS = {
     "hook-cleans-up": accepted(hook("post-upgrade", DONE, policy="hook-succeeded")),
     "pre-rollback-hook-is-not-of-revision-1": accepted(hook("pre-rollback", FAILS)),
     "delete-hook-is-not-run": accepted(hook("pre-delete", FAILS)),
-    "post-upgrade-hook-fails": rejected("upgrade-applied", hook("post-upgrade", FAILS), outcome="refused"),
-    "pre-upgrade-hook-fails": rejected("upgrade-applied", hook("pre-upgrade", FAILS), outcome="refused"),
+    "post-upgrade-hook-fails": failing(hook("post-upgrade", FAILS)),
+    "pre-upgrade-hook-fails": failing(hook("pre-upgrade", FAILS)),
     "limit-range-outlives-the-rollback": rejected(
         "canary-gone stable-healthy",
         Add(
@@ -89,6 +95,6 @@ MUTATIONS = {
             """,
         ),
     ),
-    "post-upgrade-hook-hangs": rejected("upgrade-applied", hook("post-upgrade", HANGS), outcome="refused"),
+    "post-upgrade-hook-hangs": failing(hook("post-upgrade", HANGS)),
 }
 """By name."""

@@ -111,9 +111,10 @@ MUTATIONS = {
     "no-such-priority": fate("refused", pod("priorityClassName: very-important")),
     # --- the API refuses the chart
     "port-out-of-range": rejected(
-        "canary-port upgrade-applied",
+        "upgrade-applied",
         Replace(DEPLOYMENT, "containerPort: 5003", "containerPort: 70000"),
         outcome="refused",
+        follows="canary-port",
     ),
     "selector-and-labels-differ": rejected(
         "upgrade-applied",
@@ -123,6 +124,7 @@ MUTATIONS = {
             "      labels:\n        app: {{ .Release.Name }}-canary",
         ),
         outcome="refused",
+        follows="canary-service",
     ),
     "upper-case-name": rejected(
         "upgrade-applied",

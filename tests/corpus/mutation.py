@@ -45,9 +45,6 @@ CONSEQUENCES: dict[str, tuple[str, ...]] = {
     "upgrade-applied": (
         "canary-crash-loop",
         "stable-serves-during-canary",
-        "rollback-recorded",
-        "canary-gone",
-        "stable-healthy",
     ),
     "rollback-recorded": ("canary-gone", "stable-healthy"),
 }
@@ -74,12 +71,14 @@ class Mutation:
     edits: tuple[Edit, ...]
     outcome: OutcomeName
     failed: frozenset[str]
+    follows: frozenset[str] = frozenset()
+    """The checks that do not hold either, but on account of the same mistake."""
 
     @property
     def skipped(self) -> frozenset[str]:
-        """Return the checks that cannot be judged: what follows from the failed ones, and did not fail itself."""
-        follows = (CONSEQUENCES.get(check, ()) for check in self.failed)
-        return frozenset(check for checks in follows for check in checks) - self.failed
+        """Return the checks that are not judged: what follows from the failed ones, and did not fail itself."""
+        consequences = (CONSEQUENCES.get(check, ()) for check in self.failed)
+        return (self.follows | {check for checks in consequences for check in checks}) - self.failed
 
     @property
     def verdict(self) -> str:
@@ -103,9 +102,9 @@ def accepted(*edits: Edit) -> Mutation:
     return Mutation(edits, "crash-loop", frozenset())
 
 
-def rejected(failed: str, *edits: Edit, outcome: OutcomeName = "crash-loop") -> Mutation:
-    """Return a variant that fails these checks, given as words, and those only."""
-    return Mutation(edits, outcome, frozenset(failed.split()))
+def rejected(failed: str, *edits: Edit, outcome: OutcomeName = "crash-loop", follows: str = "") -> Mutation:
+    """Return a variant that fails these checks, given as words, and those only; others follow from the same mistake."""
+    return Mutation(edits, outcome, frozenset(failed.split()), frozenset(follows.split()))
 
 
 def fate(outcome: OutcomeName, *edits: Edit) -> Mutation:

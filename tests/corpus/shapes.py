@@ -63,12 +63,14 @@ MUTATIONS = {
         "canary-present",
         Replace(DEPLOYMENT, NAME, NAME + "  annotations: {helm.sh/hook: post-upgrade}\n"),
         outcome="no-canary",
+        follows="canary-gone",
     ),
     "container-in-stable": rejected(
-        "canary-present stable-untouched",
+        "canary-present",
         Delete(DEPLOYMENT),
         Below(STABLE, "containers:", f"  - {MAIN}"),
         outcome="no-canary",
+        follows="stable-untouched",
     ),
     "stable-turned-into-the-canary": rejected(
         "canary-present stable-untouched",

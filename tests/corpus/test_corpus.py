@@ -1,23 +1,33 @@
-"""Every mutation of the reference is judged for what it is; one run tries all that are selected."""
+"""Every mutation of the reference is judged for what it is, with Helm 4 and with Helm 3."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 import pytest
 
+from canaryproof.caching import cache_folder
+from canaryproof.cluster.embedded.toolchain import provide
+from canaryproof.progress import Silence
 from tests.corpus.catalogue import CORPUS
 from tests.corpus.trial import Told, expected, try_all
 
 pytestmark = pytest.mark.corpus
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=["helm", "helm3"])
 def said(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Told]:
-    """What one run says of the mutations that are selected, by name."""
+    """What one run says of the mutations that are selected for this Helm, by name."""
     ours = (item for item in request.session.items if isinstance(item, pytest.Function) and item.path == request.path)
-    chosen = dict.fromkeys(str(item.callspec.params["name"]) for item in ours)
-    return try_all({name: CORPUS[name] for name in chosen}, tmp_path_factory.mktemp("corpus"))
+    given = [item.callspec.params for item in ours]
+    chosen = dict.fromkeys(str(each["name"]) for each in given if each["said"] == request.param)
+    tools = provide(cache=cache_folder(os.environ), progress=Silence(), tools=[request.param])
+    return try_all(
+        {name: CORPUS[name] for name in chosen},
+        tmp_path_factory.mktemp(str(request.param)),
+        f"--helm={tools.path(request.param)}",
+    )
 
 
 @pytest.mark.parametrize("name", CORPUS)

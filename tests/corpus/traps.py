@@ -14,6 +14,7 @@ from tests.corpus.mutation import (
     Move,
     Mutation,
     Replace,
+    accepted,
     container,
     pod,
     rejected,
@@ -41,7 +42,10 @@ MUTATIONS = {
         outcome="refused",
     ),
     "stray-backtick-after-target-port": rejected(
-        "canary-service upgrade-applied", Replace(SERVICE, "targetPort: 5003", "targetPort: 5003`"), outcome="refused"
+        "upgrade-applied",
+        Replace(SERVICE, "targetPort: 5003", "targetPort: 5003`"),
+        outcome="refused",
+        follows="canary-service",
     ),
     "canary-image-not-indented": broken(Replace(VALUES, "  image: uonyeka/canary", "image: uonyeka/canary")),
     "canary-as-yml-and-yaml": broken(
@@ -65,7 +69,7 @@ MUTATIONS = {
     "port-as-text": broken(Replace(DEPLOYMENT, "containerPort: 5003", 'containerPort: "5003"')),
     "kind-missing": broken(Replace(SERVICE, "kind: Service\n", "")),
     "name-missing": broken(Replace(SERVICE, "  name: {{ .Release.Name }}-canary-service", "  labels: {}")),
-    "key-twice": broken(Append(VALUES, "canary:\n  image: uonyeka/canary:linux-amd64")),
+    "key-twice": accepted(Append(VALUES, "canary:\n  image: uonyeka/canary:linux-amd64")),
     "schema-not-met": broken(Add("values.schema.json", '{"properties": {"canary": {"required": ["image", "tag"]}}}')),
     "dependency-not-vendored": broken(
         Replace(CHART, "apiVersion: v1", "apiVersion: v2"),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from tests.corpus.aftermaths import hook
 from tests.corpus.mutation import (
     DEPLOYMENT,
     SERVICE,
     STABLE,
     STABLE_SERVICE,
     VALUES,
+    Below,
     Delete,
+    Edit,
     Everywhere,
     Mutation,
     Replace,
@@ -20,8 +23,21 @@ REPLICAS = "replicas: {{ .Values.replicaCount }}"
 PORT = "containerPort: 5003"
 PORTS = f"          ports:\n            - {PORT}\n"
 SELECTED = "app: {{ .Release.Name }}-canary-app"
-CUT_OFF = "stable-untouched stable-serves-during-canary stable-never-down"
+CUT_OFF = "stable-serves-during-canary stable-never-down"
 """Clients of stable notice as well."""
+
+
+SLOW = "readinessProbe: {tcpSocket: {port: 5000}, initialDelaySeconds: 6}"
+RECREATED_AND_SLOW = (
+    Below(STABLE, "spec:", "  strategy: {rollingUpdate: {maxSurge: 0, maxUnavailable: 1}}"),
+    Below(STABLE, "image: {{ .Values.upcommerce.image }}", SLOW),
+)
+"""The old pod goes first, and the new one is not Ready for a while: stable is as the course has it, but for a pause."""
+
+
+def cut_off(*edits: Edit) -> Mutation:
+    """Return the reference with a stable app that is no longer the course's, and that nobody reaches."""
+    return rejected("stable-untouched", *edits, follows=CUT_OFF)
 
 
 def service(old: str, new: str) -> Mutation:
@@ -75,23 +91,26 @@ MUTATIONS = {
         "stable-untouched", Replace(VALUES, "uonyeka/upcommerce:v3", "uonyeka/upcommerce:v4")
     ),
     "stable-port-changed": rejected("stable-untouched", Replace(STABLE, "containerPort: 5000", "containerPort: 5001")),
-    "stable-label-changed": rejected(
-        CUT_OFF,
+    "stable-label-changed": cut_off(
         Replace(STABLE, "      labels:\n        app: {{ .Release.Name }}-app", "      labels:\n        app: shop"),
         Replace(STABLE, "    matchLabels:\n      app: {{ .Release.Name }}-app", "    matchLabels:\n      app: shop"),
         Replace(STABLE, "name: {{ .Release.Name }}-app\n", "name: shop\n"),
     ),
-    "stable-service-port-changed": rejected(CUT_OFF, Replace(STABLE_SERVICE, "port: 5000\n", "port: 80\n")),
-    "stable-service-leads-elsewhere": rejected(
-        CUT_OFF, Replace(STABLE_SERVICE, "targetPort: 5000", "targetPort: 5003")
+    "stable-service-port-changed": cut_off(Replace(STABLE_SERVICE, "port: 5000\n", "port: 80\n")),
+    "stable-service-leads-elsewhere": cut_off(Replace(STABLE_SERVICE, "targetPort: 5000", "targetPort: 5003")),
+    "stable-service-selects-nothing": cut_off(
+        Replace(STABLE_SERVICE, "app: {{ .Release.Name }}-app", "app: {{ .Release.Name }}")
     ),
-    "stable-service-selects-nothing": rejected(
-        CUT_OFF, Replace(STABLE_SERVICE, "app: {{ .Release.Name }}-app", "app: {{ .Release.Name }}")
+    "stable-service-gone": cut_off(Delete(STABLE_SERVICE)),
+    "stable-gone": cut_off(Delete(STABLE)),
+    "stable-asks-for-none": cut_off(Replace(STABLE, REPLICAS, "replicas: 0")),
+    "stable-recreated-and-slow": rejected(
+        "stable-serves-during-canary", *RECREATED_AND_SLOW, follows="stable-never-down"
     ),
-    "stable-service-gone": rejected(CUT_OFF, Delete(STABLE_SERVICE)),
-    "stable-gone": rejected(CUT_OFF, Delete(STABLE)),
-    "stable-asks-for-none": rejected(
-        "stable-serves-during-canary stable-never-down", Replace(STABLE, REPLICAS, "replicas: 0")
+    "stable-down-while-a-hook-runs": rejected(
+        "stable-never-down",
+        *RECREATED_AND_SLOW,
+        hook("post-upgrade", "logs-generator, --log-lines-total=1, --run-duration=12s", policy="hook-succeeded"),
     ),
     # --- more than one mistake
     "two-replicas-on-port-5000": rejected(

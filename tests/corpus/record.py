@@ -1,0 +1,107 @@
+"""``python -m tests.corpus.record REPORTS``: keeps what decided each outcome, for the replays of the unit tests.
+
+REPORTS is the ``--report-dir`` of a run over mutations (``pytest tests/corpus -m corpus --basetemp DIR`` leaves one
+below DIR).  What is no part of the canary is left out, and so is all that came after the decision.
+"""
+
+from __future__ import annotations
+
+import gzip
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from canaryproof.evidence import Canary, Decision, Evidence
+from canaryproof.flight import from_lines
+from canaryproof.manifests import Manifest
+from canaryproof.timeline import Observation, Timeline
+
+TIMELINES = Path(__file__).parents[1] / "unit" / "timelines"
+RECORDED = (
+    "reference",
+    "crashes-after-5-s",
+    "two-replicas",
+    "answers-on-5003",
+    "never-ready",
+    "init-container-never-ends",
+    "no-replicas",
+    "mistyped-tag",
+    "never-pulled",
+    "no-such-config-map",
+    "no-such-volume-source",
+    "no-such-command",
+    "exits-cleanly",
+    "out-of-memory",
+    "killed-by-its-liveness-probe",
+    "init-container-fails",
+    "too-much-cpu",
+    "limit-range",
+    "no-such-service-account",
+)
+"""The mutations that are worth a replay: each outcome that a timeline decides, the awkward ones more than once."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a decision was made from, and the decision."""
+
+    canary: Canary
+    upgraded_at: float
+    decision: Decision
+    timeline: Timeline
+
+
+def essence(evidence: Evidence) -> Recorded:
+    """Return what the decision of *evidence* was made from."""
+    assert evidence.canary, f"{evidence.name} has no canary"
+    assert evidence.upgrade, f"{evidence.name} was not tried"
+    seen = evidence.timeline.until(evidence.decision.at)
+    kept = tuple(_plain(each) for each in _about(seen, evidence.canary.deployment))
+    return Recorded(evidence.canary, evidence.upgrade.ended, evidence.decision, Timeline(kept))
+
+
+def read(file: Path) -> Recorded:
+    """Return a recording."""
+    return msgspec.json.decode(gzip.decompress(file.read_bytes()), type=Recorded)
+
+
+def write(recorded: Recorded, file: Path) -> None:
+    """Write a recording; the same one gives the same bytes."""
+    file.write_bytes(gzip.compress(msgspec.json.encode(recorded), mtime=0))
+
+
+def _about(timeline: Timeline, deployment: str) -> Iterator[Observation]:
+    """Yield what concerns the canary: the Deployment, what it owns, and what was said of that."""
+    ours = {pod.uid for pod in timeline.pods_of(deployment)}
+    for each in timeline.observations:
+        owners = each.object.body.get("metadata", {}).get("ownerReferences", ())
+        said_of = each.object.body.get("involvedObject", {}).get("uid")
+        is_it = each.object.kind == "Deployment" and each.object.name == deployment
+        owned = each.object.kind == "ReplicaSet" and any(owner["name"] == deployment for owner in owners)
+        if is_it or owned or each.object.uid in ours or said_of in ours:
+            yield each
+
+
+def _plain(observation: Observation) -> Observation:
+    """Leave out who wrote which field: nobody asks."""
+    body: dict[str, Any] = observation.object.body
+    metadata = {name: value for name, value in body["metadata"].items() if name != "managedFields"}
+    return replace(observation, object=Manifest({**body, "metadata": metadata}))
+
+
+def main(arguments: list[str]) -> None:
+    """Record all that is worth it."""
+    (reports,) = arguments
+    TIMELINES.mkdir(exist_ok=True)
+    for name in RECORDED:
+        evidence = from_lines((Path(reports) / "evidence" / f"{name}.jsonl").read_bytes())
+        write(essence(evidence), TIMELINES / f"{name}.json.gz")
+        sys.stdout.write(f"{name}: {evidence.decision.outcome}\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

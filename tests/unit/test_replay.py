@@ -1,0 +1,52 @@
+"""Recordings of real canaries, replayed: the same fate, certain at the same observation, and not before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from canaryproof.durations import DURATIONS
+from canaryproof.evidence import Decision, OutcomeName
+from canaryproof.outcome import decide
+from tests.corpus.catalogue import CORPUS
+from tests.corpus.record import RECORDED, TIMELINES, Recorded, read
+
+LATE = 0.3
+"""Seconds that an experiment may look late at what it waits for without a change: two rounds, and what those take."""
+DECIDED_OTHERWISE: frozenset[OutcomeName] = frozenset({"no-canary", "ambiguous", "broken-chart", "unsafe-chart"})
+"""Outcomes that need no timeline."""
+
+
+def moments(recorded: Recorded) -> Iterator[float]:
+    """Yield when an experiment looked: after every observation, and every now and then."""
+    first, last = recorded.upgraded_at, recorded.decision.at
+    ticks = (first + number * DURATIONS.look_again for number in range(int((last - first) / DURATIONS.look_again) + 2))
+    seen = (each.at for each in recorded.timeline.observations if each.at >= first)
+    yield from sorted({first, *seen, *ticks, last})
+
+
+def replayed(recorded: Recorded) -> Decision:
+    """Return the first decision that is made."""
+    looks = (
+        decide(recorded.timeline, recorded.canary, recorded.upgraded_at, now, DURATIONS) for now in moments(recorded)
+    )
+    return next(decision for decision in looks if decision)
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_recorded_canary_meets_its_fate_again(name: str) -> None:
+    """The outcome of the run comes out again, made certain by the same observation; or by the end of the time."""
+    recorded = read(TIMELINES / f"{name}.json.gz")
+
+    decision = replayed(recorded)
+
+    assert decision.outcome == recorded.decision.outcome == CORPUS[name].outcome
+    assert decision.proven_at == pytest.approx(recorded.decision.proven_at, abs=LATE)
+    assert decision.proof == recorded.decision.proof
+    assert recorded.decision.at - decision.at < LATE
+
+
+def test_every_recording_is_replayed() -> None:
+    """No file lies about that nothing reads."""
+    assert {file.name for file in TIMELINES.iterdir()} == {f"{name}.json.gz" for name in RECORDED}
