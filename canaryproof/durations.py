@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Self
+
+_NOT_OF_THE_CLUSTER = ("build", "toolchain", "fetch", "worth_showing", "redraw_every", "repeat_every", "watch")
+"""What takes as long as it takes on a slow machine too: downloads, people who watch, and a watch that is renewed."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Durations:
     """From the first process to a cluster that takes pods."""
     start_tick: float = 0.02
     """From one look at a starting cluster to the next."""
-    cluster_stop: float = 15
+    cluster_stop: float = 60
     """From the end of the first process to the last cgroup removed."""
     namespace: float = 20
     """Until a new namespace has its ``default`` ServiceAccount."""
@@ -71,6 +75,17 @@ class Durations:
     """From one sign of life to the next."""
     look_again: float = 0.1
     """How often to look at what no change announces: time that passes, objects that nobody watches."""
+    patience: float = 1
+    """By how much all of them are stretched already; no duration itself."""
+
+    def stretched(self, patience: float) -> Self:
+        """Return them for a machine that is *patience* times slower: as they would be if its clock ran so slow.
+
+        Limits, lengths of observation and rules are stretched alike, so a chart gets the verdict that it would get on a
+        machine that is fast enough.
+        """
+        ours = [each.name for each in fields(self) if each.name not in _NOT_OF_THE_CLUSTER]
+        return replace(self, **{name: getattr(self, name) * patience for name in ours})
 
 
 DURATIONS = Durations()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from canaryproof.durations import DURATIONS, Durations
 from canaryproof.manifests import Manifest, ObjectKey
 from canaryproof.timeline import Timeline
 
@@ -165,6 +166,8 @@ class Setting:
     helm: str
     images: str
     """``stand-in`` or ``upstream``."""
+    patience: float = 1
+    """How many times slower than usual the machine was said to be."""
 
 
 @dataclass(frozen=True)
@@ -201,3 +204,8 @@ class Evidence:
     timings: Timings = field(default_factory=Timings)
     fault: str = ""
     """Why the experiment says nothing about the submission: an infrastructure fault, in one paragraph."""
+
+    @property
+    def durations(self) -> Durations:
+        """Return the durations that it was recorded with, and is judged by."""
+        return DURATIONS.stretched(self.setting.patience if self.setting else 1)

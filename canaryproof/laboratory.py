@@ -73,7 +73,14 @@ class Laboratory:
             tempfile.TemporaryDirectory(prefix="canaryproof-") as home,
         ):
             tool = Helm.on(cluster, helm, Path(home), durations=durations, doomed=doomed)
-            setting = Setting(cluster.provider, cluster.kubernetes, cluster.nodes, tool.version(), cluster.images)
+            setting = Setting(
+                provider=cluster.provider,
+                kubernetes=cluster.kubernetes,
+                nodes=cluster.nodes,
+                helm=tool.version(),
+                images=cluster.images,
+                patience=durations.patience,
+            )
             run = secrets.token_hex(4)
             with (
                 present(client, run, Locks(locks), cluster.vitals, durations),

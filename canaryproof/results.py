@@ -162,6 +162,7 @@ def to_json(results: RunResults) -> bytes:
         "cluster": _cluster(results.setting),
         "helm": results.setting.helm if results.setting else "",
         "images": results.setting.images if results.setting else "",
+        "patience": results.setting.patience if results.setting else 1,
         "submissions": [_submission(each) for each in results.submissions],
     }
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"

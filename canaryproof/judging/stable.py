@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from canaryproof.availability import longest
 from canaryproof.course import Course
-from canaryproof.durations import DURATIONS, Durations
+from canaryproof.durations import Durations
 from canaryproof.evidence import Evidence, Probe
 from canaryproof.judging.finding import Finding, count
 from canaryproof.manifests import Container, Manifest, pairs, service_ports
@@ -84,13 +84,13 @@ def _routes(ports: Iterable[tuple[int, int]]) -> str:
     return ", ".join(f"{port} to {target}" for port, target in ports) or "none"
 
 
-def stable_serves_during_canary(evidence: Evidence, course: Course, durations: Durations = DURATIONS) -> Finding | None:
+def stable_serves_during_canary(evidence: Evidence, course: Course) -> Finding | None:
     """The stable Service answered while the canary failed: from the end of the upgrade to the start of the rollback."""
     del course
     began = evidence.upgrade.ended if evidence.upgrade else 0.0
     ended = evidence.rollback.began if evidence.rollback else evidence.ended_at
     probes = [probe for probe in evidence.probes if began <= probe.at < ended]
-    found = _unanswered(probes, durations, "while the canary was there")
+    found = _unanswered(probes, evidence.durations, "while the canary was there")
     return replace(found, follows=_touched(evidence)) if found and probes else found
 
 
@@ -99,7 +99,7 @@ def _touched(evidence: Evidence) -> str:
     return "stable-untouched" if _touches(evidence) else ""
 
 
-def stable_healthy(evidence: Evidence, course: Course, durations: Durations = DURATIONS) -> Finding | None:
+def stable_healthy(evidence: Evidence, course: Course) -> Finding | None:
     """Stable pods are Ready with the course's image, without restarts, and stay so for the hold time.
 
     What the upgrade changed in the stable objects is back too, labels and annotations included.
@@ -115,8 +115,8 @@ def stable_healthy(evidence: Evidence, course: Course, durations: Durations = DU
     if not evidence.restored_at:
         return Finding("stable was not ready again after the rollback", "look at what the chart changes in stable")
     held = evidence.ended_at - evidence.restored_at
-    if held < durations.hold:
-        return Finding(f"stable was healthy for {held:.1f} s at the end; expected at least {durations.hold:g} s")
+    if held < (hold := evidence.durations.hold):
+        return Finding(f"stable was healthy for {held:.1f} s at the end; expected at least {hold:g} s")
     return None
 
 
@@ -141,30 +141,30 @@ def _restarts_until(pod: PodHistory, at: float) -> int:
     return PodHistory(pod.uid, before).restarts if before else 0
 
 
-def stable_never_down(evidence: Evidence, course: Course, durations: Durations = DURATIONS) -> Finding | None:
+def stable_never_down(evidence: Evidence, course: Course) -> Finding | None:
     """No outage longer than the limit from revision 1 to the end.
 
     One outage is one mistake: where the check that is about its cause or its time has failed, and the rest of the time
     holds none that is too long, this one follows from that.
     """
-    found = _unanswered(evidence.probes, durations, "from revision 1 to the end")
+    found = _unanswered(evidence.probes, evidence.durations, "from revision 1 to the end")
     if not found or not evidence.probes:
         return found
-    return replace(found, follows=_touched(evidence) or _told_already(evidence, course, durations))
+    return replace(found, follows=_touched(evidence) or _told_already(evidence, course))
 
 
-def _told_already(evidence: Evidence, course: Course, durations: Durations) -> str:
+def _told_already(evidence: Evidence, course: Course) -> str:
     """Return the check of a shorter time that failed for all that this one found; empty where there is none."""
     upgrade, rollback = evidence.upgrade, evidence.rollback
     if not upgrade or not rollback:
         return ""
     before = [probe for probe in evidence.probes if probe.at < upgrade.ended]
     after = [probe for probe in evidence.probes if probe.at >= rollback.began]
-    down = [part for part in (before, after) if _too_long(part, durations)]
-    during = evidence.canary and not upgrade.error and stable_serves_during_canary(evidence, course, durations)
+    down = [part for part in (before, after) if _too_long(part, evidence.durations)]
+    during = evidence.canary and not upgrade.error and stable_serves_during_canary(evidence, course)
     if during and not down:
         return "stable-serves-during-canary"
-    recovers = not rollback.error and stable_healthy(evidence, course, durations)
+    recovers = not rollback.error and stable_healthy(evidence, course)
     return "stable-healthy" if recovers and down == [after] and not during else ""
 
 

@@ -265,7 +265,7 @@ def test_results_have_one_row_for_each_check(run: Run) -> None:
 
     document = results()
     good, bad = document["submissions"]
-    assert list(document) == ["schema", "started", "seconds", "cluster", "helm", "images", "submissions"]
+    assert list(document) == ["schema", "started", "seconds", "cluster", "helm", "images", "patience", "submissions"]
     assert document["cluster"] == {"provider": "embedded", "kubernetes": "1.37.2", "nodes": 1}
     assert (good["verdict"], good["score"], good["max_score"]) == ("accepted", 5, 5)
     assert good["timings"]["install"] == 1.012

@@ -12,7 +12,7 @@ from canaryproof import judging
 from canaryproof.canary import find_canary
 from canaryproof.course import Course, load_course
 from canaryproof.durations import DURATIONS
-from canaryproof.evidence import Decision, Evidence, Leftover, OutcomeName, Probe, Revision, Step
+from canaryproof.evidence import Decision, Evidence, Leftover, OutcomeName, Probe, Revision, Setting, Step
 from canaryproof.judging import HINTS, Finding
 from canaryproof.manifests import ObjectKey
 from tests.unit.stories import (
@@ -311,6 +311,15 @@ def test_outage_at_the_limit_is_allowed() -> None:
     assert judging.stable_never_down(evidence(probes=answers(*range(30, 30 + limit))), COURSE) is None
     longer = judging.stable_never_down(evidence(probes=answers(*range(30, 32 + limit))), COURSE)
     assert "no answer for 2.1 s" in str(longer)
+
+
+def test_a_slow_machine_stretches_the_limit() -> None:
+    """What was recorded on a machine said to be slower is judged by a clock that runs slower."""
+    slow = Setting("embedded", "1.37.2", 1, "4.3.1", "stand-in", patience=2)
+    silent = answers(*range(10, 50), until=80)
+
+    assert judging.stable_never_down(evidence(probes=silent), COURSE)
+    assert judging.stable_never_down(evidence(probes=silent, setting=slow), COURSE) is None
 
 
 @pytest.mark.parametrize("probes", [(), answers(*range(60))])

@@ -95,7 +95,7 @@ def test_all_that_is_wrong_is_said_at_once(read: Read) -> None:
         read(
             *("--submissions", "missing", "--submissions", "absent"),
             *("--cluster", "cloud", "--kubernetes", "1.20", "--images", "own", "--report-dir", "plain/out"),
-            *("--course", "no.yaml", "--toolchain", "plain", "--helm", "plain"),
+            *("--patience", "0.5", "--course", "no.yaml", "--toolchain", "plain", "--helm", "plain"),
             environment={"CANARYPROOF_PARALLEL": "0"},
         )
 
@@ -110,6 +110,7 @@ def test_all_that_is_wrong_is_said_at_once(read: Read) -> None:
         "--report-dir should be a folder to write to, and *plain is none; choose another",
         "--toolchain should be a folder of binaries, and *plain is something else; correct the path",
         "--helm should be an executable file, and *plain is something else; correct the path",
+        "--patience should be a number from 1 to 100, and is '0.5'",
         "--kubernetes should be one of 1.37, 1.36, and is '1.20'",
     ]
     pytest.LineMatcher(lines).fnmatch_lines(expected, consecutive=True)

@@ -72,12 +72,12 @@ def document(*submissions: SubmissionResult, setting: Setting | None = None) -> 
 
 def test_the_file_follows_the_contract() -> None:
     """Keys, their order and their shapes are what scripts rely on."""
-    written = document(graded(PASSED, FAILED, None), setting=Setting("kind", "1.37.2", 3, "4.3.1", "upstream"))
+    written = document(graded(PASSED, FAILED, None), setting=Setting("kind", "1.37.2", 3, "4.3.1", "upstream", 8))
 
-    assert list(written) == ["schema", "started", "seconds", "cluster", "helm", "images", "submissions"]
+    assert list(written) == ["schema", "started", "seconds", "cluster", "helm", "images", "patience", "submissions"]
     assert (written["schema"], written["seconds"]) == (1, 12.346)
     assert written["cluster"] == {"provider": "kind", "kubernetes": "1.37.2", "nodes": 3}
-    assert (written["helm"], written["images"]) == ("4.3.1", "upstream")
+    assert (written["helm"], written["images"], written["patience"]) == ("4.3.1", "upstream", 8)
     (submission,) = written["submissions"]
     assert list(submission) == [
         *("name", "source", "verdict", "outcome", "reason", "score", "max_score", "canary", "checks", "timings"),

@@ -60,7 +60,7 @@ class EmbeddedProvider:
             vitals.listen(run.failed.set)
             with running_tree(plan, run, listener, vitals):
                 with self.progress.step("starting the embedded Kubernetes") as say, _logs_kept_on_failure(run):
-                    await_ready(kubeconfig, run, vitals, say, self.durations.cluster_start)
+                    await_ready(kubeconfig, run, vitals, say, self.durations)
                 yield Cluster(
                     provider="embedded",
                     kubeconfig=kubeconfig,

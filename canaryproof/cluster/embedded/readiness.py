@@ -11,7 +11,7 @@ from canaryproof.cluster import Vitals, sharing
 from canaryproof.cluster.embedded.components import NODE_NAME
 from canaryproof.cluster.embedded.runs import Run
 from canaryproof.cluster.embedded.tree import log_tail
-from canaryproof.durations import DURATIONS
+from canaryproof.durations import Durations
 from canaryproof.errors import ClusterError, InfrastructureError, WaitError
 from canaryproof.kube import KubeClient, Resource
 from canaryproof.manifests import Body
@@ -25,13 +25,13 @@ _NODES = Resource("Node", "/api/v1", "nodes", namespaced=False)
 _SERVICE_ACCOUNTS = Resource("ServiceAccount", "/api/v1", "serviceaccounts")
 
 
-def await_ready(kubeconfig: Path, run: Run, vitals: Vitals, say: Say, within: float) -> None:
-    """Return when the cluster takes pods, *within* seconds a stage, its rule for sharing the node in force.
+def await_ready(kubeconfig: Path, run: Run, vitals: Vitals, say: Say, durations: Durations) -> None:
+    """Return when the cluster takes pods, its rule for sharing the node in force.
 
     Raises ClusterError when it does not come to that in time, or a component ends: with the component's name and the
     end of its log.
     """
-    with closing(KubeClient(kubeconfig, "canaryproof")) as client:
+    with closing(KubeClient(kubeconfig, "canaryproof", durations)) as client:
         stages: tuple[tuple[str, str, Callable[[], object]], ...] = (
             ("API that answers", "kube-apiserver", lambda: _let_pods_share(client)),
             ("Ready node", "kubelet", lambda: _is_ready(client.get(_NODES, NODE_NAME))),
@@ -41,13 +41,14 @@ def await_ready(kubeconfig: Path, run: Run, vitals: Vitals, say: Say, within: fl
         for what, component, look in stages:
             say(f"waiting for its {what}")
             try:
-                _await(what, look, vitals, within)
+                _await(what, look, vitals, durations)
             except WaitError as error:
-                reason = vitals.fault or f"{error}\n{log_tail(run, component)}"
+                slow = "on a machine that is merely slow, --patience FACTOR waits longer"
+                reason = vitals.fault or f"{error}; {slow}\n{log_tail(run, component)}"
                 raise ClusterError(f"the embedded cluster did not start: {reason}") from None
 
 
-def _await(what: str, look: Callable[[], object], vitals: Vitals, within: float) -> None:
+def _await(what: str, look: Callable[[], object], vitals: Vitals, durations: Durations) -> None:
     refusals: list[str] = []
 
     def attempt() -> bool | None:
@@ -60,8 +61,8 @@ def _await(what: str, look: Callable[[], object], vitals: Vitals, within: float)
     wait_for(
         what,
         attempt,
-        within=within,
-        changes=Ticks(DURATIONS.start_tick),
+        within=durations.cluster_start,
+        changes=Ticks(durations.start_tick),
         doomed=lambda: vitals.fault,
         seen=lambda: refusals[-1] if refusals else "nothing",
     )

@@ -113,7 +113,7 @@ def _kubernetes(folder: str, *further: str, space: Space) -> Tool:
 _KUBERNETES = _kubernetes(
     "kubernetes", "cmd/kubectl", "test/images/agnhost", space=Space(build=4300, modules=650, binaries=850)
 )
-_OLDER = (_kubernetes("kubernetes-1.36", space=Space(build=4300, modules=650, binaries=700)),)
+_OLDER = (_kubernetes("kubernetes-1.36", space=Space(build=4300, modules=650, binaries=700)),)  # at most the newest's
 _ETCD = Tool(
     name="etcd",
     module="go.etcd.io/etcd/server/v3",
