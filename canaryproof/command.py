@@ -7,9 +7,10 @@ import resource
 import selectors
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -169,6 +170,34 @@ def stream(
             raise
     if process.returncode:
         raise CommandError(argv, _ending(process.returncode), "\n".join(lines), "")
+
+
+@contextmanager
+def detached(module: str, *, order: bytes, log: Path) -> Iterator[Iterator[bytes]]:
+    """Start a Python module that is to outlive this process, with *order* on its standard input.
+
+    Yields the lines that it prints until it closes its standard output, which ends with the block; *log* gets its
+    standard error.  Of this process's environment it gets to see where its user is at home, and no more.  It forks
+    once, and its first process ends at once, so that nobody has to wait for it.
+    """
+    environment = {name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ}
+    package = Path(__file__).parents[1]
+    with (
+        log.open("wb") as errors,
+        subprocess.Popen(
+            [sys.executable, "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env={**environment, "PYTHONPATH": str(package)},
+            start_new_session=True,
+        ) as process,
+    ):
+        if process.stdin is None or process.stdout is None:
+            raise AssertionError("the process was started with pipes")
+        with process.stdin as pipe:
+            pipe.write(order)
+        yield iter(process.stdout)
 
 
 def _started(

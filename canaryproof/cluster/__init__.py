@@ -54,6 +54,10 @@ class Cluster:
     ready_after: float
     """Seconds from the call of the provider, toolchain at hand, to a cluster that takes pods."""
     vitals: Vitals = field(default_factory=Vitals, compare=False)
+    note: str = ""
+    """What is worth knowing of how it was come by, in a few words."""
+    stays: tuple[str, ...] = ()
+    """The commands that reach it after the run, and that end it; empty where it ends with the run, or is not ours."""
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The environment that commands of the kubeconfig need to find credentials; empty where it has no commands."""
 

@@ -1,0 +1,113 @@
+"""A kept cluster outlives the run that started it, is re-used at once, and is gone when told, or when it dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from canaryproof.cluster.embedded.kept.provider import KeptProvider, end
+from canaryproof.cluster.embedded.kept.state import Place, place_of
+from canaryproof.cluster.embedded.runs import sweep
+from canaryproof.cluster.embedded.toolchain import Toolchain
+from canaryproof.command import run
+from canaryproof.errors import CommandError
+from canaryproof.waiting import Ticks, wait_for
+
+pytestmark = pytest.mark.cluster
+
+STAND_INS = {"test/server:1": ("netexec", "--http-port=5000")}
+SOON = 1.0
+"""Seconds within which a cluster is re-used."""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    """Where this test keeps its cluster; nothing of it is there afterwards."""
+    cache = tmp_path / "canaryproof"
+    place = place_of(cache, "lab")
+    yield place
+    end(place)
+    sweep(cache / "runs")
+    assert [file.name for file in (cache / "runs").iterdir()] == [".sweeping"]
+    assert not _processes(cache)
+
+
+@pytest.fixture
+def provider(toolchain: Toolchain, tmp_path: Path) -> KeptProvider:
+    """A provider that keeps its cluster."""
+    return KeptProvider(toolchain, tmp_path / "canaryproof", STAND_INS, "lab", keep=True)
+
+
+def test_the_next_run_finds_it_and_uses_it_at_once(provider: KeptProvider, place: Place, tmp_path: Path) -> None:
+    """With another process, in under a second, with all that the first one made; and in the end nothing is left."""
+    kubectl = [str(place.binaries / "kubectl"), f"--kubeconfig={place.kubeconfig}"]
+    with provider.lend() as cluster:
+        assert cluster.note == ""
+        run([*kubectl, "create", "namespace", "mine"], timeout=20)
+
+    began = time.monotonic()
+    with replace(provider, keep=False).lend() as again:
+        assert time.monotonic() - began < SOON
+        assert again.note == "kept cluster lab, re-used"
+        run([*kubectl, "get", "namespace", "mine"], timeout=20)
+        assert (again.kubernetes, again.stays[1]) == (cluster.kubernetes, "python -m canaryproof down lab")
+
+    down, environment = [sys.executable, "-m", "canaryproof", "down", "lab"], {"XDG_CACHE_HOME": str(tmp_path)}
+    assert run(down, timeout=30, env={**os.environ, **environment}) == "lab: ended\n"
+    with pytest.raises(CommandError, match="no cluster lab is kept"):
+        run(down, timeout=30, env={**os.environ, **environment})
+
+
+def test_one_that_died_is_told_and_replaced(provider: KeptProvider, place: Place) -> None:
+    """A run that uses it hears of its death within seconds; the next one starts another, and says why."""
+    with provider.lend() as cluster:
+        os.kill(_process("etcd", provider.cache), signal.SIGKILL)
+        fault = wait_for("fault", lambda: cluster.vitals.fault or None, within=10, changes=Ticks())
+    assert fault.startswith("etcd ended with code -9")
+
+    with provider.lend() as second:
+        assert "the kept cluster lab has ended (etcd ended with code -9" in second.note
+        os.kill(place.holder, signal.SIGKILL)
+        wait_for("fault", lambda: second.vitals.fault or None, within=10, changes=Ticks())
+    wait_for("end of every process", lambda: not _processes(provider.cache) or None, within=10, changes=Ticks())
+
+
+def test_one_of_other_images_is_replaced(provider: KeptProvider, place: Place) -> None:
+    """Who keeps a cluster gets one of the images that are asked for; who does not leaves the other in peace."""
+    with provider.lend():
+        first = place.holder
+    other = replace(provider, stand_ins={"test/other:1": ("pause",)})
+
+    with replace(other, keep=False).lend() as own:
+        assert own.note == "the kept cluster lab has other tools or images, this one ends with the run"
+        assert place.holder == first
+        assert own.stays == ()
+    with other.lend() as replaced:
+        assert replaced.note == "the kept cluster lab has other tools or images and was replaced"
+        assert place.holder != first
+
+
+def _process(program: str, cache: Path) -> int:
+    (pid,) = [pid for pid in _processes(cache) if Path(f"/proc/{pid}/exe").readlink().name == program]
+    return pid
+
+
+def _processes(cache: Path) -> list[int]:
+    """Return the processes of the clusters below *cache*, known by their cgroups."""
+    names = [it.name for it in (cache / "runs").glob("canaryproof-*")]
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cgroup"):
+        try:
+            text = file.read_text(encoding="ascii")
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended while it was looked at
+        if any(f"/{name}" in text for name in names):
+            found.append(int(file.parent.name))
+    return found
