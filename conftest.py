@@ -9,6 +9,7 @@ pytest_plugins = [
     "fixtures.choosing",
     "fixtures.cluster",
     "fixtures.grading",
+    "fixtures.reporting",
     "fixtures.terminal",
     "pytester",  # runs pytest in the tests of these plugins
 ]

@@ -1,179 +1,117 @@
-"""Keeps what a run has seen: results and the evidence of a submission, as files that people and programs read."""
+"""Writes what a run has to say: of each submission as soon as it is judged, of the class at the end.
+
+What the files say is decided in :mod:`canaryproof.reports`; a reader sees a whole file, or the one before it.
+"""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from urllib.parse import quote
 
 from canaryproof.evidence import Evidence
 from canaryproof.flight import to_lines
-from canaryproof.manifests import Body
-from canaryproof.progress import one_line
-from canaryproof.replaying import SUFFIX
-from canaryproof.timeline import Timeline
+from canaryproof.replaying import EVIDENCE, SUFFIX
+from canaryproof.reports.feedback import feedback_md
+from canaryproof.reports.grades import grades_csv
+from canaryproof.reports.gradescope import gradescope_json
+from canaryproof.reports.naming import file_name, file_names
+from canaryproof.reports.pages import class_page, submission_page
+from canaryproof.reports.plain import printable_lines
+from canaryproof.reports.summary import LIMIT, summary_md
+from canaryproof.reports.tables import before_rollback, events_table, history_table, objects_table, pods_table
+from canaryproof.results import RunResults, SubmissionResult, to_json
 
-EVENT_HEADER = ("AT", "TYPE", "REASON", "OBJECT", "MESSAGE")
-POD_HEADER = ("NAME", "READY", "STATUS", "RESTARTS", "IMAGES")
-OBJECT_HEADER = ("KIND", "NAME", "STATE")
-HISTORY_HEADER = ("REVISION", "STATUS", "CHART", "DESCRIPTION")
-NAME_LENGTH = 100
-"""Of the 255 bytes that a file name may have."""
+PAGES = "submissions"
 
 
-def keep_evidence(evidence: Evidence, folder: Path) -> Path:
-    """Write the flight record to *folder*, and what people read to a folder of its name beside it; return that.
+class Reports:
+    """The files of one run, in a folder."""
+
+    def __init__(self, folder: Path, names: Iterable[str], *, course: str) -> None:
+        """Write to *folder*; *names* are those of all submissions, in order, and *course* is the course's title."""
+        self._folder = folder
+        self._files = file_names(names)
+        self._course = course
+
+    def tell(self, result: SubmissionResult, evidence: Evidence | None) -> None:
+        """Write all that there is about one submission.
+
+        Raises OSError when it cannot be written.
+        """
+        file = self._files[result.name]
+        if evidence:
+            keep_evidence(evidence, self._folder / EVIDENCE, file)
+        write(self._folder / PAGES / f"{file}.html", submission_page(result, evidence, course=self._course))
+        write(self._folder / "feedback" / f"{file}.md", feedback_md(result, evidence, course=self._course))
+        gradescope = self._folder / "gradescope" / file / "results.json"
+        if (score := gradescope_json(result)) is None:
+            gradescope.unlink(missing_ok=True)  # an earlier run's grade is not this one's
+        else:
+            write(gradescope, score)
+
+    def conclude(self, results: RunResults) -> None:
+        """Write all that there is about the class.
+
+        Raises OSError when it cannot be written.
+        """
+        links = {name: f"{PAGES}/{quote(file)}.html" for name, file in self._files.items()}
+        write(self._folder / "results.json", to_json(results))
+        write(self._folder / "grades.csv", grades_csv(results.submissions))
+        write(self._folder / "summary.md", summary_md(results, course=self._course))
+        write(self._folder / "index.html", class_page(results, links, course=self._course))
+
+    def page_of(self, name: str) -> Path:
+        """Return the page of a submission."""
+        return self._folder / PAGES / f"{self._files[name]}.html"
+
+
+def append_summary(file: Path, results: RunResults, *, course: str) -> None:
+    """Add the summary to *file*, which GitHub Actions shows (``GITHUB_STEP_SUMMARY``), as far as there is room.
 
     Raises OSError when it cannot be written.
     """
-    place = folder / file_name(evidence.name)
-    write(place.with_name(place.name + SUFFIX), to_lines(evidence))
+    taken = file.stat().st_size if file.exists() else 0
+    with file.open("a", encoding="utf-8", newline="\n") as summary:
+        summary.write(summary_md(results, course=course, limit=LIMIT - taken))
+
+
+def keep_evidence(evidence: Evidence, folder: Path, file: str) -> None:
+    """Write the flight record to *folder* as *file*, and what people read to a folder of that name beside it.
+
+    Raises OSError when it cannot be written.
+    """
+    write(folder / f"{file}{SUFFIX}", to_lines(evidence))
     for name, content in evidence_files(evidence).items():
-        write(place / name, content)
-    return place
+        write(folder / file / name, content)
 
 
-def write(file: Path, content: bytes) -> None:
+def write(file: Path, content: str | bytes) -> None:
     """Write *file* so that whoever reads it sees all of it or nothing."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
-    unfinished.write_bytes(content)
+    unfinished = file.with_name(f".{os.getpid()}.unfinished")
+    unfinished.write_bytes(content if isinstance(content, bytes) else content.encode(errors="replace"))
     unfinished.replace(file)
 
 
-def file_name(text: str) -> str:
-    """Return *text* as one harmless file name."""
-    return re.sub(r"[^\w.+-]+", "_", text)[:NAME_LENGTH].lstrip(".") or "_"
-
-
-def evidence_files(evidence: Evidence) -> dict[str, bytes]:
+def evidence_files(evidence: Evidence) -> dict[str, str]:
     """Return what people read of one experiment, by file name; tables show the last moment before the rollback."""
     objects = [each.body for each in before_rollback(evidence).live()]
-    texts = {
+    return {
         "events.txt": events_table(evidence.timeline),
         "pods.txt": pods_table(objects),
         "objects.txt": objects_table(objects),
         "history.txt": history_table(evidence),
         **{f"logs/{name}": text for name, text in log_files(evidence).items()},
     }
-    return {name: text.encode(errors="replace") for name, text in texts.items()}
-
-
-def before_rollback(evidence: Evidence) -> Timeline:
-    """Return the timeline up to the rollback; all of it where there was none."""
-    return evidence.timeline.until(evidence.rollback.began) if evidence.rollback else evidence.timeline
 
 
 def log_files(evidence: Evidence) -> dict[str, str]:
     """Return the logs by file name: ``<pod>_<container>.previous.log``; no byte of them moves a cursor."""
     return {
         file_name(f"{log.pod}_{log.container}{'.previous' if log.previous else ''}.log"): "".join(
-            f"{one_line(line)}\n" for line in log.text.splitlines()
+            f"{line}\n" for line in printable_lines(log.text)
         )
         for log in evidence.logs
     }
-
-
-def events_table(timeline: Timeline) -> str:
-    """Return the events of the namespace in the order they came, as ``kubectl get events`` shows them."""
-    rows = [
-        (
-            f"{each.at:.1f}s",
-            str(body.get("type", "")),
-            str(body.get("reason", "")),
-            _involved(body),
-            str(body.get("message", "")),
-        )
-        for each in timeline.observations
-        if (body := each.object.body).get("kind") == "Event" and each.change != "DELETED"
-    ]
-    return table(EVENT_HEADER, rows)
-
-
-def pods_table(objects: Iterable[Body]) -> str:
-    """Return the pods as ``kubectl get pods`` shows them."""
-    return table(POD_HEADER, [_pod_row(body) for body in objects if body["kind"] == "Pod"])
-
-
-def objects_table(objects: Iterable[Body]) -> str:
-    """Return all objects but events and pods, sorted by kind and name, with what matters of their state."""
-    rows = [
-        (body["kind"], body["metadata"]["name"], _state(body))
-        for body in objects
-        if body["kind"] not in {"Event", "Pod"}
-    ]
-    return table(OBJECT_HEADER, sorted(rows))
-
-
-def history_table(evidence: Evidence) -> str:
-    """Return the revisions as ``helm history`` shows them."""
-    rows = [(str(it.revision), it.status, it.chart, it.description) for it in evidence.history]
-    return table(HISTORY_HEADER, rows)
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return columns as wide as what is in them; a header alone where nothing is."""
-    lines = [[one_line(cell) for cell in row] for row in (header, *rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    padded = ("   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
-    return "".join(f"{line.rstrip()}\n" for line in padded)
-
-
-def _involved(event: Body) -> str:
-    involved = _map(event.get("involvedObject") or event.get("regarding"))
-    return f"{involved.get('kind', '?')}/{involved.get('name', '?')}"
-
-
-def _pod_row(pod: Body) -> tuple[str, ...]:
-    status = _map(pod.get("status"))
-    containers = [_map(each) for each in status.get("containerStatuses") or ()]
-    ready = sum(bool(each.get("ready")) for each in containers)
-    wanted = pod["spec"]["containers"]
-    return (
-        pod["metadata"]["name"],
-        f"{ready}/{len(wanted)}",
-        _pod_status(pod, status),
-        str(sum(each.get("restartCount", 0) for each in containers)),
-        ",".join(str(each.get("image", "")) for each in wanted),
-    )
-
-
-def _pod_status(pod: Body, status: Mapping[str, Any]) -> str:
-    """Return the word of ``kubectl get pods``: the reason of a container that does not run, else the phase."""
-    if "deletionTimestamp" in pod["metadata"]:
-        return "Terminating"
-    for field, prefix in (("initContainerStatuses", "Init:"), ("containerStatuses", "")):
-        for each in status.get(field) or ():
-            if reason := _not_running(_map(_map(each).get("state"))):
-                return prefix + reason
-    return str(status.get("phase", "Unknown"))
-
-
-def _not_running(state: Mapping[str, Any]) -> str:
-    waiting, terminated = _map(state.get("waiting")), _map(state.get("terminated"))
-    if terminated.get("exitCode") == 0:
-        return ""
-    return str(waiting.get("reason") or terminated.get("reason") or "")
-
-
-def _state(body: Body) -> str:
-    """Return the few fields that a reader looks for first."""
-    spec, status = _map(body.get("spec")), _map(body.get("status"))
-    match body["kind"]:
-        case "Deployment" | "ReplicaSet":
-            return f"{status.get('readyReplicas', 0)}/{spec.get('replicas', 1)} ready"
-        case "Service":
-            ports = ",".join(f"{each.get('port')}->{each.get('targetPort')}" for each in spec.get("ports") or ())
-            selector = ",".join(f"{name}={value}" for name, value in _map(spec.get("selector")).items())
-            return f"{ports} {selector}"
-        case "EndpointSlice":
-            addresses = [address for each in body.get("endpoints") or () for address in each.get("addresses", ())]
-            return f"{len(addresses)} endpoints {','.join(addresses)}"
-    return ""
-
-
-def _map(value: Any) -> Mapping[str, Any]:
-    """Return *value* where it is a map: the API may leave out, or null, whatever is empty."""
-    return value if isinstance(value, dict) else {}

@@ -89,10 +89,10 @@ class TerminalProgress:
     @contextmanager
     def step(self, title: str) -> Iterator[Say]:
         """Show the step while it runs, and one line with what it took when it ends; see :class:`Progress`."""
-        step = _Step(one_line(title), self._clock.monotonic())
+        step = _Step(told(one_line(title)), self._clock.monotonic())
 
         def say(text: str) -> None:
-            step.said = one_line(text)
+            step.said = told(one_line(text))
 
         with self._lock:
             self._steps.append(step)
@@ -169,6 +169,17 @@ def elapsed(seconds: float) -> str:
 def one_line(text: str) -> str:
     """Return *text* without anything that moves a cursor or colours a terminal: one space for each run of such."""
     return " ".join("".join(it if it.isprintable() else " " for it in text).split())
+
+
+def told(line: str) -> str:
+    """Return a line of output that GitHub Actions does not take for a command, wherever it stands in a log.
+
+    The runner looks for ``::`` at the start of a line, whatever space stands before it, and for ``##[`` anywhere
+    (actions/runner, ActionCommand.cs).
+    """
+    start = len(line) - len(line.lstrip())
+    rest = line[start:].replace("##[", "## [")
+    return line[:start] + (f": :{rest[2:]}" if rest.startswith("::") else rest)
 
 
 def cut(text: str, room: int) -> str:

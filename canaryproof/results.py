@@ -15,6 +15,7 @@ NOT_RUN = "not run"
 
 Status = Literal["passed", "failed", "skipped", "error"]
 Verdict = Literal["accepted", "rejected", "error"]
+Standing = Literal["accepted", "rejected", "error", "incomplete"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,13 @@ class CheckResult:
         return self.judgement.status
 
     @property
+    def won(self) -> float | None:
+        """Return the points that it brings; None where that is not known: an error, or it was not run."""
+        if self.status == "error" or not self.was_run:
+            return None
+        return _tidy(self.check.points) if self.status == "passed" else 0
+
+    @property
     def was_run(self) -> bool:
         """Report whether the check was looked at, be it only to skip it for what it needs."""
         return self.judgement != UNRUN
@@ -78,11 +86,16 @@ class SubmissionResult:
         return all(result.was_run for result in self.checks)
 
     @property
+    def standing(self) -> Standing:
+        """Return the verdict as people are told it: where nothing failed and not all was run, it is incomplete."""
+        return "incomplete" if self.verdict == "error" and not self.ended("error") else self.verdict
+
+    @property
     def score(self) -> float | None:
         """Return the points won; None where that would be unfair: an error, or checks that were not run."""
         if self.verdict == "error" or not self.is_complete:
             return None
-        return _tidy(sum(result.check.points for result in self.checks if result.status == "passed"))
+        return _tidy(sum(result.won or 0 for result in self.checks))
 
     @property
     def max_score(self) -> float:

@@ -18,6 +18,7 @@ from canaryproof.course import load_course
 from canaryproof.evidence import Canary, ContainerLog, Decision, Evidence, Probe, Setting, Timings
 from canaryproof.flight import to_lines
 from fixtures.checks import declared_in
+from fixtures.options import STEP_SUMMARY
 
 CONFTEST = """
 from concurrent.futures import Future
@@ -29,7 +30,7 @@ from canaryproof.flight import from_lines
 
 pytest_plugins = [
     "fixtures.options", "fixtures.checks", "fixtures.scheduling", "fixtures.choosing", "fixtures.cluster",
-    "fixtures.grading", "fixtures.terminal",
+    "fixtures.grading", "fixtures.reporting", "fixtures.terminal",
 ]
 
 @pytest.fixture(scope="session")
@@ -121,7 +122,7 @@ Run = Callable[..., pytest.RunResult]
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return how to run the checks on submissions, given by name and what is seen of them."""
-    for name in [each for each in os.environ if each.startswith("CANARYPROOF_")]:
+    for name in [each for each in os.environ if each.startswith("CANARYPROOF_") or each == STEP_SUMMARY]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "100")
 
@@ -243,7 +244,7 @@ def test_a_rejected_submission_shows_the_cause_first(run: Run) -> None:
             "  x present   the chart adds no Deployment",
             "              try: add one",
             "  - skipped: replicas (needs present, which failed)",
-            "  evidence: *out/evidence/shop",
+            "reports: *out/index.html",
         ],
         consecutive=True,
     )
@@ -427,17 +428,57 @@ def test_junit_knows_outcome_and_points(run: Run) -> None:
         case.attrib["name"]: {each.attrib["name"]: each.attrib["value"] for each in case.iter("property")}
         for case in cases
     }
-    assert properties["test_replicas[shop]"] == {"outcome": "no-canary", "points": "2"}
+    replicas = {"check": "replicas", "outcome": "no-canary", "points": "0", "max_points": "2"}
+    assert properties["test_replicas[shop]"] == replicas
+    assert properties["test_renders[shop]"]["points"] == "1"
 
 
-def test_evidence_of_a_rejection_is_kept_without_reports(run: Run) -> None:
+def test_junit_gives_no_points_for_an_error(run: Run) -> None:
+    """A fault of the infrastructure is neither won nor lost."""
+    run("-m", "e2e", "--junitxml", "junit.xml", shop=FAULT)
+
+    points = ET.parse("junit.xml").iterfind(".//property[@name='points']")  # noqa: S314 - this test had it written
+    assert {each.attrib["value"] for each in points} == {""}
+
+
+def test_a_page_about_a_rejection_is_kept_without_reports(run: Run) -> None:
     """What was rejected can be looked into, though nobody asked for reports; nothing else is kept."""
     result = run("-m", "e2e", good=ACCEPTED, bad=NO_CANARY)
 
-    (line,) = [line for line in result.outlines if "evidence:" in line]
-    place = Path(line.removeprefix("  evidence: "))
-    assert (place / "pods.txt").is_file()
-    assert sorted(each.name for each in place.parent.iterdir()) == ["bad", "bad.jsonl"]
+    (line,) = [line for line in result.outlines if "see:" in line]
+    page = Path(line.removeprefix("  see: "))
+    assert "the chart adds no Deployment" in page.read_text()
+    evidence = page.parents[1] / "evidence"
+    assert sorted(each.name for each in evidence.iterdir()) == ["bad", "bad.jsonl"]
+
+
+def test_reports_are_written_as_submissions_are_judged(run: Run) -> None:
+    """When the second submission is tried, all about the first is there already."""
+    seen = "assert evidence.name == 'one' or Path('out/feedback/one.md').is_file()"
+    checks = CHECKS.replace("    accept(None if", f"    {seen}\n    accept(None if")
+
+    result = run("-m", "e2e", "--report-dir", "out", checks=checks, one=ACCEPTED, two=ACCEPTED)
+
+    assert result.ret == 0
+    assert Path("out/feedback/two.md").is_file()
+
+
+def test_github_shows_a_summary_where_it_runs_this(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names the file in the environment."""
+    monkeypatch.setenv(STEP_SUMMARY, "step.md")
+
+    result = run("-m", "e2e", shop=NO_CANARY)
+
+    assert result.ret == 1
+    assert "| shop | rejected | 2 of 5 |" in Path("step.md").read_text()
+
+
+def test_a_name_gives_no_commands_to_the_ci_system(run: Run) -> None:
+    """A line that would begin with a workflow command reads as text."""
+    result = run("-m", "e2e", "--report-dir", "out", **{"::error::owned ##[error]": NO_CANARY})
+
+    assert not [line for line in result.outlines if line.strip().startswith("::") or "##[" in line]
+    result.stdout.fnmatch_lines([": :error::owned ## [[]error]   REJECTED *"])
 
 
 def test_a_replay_gives_the_same_verdicts_without_a_cluster(run: Run) -> None:

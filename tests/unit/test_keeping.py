@@ -1,139 +1,125 @@
-"""What is kept of an experiment can be read by people and by programs."""
+"""What is written of a run: of each submission at once, of the class at the end, each file as a whole."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import pytest
+from canaryproof.keeping import Reports, append_summary, evidence_files, keep_evidence, write
+from canaryproof.replaying import read_evidence
+from canaryproof.reports.summary import LIMIT
+from canaryproof.results import RunResults, SubmissionResult
+from tests.unit.reports.hostile import EVIDENCE, hostile_evidence, judged
 
-from canaryproof.evidence import ContainerLog, Evidence, Revision, Step
-from canaryproof.keeping import evidence_files, file_name, keep_evidence, table, write
-from canaryproof.manifests import Manifest
-from canaryproof.timeline import Change, Observation, Timeline
-
-
-def seen(at: float, kind: str, name: str, change: Change = "ADDED", **body: Any) -> Observation:
-    """Return one change of one object."""
-    return Observation(at, change, Manifest({"kind": kind, "metadata": {"name": name}, **body}))
+NAMES = ("shop", "Shop", "../../etc/passwd", "a" * 300)
 
 
-def pod(at: float, state: dict[str, Any], *, restarts: int, ready: bool = False) -> Observation:
-    """Return what is seen of a pod with one container."""
-    status = {"phase": "Running", "containerStatuses": [{"state": state, "restartCount": restarts, "ready": ready}]}
-    return seen(at, "Pod", "canary-1", spec={"containers": [{"image": "shop:canary"}]}, status=status)
+def run_of(*submissions: SubmissionResult) -> RunResults:
+    """Return the results of a run."""
+    return RunResults("2026-01-02T03:04:05+00:00", 12.3, EVIDENCE.setting, submissions)
 
 
-CRASHED = pod(3, {"waiting": {"reason": "CrashLoopBackOff"}}, restarts=2)
-EVIDENCE = Evidence(
-    "shop",
-    "shop",
-    timeline=Timeline(
-        (
-            seen(1, "Deployment", "canary", spec={"replicas": 1}, status={}),
-            seen(
-                2,
-                "Service",
-                "canary",
-                spec={"ports": [{"port": 5003, "targetPort": "http"}], "selector": {"app": "canary"}},
-            ),
-            CRASHED,
-            seen(
-                3.1,
-                "Event",
-                "e1",
-                type="Warning",
-                reason="BackOff",
-                message="restarting\nfailed",
-                involvedObject={"kind": "Pod", "name": "canary-1"},
-            ),
-            seen(5, "Pod", "canary-1", "DELETED", spec={"containers": []}),
-        )
-    ),
-    rollback=Step("helm rollback shop 1", 4, 4.5),
-    history=(Revision(1, "superseded", "Install complete", "shop-0.1.0"), Revision(2, "deployed", "Rollback to 1")),
-    logs=(ContainerLog("canary-1", "app", previous=True, text="bad \x1b[31mflag\r\nbye"),),
-)
+def files_in(folder: Path) -> set[str]:
+    """Return the paths of all files in *folder*."""
+    return {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
 
 
-def text(name: str) -> str:
-    """Return the content of one of the files."""
-    return evidence_files(EVIDENCE)[name].decode()
+def test_all_about_a_submission_is_there_as_soon_as_it_is_judged(tmp_path: Path) -> None:
+    """The flight record, what people read of it, the page, the feedback and the file for Gradescope."""
+    Reports(tmp_path, ["shop"], course="Releases").tell(judged(EVIDENCE), EVIDENCE)
+
+    assert files_in(tmp_path) == {
+        "evidence/shop.jsonl",
+        *(f"evidence/shop/{each}.txt" for each in ("events", "pods", "objects", "history")),
+        "evidence/shop/logs/one_canary.previous.log",
+        "submissions/shop.html",
+        "feedback/shop.md",
+        "gradescope/shop/results.json",
+    }
+    assert read_evidence(tmp_path / "evidence" / "shop.jsonl") == EVIDENCE
 
 
-def test_tables_show_the_moment_before_the_rollback() -> None:
-    """What the rollback took away is still to be seen, as kubectl would have shown it."""
-    assert text("pods.txt").splitlines() == [
-        "NAME       READY   STATUS             RESTARTS   IMAGES",
-        "canary-1   0/1     CrashLoopBackOff   2          shop:canary",
-    ]
-    assert text("objects.txt").splitlines() == [
-        "KIND         NAME     STATE",
-        "Deployment   canary   0/1 ready",
-        "Service      canary   5003->http app=canary",
-    ]
+def test_all_about_the_class_is_there_at_the_end(tmp_path: Path) -> None:
+    """The contract, the grades, the summary and the page that leads to those of the submissions."""
+    Reports(tmp_path, ["shop"], course="Releases").conclude(run_of(judged(EVIDENCE)))
+
+    assert files_in(tmp_path) == {"results.json", "grades.csv", "summary.md", "index.html"}
+    assert '<a href="submissions/shop.html">shop</a>' in (tmp_path / "index.html").read_text()
+    assert json.loads((tmp_path / "results.json").read_text())["submissions"][0]["name"] == "shop"
 
 
-def test_events_and_history_are_tables_too() -> None:
-    """One line each, whatever their messages hold."""
-    assert text("events.txt").splitlines() == [
-        "AT     TYPE      REASON    OBJECT         MESSAGE",
-        "3.1s   Warning   BackOff   Pod/canary-1   restarting failed",
-    ]
-    assert text("history.txt").splitlines()[1:] == [
-        "1          superseded   shop-0.1.0   Install complete",
-        "2          deployed                  Rollback to 1",
-    ]
+def test_names_neither_leave_the_folder_nor_meet(tmp_path: Path) -> None:
+    """Each submission has files of its own, whatever it is called, and the page of the class leads to them."""
+    reports = Reports(tmp_path / "out", NAMES, course="Releases")
+    results = [judged(replace(EVIDENCE, name=name)) for name in NAMES]
+    for result in results:
+        reports.tell(result, replace(EVIDENCE, name=result.name))
+    reports.conclude(run_of(*results))
+
+    assert {each.name for each in tmp_path.iterdir()} == {"out"}
+    pages = {each.name.casefold() for each in (tmp_path / "out" / "submissions").iterdir()}
+    assert len(pages) == len(NAMES)
+    records = (tmp_path / "out" / "evidence").glob("*.jsonl")
+    assert {read_evidence(each).name for each in records} == set(NAMES)
 
 
-@pytest.mark.parametrize(
-    ("state", "ready", "status"),
-    [
-        ({"running": {}}, True, "Running"),
-        ({"waiting": {"reason": "ImagePullBackOff"}}, False, "ImagePullBackOff"),
-        ({"terminated": {"reason": "Error", "exitCode": 1}}, False, "Error"),
-        ({"terminated": {"reason": "Completed", "exitCode": 0}}, False, "Running"),
-        ({}, False, "Running"),
-    ],
-)
-def test_a_pod_has_the_status_that_kubectl_shows(state: dict[str, Any], ready: bool, status: str) -> None:  # noqa: FBT001 - a case's value
-    """The reason of a container that does not run goes before the phase of the pod."""
-    evidence = Evidence("shop", "", timeline=Timeline((pod(1, state, restarts=0, ready=ready),)))
+def test_hostile_text_is_written_all_the_same(tmp_path: Path) -> None:
+    """Nothing that a submission can say keeps its reports, or those of the class, from being written."""
+    evidence = hostile_evidence()
+    result = judged(evidence, failed=evidence.name)
+    reports = Reports(tmp_path, [evidence.name], course="Releases")
 
-    row = evidence_files(evidence)["pods.txt"].decode().splitlines()[1].split()
+    reports.tell(result, evidence)
+    reports.conclude(run_of(result))
 
-    assert row[1:3] == [f"{int(ready)}/1", status]
+    assert (tmp_path / "index.html").is_file()
+    assert len(list((tmp_path / "submissions").iterdir())) == 1
+
+
+def test_an_error_takes_an_earlier_grade_back(tmp_path: Path) -> None:
+    """What Gradescope would read is that of this run, or is not there."""
+    reports = Reports(tmp_path, ["shop"], course="Releases")
+    reports.tell(judged(EVIDENCE), EVIDENCE)
+
+    reports.tell(judged(EVIDENCE, error="etcd ended"), EVIDENCE)
+
+    assert not list((tmp_path / "gradescope").rglob("*.json"))
+
+
+def test_a_submission_that_was_not_tried_is_told_of(tmp_path: Path) -> None:
+    """Its page and its feedback say so; there is no evidence to keep."""
+    Reports(tmp_path, ["shop"], course="Releases").tell(judged(None, error="no cluster"), None)
+
+    assert files_in(tmp_path) == {"submissions/shop.html", "feedback/shop.md"}
+
+
+def test_a_summary_is_added_to_what_others_wrote(tmp_path: Path) -> None:
+    """What stands in the file stays, and all of it together stays within what is shown."""
+    file = tmp_path / "summary"
+    file.write_text("before\n")
+
+    append_summary(file, run_of(judged(EVIDENCE)), course="Releases")
+
+    assert file.read_text().startswith("before\n## Releases\n")
+    file.write_text("x" * (LIMIT - 10))
+    append_summary(file, run_of(judged(EVIDENCE)), course="Releases")
+    assert file.stat().st_size == LIMIT - 10
 
 
 def test_logs_do_not_move_a_cursor() -> None:
-    """A log can be shown in a terminal as it is; its name tells container and run."""
-    assert text("logs/canary-1_app.previous.log") == "bad [31mflag\nbye\n"
+    """A log can be shown in a terminal as it is, indentation and all; its name tells container and run."""
+    (log,) = hostile_evidence("bad \x1b[31mflag\r\n  bye").logs
+    files = evidence_files(replace(EVIDENCE, logs=(replace(log, pod="one", container="app"),)))
+
+    assert files["logs/one_app.previous.log"] == "bad  [31mflag\n  bye\n"
 
 
-def test_all_files_go_to_a_folder_of_the_submission(tmp_path: Path) -> None:
-    """The folder has the name of the submission, made harmless, and no unfinished file."""
-    place = keep_evidence(Evidence("../../et c/\x00", ""), tmp_path / "evidence")
+def test_evidence_goes_to_a_folder_of_the_submission(tmp_path: Path) -> None:
+    """The flight record stands beside it, and no unfinished file is left."""
+    keep_evidence(EVIDENCE, tmp_path / "evidence", "shop")
 
-    assert place.parent == tmp_path / "evidence"
-    assert sorted(each.name for each in place.iterdir()) == ["events.txt", "history.txt", "objects.txt", "pods.txt"]
-    assert [each.name for each in place.parent.iterdir() if each.is_file()] == [f"{place.name}.jsonl"]
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("shop", "shop"),
-        ("..", "_"),
-        ("a/b", "a_b"),
-        (".hidden", "hidden"),
-        ("", "_"),
-        ("é x", "é_x"),
-        ("a" * 300, "a" * 100),
-    ],
-)
-def test_a_file_name_leads_nowhere_else(name: str, expected: str) -> None:
-    """Separators, spaces and leading dots are gone, letters of all languages stay."""
-    assert file_name(name) == expected
+    assert sorted(each.name for each in (tmp_path / "evidence").iterdir()) == ["shop", "shop.jsonl"]
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -141,12 +127,7 @@ def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
     file = tmp_path / "a" / "results.json"
     write(file, b"old")
 
-    write(file, b"new")
+    write(file, "new")
 
-    assert file.read_bytes() == b"new"
+    assert file.read_text() == "new"
     assert list(file.parent.iterdir()) == [file]
-
-
-def test_an_empty_table_is_its_header() -> None:
-    """A reader sees that there was nothing, not that something is missing."""
-    assert table(("NAME", "STATE"), ()) == "NAME   STATE\n"

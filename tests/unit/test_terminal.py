@@ -43,7 +43,7 @@ def test_columns_line_up() -> None:
         "              a.yaml:3",
         "              try: mend it",
         "  x another   so is two",
-        "  evidence: /kept",
+        "  see: /kept",
     ]
 
 

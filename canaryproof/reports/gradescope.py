@@ -1,0 +1,56 @@
+"""``results.json`` as Gradescope reads it from an autograder (Gradescope, "Autograder Specifications"); pure.
+
+One row for each check that is declared, always, so that the points that can be won stay the same for everybody.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from canaryproof.progress import one_line
+from canaryproof.results import CheckResult, SubmissionResult
+
+TEXT = "text"
+"""Gradescope shows such fields as they are: no HTML, no Markdown, no colours."""
+
+
+def gradescope_json(result: SubmissionResult) -> bytes | None:
+    """Return the file; None where there is no score to give.
+
+    Gradescope takes a file without scores for a broken one and a zero for a grade, and says of a missing file that the
+    autograder failed: that is what happened.
+    """
+    if result.score is None:
+        return None
+    document = {
+        "score": result.score,
+        "execution_time": result.timings.total,
+        "output": f"{result.standing}: {one_line(result.reason)}",
+        "output_format": TEXT,
+        "test_output_format": TEXT,
+        "test_name_format": TEXT,
+        "visibility": "visible",
+        "tests": [_test(number, each) for number, each in enumerate(result.checks, 1)],
+        "extra_data": {"verdict": result.verdict, "outcome": result.outcome},
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+def _test(number: int, result: CheckResult) -> dict[str, Any]:
+    judgement = result.judgement
+    hint = f"Try: {one_line(judgement.hint)}" if judgement.hint else ""
+    said = (one_line(judgement.message), one_line(judgement.where), hint)
+    return {
+        "score": result.won,
+        "max_score": result.check.points,
+        "status": "passed" if result.status == "passed" else "failed",
+        "name": one_line(result.check.title),
+        "number": str(number),
+        "output": "\n".join(
+            filter(None, (f"not judged: {said[0]}" if result.status == "skipped" else said[0], *said[1:]))
+        ),
+        "tags": [result.check.id],
+        "visibility": "visible",
+    }

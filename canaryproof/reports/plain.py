@@ -1,0 +1,13 @@
+"""Text of others as plain text: nothing in it moves a cursor or colours a terminal; pure."""
+
+from __future__ import annotations
+
+
+def printable(line: str) -> str:
+    """Return *line* with its indentation, but without anything that moves a cursor or turns the direction of text."""
+    return "".join(it if it.isprintable() else " " for it in line.expandtabs(4)).rstrip()
+
+
+def printable_lines(text: str) -> tuple[str, ...]:
+    """Return the lines of *text*, each `printable`."""
+    return tuple(map(printable, text.splitlines()))

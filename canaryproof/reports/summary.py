@@ -1,0 +1,59 @@
+"""``summary.md``: the class on one page of Markdown, such as a CI system shows beside a run; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from canaryproof.progress import cut
+from canaryproof.reports.markdown import text
+from canaryproof.reports.overview import Overview, overview
+from canaryproof.results import RunResults, SubmissionResult
+
+LIMIT = 1024 * 1024
+"""Bytes of the summary of one step that GitHub Actions takes; it shows nothing of a longer one."""
+REASON = 300
+"""Columns of a reason."""
+ORDER = ("error", "incomplete", "rejected", "accepted")
+TABLE = "| submission | verdict | score | outcome | reason |\n|---|---|---|---|---|\n"
+
+
+def summary_md(results: RunResults, *, course: str, limit: int = LIMIT) -> str:
+    """Return the summary, in *limit* bytes at most: what has no room is counted; nothing where not even that has."""
+    seen = overview(results.submissions)
+    head = "\n\n".join((f"## {text(course)}", _counts(seen), *_failures(seen), TABLE))
+    rows = [_row(each) for each in sorted(results.submissions, key=lambda each: ORDER.index(each.standing))]
+    whole = head + "".join(rows)
+    if len(whole.encode()) <= limit:
+        return whole
+    return _shortened(head, rows, limit)
+
+
+def _shortened(head: str, rows: Sequence[str], limit: int) -> str:
+    room = limit - len(head.encode()) - len(_more(len(rows)).encode())
+    kept = 0
+    while kept < len(rows) and (room := room - len(rows[kept].encode())) >= 0:
+        kept += 1
+    short = head + "".join(rows[:kept]) + _more(len(rows) - kept)
+    return short if len(short.encode()) <= limit else ""
+
+
+def _more(count: int) -> str:
+    return f"\n{count} more submissions have no room here; the reports have them all.\n"
+
+
+def _counts(seen: Overview) -> str:
+    counts = ", ".join(f"**{bar.count} {bar.name}**" for bar in seen.standings)
+    middle = "" if seen.median is None else f"; in the middle of the class {seen.median:.0f} % of the points"
+    return f"{seen.submissions} submission{'' if seen.submissions == 1 else 's'}: {counts}{middle}."
+
+
+def _failures(seen: Overview) -> Iterator[str]:
+    if seen.failures:
+        rows = "\n".join(f"| {text(bar.name)} | {text(bar.title)} | {bar.count} |" for bar in seen.failures)
+        yield f"| check | what does not hold | failed |\n|---|---|---|\n{rows}"
+
+
+def _row(result: SubmissionResult) -> str:
+    score = "" if result.score is None else f"{result.score:g} of {result.max_score:g}"
+    reason = "" if result.standing == "accepted" else text(cut(result.reason, REASON))
+    return f"| {text(result.name)} | {result.standing} | {score} | {result.outcome} | {reason} |\n"

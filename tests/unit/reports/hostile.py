@@ -1,0 +1,103 @@
+"""Text that tries to be more than text, wherever it is put."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from canaryproof.evidence import ContainerLog, Decision, Evidence, Probe, Revision, Setting, Step, Timings
+from canaryproof.results import Check, Judgement, SubmissionResult, grade
+from tests.unit.stories import CANARY, CANARY_DEPLOYMENT, STABLE, Story, rendering
+
+HTML = "</title></script></style><script>alert(1)</script><img src=x onerror=alert(1)><a href='javascript:0'>\"x' y"
+TEMPLATE = "{{ 7*7 }}{% raw %}"
+TERMINAL = "\x1b[2J\x1b]0;owned\x07\r\x08\u202egnp\x00"
+WORKFLOW = "::error::owned\n##[error]owned\n::stop-commands::x"
+MARKDOWN = (
+    "![x](http://evil.example/x) [y](javascript:0) <b>z</b> @all #1 https://evil.example www.evil.example `c` ~~d~~"
+)
+FENCES = "```\n# out\n````\n<script>"
+FORMULA = "=HYPERLINK(1)"
+TABLE = "|cell|"
+ALL = "\n".join([HTML, TEMPLATE, TERMINAL, WORKFLOW, MARKDOWN, FENCES, FORMULA, TABLE])  # noqa: FLY002 - reads as a list
+
+DECLARED = (
+    Check("passes", "It passes", points=2),
+    Check("canary-crash-loop", "It crash-loops", hint=ALL),
+    Check("waits", "It waits", needs=("canary-crash-loop",)),
+    Check("breaks", "It breaks"),
+)
+CRASHED = (
+    Story()
+    .at(2.0)
+    .pod()
+    .at(2.5)
+    .running()
+    .at(3.0)
+    .ended(1)
+    .at(3.1)
+    .running()
+    .at(3.5)
+    .ended(1)
+    .at(3.6)
+    .waiting("CrashLoopBackOff")
+    .at(4.5)
+    .deleting()
+    .at(5.0)
+    .gone()
+)
+EVIDENCE = Evidence(
+    "shop",
+    "class/shop",
+    Setting("embedded", "1.37.2", 1, "4.3.1", "stand-in"),
+    namespace="sre-shop",
+    baseline=rendering(STABLE),
+    chart=rendering(STABLE + CANARY_DEPLOYMENT),
+    canary=CANARY,
+    decision=Decision("crash-loop", "it crash-loops", 3.6, 3.5, ("exit code 1",)),
+    install=Step("helm install", 0.1, 0.5),
+    upgrade=Step("helm upgrade", 1.5, 1.9),
+    rollback=Step("helm rollback", 4.0, 4.3),
+    history=(Revision(1, "superseded", "Install complete"), Revision(3, "deployed", "Rollback to 1")),
+    timeline=CRASHED.timeline,
+    settled_at=1.4,
+    restored_at=4.6,
+    gone_at=5.0,
+    ended_at=6.0,
+    probes=tuple(Probe(1.5 + number / 10, 0.01) for number in range(40)),
+    logs=(ContainerLog("one", "canary", previous=True, text="starting\n  bad flag\n"),),
+    timings=Timings(1.3, 0.4, 1.7, 0.3, 0.7, 6.0),
+)
+"""One experiment as it should be."""
+
+
+def hostile_evidence(text: str = ALL) -> Evidence:
+    """Return evidence that says *text* wherever a submission can have it said."""
+    story = CRASHED.at(5.5).event("BackOff", text).at(5.6).pod(text).at(5.7).waiting(text, text, pod=text)
+    return replace(
+        EVIDENCE,
+        name=text,
+        source=text,
+        chart=rendering(
+            STABLE + CANARY_DEPLOYMENT.replace("name: main", "name: main\n          env: [{name: A, value: XYZ}]")
+        ),
+        canary=replace(CANARY, deployment=text, source=text, images=(text,)),
+        decision=replace(EVIDENCE.decision, reason=text, proof=(text,)),
+        history=(Revision(1, text, text, text),),
+        timeline=story.timeline,
+        probes=(Probe(1.5, 0.1, text), *EVIDENCE.probes),
+        logs=(ContainerLog(text, text, previous=True, text=text),),
+    )
+
+
+def judged(evidence: Evidence | None, *, failed: str = "", error: str = "", name: str = "shop") -> SubmissionResult:
+    """Return a verdict: what is said of the failed check, and of the one that met a fault."""
+    judgements = {
+        "passes": Judgement("passed"),
+        "canary-crash-loop": Judgement("failed", failed, failed, failed) if failed else Judgement("passed"),
+        "waits": Judgement("skipped", f"needs canary-crash-loop, which failed {failed}")
+        if failed
+        else Judgement("passed"),
+        "breaks": Judgement("error", error) if error else Judgement("passed"),
+    }
+    named = evidence.name if evidence else name
+    return grade(named, named, declared=DECLARED, judgements=judgements, evidence=evidence)

@@ -1,0 +1,58 @@
+"""What Gradescope reads: a row for each declared check, and no grade that is none."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from canaryproof.reports.gradescope import gradescope_json
+from canaryproof.results import SubmissionResult
+from tests.unit.reports.hostile import ALL, EVIDENCE, hostile_evidence, judged
+
+KEYS = {"score", "execution_time", "output", "output_format", "test_output_format", "test_name_format", "visibility"}
+TEST_KEYS = {"score", "max_score", "status", "name", "number", "output", "tags", "visibility"}
+
+
+def document(result: SubmissionResult) -> dict[str, Any]:
+    """Return what the file holds."""
+    content = gradescope_json(result)
+    assert content
+    found: dict[str, Any] = json.loads(content)
+    return found
+
+
+def test_the_file_has_the_documented_shape() -> None:
+    """Keys and types are those of Gradescope's specification, and the rows add up to the score."""
+    written = document(judged(EVIDENCE, failed="it did not"))
+
+    assert written.keys() == KEYS | {"tests", "extra_data"}
+    assert (written["score"], written["execution_time"]) == (3, 6.0)
+    assert written["extra_data"] == {"verdict": "rejected", "outcome": "crash-loop"}
+    assert all(test.keys() == TEST_KEYS for test in written["tests"])
+    assert sum(test["score"] for test in written["tests"]) == written["score"]
+    assert sum(test["max_score"] for test in written["tests"]) == 5
+    assert [test["status"] for test in written["tests"]] == ["passed", "failed", "failed", "passed"]
+
+
+def test_a_row_says_what_is_wrong_and_what_to_try() -> None:
+    """What was skipped names what it waited for, and keeps its row."""
+    _, failed, skipped, _ = document(judged(EVIDENCE, failed="it did not"))["tests"]
+
+    assert failed["output"] == "it did not\nit did not\nTry: it did not"
+    assert skipped["output"].startswith("not judged: needs canary-crash-loop, which failed")
+    assert failed["tags"] == ["canary-crash-loop"]
+
+
+def test_an_error_gives_no_file() -> None:
+    """A zero would be a grade, and a row less would change what can be won."""
+    assert gradescope_json(judged(EVIDENCE, error="etcd ended")) is None
+
+
+def test_text_is_shown_as_text() -> None:
+    """Nothing is to be read as HTML, Markdown or colours, and nothing in it moves a cursor."""
+    written = document(judged(hostile_evidence(), failed=ALL))
+
+    formats = {written[key] for key in ("output_format", "test_output_format", "test_name_format")}
+    assert formats == {"text"}
+    shown = [written["output"], *(line for test in written["tests"] for line in test["output"].split("\n"))]
+    assert all(line.isprintable() for line in shown)

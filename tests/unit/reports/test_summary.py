@@ -1,0 +1,65 @@
+"""The summary that a CI system shows: what needs looking at first, within the size that is shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from canaryproof.reports.summary import LIMIT, summary_md
+from canaryproof.results import RunResults, SubmissionResult
+from tests.unit.reports.hostile import ALL, EVIDENCE, hostile_evidence, judged
+
+
+def summary(*submissions: SubmissionResult, limit: int = LIMIT) -> list[str]:
+    """Return the lines of the summary."""
+    run = RunResults("2026-01-02T03:04:05+00:00", 12.3, EVIDENCE.setting, submissions)
+    return summary_md(run, course="Releases", limit=limit).splitlines()
+
+
+GOOD, BAD, ILL = judged(EVIDENCE), judged(EVIDENCE, failed="it did not"), judged(EVIDENCE, error="etcd ended")
+
+
+def test_the_class_is_counted() -> None:
+    """Verdicts, the score in the middle, and what fails most."""
+    lines = summary(GOOD, BAD, ILL)
+
+    assert lines[:3] == [
+        "## Releases",
+        "",
+        "3 submissions: **1 accepted**, **1 rejected**, **1 error**; in the middle of the class 80 % of the points.",
+    ]
+    assert "| canary-crash-loop | It crash-loops | 1 |" in lines
+
+
+def test_what_needs_looking_at_comes_first() -> None:
+    """Errors, then rejections with their reasons, then the rest; an error has no score."""
+    rows = [line for line in summary(GOOD, BAD, ILL) if line.startswith("| shop")]
+
+    assert rows == [
+        "| shop | error |  | crash-loop | etcd ended |",
+        "| shop | rejected | 3 of 5 | crash-loop | it did not |",
+        "| shop | accepted | 5 of 5 | crash-loop |  |",
+    ]
+
+
+def test_a_summary_stays_within_its_limit() -> None:
+    """What has no room is counted, in bytes as they are written, and nothing is cut within a line."""
+    class_of_many = [judged(replace(EVIDENCE, name=f"é-{number}"), failed="it did not") for number in range(100)]
+
+    lines = summary(*class_of_many, limit=2000)
+
+    assert len("\n".join(lines).encode()) < 2000
+    shown = sum(line.startswith("| é") for line in lines)
+    assert lines[-1] == f"{100 - shown} more submissions have no room here; the reports have them all."
+    assert shown > 10
+    assert summary(*class_of_many, limit=50) == []
+    assert len([line for line in summary(*class_of_many) if line.startswith("| é")]) == 100
+
+
+def test_hostile_text_stays_in_its_cell() -> None:
+    """Each submission is one row, of five cells."""
+    lines = summary(judged(hostile_evidence(), failed=ALL))
+
+    (row,) = [line for line in lines if "rejected | 3 of 5" in line]
+    assert row.replace("\\|", "").count("|") == 6
+    assert "@all" not in row
+    assert "<" not in row.replace("\\<", "")
