@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,10 +12,11 @@ from canaryproof.evidence import Probe
 
 @dataclass(frozen=True)
 class Outage:
-    """Requests in a row that failed: from the first one sent to the end of the last one.
+    """Requests in a row that failed: from the first one made to the end of the last one.
 
-    Only what was seen to fail counts.  A busy machine sends requests late and notices late that one got no answer;
-    the Service may well have answered meanwhile, so that time is *late* and no part of the outage.
+    Requests overlap: it ends at the latest when one is made that is answered.  Only what was seen to fail counts.  A
+    busy machine makes requests late and notices late that one got no answer; the Service may well have answered
+    meanwhile, so that time is *late* and no part of the outage.
     """
 
     began: float
@@ -39,9 +41,9 @@ def outages(probes: Iterable[Probe], durations: Durations = DURATIONS) -> tuple[
         if probe.error:
             failing.append(probe)
         elif failing:
-            found.append(_outage(failing, durations))
+            found.append(_outage(failing, probe.at, durations))
             failing = []
-    return (*found, _outage(failing, durations)) if failing else tuple(found)
+    return (*found, _outage(failing, math.inf, durations)) if failing else tuple(found)
 
 
 def longest(probes: Iterable[Probe], durations: Durations = DURATIONS) -> Outage | None:
@@ -60,10 +62,10 @@ def is_certain(probes: tuple[Probe, ...], since: float, durations: Durations = D
     return not recent[-1].error or outages(recent, durations)[-1].seconds > durations.outage
 
 
-def _outage(failing: list[Probe], durations: Durations) -> Outage:
-    ends = [probe.at + probe.seconds for probe in failing]
-    unasked = (
-        max(0.0, after.at - end - durations.probe_every) for end, after in zip(ends[:-1], failing[1:], strict=True)
-    )
-    unnoticed = (max(0.0, probe.seconds - durations.probe_timeout) for probe in failing)
-    return Outage(failing[0].at, ends[-1], len(failing), failing[-1].error, sum(unasked) + sum(unnoticed))
+def _outage(failing: list[Probe], answered: float, durations: Durations) -> Outage:
+    """Sum up requests in a row that failed; *answered* is when the first one was made that did not."""
+    known_until, late = failing[0].at, 0.0
+    for probe in failing:
+        late += max(0.0, probe.at - known_until - durations.probe_every)
+        known_until = max(known_until, probe.at + min(probe.seconds, durations.probe_timeout))
+    return Outage(failing[0].at, min(known_until, answered), len(failing), failing[-1].error, late)

@@ -55,8 +55,8 @@ class Durations:
     """The longest time that the stable Service may go without an answer."""
     probe_every: float = 0.1
     """From one request to the stable Service to the next."""
-    probe_timeout: float = 1
-    """One request to the stable Service: half of an outage, so that one request that got lost is none."""
+    probe_timeout: float = 2
+    """One request to the stable Service: a later answer is none."""
     worth_showing: float = 1
     """Work that takes longer shows its progress."""
     redraw_every: float = 0.2

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from operator import attrgetter
 from types import TracebackType
 from typing import Self
 
@@ -12,11 +14,15 @@ from canaryproof.errors import InfrastructureError
 from canaryproof.evidence import Probe
 from canaryproof.waiting import Signal
 
+UNDER_WAY = 4
+"""Requests that may wait for their answers at once: one that got lost keeps nobody from asking again."""
+
 
 class Prober:
     """A thread that makes one request every so often, from entering the ``with`` block to leaving it.
 
-    A request that found the cluster at fault says nothing about the Service and is no probe.
+    It does not wait for the answer before it makes the next one.  A request that found the cluster at fault says
+    nothing about the Service and is no probe.
     """
 
     def __init__(self, visit: Callable[[], str], *, now: Callable[[], float], every: float) -> None:
@@ -38,15 +44,15 @@ class Prober:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End after the request that is under way."""
+        """End after the requests that are under way."""
         self._ending = True
         self._end.announce()
         self._thread.join()
 
     @property
     def probes(self) -> tuple[Probe, ...]:
-        """Return the requests answered, or not answered, so far."""
-        return tuple(self._probes)
+        """Return the requests answered, or not answered, so far, in the order in which they were made."""
+        return tuple(sorted(self._probes, key=attrgetter("at")))
 
     @property
     def fault(self) -> str:
@@ -55,10 +61,14 @@ class Prober:
 
     def _run(self) -> None:
         began = self._now()
-        while not self._ending:
-            self._probe()
-            now = self._now()
-            self._end.wait(next_due(began, now, self._every) - now)
+        under_way: list[Future[None]] = []
+        with ThreadPoolExecutor(UNDER_WAY, "probe") as pool:
+            while not self._ending:
+                under_way = [each for each in under_way if not _is_over(each)]
+                if len(under_way) < UNDER_WAY:
+                    under_way.append(pool.submit(self._probe))
+                now = self._now()
+                self._end.wait(next_due(began, now, self._every) - now)
 
     def _probe(self) -> None:
         at = self._now()
@@ -69,6 +79,11 @@ class Prober:
             return
         self._fault = ""
         self._probes.append(Probe(at, self._now() - at, error))
+
+
+def _is_over(request: Future[None]) -> bool:
+    """Report whether a request has ended; a fault of ours in it is raised."""
+    return request.done() and request.result() is None
 
 
 def next_due(began: float, now: float, every: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from canaryproof.availability import longest
+from canaryproof.availability import longest, outages
 from canaryproof.course import Course
 from canaryproof.durations import Durations
 from canaryproof.evidence import Evidence, Probe
@@ -158,19 +158,13 @@ def _told_already(evidence: Evidence, course: Course) -> str:
     upgrade, rollback = evidence.upgrade, evidence.rollback
     if not upgrade or not rollback:
         return ""
-    before = [probe for probe in evidence.probes if probe.at < upgrade.ended]
-    after = [probe for probe in evidence.probes if probe.at >= rollback.began]
-    down = [part for part in (before, after) if _too_long(part, evidence.durations)]
+    durations = evidence.durations
+    down = [each for each in outages(evidence.probes, durations) if each.seconds > durations.outage]
     during = evidence.canary and not upgrade.error and stable_serves_during_canary(evidence, course)
-    if during and not down:
+    if during and all(each.began < rollback.began and each.ended > upgrade.ended for each in down):
         return "stable-serves-during-canary"
     recovers = not rollback.error and stable_healthy(evidence, course)
-    return "stable-healthy" if recovers and down == [after] and not during else ""
-
-
-def _too_long(probes: Iterable[Probe], durations: Durations) -> bool:
-    worst = longest(probes, durations)
-    return worst is not None and worst.seconds > durations.outage
+    return "stable-healthy" if recovers and all(each.began >= rollback.began for each in down) else ""
 
 
 def _unanswered(probes: Iterable[Probe], durations: Durations, when: str) -> Finding | None:

@@ -39,6 +39,14 @@ def test_a_legacy_cpuset_takes_over_processors_and_memory(legacy: Path) -> None:
     assert (legacy / "cpuset" / "ours" / "cpuset.mems").read_text(encoding="ascii") == "0\n"
 
 
+def test_a_busy_machine_gives_the_cluster_its_share(legacy: Path) -> None:
+    """A cgroup weighs as much as one process by default, and a cluster is more than that."""
+    (legacy / "cpu,cpuacct" / "cpu.shares").write_text("1024\n", encoding="ascii")
+    make_cgroups("ours", legacy)
+
+    assert int((legacy / "cpu,cpuacct" / "ours" / "cpu.shares").read_text(encoding="ascii")) > 1024
+
+
 def test_a_root_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """Inside a container without a writable cgroup tree the message says so, and what to do."""
     with pytest.raises(ClusterError, match=r"cannot make the cgroup ours: .*needs a writable .*privileged"):

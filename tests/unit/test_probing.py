@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -49,6 +50,21 @@ def test_the_end_does_not_wait_for_the_next_request() -> None:
         asked(1, prober)
 
     assert time.monotonic() - began < SOON
+
+
+def test_a_request_without_an_answer_does_not_hold_up_the_next() -> None:
+    """A lost request ends late; those made after it are answered meanwhile, and the record is in order."""
+    answered = threading.Event()
+    first = iter([True])
+
+    def visit() -> str:
+        return "" if not next(first, False) else "no answer" if answered.wait(SOON) else "nobody else was asked"
+
+    with Prober(visit, now=time.monotonic, every=0.01) as prober:
+        asked(3, prober)
+        answered.set()
+
+    assert [probe.error for probe in prober.probes[:3]] == ["no answer", "", ""]
 
 
 def unreachable(then: Callable[[], str], times: int) -> Callable[[], str]:

@@ -12,6 +12,8 @@ from canaryproof.waiting import Ticks, wait_for
 
 _ROOT = Path("/sys/fs/cgroup")
 _NEEDED = ("cpu", "memory", "pids")
+_WEIGHT = 16
+"""How much of a busy machine the cluster gets, against one process outside: about as many of its own are at work."""
 
 
 def make_cgroups(name: str, root: Path = _ROOT) -> tuple[tuple[str, str], ...]:
@@ -60,6 +62,7 @@ def _make_unified(root: Path, name: str) -> Path:
     controllers = (folder / "cgroup.controllers").read_text(encoding="ascii").split()
     if missing := [it for it in _NEEDED if it not in controllers]:
         raise ClusterError(f"cgroup {folder} lacks the controllers {', '.join(missing)}: kubelet needs them")
+    (folder / "cpu.weight").write_text(str(_WEIGHT * 100), encoding="ascii")  # 100: what a cgroup has by default
     return folder
 
 
@@ -67,6 +70,8 @@ def _make_legacy(hierarchy: Path, name: str) -> Path:
     """Make a cgroup v1; one of the cpuset hierarchy takes no process before it has processors and memory nodes."""
     folder = hierarchy / name
     folder.mkdir()
+    if (hierarchy / "cpu.shares").exists():
+        (folder / "cpu.shares").write_text(str(_WEIGHT * 1024), encoding="ascii")  # 1024: as above
     for setting in ("cpuset.cpus", "cpuset.mems"):
         if (hierarchy / setting).exists():
             (folder / setting).write_text((hierarchy / setting).read_text(encoding="ascii"), encoding="ascii")
