@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from canaryproof.evidence import Evidence
 from canaryproof.reports.markdown import block, code, text
-from canaryproof.reports.picture import picture
+from canaryproof.reports.picture import moments
 from canaryproof.results import CheckResult, SubmissionResult
 
 LOG_LINES = 15
@@ -64,9 +64,9 @@ def _last_words(evidence: Evidence) -> Iterator[str]:
 
 
 def _happened(evidence: Evidence) -> Iterator[str]:
-    if drawn := picture(evidence):
+    if mattered := moments(evidence):
         yield "## What happened"
-        yield "\n".join(f"- {moment.at:.1f} s: {text(moment.said)}" for moment in drawn.moments)
+        yield "\n".join(f"- {moment.at:.1f} s: {text(moment.said)}" for moment in mattered)
 
 
 def _row(result: CheckResult) -> str:

@@ -93,7 +93,7 @@ class Picture:
 
 def picture(evidence: Evidence) -> Picture | None:
     """Return the picture of an experiment; None where it did not get as far as a cluster."""
-    if not evidence.install or evidence.ended_at <= 0:
+    if not began(evidence):
         return None
     lanes = tuple(_lanes(evidence))
     return Picture(
@@ -104,8 +104,13 @@ def picture(evidence: Evidence) -> Picture | None:
         answers=tuple(_answers(evidence.probes, evidence.durations)),
         requests=len(evidence.probes),
         answered=sum(not probe.error for probe in evidence.probes),
-        moments=tuple(_moments(evidence)),
+        moments=moments(evidence),
     )
+
+
+def began(evidence: Evidence) -> bool:
+    """Report whether the experiment got as far as to install anything."""
+    return evidence.install is not None and evidence.ended_at > 0
 
 
 def _revisions(evidence: Evidence) -> Iterator[Stretch]:
@@ -213,13 +218,19 @@ def _answers(probes: Iterable[Probe], durations: Durations) -> Iterator[Stretch]
         yield Stretch("silent", outage.began, outage.ended, said)
 
 
-def _moments(evidence: Evidence) -> Iterator[Moment]:
-    """Yield what mattered, in the order of its time; what no moment settled, the end does."""
+def moments(evidence: Evidence) -> tuple[Moment, ...]:
+    """Return what mattered, in the order of its time; what no moment settled, the end does.
+
+    There is nothing where the experiment did not get as far as a cluster.
+    """
+    if not began(evidence):
+        return ()
     told = sorted(_told(evidence), key=lambda each: each[1])
     missing = SETTLES.keys() - {key for key, *_ in told}
     unsettled = tuple(check for key, checks in SETTLES.items() if key in missing for check in checks)
-    for key, at, said in told:
-        yield Moment(key, at, said, (*(unsettled if key == "end" else ()), *SETTLES.get(key, ())))
+    return tuple(
+        Moment(key, at, said, (*(unsettled if key == "end" else ()), *SETTLES.get(key, ()))) for key, at, said in told
+    )
 
 
 def _told(evidence: Evidence) -> Iterator[tuple[str, float, str]]:

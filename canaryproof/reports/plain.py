@@ -5,6 +5,8 @@ from __future__ import annotations
 
 def printable(line: str) -> str:
     """Return *line* with its indentation, but without anything that moves a cursor or turns the direction of text."""
+    if line.isprintable():
+        return line.rstrip()
     return "".join(it if it.isprintable() else " " for it in line.expandtabs(4)).rstrip()
 
 

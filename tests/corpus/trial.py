@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 
 from canaryproof.command import run
 from canaryproof.errors import CommandError
+from fixtures.options import STEP_SUMMARY
 from tests.corpus.mutation import Mutation
 
 REPOSITORY = Path(__file__).parents[2]
@@ -88,9 +90,13 @@ def told(reports: Path) -> dict[str, Told]:
 
 
 def _run(command: list[str], timeout: float) -> None:
-    """Run *command*; that submissions are rejected, or the infrastructure failed for some, is told by the results."""
+    """Run *command*; that submissions are rejected, or the infrastructure failed for some, is told by the results.
+
+    Nor does it tell a CI system: its summary is for the submissions of the run itself.
+    """
+    env = {name: value for name, value in os.environ.items() if name != STEP_SUMMARY}
     try:
-        run(command, timeout=timeout, cwd=REPOSITORY)
+        run(command, timeout=timeout, cwd=REPOSITORY, env=env)
     except CommandError as error:
         if error.outcome not in {"exit code 1", "exit code 8"}:
             raise
