@@ -1,36 +1,69 @@
-"""``python -m tests.bench [RUNS]``: measures, prints, and writes bench.json."""
+"""``python -m tests.bench``: measures, prints, and writes bench.json; ``--help`` says what can be left out."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from canaryproof.caching import cache_folder
-from canaryproof.cluster.embedded.toolchain import EMBEDDED, provide
-from canaryproof.progress import TerminalProgress
-from tests.bench import measuring
+from canaryproof.cluster.embedded.toolchain import EMBEDDED, Toolchain, provide
+from canaryproof.progress import Progress, TerminalProgress
+from tests.bench import classes, measuring
 from tests.bench.figures import Figures, machine
 
 RESULT = Path("bench.json")
-RUNS = 5
+PARTS = ("cluster", "experiment", "safety-net", "shell", "class")
+EXAMPLES = """\
+a few minutes:   python -m tests.bench --only class --submissions 100
+all of it:       python -m tests.bench
+"""
 
 
 def main(arguments: list[str]) -> None:
     """Measure several times each, in turn, and tell."""
-    runs = int(arguments[0]) if arguments else RUNS
+    said = _parser().parse_args(arguments)
     progress = TerminalProgress(sys.stderr)
-    toolchain = provide(cache=cache_folder(os.environ), progress=progress, tools=[*EMBEDDED, "helm3"])
+    toolchain = provide(cache=cache_folder(os.environ), progress=progress, tools=_tools(said))
     figures = Figures()
-    measuring.clusters(toolchain, runs, figures, progress)
-    measuring.experiments(toolchain, runs, figures, progress)
-    measuring.safety_nets(toolchain, runs, figures, progress)
-    measuring.from_the_shell(runs, figures, progress)
-    document = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine(), "runs": runs}
+    load = os.getloadavg()
+    for part in said.only:
+        _measure(part, said, toolchain, figures, progress)
+    document = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine(), "load before": load}
     RESULT.write_text(json.dumps({**document, "figures": figures.as_rows()}, indent=1) + "\n", encoding="utf-8")
-    sys.stdout.write(f"{machine()}, {runs} runs each\n\n{figures.table()}\n\nwritten to {RESULT}\n")
+    before = ", ".join(f"{each:.1f}" for each in load)
+    sys.stdout.write(f"{machine()}, load before: {before}\n\n{figures.table()}\n\nwritten to {RESULT}\n")
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        "python -m tests.bench", description=__doc__, epilog=EXAMPLES, formatter_class=RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="measure these only")
+    parser.add_argument("--runs", type=int, default=5, help="how often; a class runs once for two of them (default: 5)")
+    parser.add_argument("--submissions", type=int, nargs="+", default=classes.SIZES, help="sizes of a class")
+    parser.add_argument("--parallel", type=int, help="experiments at once, in a class (default: the harness's own)")
+    return parser
+
+
+def _tools(said: Namespace) -> list[str]:
+    return [*EMBEDDED, "helm3"] if "safety-net" in said.only else list(EMBEDDED)
+
+
+def _measure(part: str, said: Namespace, toolchain: Toolchain, figures: Figures, progress: Progress) -> None:
+    options = (f"--parallel={said.parallel}",) if said.parallel else ()
+    measures: dict[str, Callable[[], None]] = {
+        "cluster": lambda: measuring.clusters(toolchain, said.runs, figures, progress),
+        "experiment": lambda: measuring.experiments(toolchain, said.runs, figures, progress),
+        "safety-net": lambda: measuring.safety_nets(toolchain, said.runs, figures, progress),
+        "shell": lambda: measuring.from_the_shell(said.runs, figures, progress),
+        "class": lambda: classes.classes(tuple(said.submissions), (said.runs + 1) // 2, figures, progress, options),
+    }
+    measures[part]()
 
 
 if __name__ == "__main__":
