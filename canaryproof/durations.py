@@ -53,7 +53,7 @@ class Durations:
     """How long stable must stay healthy after the rollback."""
     outage: float = 2
     """The longest time that the stable Service may go without an answer."""
-    probe_every: float = 0.1
+    probe_every: float = 0.25
     """From one request to the stable Service to the next."""
     probe_timeout: float = 2
     """One request to the stable Service: a later answer is none."""

@@ -14,8 +14,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from canaryproof import releases
 from canaryproof.aftermath import Aftermath
 from canaryproof.availability import is_certain
+from canaryproof.baseline import Baseline
 from canaryproof.canary import find_canary
 from canaryproof.course import Course
 from canaryproof.durations import Durations
@@ -26,13 +28,14 @@ from canaryproof.evidence import (
     Decision,
     Evidence,
     Rendering,
+    Revision,
     Setting,
     Step,
     Timings,
 )
 from canaryproof.helm import Helm, Operation
 from canaryproof.intake import Submission
-from canaryproof.kube import NAMESPACES, KubeClient
+from canaryproof.kube import NAMESPACES, SECRETS, KubeClient
 from canaryproof.manifests import Body, ObjectKey
 from canaryproof.outcome import decide, with_last_words
 from canaryproof.presence import RUN_LABEL
@@ -68,6 +71,7 @@ class Bench:
     course: Course
     client: KubeClient
     helm: Helm
+    baseline: Baseline
     recorder: Recorder
     run: str
     """Marks the namespaces of this run: the value of the label ``canaryproof/run``."""
@@ -214,9 +218,7 @@ class _Trial:
 
     def _install(self) -> None:
         """Install the course's chart and wait until its pods serve."""
-        baseline = self._bench.helm.template(
-            self._release, self._bench.course.baseline, self._namespace, kubernetes=self._bench.setting.kubernetes
-        )
+        baseline = self._bench.baseline.rendered(self._namespace)
         if baseline.error:
             raise InfrastructureError(f"the course's own chart does not render: {baseline.error}")
         finding = find_canary(baseline, self._evidence.chart)
@@ -268,6 +270,7 @@ class _Trial:
         prober = self._prober
         if prober is None:
             return
+        prober.ask()
         self._wait(
             "answer of the stable Service, or its lasting silence",
             lambda: is_certain(prober.probes, since, self._durations) or None,
@@ -341,7 +344,7 @@ class _Trial:
             added=_added_bodies(self._evidence, self._namespace),
             unready=lambda: self._unready(generations),
         )
-        self._note(history=self._bench.helm.history(self._release, self._namespace))
+        self._note(history=self._history())
         try:
             self._wait(
                 "end of the canary and healthy stable app",
@@ -356,6 +359,10 @@ class _Trial:
         aftermath.let_go()
         if not aftermath.left:
             self._note(gone_at=max(rollback.ended, last_deletion(self._recording.timeline, aftermath.family)))
+
+    def _history(self) -> tuple[Revision, ...]:
+        records = self._bench.client.list(SECRETS, self._namespace, releases.selector(self._release))
+        return releases.history(records.items)
 
     def _generation(self, deployment: str) -> int:
         body = self._bench.client.get(DEPLOYMENTS, deployment, self._namespace) or {"metadata": {}}

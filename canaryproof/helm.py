@@ -41,6 +41,12 @@ WEBHOOK = re.compile(r"failed calling webhook|failed to call webhook")
 FORBIDDEN = re.compile(r"is forbidden: User \"(?P<user>[^\"]+)\" cannot (?P<what>\w+ resource \"[^\"]+\")")
 """The API server's answer to an account that lacks a right (RBAC); quotas and policies are put in other words."""
 
+VALIDATED_BY_SERVER = ("--disable-openapi-validation",)
+"""Spares Helm 4 half of its work.  It applies on the server's side with ``fieldValidation=Strict`` and has the server
+validate; all that is left to its own validation is to find out whether the server can, in 2 MB of OpenAPI documents.
+What is refused, and in which words, stays the same.  Helm 3 validates by itself and needs them.
+"""
+
 NOISE = re.compile(r"^(level=|WARNING:|W\d{4} |walk\.go:|Use --debug flag|I\d{4} )|^\s*$")
 FAILED = re.compile(r"^Error: (INSTALLATION FAILED: |UPGRADE FAILED: )?")
 
@@ -77,6 +83,7 @@ class Helm:
         self._binary = binary
         self._durations = durations
         self._doomed = doomed
+        self._version = ""
         self._environment = _environment(home.resolve(), kubeconfig.resolve(), context, credentials)
 
     @classmethod
@@ -97,11 +104,12 @@ class Helm:
         """Return the version of the binary, ``4.3.1``."""
         command = ("version", "--template", "{{.Version}}")
         try:
-            return self._run(command, timeout=self._durations.command).strip().removeprefix("v")
+            self._version = self._run(command, timeout=self._durations.command).strip().removeprefix("v")
         except SubmissionError as error:
             raise InfrastructureError(
                 f"{self._binary} is not a Helm that runs: {error}; give --helm a Helm 3 or 4"
             ) from error
+        return self._version
 
     def template(
         self, release: str, chart: Path, namespace: str, *, upgrade: bool = False, kubernetes: str = ""
@@ -123,7 +131,7 @@ class Helm:
 
     def install(self, release: str, chart: Path, namespace: str) -> Operation:
         """Install *chart* as revision 1; return as soon as the objects are stored."""
-        return self._change(("install", release, chart), namespace)
+        return self._change(("install", release, chart), namespace, hidden=self._validation)
 
     def upgrade(self, release: str, chart: Path, namespace: str, *, user: str = "") -> Operation:
         """Upgrade to *chart* with its own values only; return as soon as the objects are stored.
@@ -131,7 +139,13 @@ class Helm:
         Templates can look into the cluster while they are rendered, so Helm acts as *user*, where one is given.
         """
         environment = {"HELM_KUBEASUSER": user} if user else {}
-        return self._change(("upgrade", release, chart), namespace, "--reset-values", environment=environment)
+        return self._change(
+            ("upgrade", release, chart),
+            namespace,
+            "--reset-values",
+            hidden=self._validation,
+            environment=environment,
+        )
 
     def rollback(self, release: str, revision: int, namespace: str) -> Operation:
         """Roll back to *revision*, which the caller names instead of trusting a default."""
@@ -152,11 +166,17 @@ class Helm:
             raise InfrastructureError(f"helm history {release} --namespace {namespace}: {error}") from error
         return msgspec.json.decode(text, type=tuple[Revision, ...])
 
+    @property
+    def _validation(self) -> tuple[str, ...]:
+        """Return the options for installs and upgrades of the version that is known."""
+        return VALIDATED_BY_SERVER if self._version.startswith("4.") else ()
+
     def _change(
         self,
         verb: tuple[str | int | Path, ...],
         namespace: str,
         *options: str,
+        hidden: tuple[str, ...] = (),
         environment: Mapping[str, str] = MappingProxyType({}),
     ) -> Operation:
         chart = next((each for each in verb if isinstance(each, Path)), None)
@@ -165,7 +185,7 @@ class Helm:
         error = ""
         try:
             self._run(
-                [*map(str, verb), "--namespace", namespace, *options, "--timeout", f"{self._durations.helm:g}s"],
+                [*map(str, verb), "--namespace", namespace, *options, *hidden, f"--timeout={self._durations.helm:g}s"],
                 timeout=self._durations.command,
                 chart=chart,
                 environment=environment,
@@ -244,4 +264,6 @@ def _environment(home: Path, kubeconfig: Path, context: str, credentials: Mappin
         "HELM_NO_PLUGINS": "1",
         "HELM_QPS": "1000",  # no throttling on the client's side: -1 makes Helm 4.3.1 fail in client-go's limiter
         "HELM_BURST_LIMIT": "1000",
+        "GOGC": "off",  # it lives for a moment, and never comes near the limit
+        "GOMEMLIMIT": f"{LIMITS.memory // 2 if LIMITS.memory else 'off'}",
     }

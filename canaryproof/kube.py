@@ -59,6 +59,7 @@ RIGHTS = Resource(
     "SelfSubjectAccessReview", "/apis/authorization.k8s.io/v1", "selfsubjectaccessreviews", namespaced=False
 )
 PODS = Resource("Pod", "/api/v1", "pods")
+SECRETS = Resource("Secret", "/api/v1", "secrets")
 
 
 @dataclass(frozen=True)

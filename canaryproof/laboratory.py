@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Self
 
+from canaryproof.baseline import Baseline
 from canaryproof.cluster import Cluster
 from canaryproof.course import Course
 from canaryproof.durations import DURATIONS, Durations
@@ -90,6 +91,7 @@ class Laboratory:
                     course=course,
                     client=client,
                     helm=tool,
+                    baseline=Baseline(tool, course, cluster.kubernetes),
                     recorder=recorder,
                     run=run,
                     setting=setting,

@@ -33,7 +33,7 @@ class Prober:
         self._probes: list[Probe] = []
         self._fault = ""
         self._ending = False
-        self._end = Signal()
+        self._news = Signal()
         self._thread = threading.Thread(target=self._run, name="prober", daemon=True)
 
     def __enter__(self) -> Self:
@@ -46,8 +46,12 @@ class Prober:
     ) -> None:
         """End after the requests that are under way."""
         self._ending = True
-        self._end.announce()
+        self._news.announce()
         self._thread.join()
+
+    def ask(self) -> None:
+        """Make a request now, besides those that are due: somebody waits for the answer."""
+        self._news.announce()
 
     @property
     def probes(self) -> tuple[Probe, ...]:
@@ -68,7 +72,7 @@ class Prober:
                 if len(under_way) < UNDER_WAY:
                     under_way.append(pool.submit(self._probe))
                 now = self._now()
-                self._end.wait(next_due(began, now, self._every) - now)
+                self._news.wait(next_due(began, now, self._every) - now)
 
     def _probe(self) -> None:
         at = self._now()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from canaryproof.availability import is_certain, longest, outages
+from canaryproof.durations import DURATIONS
 from canaryproof.evidence import Probe
 
 
@@ -20,8 +21,8 @@ def test_requests_that_were_sent_late_do_not_lengthen_it() -> None:
     """A busy machine asks late: in that time nobody knows whether the Service would have answered."""
     (outage,) = outages([Probe(1, 0, "refused"), Probe(6, 0, "refused"), Probe(6.1, 0, "refused")])
 
-    assert outage.late == pytest.approx(4.9)
-    assert outage.seconds == pytest.approx(0.2)
+    assert outage.late == pytest.approx(5 - DURATIONS.probe_every)
+    assert outage.seconds == pytest.approx(0.1 + DURATIONS.probe_every)
 
 
 def test_a_time_out_that_was_noticed_late_does_not_lengthen_it() -> None:

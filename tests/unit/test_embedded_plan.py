@@ -44,10 +44,18 @@ def test_everything_the_cluster_writes_is_in_memory() -> None:
 
 def test_every_component_has_a_binary_and_a_log() -> None:
     """Each process of the plan is a binary of the toolchain, and its log is named after it."""
-    processes = components.processes(BINARIES, Path("/logs"))
+    processes = components.processes(BINARIES, Path("/logs"), "1.37.2")
 
     assert [it.name for it in processes][:2] == ["etcd", "kube-apiserver"]
     assert all(it.argv[0] == f"/tools/{it.name}" and it.log == f"/logs/{it.name}.log" for it in processes)
+
+
+@pytest.mark.parametrize(("kubernetes", "without"), [("1.36.3", False), ("1.37.2", True), ("2.0.0", True)])
+def test_endpoints_are_made_where_somebody_reads_them(*, kubernetes: str, without: bool) -> None:
+    """Until 1.36 the API server finds the pods of a Service by its Endpoints; later versions save the writing."""
+    manager = components.processes(BINARIES, Path("/logs"), kubernetes)[-1]
+
+    assert ("--controllers=*,-endpoints-controller" in manager.argv) is without
 
 
 @pytest.mark.parametrize("hidden", ["/run/user/0/cache", "/var/lib/someone/.cache", "/var/log"])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from canaryproof.baseline import Baseline
 from canaryproof.cluster import Vitals
 from canaryproof.course import load_course
 from canaryproof.durations import Durations
@@ -59,10 +60,12 @@ def attempt(api: FakeApi, tmp_path: Path) -> Callable[..., Evidence]:
         durations = Durations(**{"look_again": 0.01, "namespace": 0.1, **seconds})
         client = KubeClient(api.kubeconfig, "lab", durations)
         with Recorder(client, Vitals(), watched=(), durations=durations) as recorder:
+            helm, course = Helm(binary, tmp_path, api.kubeconfig, "lab", durations=durations), load_course()
             bench = Bench(
-                course=load_course(),
+                course=course,
                 client=client,
-                helm=Helm(binary, tmp_path, api.kubeconfig, "lab", durations=durations),
+                helm=helm,
+                baseline=Baseline(helm, course, "1.37.2"),
                 recorder=recorder,
                 run="7",
                 setting=Setting("lab", "1.37.2", 1, "4.3.1", "stand-in"),

@@ -60,8 +60,23 @@ def test_an_operation_shows_a_command_that_a_person_would_type(tmp_path: Path) -
 
     assert upgraded.command == "helm upgrade shop ./upcommerce --namespace sre --reset-values"
     assert rolled_back.command == "helm rollback shop 1 --namespace sre"
-    assert f"upgrade shop {chart} --namespace sre --reset-values --timeout 50s\n" in calls(tmp_path)
+    assert f"upgrade shop {chart} --namespace sre --reset-values --timeout=50s\n" in calls(tmp_path)
     assert "--wait" not in calls(tmp_path)
+
+
+@pytest.mark.parametrize(("version", "options"), [("v4.3.1", " --disable-openapi-validation"), ("v3.22.0", "")])
+def test_helm_4_leaves_validation_to_the_server(tmp_path: Path, version: str, options: str) -> None:
+    """It sends everything with fieldValidation=Strict; Helm 3 does not, and validates by itself."""
+    helm = helm_that(tmp_path, f"version) echo {version};;")
+    helm.version()
+
+    helm.install("shop", tmp_path, "sre")
+    helm.upgrade("shop", tmp_path, "sre")
+    helm.rollback("shop", 1, "sre")
+
+    assert f"install shop {tmp_path} --namespace sre{options} --timeout=50s\n" in calls(tmp_path)
+    assert f"upgrade shop {tmp_path} --namespace sre --reset-values{options} --timeout=50s\n" in calls(tmp_path)
+    assert "rollback shop 1 --namespace sre --timeout=50s\n" in calls(tmp_path)
 
 
 def test_a_refusal_is_an_operation_with_helms_own_words(tmp_path: Path) -> None:

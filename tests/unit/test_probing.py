@@ -67,6 +67,14 @@ def test_a_request_without_an_answer_does_not_hold_up_the_next() -> None:
     assert [probe.error for probe in prober.probes[:3]] == ["no answer", "", ""]
 
 
+def test_who_waits_for_an_answer_need_not_wait_for_the_next_request() -> None:
+    """A prober that asks once an hour asks at once when it is told to."""
+    with Prober(lambda: "", now=time.monotonic, every=3600) as prober:
+        asked(1, prober)
+        prober.ask()
+        asked(2, prober)
+
+
 def unreachable(then: Callable[[], str], times: int) -> Callable[[], str]:
     """Return a visit that finds the cluster at fault a few times, then does what *then* does."""
     left = iter(range(times))

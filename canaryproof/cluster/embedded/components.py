@@ -32,6 +32,8 @@ _KUBECONFIG = STATE / "admin.conf"
 _CONTAINERD_SOCKET = STATE / "containerd.sock"
 _CNI_CONFIG = STATE / "cni"
 _CERTS_D = STATE / "certs.d"
+_NEVER = 86_400
+"""Seconds between two looks at what nobody asks for: a day."""
 
 SERVER_ADDRESSES = ("127.0.0.1", _API_SERVICE_ADDRESS)
 
@@ -66,8 +68,8 @@ def files(binaries: Binaries, certificates: Certificates) -> dict[str, str]:
     return {str(STATE / name): text for name, text in contents.items()}
 
 
-def processes(binaries: Binaries, logs: Path) -> tuple[Process, ...]:
-    """Return the components in the order in which they are started."""
+def processes(binaries: Binaries, logs: Path, kubernetes: str) -> tuple[Process, ...]:
+    """Return the components of version *kubernetes*, ``1.37.2``, in the order in which they are started."""
     commands: list[tuple[str, list[str], Moment]] = [
         ("etcd", _etcd(), "at once"),
         ("kube-apiserver", _kube_apiserver(), "at once"),
@@ -75,7 +77,7 @@ def processes(binaries: Binaries, logs: Path) -> tuple[Process, ...]:
         ("kubelet", _kubelet(), "API reachable"),
         ("kube-scheduler", _kube_scheduler(), "API reachable"),
         # It looks for a healthy API server once a second: started when there is one, it finds it at its first look.
-        ("kube-controller-manager", _kube_controller_manager(), "API healthy"),
+        ("kube-controller-manager", _kube_controller_manager(kubernetes), "API healthy"),
     ]
     return tuple(
         Process(name, (str(binaries.path(name)), *arguments), str(logs / f"{name}.log"), start)
@@ -147,14 +149,21 @@ def _kube_apiserver() -> list[str]:
 _UNTHROTTLED = ("--kube-api-qps=500", "--kube-api-burst=1000")
 
 
-def _kube_controller_manager() -> list[str]:
+def _kube_controller_manager(kubernetes: str) -> list[str]:
     return [
         f"--kubeconfig={_KUBECONFIG}",
         f"--service-account-private-key-file={STATE / 'service-accounts.key'}",
         f"--root-ca-file={STATE / 'ca.crt'}",
         "--leader-elect=false",
+        *(["--controllers=*,-endpoints-controller"] if _finds_pods_by_slices(kubernetes) else []),
         *_UNTHROTTLED,
     ]
+
+
+def _finds_pods_by_slices(kubernetes: str) -> bool:
+    """Report whether the API server finds the pods of a Service by EndpointSlices, so that nobody needs Endpoints."""
+    major, minor = kubernetes.split(".")[:2]
+    return (int(major), int(minor)) >= (1, 37)
 
 
 def _kube_scheduler() -> list[str]:
@@ -168,6 +177,7 @@ def _kubelet() -> list[str]:
         f"--root-dir={STATE / 'kubelet'}",
         f"--hostname-override={NODE_NAME}",
         f"--node-ip={NODE_ADDRESS}",
+        f"--housekeeping-interval={_NEVER}s",  # statistics that nobody reads
     ]
 
 
@@ -190,6 +200,7 @@ def _kubelet_configuration() -> dict[str, object]:
         "clusterDNS": ["10.96.0.10"],
         "clusterDomain": "cluster.local",
         "nodeStatusUpdateFrequency": "2s",
+        "nodeStatusReportFrequency": "5m",  # nothing changes about this node
         "serializeImagePulls": False,
         "registryPullQPS": 0,
         "maxPods": 250,
@@ -209,15 +220,21 @@ root = "{STATE}/containerd"
 state = "{STATE}/containerd-state"
 [grpc]
   address = "{_CONTAINERD_SOCKET}"
+[plugins.'io.containerd.nri.v1.nri']
+  disable = true
+[plugins.'io.containerd.cri.v1.images']
+  stats_collect_period = {_NEVER}
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
   sandbox = "{SANDBOX}"
 [plugins.'io.containerd.cri.v1.images'.registry]
   config_path = "{_CERTS_D}"
 [plugins.'io.containerd.cri.v1.runtime']
+  stats_collect_period = "{_NEVER}s"  # it would look at every container every second
   restrict_oom_score_adj = true  # for machines without CAP_SYS_RESOURCE
 [plugins.'io.containerd.cri.v1.runtime'.cni]
   bin_dirs = ["{binaries.folder_of("bridge")}"]
   conf_dir = "{_CNI_CONFIG}"
+  use_internal_loopback = true  # a process less for each pod, and for its end
 [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
   runtime_type = "io.containerd.runc.v2"
 [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]

@@ -1,6 +1,7 @@
 """Stand-in images: what the course's images do, played by agnhost, in a folder that the cluster's registry serves.
 
-agnhost is the test image of Kubernetes' own end-to-end tests: one static program that can serve, crash and wait.
+agnhost is the test image of Kubernetes' own end-to-end tests: one static program that can serve, crash and wait.  What
+holds the namespaces of a pod does nothing but sleep: it is there for each pod, so it is the smallest program there is.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ import shutil
 import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 SANDBOX = "canaryproof/sandbox:1"
 """The image that holds a pod's namespaces."""
+
+FOREVER = "87600h"
 
 _LAYER = "application/vnd.oci.image.layer.v1.tar"  # not compressed: a node unpacks it at the speed of a copy
 _CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -25,28 +29,41 @@ _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _INDEX = "application/vnd.oci.image.index.v1+json"
 
 
-def provide_images(agnhost: Path, stand_ins: Mapping[str, Sequence[str]], cache: Path) -> Path:
+@dataclass(frozen=True)
+class Image:
+    """An image that holds one static program, and its arguments."""
+
+    program: Path
+    arguments: tuple[str, ...]
+
+
+def provide_images(agnhost: Path, sleep: Path, stand_ins: Mapping[str, Sequence[str]], cache: Path) -> Path:
     """Return a folder in the OCI image layout with the *stand_ins* and the sandbox; made once, kept in *cache*.
 
     A stand-in is an image reference as charts write it, and the arguments with which agnhost plays it.
     """
-    images = {SANDBOX: ("pause",), **{reference: tuple(arguments) for reference, arguments in stand_ins.items()}}
-    folder = cache / "images" / _fingerprint(agnhost, images)
+    images = {SANDBOX: Image(sleep, (FOREVER,))}
+    images |= {reference: Image(agnhost, tuple(arguments)) for reference, arguments in stand_ins.items()}
+    folder = cache / "images" / _fingerprint(images)
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
         try:
-            _write_layout(unfinished, agnhost, images)
+            _write_layout(unfinished, images)
             _publish(unfinished, folder)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     return folder
 
 
-def _fingerprint(agnhost: Path, images: Mapping[str, Sequence[str]]) -> str:
-    binary = agnhost.stat()
-    made_of = json.dumps([str(agnhost.resolve()), binary.st_size, binary.st_mtime_ns, dict(images)], sort_keys=True)
+def _fingerprint(images: Mapping[str, Image]) -> str:
+    made_of = json.dumps([(name, *_identity(each.program), each.arguments) for name, each in images.items()])
     return hashlib.sha256(made_of.encode()).hexdigest()[:16]
+
+
+def _identity(program: Path) -> tuple[str, int, int]:
+    binary = program.stat()
+    return str(program.resolve()), binary.st_size, binary.st_mtime_ns
 
 
 def _publish(unfinished: Path, folder: Path) -> None:
@@ -58,12 +75,14 @@ def _publish(unfinished: Path, folder: Path) -> None:
             raise
 
 
-def _write_layout(folder: Path, agnhost: Path, images: Mapping[str, Sequence[str]]) -> None:
+def _write_layout(folder: Path, images: Mapping[str, Image]) -> None:
     blobs = _Blobs(folder)
-    layer = blobs.add(_LAYER, _layer_of(agnhost))
+    programs = {each.program for each in images.values()}
+    layers = {program: blobs.add(_LAYER, _layer_of(program)) for program in programs}
     entries = []
-    for reference, arguments in images.items():
-        config = blobs.add(_CONFIG, _json(_config(layer["digest"], arguments)))
+    for reference, image in images.items():
+        layer = layers[image.program]
+        config = blobs.add(_CONFIG, _json(_config(layer["digest"], image)))
         manifest = {"schemaVersion": 2, "mediaType": _MANIFEST, "config": config, "layers": [layer]}
         named = {"org.opencontainers.image.ref.name": reference}
         entries.append({**blobs.add(_MANIFEST, _json(manifest)), "annotations": named})
@@ -71,21 +90,21 @@ def _write_layout(folder: Path, agnhost: Path, images: Mapping[str, Sequence[str
     (folder / "index.json").write_bytes(_json({"schemaVersion": 2, "mediaType": _INDEX, "manifests": entries}))
 
 
-def _config(layer_digest: str, arguments: Sequence[str]) -> dict[str, Any]:
+def _config(layer_digest: str, image: Image) -> dict[str, Any]:
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
     return {
         "architecture": machine,
         "os": "linux",
-        "config": {"Entrypoint": ["/agnhost", *arguments]},
+        "config": {"Entrypoint": [f"/{image.program.name}", *image.arguments]},
         "rootfs": {"type": "layers", "diff_ids": [layer_digest]},
     }
 
 
-def _layer_of(agnhost: Path) -> bytes:
+def _layer_of(program: Path) -> bytes:
     archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar, agnhost.open("rb") as binary:
-        entry = tarfile.TarInfo("agnhost")
-        entry.size = agnhost.stat().st_size
+    with tarfile.open(fileobj=archive, mode="w") as tar, program.open("rb") as binary:
+        entry = tarfile.TarInfo(program.name)
+        entry.size = program.stat().st_size
         entry.mode = 0o755
         tar.addfile(entry, binary)
     return archive.getvalue()

@@ -50,7 +50,8 @@ class EmbeddedProvider:
     def lend(self) -> Iterator[Cluster]:
         """Yield a cluster that takes pods; see :class:`canaryproof.cluster.ClusterProvider`."""
         refuse_unsuitable(sys.platform, os.geteuid(), self.cache)
-        images = provide_images(self.toolchain.path("agnhost"), self.stand_ins, self.cache)
+        programs = (self.toolchain.path("agnhost"), self.toolchain.path("sleep"))
+        images = provide_images(*programs, self.stand_ins, self.cache)
         began = time.monotonic()
         with lent_run(self.cache / "runs") as run, _listening(self.port) as listener:
             certificates = make_certificates(components.SERVER_ADDRESSES)
@@ -84,7 +85,7 @@ class EmbeddedProvider:
             images=str(images),
             registry_port=components.REGISTRY_PORT,
             api_port=components.API_PORT,
-            processes=components.processes(binaries, run.logs),
+            processes=components.processes(binaries, run.logs, self.toolchain.kubernetes),
             environment=components.environment(binaries),
         )
 

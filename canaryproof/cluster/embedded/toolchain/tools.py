@@ -141,6 +141,12 @@ _CNI = Tool(
     },
     space=Space(build=80, modules=20, binaries=50),
 )
+_SLEEP = Tool(
+    name="sleep",
+    module="github.com/u-root/u-root",
+    packages={"sleep": "github.com/u-root/u-root/cmds/core/sleep"},
+    space=Space(build=60, modules=210, binaries=5),
+)
 _HELM = Tool(
     name="helm",
     module="helm.sh/helm/v4",
@@ -164,7 +170,7 @@ _HELM3 = Tool(
     kubernetes="k8s.io/client-go",
 )
 
-TOOLS = (_KUBERNETES, *_OLDER, _ETCD, _CONTAINERD, _CNI, _HELM, _HELM3)
+TOOLS = (_KUBERNETES, *_OLDER, _ETCD, _CONTAINERD, _CNI, _SLEEP, _HELM, _HELM3)
 RUNC = "runc"
 """Not built: with seccomp it needs C, and every distribution has it."""
 EMBEDDED = (*(name for tool in TOOLS if tool is not _HELM3 for name in tool.packages), RUNC)

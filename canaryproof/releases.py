@@ -1,0 +1,82 @@
+"""What Helm has on record of a release, read from the Secrets that it keeps in the namespace; pure.
+
+``helm history`` shows the same, after the start of a program that is larger than all that the harness asks of it.
+Format: ``pkg/storage/driver/util.go`` of Helm 3 and 4: JSON, gzip (of old releases not), base64, in ``data.release``,
+which is base64 as all data of a Secret.
+"""
+
+from __future__ import annotations
+
+import binascii
+import zlib
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from canaryproof.evidence import Revision
+
+GZIP = b"\x1f\x8b\x08"
+LARGEST = 64 * 2**20
+"""Bytes of a record, unpacked: a Secret holds 1 MiB at most, and a hostile chart may pack much into that."""
+
+
+def selector(release: str) -> str:
+    """Return the label selector of a release's records, as Helm's own."""
+    return f"name={release},owner=helm"
+
+
+def history(secrets: Iterable[msgspec.Raw]) -> tuple[Revision, ...]:
+    """Return the revisions on record, oldest first; what is no record is passed over, as Helm does."""
+    found = sorted(_records(secrets), key=lambda record: record.version)
+    return tuple(
+        Revision(
+            revision=record.version,
+            status=record.info.status,
+            description=record.info.description,
+            chart=f"{record.chart.metadata.name}-{record.chart.metadata.version}",
+        )
+        for record in found
+    )
+
+
+class _Data(msgspec.Struct):
+    release: str = ""
+
+
+class _Secret(msgspec.Struct):
+    data: _Data | None = None
+
+
+class _Info(msgspec.Struct):
+    status: str = "unknown"
+    description: str = ""
+
+
+class _Metadata(msgspec.Struct):
+    name: str = ""
+    version: str = ""
+
+
+class _Chart(msgspec.Struct):
+    metadata: _Metadata = msgspec.field(default_factory=_Metadata)
+
+
+class _Record(msgspec.Struct):
+    version: int
+    info: _Info = msgspec.field(default_factory=_Info)
+    chart: _Chart = msgspec.field(default_factory=_Chart)
+
+
+def _records(secrets: Iterable[msgspec.Raw]) -> Iterator[_Record]:
+    for secret in secrets:
+        try:
+            data = msgspec.json.decode(secret, type=_Secret).data
+            if data:
+                packed = binascii.a2b_base64(binascii.a2b_base64(data.release))
+                yield msgspec.json.decode(_unpacked(packed), type=_Record)
+        except (binascii.Error, zlib.error, msgspec.MsgspecError):
+            continue
+
+
+def _unpacked(packed: bytes) -> bytes:
+    return zlib.decompressobj(wbits=31).decompress(packed, LARGEST) if packed.startswith(GZIP) else packed

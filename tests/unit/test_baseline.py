@@ -1,0 +1,35 @@
+"""The course's chart is rendered as often as it must be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from canaryproof.baseline import Baseline
+from canaryproof.course import load_course
+from canaryproof.helm import Helm
+
+HELM = """#!/bin/sh
+echo "$5" >> "$HOME/rendered"
+echo "# Source: shop/templates/app.yaml
+apiVersion: v1
+kind: Service
+metadata: {name: shop, namespace: %s}"
+"""
+
+
+@pytest.mark.parametrize(("namespace", "rendered"), [("sre", ["sre", "sre"]), ("$5", ["alice", "bob"])])
+def test_a_chart_that_names_its_namespace_is_rendered_for_each(
+    tmp_path: Path, namespace: str, rendered: list[str]
+) -> None:
+    """Two renderings tell whether it looks at where it is; one that does not serves a whole class."""
+    binary = tmp_path / "helm"
+    binary.write_text(HELM % namespace)
+    binary.chmod(0o755)
+    baseline = Baseline(Helm(binary, tmp_path, tmp_path / "kubeconfig", "lab"), load_course(), "1.37.2")
+
+    found = [baseline.rendered(each).manifests[0].namespace for each in ("alice", "bob")]
+
+    assert found == rendered
+    assert len((tmp_path / "rendered").read_text().split()) == (2 if namespace == "sre" else 4)
