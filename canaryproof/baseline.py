@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from canaryproof.course import Course
+from canaryproof.errors import UnsafeError
 from canaryproof.evidence import Rendering
 from canaryproof.helm import Helm
 
@@ -31,4 +32,8 @@ class Baseline:
         return one if one == other else self._render(namespace)
 
     def _render(self, namespace: str) -> Rendering:
-        return self._helm.template(self._course.release, self._course.baseline, namespace, kubernetes=self._kubernetes)
+        course = self._course
+        try:
+            return self._helm.template(course.release, course.baseline, namespace, kubernetes=self._kubernetes)
+        except UnsafeError as error:
+            return Rendering(error=str(error))  # a busy machine: the course means no harm

@@ -19,6 +19,8 @@ class Durations:
     """One call of a tool that only says how things are: a daemon that hangs is one that does not answer."""
     helm: float = 50
     """Helm's own ``--timeout``: shorter than a command, so that it can still record a failure."""
+    unpack: float = 20
+    """Copying an untrusted chart out of its folder or archive."""
     render: float = 20
     """``helm template`` of an untrusted chart."""
     build: float = 1800

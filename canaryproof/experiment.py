@@ -7,26 +7,27 @@ from __future__ import annotations
 
 import re
 import secrets
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
-from canaryproof import releases
+from canaryproof import confinement, releases
 from canaryproof.aftermath import Aftermath
 from canaryproof.availability import is_certain
 from canaryproof.baseline import Baseline
 from canaryproof.canary import find_canary
 from canaryproof.course import Course
 from canaryproof.durations import Durations
-from canaryproof.errors import InfrastructureError, WaitError
+from canaryproof.errors import InfrastructureError, SubmissionError, UnsafeError, WaitError
 from canaryproof.evidence import (
     Canary,
     ContainerLog,
     Decision,
     Evidence,
+    OutcomeName,
     Rendering,
     Revision,
     Setting,
@@ -35,16 +36,17 @@ from canaryproof.evidence import (
 )
 from canaryproof.helm import Helm, Operation
 from canaryproof.intake import Submission
-from canaryproof.kube import NAMESPACES, SECRETS, KubeClient
-from canaryproof.manifests import Body, ObjectKey
+from canaryproof.kube import ROLE_BINDINGS, SECRETS, KubeClient
+from canaryproof.manifests import Body, Manifest, ObjectKey
 from canaryproof.outcome import decide, with_last_words
 from canaryproof.presence import RUN_LABEL
 from canaryproof.probing import Prober
+from canaryproof.quarantine import clean_copy
 from canaryproof.recording import WATCHED, Recorder, Recording
+from canaryproof.safety import refusal
 from canaryproof.settling import (
     Stable,
     descendants,
-    is_going,
     key_in,
     last_deletion,
     live,
@@ -52,7 +54,8 @@ from canaryproof.settling import (
     unready,
 )
 from canaryproof.texts import read_texts
-from canaryproof.waiting import Heartbeat, Ticks, wait_for
+from canaryproof.turns import PortTakenError, Turns, taken_by_chance
+from canaryproof.waiting import Heartbeat, wait_for
 
 Found = TypeVar("Found")
 
@@ -77,8 +80,10 @@ class Bench:
     """Marks the namespaces of this run: the value of the label ``canaryproof/run``."""
     setting: Setting
     """What the evidence says it was recorded on; charts may ask for its version of Kubernetes."""
-    alone: threading.Lock
-    """Held by the one experiment that uses the course's own namespace."""
+    turns: Turns
+    """At what only one experiment can have at a time."""
+    confined: bool
+    """Whether upgrades are made by somebody who has no rights outside of the namespace."""
     doomed: Callable[[], str | None]
     """Why no experiment can go on: the cluster failed, or the run is being ended."""
     durations: Durations
@@ -89,12 +94,15 @@ def run_experiment(submission: Submission, bench: Bench) -> Evidence:
 
     Faults of the cluster or the tools end up in ``Evidence.fault``; only Ctrl-C and the like are raised.
     """
-    experiment = _Experiment(submission, bench)
-    try:
-        experiment.perform()
-    except (InfrastructureError, WaitError) as error:
-        experiment.note(fault=" ".join(str(error).split()))
-    return experiment.evidence
+    while True:
+        experiment = _Experiment(submission, bench)
+        try:
+            experiment.perform()
+        except PortTakenError:
+            continue  # nothing was tried yet, and it does not happen twice
+        except (InfrastructureError, WaitError) as error:
+            experiment.note(fault=" ".join(str(error).split()))
+        return experiment.evidence
 
 
 class _Experiment:
@@ -111,69 +119,61 @@ class _Experiment:
         self.evidence = replace(self.evidence, **fields)
 
     def perform(self) -> None:
-        """Render, find a namespace, and go through the steps there."""
-        own = self._bench.course.namespace
+        """Take a copy of the chart, render it, find a namespace, and go through the steps there."""
+        own, turns = self._bench.course.namespace, self._bench.turns
         namespace = namespace_for(own, self._submission.name)
-        chart = self._render_submission(namespace)
         with ExitStack() as stack:
-            if names_namespace(chart, own):
-                stack.enter_context(self._alone_in(own))
-                namespace, chart = own, self._render_submission(own)
-            self.note(namespace=namespace, chart=chart, files=read_texts(self._submission.chart))
+            try:
+                folder = stack.enter_context(self._copy())
+                chart = self._render(folder, namespace)
+                if names_namespace(chart, own):
+                    stack.enter_context(turns.in_namespace(own))
+                    namespace, chart = own, self._render(folder, own)
+            except SubmissionError as refused:
+                self._refuse(refused)
+                return
+            self.note(namespace=namespace, chart=chart)
             if chart.error:
                 self.note(decision=Decision("broken-chart", f"the chart does not render: {chart.error}"))
                 return
+            stack.enter_context(turns.with_ports(chart.manifests))
             recording = stack.enter_context(self._bench.recorder.open(namespace))
             stack.enter_context(self._namespace(namespace))
-            _Trial(self, self._bench, recording, namespace).perform(self._submission)
-
-    def _render_submission(self, namespace: str) -> Rendering:
-        if self._submission.problem:
-            return Rendering(error=self._submission.problem)
-        return self._bench.helm.template(
-            self._release, self._submission.chart, namespace, upgrade=True, kubernetes=self._bench.setting.kubernetes
-        )
+            _Trial(self, self._bench, recording, namespace).perform(folder)
 
     @contextmanager
-    def _alone_in(self, namespace: str) -> Iterator[None]:
-        """Wait for the course's own namespace: until no other experiment uses it, and the last one's is gone."""
-        lock, bench = self._bench.alone, self._bench
-        wait_for(
-            f"turn in namespace {namespace}",
-            lambda: lock.acquire(blocking=False) or None,
-            within=bench.durations.turn,
-            changes=Ticks(bench.durations.look_again),
-            doomed=bench.doomed,
-            seen=lambda: "another submission that uses it",
-        )
-        try:
-            self._wait_for_no_namespace(namespace)
-            yield
-        finally:
-            lock.release()
+    def _copy(self) -> Iterator[Path]:
+        bench = self._bench
+        with clean_copy(self._submission, bench.course.release, bench.durations, bench.doomed) as folder:
+            self.note(files=read_texts(folder))
+            yield folder
 
-    def _wait_for_no_namespace(self, namespace: str) -> None:
-        def foreign() -> str | None:
-            body = self._bench.client.get(NAMESPACES, namespace)
-            if body is None or is_going(body):
-                return None
-            return f"it exists already and is not this run's; kubectl delete namespace {namespace}"
-
-        wait_for(
-            f"free namespace {namespace}",
-            lambda: self._bench.client.get(NAMESPACES, namespace) is None or None,
-            within=self._bench.durations.gone,
-            changes=Ticks(self._bench.durations.look_again),
-            doomed=lambda: self._bench.doomed() or foreign(),
-            seen=lambda: "the namespace, still terminating",
+    def _render(self, chart: Path, namespace: str) -> Rendering:
+        """Render the submission; raise UnsafeError when something of it must not be applied."""
+        bench = self._bench
+        rendering = bench.helm.template(
+            self._release, chart, namespace, upgrade=True, kubernetes=bench.setting.kubernetes
         )
+        if reason := refusal(rendering.manifests, (namespace, bench.course.namespace), self._is_namespaced):
+            raise UnsafeError(reason)
+        return rendering
+
+    def _is_namespaced(self, manifest: Manifest) -> bool | None:
+        resource = self._bench.client.resource(manifest.api_version, manifest.kind)
+        return resource.namespaced if resource else None
+
+    def _refuse(self, error: SubmissionError) -> None:
+        outcome: OutcomeName = "unsafe-chart" if isinstance(error, UnsafeError) else "broken-chart"
+        self.note(chart=Rendering(error=str(error)), decision=Decision(outcome, str(error)))
 
     @contextmanager
     def _namespace(self, name: str) -> Iterator[None]:
-        uid = self._bench.client.create_namespace(name, {RUN_LABEL: self._bench.run})
+        uid = self._bench.client.create_namespace(name, {RUN_LABEL: self._bench.run, **confinement.LABELS})
         if uid is None:
             raise InfrastructureError(f"namespace {name} exists already: somebody else made it; try again")
         try:
+            if self._bench.confined:
+                self._bench.client.create(ROLE_BINDINGS, confinement.role_binding(name), name)
             yield
         finally:
             with suppress(InfrastructureError):  # a cluster that is gone has no namespaces left
@@ -193,6 +193,7 @@ class _Trial:
         self._stable = Stable((), ())
         self._prober: Prober | None = None
         self._changes = Heartbeat(recording.changes, bench.durations.look_again)
+        self._user = confinement.user_of(namespace) if bench.confined else ""
 
     @property
     def _evidence(self) -> Evidence:
@@ -201,12 +202,12 @@ class _Trial:
     def _note(self, **fields: Any) -> None:
         self._experiment.note(**fields)
 
-    def perform(self, submission: Submission) -> None:
+    def perform(self, chart: Path) -> None:
         """Go through all steps; what was seen until then is kept however they end."""
         try:
             self._install()
             with self._probing():
-                self._upgrade(submission)
+                self._upgrade(chart)
                 self._observe()
                 self._take_logs()
                 self._await_answer(self._evidence.decision.at)
@@ -284,9 +285,13 @@ class _Trial:
             return self._bench.client.visit(self._namespace, service, port)
         return ""
 
-    def _upgrade(self, submission: Submission) -> None:
+    def _upgrade(self, chart: Path) -> None:
         """Upgrade to the submission; what Helm refuses is decided by that."""
-        upgrade = self._step(lambda: self._bench.helm.upgrade(self._release, submission.chart, self._namespace))
+        manifests = self._evidence.chart.manifests
+        self._bench.turns.await_ports(manifests, self._namespace)
+        upgrade = self._step(lambda: self._bench.helm.upgrade(self._release, chart, self._namespace, user=self._user))
+        if taken_by_chance(upgrade.error, manifests):
+            raise PortTakenError(upgrade.error)
         self._note(upgrade=upgrade)
         if upgrade.error and self._evidence.canary:
             reason = f"the upgrade failed: {upgrade.error}"
@@ -334,7 +339,7 @@ class _Trial:
 
     def _roll_back(self) -> None:
         """Return to revision 1, and watch until the canary is gone and stable holds."""
-        rollback = self._step(lambda: self._bench.helm.rollback(self._release, 1, self._namespace))
+        rollback = self._step(lambda: self._bench.helm.rollback(self._release, 1, self._namespace, user=self._user))
         self._note(rollback=rollback)
         generations = {name: self._generation(name) for name in self._stable.deployments}
         aftermath = Aftermath(

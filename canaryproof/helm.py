@@ -19,8 +19,10 @@ from canaryproof.errors import CommandError, InfrastructureError, LimitError, Su
 from canaryproof.evidence import Rendering, Revision
 from canaryproof.manifests import parse
 
-LIMITS = Limits(memory=512 * 2**20, output=8 * 2**20)
-"""What Helm may use: it takes 60 MiB for the course's chart, which renders to 2 KiB."""
+LIMITS = Limits(memory=512 * 2**20, output=2**20)
+"""What Helm may use: it takes 60 MiB for the course's chart, which renders to 2 KiB, and stores no more than 1 MiB."""
+LONGEST_MESSAGE = 1_500
+"""Characters of what Helm says that are kept: templates can make it say anything."""
 
 NO_WAY_OUT = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
 """Leads every request to where nobody listens: rendering asks for nothing, whatever a chart's schema refers to."""
@@ -37,6 +39,9 @@ UNREACHABLE = re.compile(
 
 WEBHOOK = re.compile(r"failed calling webhook|failed to call webhook")
 """An admission webhook that does not answer is reported in the same words, but by the API server, which was reached."""
+
+TEMPLATE = re.compile(r"execution error at \(|executing \"")
+"""How Go's templates report an error; what follows is the chart's own choice of words, in ``fail`` for one."""
 
 FORBIDDEN = re.compile(r"is forbidden: User \"(?P<user>[^\"]+)\" cannot (?P<what>\w+ resource \"[^\"]+\")")
 """The API server's answer to an account that lacks a right (RBAC); quotas and policies are put in other words."""
@@ -116,9 +121,11 @@ class Helm:
     ) -> Rendering:
         """Render a chart without asking the cluster, for an upgrade or an install, as for API version *kubernetes*.
 
+        The definitions in ``crds`` are rendered as well: an upgrade does not apply them, but they say what is meant.
+
         Raises UnsafeError when rendering takes more time, memory or output than it may.
         """
-        command = ["template", release, str(chart), "--namespace", namespace, "--skip-tests"]
+        command = ["template", release, str(chart), "--namespace", namespace, "--skip-tests", "--include-crds"]
         command += ["--is-upgrade"] if upgrade else []
         command += ["--kube-version", kubernetes] if kubernetes else []
         try:
@@ -136,20 +143,20 @@ class Helm:
     def upgrade(self, release: str, chart: Path, namespace: str, *, user: str = "") -> Operation:
         """Upgrade to *chart* with its own values only; return as soon as the objects are stored.
 
-        Templates can look into the cluster while they are rendered, so Helm acts as *user*, where one is given.
+        Templates can look into the cluster while they are rendered, so Helm acts as *user*, where one is given.  Values
+        have met their schema when the chart was rendered with no way out; here nothing keeps a schema from the network.
         """
-        environment = {"HELM_KUBEASUSER": user} if user else {}
         return self._change(
             ("upgrade", release, chart),
             namespace,
             "--reset-values",
-            hidden=self._validation,
-            environment=environment,
+            hidden=(*self._validation, "--skip-schema-validation", "--hide-notes"),
+            user=user,
         )
 
-    def rollback(self, release: str, revision: int, namespace: str) -> Operation:
-        """Roll back to *revision*, which the caller names instead of trusting a default."""
-        return self._change(("rollback", release, revision), namespace)
+    def rollback(self, release: str, revision: int, namespace: str, *, user: str = "") -> Operation:
+        """Roll back to *revision*, which the caller names instead of trusting a default; as *user*, as above."""
+        return self._change(("rollback", release, revision), namespace, user=user)
 
     def uninstall(self, release: str, namespace: str) -> Operation:
         """Remove a release and its history."""
@@ -177,8 +184,9 @@ class Helm:
         namespace: str,
         *options: str,
         hidden: tuple[str, ...] = (),
-        environment: Mapping[str, str] = MappingProxyType({}),
+        user: str = "",
     ) -> Operation:
+        """Run a verb with *options*, and some that are *hidden*: a person would do without them."""
         chart = next((each for each in verb if isinstance(each, Path)), None)
         shown = (f"./{each.name}" if isinstance(each, Path) else str(each) for each in verb)
         command = ["helm", *shown, "--namespace", namespace, *options]
@@ -188,7 +196,7 @@ class Helm:
                 [*map(str, verb), "--namespace", namespace, *options, *hidden, f"--timeout={self._durations.helm:g}s"],
                 timeout=self._durations.command,
                 chart=chart,
-                environment=environment,
+                environment={"HELM_KUBEASUSER": user} if user else {},
             )
         except SubmissionError as refused:
             error = str(refused)
@@ -216,12 +224,16 @@ class Helm:
                 limits=LIMITS,
             )
         except LimitError as error:
-            raise UnsafeError(f"helm {arguments[0]} {error.outcome}") from error
+            advice = "look for what has no end in the templates, or makes far too much"
+            raise UnsafeError(f"helm {arguments[0]} {error.outcome}; {advice}") from error
         except CommandError as error:
             message = clean(error.stderr, chart) or f"helm {arguments[0]} failed: {error.outcome}"
+            if arguments[0] == "template":
+                raise SubmissionError(message) from error  # it asks nobody, whatever it says
             if is_unreachable(message):
                 raise InfrastructureError(f"Helm cannot reach the cluster: {message}") from error
-            if (lack := FORBIDDEN.search(message)) and "HELM_KUBEASUSER" not in environment:
+            lack = FORBIDDEN.search(message)
+            if lack and "HELM_KUBEASUSER" not in environment and not TEMPLATE.search(message):
                 raise InfrastructureError(_lacking(lack["user"], lack["what"])) from error
             raise SubmissionError(message) from error
         except InfrastructureError as error:
@@ -234,7 +246,9 @@ def clean(stderr: str, chart: Path | None = None) -> str:
     """Return Helm's message on one line: no warnings, no advice about flags, paths inside *chart* kept short."""
     lines = [FAILED.sub("", line).strip() for line in stderr.splitlines() if not NOISE.search(line)]
     text = " ".join(lines)
-    return text.replace(f"{chart.resolve()}/", "").replace(f"{chart}/", "") if chart else text
+    text = text.replace(f"{chart.resolve()}/", "").replace(f"{chart}/", "") if chart else text
+    beginning, end = LONGEST_MESSAGE * 2 // 3, LONGEST_MESSAGE // 3
+    return text if len(text) <= LONGEST_MESSAGE else f"{text[:beginning]} ... {text[-end:]}"
 
 
 def _lacking(user: str, what: str) -> str:
@@ -246,7 +260,7 @@ def _lacking(user: str, what: str) -> str:
 
 def is_unreachable(message: str) -> bool:
     """Report whether Helm failed because it did not reach the API server: the cluster's fault, not the chart's."""
-    return bool(UNREACHABLE.search(message)) and not WEBHOOK.search(message)
+    return bool(UNREACHABLE.search(message)) and not WEBHOOK.search(message) and not TEMPLATE.search(message)
 
 
 def _environment(home: Path, kubeconfig: Path, context: str, credentials: Mapping[str, str]) -> Mapping[str, str]:

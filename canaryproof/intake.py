@@ -1,20 +1,35 @@
-"""Finds the charts to try in what the user named: folders, repositories, and folders of these."""
+"""Finds what to try in what the user named: charts, repositories, archives of either, and folders of these.
+
+Archives are not opened here, and nothing is read but the ``Chart.yaml`` of charts that have to be told apart.
+"""
 
 from __future__ import annotations
 
-import os
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 
-import yaml
+from canaryproof.errors import SubmissionError, UnsafeError, UsageError
+from canaryproof.members import in_folder, read_file
+from canaryproof.vetting import (
+    ARCHIVES,
+    CHART_FILE,
+    OTHER_ARCHIVES,
+    SHOWN,
+    choose,
+    is_archive,
+    is_ignored,
+    name_in,
+    outermost,
+    printable,
+    shown,
+    stem,
+    vetted,
+)
 
-from canaryproof.errors import UsageError
-
-CHART_FILE = "Chart.yaml"
-SHOWN = 5
-"""How many of several charts an error names."""
+KINDS = "a Helm chart's folder, a repository with one in it, a .zip, .tar.gz or .tgz of either, or a folder of these"
 
 
 @dataclass(frozen=True)
@@ -24,12 +39,36 @@ class Submission:
     name: str
     source: str
     chart: Path
+    """The chart's folder, or the archive that has it somewhere."""
     problem: str = ""
     """Why there is no chart to try, in a class where others have one; empty when there is."""
+    unsafe: bool = False
+    """Whether that is because something was refused."""
+
+
+@dataclass
+class _Contents:
+    """What is in a folder that may be a submission."""
+
+    charts: list[PurePosixPath] = field(default_factory=list)
+    archives: list[PurePosixPath] = field(default_factory=list)
+    others: list[PurePosixPath] = field(default_factory=list)
+    """Archives of kinds that nobody opens."""
+    refusal: str = ""
+    """Why nobody looks any further."""
+    trouble: str = ""
+    """Why nobody can."""
+    packed: bool = False
+    """Whether it is no folder itself, but an archive."""
+
+    @property
+    def holds_something(self) -> bool:
+        """Report whether somebody has handed in something here."""
+        return bool(self.charts or self.archives or self.refusal)
 
 
 def find_submissions(paths: Sequence[Path], *, chart_name: str = "") -> tuple[Submission, ...]:
-    """Return the submissions of each path: a chart folder, a repository that holds one chart, or a folder of these.
+    """Return the submissions of each path: charts, repositories, archives, and what is in folders of these.
 
     Where a repository holds several charts, the one that its ``Chart.yaml`` calls *chart_name* is meant.
 
@@ -42,57 +81,119 @@ def find_submissions(paths: Sequence[Path], *, chart_name: str = "") -> tuple[Su
 
 
 def _submissions(path: Path, chart_name: str) -> Iterator[Submission]:
-    if not path.is_dir():
-        seen = "it is a file" if path.exists() else "there is no such path"
-        raise UsageError(f"submissions {path}: expected a folder that holds a Helm chart, but {seen}; correct the path")
-    if _is_class(path):
-        members = sorted(each for each in path.iterdir() if each.is_dir() and not each.name.startswith("."))
-        yield from (_submission(member, chart_name) for member in members)
+    if path.is_file() and is_archive(path.name):
+        yield Submission(printable(stem(path.name)), printable(path), path.resolve())
         return
-    submission = _submission(path, chart_name)
-    if submission.problem:
+    if not path.is_dir():
+        seen = "it is something else" if path.exists() else "there is no such path"
+        raise UsageError(f"submissions {path}: expected {KINDS}; but {seen}; correct the path")
+    try:
+        members = _members_of_class(path)
+    except OSError as error:
+        raise UsageError(f"submissions {path}: {error.strerror}; look at the rights of the folder") from error
+    if members:
+        for name, contents in members.items():
+            yield _submission(stem(name) if contents.packed else name, path / name, contents, chart_name)
+        return
+    submission = _submission(path.resolve().name, path, _look(path), chart_name)
+    if submission.problem and not submission.unsafe:
         raise UsageError(f"submissions {path}: {submission.problem}")
     yield submission
 
 
-def _is_class(path: Path) -> bool:
-    """Report whether *path* is a folder of submissions: charts in several of its folders, and no repository itself."""
-    members = {chart.relative_to(path).parts[:1] for chart in _charts(path)}
-    return len(members) > 1 and not (path / ".git").exists()
+def _members_of_class(path: Path) -> Mapping[str, _Contents]:
+    """Return what is in a folder of submissions, by the names of its entries; nothing where it is no such folder.
+
+    It is one when several of its entries hold something, or an archive lies in it; a chart or a repository is none.
+
+    Raises OSError when it cannot be read.
+    """
+    if any((path / name).exists() for name in (".git", CHART_FILE)):
+        return {}
+    found = {name: _member(path / name) for name in sorted(each.name for each in path.iterdir())}
+    members = {name: contents for name, contents in found.items() if contents and not _is_package(name, found)}
+    holding = [contents for contents in members.values() if contents.holds_something]
+    return members if len(holding) > 1 or any(contents.packed for contents in holding) else {}
 
 
-def _submission(path: Path, chart_name: str) -> Submission:
-    charts = _charts(path)
-    if len(charts) > 1:
-        charts = [chart for chart in charts if _name_of(chart) == chart_name] or charts
-    name, source = path.resolve().name, str(path)
-    if len(charts) == 1:
-        return Submission(name, source, charts[0].resolve())
-    if not charts:
-        problem = f"expected a Helm chart, saw no {CHART_FILE} in the folder or below it; add the chart"
-    else:
-        seen = ", ".join(str(chart.relative_to(path)) for chart in charts[:SHOWN])
-        problem = f"expected one Helm chart, saw {len(charts)}: {seen}; keep one, or give its path"
-    return Submission(name, source, path.resolve(), problem)
+def _member(path: Path) -> _Contents | None:
+    """Return what an entry of a class has; None where it is nobody's submission."""
+    packed = not path.is_dir()
+    if is_ignored(path.name, folder=not packed):
+        return None
+    if packed and not path.name.lower().endswith((*ARCHIVES, *OTHER_ARCHIVES)):
+        return None
+    if path.is_symlink():
+        return _Contents(refusal=f"it is a link, to {shown(path.readlink())}; put what is meant in its place")
+    if not packed:
+        return _look(path)
+    if not path.is_file():
+        return _Contents(refusal="it is neither a file nor a folder but a device or a pipe; leave it out", packed=True)
+    here = [PurePosixPath()] if is_archive(path.name) else []
+    return _Contents(archives=here, others=[PurePosixPath(path.name)], packed=True)
 
 
-def _charts(path: Path) -> list[Path]:
-    """Return the chart folders in *path*, sorted; what lies inside a chart belongs to it, as its subcharts do."""
-    found = []
-    for folder, subfolders, files in os.walk(path):
-        if CHART_FILE in files:
-            found.append(Path(folder))
-            subfolders.clear()
-        subfolders[:] = sorted(each for each in subfolders if not each.startswith("."))
-    return found
+def _is_package(name: str, members: Mapping[str, _Contents | None]) -> bool:
+    """Report whether an archive is what ``helm package`` made of the chart in a folder beside it."""
+    found = re.fullmatch(r"(.+?)-v?\d+\.\d+\.\d+.*\.tgz", name)
+    chart = members.get(found[1]) if found else None
+    return chart is not None and PurePosixPath() in chart.charts
+
+
+def _look(folder: Path) -> _Contents:
+    contents = _Contents()
+    charts = []
+    try:
+        for member in vetted(in_folder(folder)):
+            name = member.path.name
+            if member.folder:
+                continue
+            if name == CHART_FILE:
+                charts.append(member.path.parent)
+            elif is_archive(name):
+                contents.archives.append(member.path)
+            elif name.lower().endswith(OTHER_ARCHIVES):
+                contents.others.append(member.path)
+    except UnsafeError as error:
+        contents.refusal = str(error)
+    except OSError as error:
+        contents.trouble = f"it cannot be read: {error.strerror}; look at the rights of its files"
+    contents.charts = outermost(charts)
+    return contents
+
+
+def _submission(name: str, path: Path, contents: _Contents, chart_name: str) -> Submission:
+    """Return the submission of one person, with what is wrong with it."""
+    submission = Submission(printable(name), printable(path), path.resolve())
+    if contents.refusal:
+        return replace(submission, problem=contents.refusal, unsafe=True)
+    try:
+        chart = choose(contents.charts, chart_name, lambda it: _name_of(path / it))
+    except SubmissionError as error:
+        return replace(submission, problem=str(error))
+    if chart is None and len(contents.archives) == 1:
+        chart = contents.archives[0]
+    if chart is None:
+        return replace(submission, problem=contents.trouble or _missing(contents))
+    return replace(submission, chart=(path / chart).resolve())
+
+
+def _missing(contents: _Contents) -> str:
+    if contents.archives:
+        seen = ", ".join(map(shown, contents.archives[:SHOWN]))
+        return f"expected one Helm chart, saw {len(contents.archives)} archives: {seen}; keep one"
+    if contents.others:
+        return (
+            f"expected a Helm chart, saw {shown(contents.others[0])}, which is not opened; pack it as .zip or .tar.gz"
+        )
+    return f"expected a Helm chart, saw no {CHART_FILE} in the folder or below it; add the chart"
 
 
 def _name_of(chart: Path) -> str:
     try:
-        described = yaml.safe_load((chart / CHART_FILE).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return name_in(read_file(chart / CHART_FILE))
+    except OSError:
         return ""  # Helm says later, and better, what is wrong with it
-    return str(described.get("name", "")) if isinstance(described, dict) else ""
 
 
 def _with_unique_names(found: Sequence[Submission]) -> tuple[Submission, ...]:

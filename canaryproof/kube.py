@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
@@ -60,6 +61,11 @@ RIGHTS = Resource(
 )
 PODS = Resource("Pod", "/api/v1", "pods")
 SECRETS = Resource("Secret", "/api/v1", "secrets")
+SERVICES = Resource("Service", "/api/v1", "services")
+ROLE_BINDINGS = Resource("RoleBinding", "/apis/rbac.authorization.k8s.io/v1", "rolebindings")
+
+API_VERSION = re.compile(r"([a-z0-9][a-z0-9.-]*/)?[a-z0-9]+")
+"""``v1`` and ``apps/v1``: what else somebody writes into an object must not become the path of a request."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +166,8 @@ class KubeClient:
 
     def resource(self, api_version: str, kind: str) -> Resource | None:
         """Return where objects of *kind* live, or None when the API server has no such kind."""
+        if not API_VERSION.fullmatch(api_version):
+            return None
         api = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
         with self._discovering:
             if api not in self._kinds:
@@ -375,7 +383,7 @@ class _ApiResource(msgspec.Struct):
 
 
 class _Resources(msgspec.Struct):
-    resources: list[_ApiResource]
+    resources: list[_ApiResource] = []
 
 
 class _Status(msgspec.Struct):

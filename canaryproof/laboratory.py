@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Self
 
+from canaryproof import confinement
 from canaryproof.baseline import Baseline
 from canaryproof.cluster import Cluster
 from canaryproof.course import Course
@@ -22,6 +23,7 @@ from canaryproof.intake import Submission
 from canaryproof.kube import KubeClient
 from canaryproof.presence import Locks, present
 from canaryproof.recording import Recorder
+from canaryproof.turns import Turns
 
 PER_CORE = 2
 """Experiments at once for each core: one takes 3 to 4 seconds of a processor and mostly waits otherwise."""
@@ -95,7 +97,8 @@ class Laboratory:
                     recorder=recorder,
                     run=run,
                     setting=setting,
-                    alone=threading.Lock(),
+                    turns=Turns(client, durations, doomed),
+                    confined=all(client.may(*right) for right in confinement.RIGHTS),
                     doomed=doomed,
                     durations=durations,
                 )

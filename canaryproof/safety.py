@@ -1,7 +1,7 @@
 """Refuses rendered objects that reach out of their namespace, before anything is applied; pure.
 
-What is refused for a pod is what Kubernetes' Pod Security Standard "baseline" refuses, and the namespaces of the
-experiments enforce that standard as well, should a chart render to something else in the cluster than it did here.
+What is refused for a pod is what Kubernetes' Pod Security Standard "baseline" refuses, and `canaryproof.confinement`
+holds in the cluster as well, should a chart render to something else there than it did here.
 What stays inside the namespace harms nobody else and is allowed, Roles and ServiceAccounts among it.
 """
 
@@ -17,9 +17,6 @@ from canaryproof.manifests import POD_PARENTS, Body, Manifest, mapping_at, maps_
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
-
-POD_LABELS = {"pod-security.kubernetes.io/enforce": "baseline"}
-"""What lets a namespace refuse such pods by itself (Kubernetes, "Pod Security Admission")."""
 
 CLUSTER_SCOPED = _words(
     "APIService CSIDriver CSINode CertificateSigningRequest ClusterRole ClusterRoleBinding ClusterTrustBundle"
@@ -44,6 +41,8 @@ SELINUX_TYPES = frozenset({"container_t", "container_init_t", "container_kvm_t",
 HOST_NAMESPACES = ("hostNetwork", "hostPID", "hostIPC")
 GROUPS = ("initContainers", "containers", "ephemeralContainers")
 
+SHOWN = 5
+"""Reasons that a message gives."""
 MOST_PODS = 20
 """Pods of a chart: the course asks for two, and a node takes 110 of all submissions together (kubelet's maxPods)."""
 MOST_OBJECTS = 100
@@ -63,7 +62,8 @@ class _Place:
 def refusal(manifests: Iterable[Manifest], namespaces: tuple[str, ...], namespaced: Namespaced) -> str:
     """Return what must not be applied, and why, in one line; empty where everything may.
 
-    *namespaces* are those that objects may name; hooks, and objects of sub-charts, count as all others do.
+    *namespaces* are those that objects may name, the course's last; hooks, and objects of sub-charts, count as all
+    others do.
     """
     manifests = tuple(manifests)
     place = _Place(namespaces, namespaced)
@@ -72,7 +72,9 @@ def refusal(manifests: Iterable[Manifest], namespaces: tuple[str, ...], namespac
         found.append(f"the chart has {len(manifests)} objects; at most {MOST_OBJECTS} are tried")
     if (pods := sum(_pods(each) for each in manifests)) > MOST_PODS:
         found.append(f"the chart asks for {pods} pods; at most {MOST_PODS} are tried")
-    return "; ".join(dict.fromkeys(found))
+    found = list(dict.fromkeys(found))
+    more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
+    return "; ".join(found[:SHOWN] + more)
 
 
 def _place(manifest: Manifest) -> str:
@@ -96,8 +98,8 @@ def _scope(manifest: Manifest, place: _Place) -> Iterator[str]:
     if manifest.kind in CLUSTER_SCOPED or place.namespaced(manifest) is False:
         yield "belongs to the whole cluster, not to a namespace; a chart may only have what lives in its namespace"
     elif manifest.namespace and manifest.namespace not in place.namespaces:
-        allowed = " or ".join(dict.fromkeys(place.namespaces))
-        yield f"is for the namespace {manifest.namespace!r}; leave metadata.namespace out, or use {allowed}"
+        own = place.namespaces[-1]
+        yield f"is for the namespace {manifest.namespace!r:.60}; leave metadata.namespace out, or use {own}"
 
 
 def _smuggling(manifest: Manifest) -> Iterator[str]:

@@ -206,6 +206,10 @@ MEANINGS: Mapping[str, str] = {
         "look at how the lines around it are indented: neighbours begin in the same column"
     ),
     r"comes twice": "keep the key once",
+    r"missing in charts/": (
+        "nothing is fetched: hand in the folder charts that helm dependency update fills, or take the dependency out"
+    ),
+    r"nested reference name": "a named template includes itself, and so never ends",
 }
 """What usually helps, by what the error says."""
 

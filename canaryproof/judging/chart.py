@@ -19,7 +19,9 @@ def chart_renders(evidence: Evidence, course: Course) -> Finding | None:
         return None
     error, outcome = evidence.chart.error, evidence.decision.outcome
     if outcome == "unsafe-chart":
-        return Finding(error, HINTS[outcome])
+        return Finding(f"refused, before anything was applied: {error}", HINTS[outcome])
+    if not evidence.files:
+        return Finding(f"there is no chart to render: {error}", "look at what was handed in as others will unpack it")
     known = explain(error, evidence.files)
     hint = known.hint or HINTS["broken-chart"]
     return Finding(f"the chart does not render: {because(known, error)}", hint, known.where)

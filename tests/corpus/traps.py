@@ -9,14 +9,11 @@ from tests.corpus.mutation import (
     VALUES,
     Add,
     Append,
-    Below,
     Edit,
     Move,
     Mutation,
     Replace,
     accepted,
-    container,
-    pod,
     rejected,
 )
 
@@ -24,11 +21,6 @@ from tests.corpus.mutation import (
 def broken(*edits: Edit) -> Mutation:
     """Return the reference with something that Helm cannot render."""
     return rejected("chart-renders", *edits, outcome="broken-chart")
-
-
-def unsafe(*edits: Edit) -> Mutation:
-    """Return the reference with something that must not reach the cluster."""
-    return rejected("chart-renders", *edits, outcome="unsafe-chart")
 
 
 CANARY_VALUES = "canary:\n  image: uonyeka/canary:linux-amd64"
@@ -79,31 +71,5 @@ MUTATIONS = {
     "name-of-stable": broken(
         Replace(DEPLOYMENT, "  name: {{ .Release.Name }}-canary-app", "  name: {{ .Release.Name }}-app")
     ),
-    # --- unsafe
-    "privileged": unsafe(container("securityContext: {privileged: true}")),
-    "host-path": unsafe(pod("volumes: [{name: host, hostPath: {path: /}}]")),
-    "host-network": unsafe(pod("hostNetwork: true")),
-    "cluster-role": unsafe(
-        Add(
-            "templates/role.yaml",
-            "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: all}\nrules: []",
-        )
-    ),
-    "record-of-helm-overwritten": unsafe(
-        Add(
-            "templates/record.yaml",
-            """
-            apiVersion: v1
-            kind: Secret
-            type: helm.sh/release.v1
-            metadata:
-              name: sh.helm.release.v1.upcommerce.v1
-              annotations: {helm.sh/hook: pre-upgrade}
-              labels: {owner: helm, name: upcommerce, version: "1", status: superseded}
-            stringData: {release: nothing}
-            """,
-        )
-    ),
-    "another-namespace": unsafe(Below(DEPLOYMENT, "metadata:", "  namespace: default")),
 }
 """By name."""

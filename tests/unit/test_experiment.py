@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,7 +18,9 @@ from canaryproof.intake import Submission
 from canaryproof.kube import KubeClient
 from canaryproof.manifests import Manifest
 from canaryproof.recording import Recorder
+from canaryproof.turns import Turns
 from tests.unit.fake_api import FakeApi
+from tests.unit.packing import CHART, write
 
 HELM = """#!/bin/sh
 case "$1" in
@@ -53,11 +54,15 @@ def api(tmp_path: Path) -> Iterator[FakeApi]:
 def attempt(api: FakeApi, tmp_path: Path) -> Callable[..., Evidence]:
     """Return a function that tries a submission with a Helm that renders only."""
 
-    def run(*, doom: str = "", extra: str = "", problem: str = "", **seconds: float) -> Evidence:
+    def run(*, doom: str = "", extra: str = "", problem: str = "", unsafe: bool = False, **seconds: float) -> Evidence:
+        def doomed() -> str | None:
+            return doom if doom and ("POST", "/api/v1/namespaces") in api.asked else None
+
         binary = tmp_path / "helm"
         binary.write_text(HELM % extra)
         binary.chmod(0o755)
-        durations = Durations(**{"look_again": 0.01, "namespace": 0.1, **seconds})
+        chart = write(tmp_path / "upcommerce", CHART)
+        durations = Durations(**{"look_again": 0.01, "namespace": 0.1, "gone": 0.1, **seconds})
         client = KubeClient(api.kubeconfig, "lab", durations)
         with Recorder(client, Vitals(), watched=(), durations=durations) as recorder:
             helm, course = Helm(binary, tmp_path, api.kubeconfig, "lab", durations=durations), load_course()
@@ -69,11 +74,13 @@ def attempt(api: FakeApi, tmp_path: Path) -> Callable[..., Evidence]:
                 recorder=recorder,
                 run="7",
                 setting=Setting("lab", "1.37.2", 1, "4.3.1", "stand-in"),
-                alone=threading.Lock(),
-                doomed=lambda: doom or None,
+                turns=Turns(client, durations, doomed),
+                confined=True,
+                doomed=doomed,
                 durations=durations,
             )
-            evidence = run_experiment(Submission("Alice B.", "class/alice", tmp_path, problem), bench)
+            submission = Submission("Alice B.", "class/alice", chart, problem, bool(problem) and unsafe)
+            evidence = run_experiment(submission, bench)
         client.close()
         return evidence
 
@@ -135,8 +142,38 @@ def test_a_submission_without_a_chart_asks_for_nothing(attempt: Callable[..., Ev
 
     assert evidence.decision.outcome == "broken-chart"
     assert "saw no Chart.yaml" in evidence.decision.reason
+    assert evidence.chart.error == evidence.decision.reason
     assert evidence.fault == ""
     assert api.asked == []
+
+
+def test_what_intake_has_refused_is_unsafe(attempt: Callable[..., Evidence], api: FakeApi) -> None:
+    """A refusal is no missing chart, and neither asks anything of the cluster."""
+    evidence = attempt(problem="a link that leads out", unsafe=True)
+
+    assert (evidence.decision.outcome, evidence.chart.error) == ("unsafe-chart", "a link that leads out")
+    assert api.asked == []
+
+
+def test_what_reaches_out_is_refused_before_anything_is_applied(attempt: Callable[..., Evidence], api: FakeApi) -> None:
+    """The cluster is asked what kinds it has, and nothing is made in it."""
+    evidence = attempt(extra="\n  namespace: kube-system")
+
+    assert evidence.decision.outcome == "unsafe-chart"
+    assert "Service/shop (templates/app.yaml) is for the namespace 'kube-system'" in evidence.chart.error
+    assert evidence.files
+    assert {verb for verb, _ in api.asked} == {"GET"}
+
+
+def test_a_namespace_keeps_what_is_tried_inside(attempt: Callable[..., Evidence], api: FakeApi) -> None:
+    """It refuses pods that reach for the node, and whoever upgrades has rights in it alone."""
+    namespace = attempt().namespace
+
+    made = {path: body for (verb, path), body in zip(api.asked, api.bodies, strict=True) if verb == "POST"}
+    labels = made["/api/v1/namespaces"]["metadata"]["labels"]
+    binding = made[f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "baseline"
+    assert [each["name"] for each in binding["subjects"]] == [f"canaryproof:{namespace}"]
 
 
 @pytest.mark.parametrize(

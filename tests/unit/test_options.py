@@ -103,8 +103,8 @@ def test_all_that_is_wrong_is_said_at_once(read: Read) -> None:
     expected = [
         "course file *no.yaml: No such file or directory; give --course the path of a YAML file",
         "--cluster should be one of auto, embedded, kind, minikube, existing, and is 'cloud'",
-        "submissions *missing: expected a folder that holds a Helm chart, but there is no such path*",
-        "submissions *absent: expected a folder that holds a Helm chart, but there is no such path*",
+        "submissions *missing: expected a Helm chart*but there is no such path*",
+        "submissions *absent: expected a Helm chart*but there is no such path*",
         "CANARYPROOF_PARALLEL should be a number of experiments, at least 1, and is '0'",
         "--images should be one of stand-in, upstream, and is 'own'",
         "--report-dir should be a folder to write to, and *plain is none; choose another",

@@ -158,6 +158,14 @@ metadata: {name: hooked, annotations: {helm.sh/hook: pre-upgrade}}
     assert all(name in reason for name in ("Namespace/listed", "ClusterRole/subbed", "PersistentVolume/hooked"))
 
 
+def test_a_message_can_be_read() -> None:
+    """A chart with a hundred faults is told of a few."""
+    reason = refused(*[thing("ClusterRole", name=f"role-{number}") for number in range(50)])
+
+    assert reason.count("belongs to the whole cluster") == 5
+    assert reason.endswith("; and 45 more")
+
+
 def test_too_many_objects_are_refused() -> None:
     """A chart of a thousand objects is not an assignment."""
     assert "objects; at most" in refused(*[thing("ConfigMap", name=f"c{n}") for n in range(MOST_OBJECTS + 1)])

@@ -1,0 +1,227 @@
+"""What may be in a submission: which names count, where links may lead, how much is too much; pure."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from canaryproof.errors import SubmissionError, UnsafeError
+
+CHART_FILE = "Chart.yaml"
+SCHEMA_FILE = "values.schema.json"
+ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
+OTHER_ARCHIVES = (".rar", ".7z", ".bz2", ".xz", ".zst", ".gz")
+
+MOST_ENTRIES = 50_000
+"""Files and folders of a submission; a repository with all its sources has a tenth."""
+DEEPEST_ENTRY = 64
+"""Folders in folders of a submission."""
+
+MOST_FILES = 2_000
+LARGEST = 5 * 2**20
+"""Bytes of one file of a chart: Helm takes no larger one either."""
+MOST_BYTES = 20 * 2**20
+"""Of one chart: Helm keeps it, compressed, in a Secret of 1 MiB."""
+DEEPEST = 16
+"""Folders in folders of a chart."""
+LONGEST = 250
+"""Bytes of a path in a chart."""
+LONGEST_SHOWN = 120
+SHOWN = 5
+"""How many of several charts a message names."""
+
+_JUNK = frozenset({"__MACOSX", "__pycache__", "node_modules", "venv"})
+_DRIVE = re.compile(r"[A-Za-z]:")
+_REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef", "$schema"})
+_BUILT_IN = re.compile(r"https?://json-schema\.org/(draft-0[3-7]/schema|draft/20(19-09|20-12)/schema|schema)")
+"""The schemas of JSON Schema itself: no library fetches them."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """An entry of a folder or an archive; *link* is where it leads, if it is one."""
+
+    path: PurePosixPath
+    size: int
+    """In bytes, as it says itself."""
+    read: Callable[[], bytes]
+    """Returns what is in it, but never more than `LARGEST` and one byte."""
+    folder: bool = False
+    special: bool = False
+    """Whether it is none of file, folder and link: a device, a pipe, a socket."""
+    link: str | None = None
+
+
+@dataclass
+class Allowance:
+    """What one chart has used up so far."""
+
+    files: int = 0
+    size: int = 0
+
+    def take(self, path: PurePosixPath, size: int) -> None:
+        """Count a file of *size* bytes.
+
+        Raises UnsafeError when that is too large, too much or too deep, or has a name that nobody can write.
+        """
+        self.files += 1
+        self.size += size
+        if len(path.parts) > DEEPEST:
+            raise UnsafeError(f"{shown(path)} lies in more than {DEEPEST} folders; a chart needs three")
+        if len(str(path).encode(errors="replace")) > LONGEST:
+            raise UnsafeError(f"{shown(path)} has a path of more than {LONGEST} bytes; shorten it")
+        if "\\" in str(path) or any(unicodedata.category(each) in {"Cc", "Cs"} for each in str(path)):
+            raise UnsafeError(f"{shown(path)} has characters in its name that do not belong there; rename it")
+        if size > LARGEST:
+            raise UnsafeError(f"{shown(path)} has more than {_mega(LARGEST)}, which Helm does not take; leave it out")
+        if self.files > MOST_FILES:
+            raise UnsafeError(f"the chart has more than {MOST_FILES} files; hand in the folder of the chart alone")
+        if self.size > MOST_BYTES:
+            raise UnsafeError(f"the chart has more than {_mega(MOST_BYTES)}; hand in the folder of the chart alone")
+
+
+def _mega(size: int) -> str:
+    return f"{size / 2**20:g} MiB"
+
+
+def printable(text: object) -> str:
+    """Return a text that no terminal and no report is hurt by: line ends, control characters and the like escaped."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in str(text))
+
+
+def shown(path: object) -> str:
+    """Return a path for a message: printable, and not too long to be read."""
+    text = printable(str(path)[: LONGEST_SHOWN + 1])
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+
+
+def is_ignored(name: str, *, folder: bool) -> bool:
+    r"""Report whether something of this name is of no account: what tools leave behind, and hidden folders.
+
+    Hidden files are kept, as Helm reads ``.helmignore``, but not macOS's: ``.DS_Store``, ``._a.yaml`` and ``Icon\r``.
+    """
+    if folder:
+        return name.startswith(".") or name in _JUNK
+    return name.startswith("._") or name in {".DS_Store", ".git", "Icon\r"}
+
+
+def is_archive(name: str) -> bool:
+    """Report whether a file of this name is taken for an archive."""
+    return name.lower().endswith(ARCHIVES)
+
+
+def stem(name: str) -> str:
+    """Return the name of an archive without its suffix: ``alice`` of ``alice.tar.gz``."""
+    suffix = next((each for each in (*ARCHIVES, *OTHER_ARCHIVES) if name.lower().endswith(each)), "")
+    return name[: len(name) - len(suffix)] or name
+
+
+def parts_of(name: str) -> PurePosixPath:
+    r"""Return the path of an entry of an archive; ``\`` separates folders too, as some archivers on Windows write.
+
+    Raises UnsafeError when it leads out of the archive.
+    """
+    path = name.replace("\\", "/")
+    if path.startswith("/") or _DRIVE.match(path) or ".." in path.split("/"):
+        raise UnsafeError(f"the archive has an entry that leads out of it: {shown(name)}; pack the chart's folder anew")
+    return PurePosixPath(*(part for part in path.split("/") if part not in {"", "."}))
+
+
+def leads_out(link: PurePosixPath, target: str) -> bool:
+    """Report whether a link at *link*, seen from the top, leads to anything outside."""
+    target = target.replace("\\", "/")
+    where = posixpath.normpath(posixpath.join(str(link.parent), target))
+    return bool(_DRIVE.match(target)) or posixpath.isabs(where) or where.split("/")[0] == ".."
+
+
+def vetted(members: Iterable[Member]) -> Iterator[Member]:
+    """Yield the entries of a submission that are of any account.
+
+    Raises UnsafeError at what is neither file nor folder, at links that lead out, and when there is no end to it.
+    """
+    for count, member in enumerate(members):
+        if count >= MOST_ENTRIES:
+            raise UnsafeError(f"it has more than {MOST_ENTRIES} files; hand in the folder of the chart alone")
+        *folders, name = member.path.parts or ("",)
+        if any(is_ignored(each, folder=True) for each in folders):
+            continue
+        if len(folders) >= DEEPEST_ENTRY:
+            raise UnsafeError(f"{shown(member.path)} lies in more than {DEEPEST_ENTRY} folders; leave it out")
+        if member.special:
+            raise UnsafeError(
+                f"{shown(member.path)} is neither a file nor a folder but a device or a pipe; leave it out"
+            )
+        if member.link is not None and leads_out(member.path, member.link):
+            where = f"{shown(member.path)} is a link that leads out of the submission, to {shown(member.link)}"
+            raise UnsafeError(f"{where}; put what is meant in its place")
+        if not is_ignored(name, folder=member.folder):
+            yield member
+
+
+def outermost(charts: Iterable[PurePosixPath]) -> list[PurePosixPath]:
+    """Return the charts that lie in no other, sorted: what lies in a chart is its sub-chart."""
+    found: list[PurePosixPath] = []
+    for chart in sorted(charts):
+        if not any(chart.is_relative_to(each) for each in found):
+            found.append(chart)
+    return found
+
+
+def choose(
+    charts: Sequence[PurePosixPath], chart_name: str, name_of: Callable[[PurePosixPath], str]
+) -> PurePosixPath | None:
+    """Return which of several charts is meant: the one that its ``Chart.yaml`` calls *chart_name*; None of none.
+
+    Raises SubmissionError when several could be meant.
+    """
+    if len(charts) > 1:
+        charts = [chart for chart in charts if name_of(chart) == chart_name] or charts
+    if len(charts) > 1:
+        seen = ", ".join(shown(chart) for chart in charts[:SHOWN]) + (", ..." if len(charts) > SHOWN else "")
+        raise SubmissionError(
+            f"expected one Helm chart, saw {len(charts)}: {seen}; keep one, or, if it is the work of several people, "
+            "give the folder that holds the work of each"
+        )
+    return charts[0] if charts else None
+
+
+def name_in(chart_file: bytes) -> str:
+    """Return the name that a ``Chart.yaml`` gives its chart; empty where it is not plain to see."""
+    text = chart_file.decode("utf-8-sig", errors="replace")
+    found = re.search(r"^name:[ \t]*[\"']?([\w.-]+)", text, re.MULTILINE)
+    return found.group(1) if found else ""
+
+
+def check_schema(path: PurePosixPath, content: bytes) -> None:
+    """Look through a ``values.schema.json``; what is no JSON is left to Helm, which says so.
+
+    Raises UnsafeError when it refers to anything outside of itself: Helm would go and read it, from wherever it is.
+    """
+    try:
+        schema = json.loads(content.decode("utf-8-sig", errors="replace"), parse_int=str, parse_float=str)
+    except RecursionError as error:
+        raise UnsafeError(f"{shown(path)} is nested too deep to be read; simplify it") from error
+    except ValueError:
+        return
+    for key, value in _pairs(schema):
+        document = value.partition("#")[0] if key in _REFERENCES and isinstance(value, str) else ""
+        if document and not _BUILT_IN.fullmatch(document):
+            raise UnsafeError(
+                f"{shown(path)} refers to {shown(document)}, and nothing is fetched; write into it what is meant"
+            )
+
+
+def _pairs(schema: object) -> Iterator[tuple[str, object]]:
+    waiting = [schema]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            yield from each.items()
+            waiting.extend(each.values())
+        elif isinstance(each, list):
+            waiting.extend(each)

@@ -1,0 +1,193 @@
+"""Charts that mean harm get nowhere with the real Helm: they end in time, within limits, with a reason."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from canaryproof.caching import cache_folder
+from canaryproof.cluster.embedded.toolchain import provide
+from canaryproof.durations import Durations
+from canaryproof.errors import UnsafeError
+from canaryproof.evidence import Rendering
+from canaryproof.helm import Helm
+from canaryproof.intake import Submission
+from canaryproof.progress import Silence
+from canaryproof.quarantine import clean_copy
+from canaryproof.safety import refusal
+
+pytestmark = pytest.mark.chart
+
+RENDER = 3.0
+SOON = 4 * RENDER
+CHART = "apiVersion: v2\nname: hostile\nversion: 0.1.0\n"
+CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\n"
+
+Render = Callable[..., Rendering]
+
+
+@pytest.fixture(scope="module", params=["helm", "helm3"])
+def helm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    """The pinned Helm 4, and the pinned Helm 3, with little time."""
+    toolchain = provide(cache=cache_folder(os.environ), progress=Silence(), tools=[request.param])
+    home = tmp_path_factory.mktemp("home")
+    kubeconfig = home / "no-kubeconfig"
+    return Helm(toolchain.path(request.param), home, kubeconfig, "no-context", durations=Durations(render=RENDER))
+
+
+@pytest.fixture
+def render(helm: Helm, tmp_path: Path) -> Render:
+    """Return how to render a chart of some files, by their paths, straight from where they lie."""
+
+    def render(files: dict[str, str]) -> Rendering:
+        for path, text in {"Chart.yaml": CHART, **files}.items():
+            file = tmp_path / "hostile" / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        return helm.template("hostile", tmp_path / "hostile", "sre", upgrade=True)
+
+    return render
+
+
+def template(text: str) -> dict[str, str]:
+    """Return a chart of one template."""
+    return {"templates/a.yaml": text}
+
+
+ENDLESS = {
+    "a list of a thousand million numbers": template("{{ range until 1000000000 }}x{{ end }}"),
+    "loops in loops": template(
+        "{{ range until 30000 }}{{ range until 30000 }}{{ range until 9 }}{{ end }}{{ end }}{{ end }}"
+    ),
+    "a text of a thousand million letters": template('a: {{ repeat 1000000000 "x" }}'),
+    "a text that doubles": template('{{ $a := "x" }}{{ range until 40 }}{{ $a = print $a $a }}{{ end }}{{ $a }}'),
+    "notes without end": {"templates/NOTES.txt": '{{ repeat 1000000000 "x" }}', **template(CONFIG)},
+    "a million objects": template("{{ range until 1000000 }}---\n" + CONFIG + "{{ end }}"),
+    "keys without end": template('{{ range until 30000 }}{{ genPrivateKey "rsa" }}{{ end }}'),
+}
+
+
+@pytest.mark.parametrize("files", ENDLESS.values(), ids=ENDLESS)
+def test_what_has_no_end_is_ended(render: Render, files: dict[str, str]) -> None:
+    """Time, memory and output have limits, and the message says which was met, and where to look."""
+    began = time.monotonic()
+
+    with pytest.raises(UnsafeError, match=r"^helm template .*(did not end within|MiB).*; look for what has no end"):
+        render(files)
+
+    assert time.monotonic() - began < SOON
+
+
+BROKEN = {
+    "templates that call themselves": (
+        template('{{ define "a" }}{{ include "a" . }}{{ end }}{{ include "a" . }}'),
+        "nested reference name",
+    ),
+    "values of a thousand million": (
+        {
+            "values.yaml": "a: &a [x, x, x, x, x, x, x, x, x]\n"
+            + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)),
+            **template(CONFIG),
+        },
+        "excessive aliasing",
+    ),
+    "a dependency to fetch": (
+        {"Chart.yaml": f"{CHART}dependencies: [{{name: far, version: 1.0.0, repository: 'http://127.0.0.1:1'}}]\n"},
+        "missing in charts/ directory: far",
+    ),
+    "a dependency elsewhere": (
+        {"Chart.yaml": f"{CHART}dependencies: [{{name: far, version: 1.0.0, repository: 'file:///etc'}}]\n"},
+        "missing in charts/ directory: far",
+    ),
+}
+
+
+@pytest.mark.parametrize(("files", "message"), BROKEN.values(), ids=BROKEN)
+def test_what_helm_refuses_itself_is_a_broken_chart(render: Render, files: dict[str, str], message: str) -> None:
+    """Its own words say why."""
+    assert message in render(files).error
+
+
+def test_what_is_nested_without_end_is_refused(render: Render) -> None:
+    """What Helm lets pass must not take this process with it."""
+    with pytest.raises(UnsafeError, match="nested more than 100 levels deep"):
+        render(template(CONFIG + 'data: {{ repeat 9000 "[" }}{{ repeat 9000 "]" }}'))
+
+
+def test_templates_see_nothing_of_the_machine(render: Render, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No cluster, no names of hosts, no files outside of the chart, no environment."""
+    (tmp_path / "secret").write_text("of the machine")
+    monkeypatch.setenv("SECRET", "of the user")
+    asked = {
+        "lookup": '{{ lookup "v1" "Secret" "" "" | toJson }}',
+        "host": '{{ getHostByName "localhost" }}',
+        "files": '{{ .Files.Get "../secret" }}{{ .Files.Get "/etc/hostname" }}{{ (.Files.Glob "../*") | toJson }}',
+    }
+    data = "".join(f"  {name}: '{expression}'\n" for name, expression in asked.items())
+
+    (config,) = render(template(f"{CONFIG}data:\n{data}")).manifests
+
+    assert config.body["data"] == {"lookup": "{}", "host": "", "files": "{}"}
+    assert 'function "env" not defined' in render(template('{{ env "SECRET" }}')).error
+
+
+@pytest.fixture
+def listener() -> Iterator[tuple[str, list[str]]]:
+    """Serve on this machine; lend the address, and what was asked."""
+    asked: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's signature
+            """Say nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", asked
+        server.shutdown()
+        thread.join()
+
+
+def test_a_schema_fetches_nothing(helm: Helm, render: Render, listener: tuple[str, list[str]], tmp_path: Path) -> None:
+    """Helm would follow a reference, even to this machine; so the chart does not get as far as Helm."""
+    address, asked = listener
+    files = {"values.schema.json": json.dumps({"$ref": f"{address}/schema.json"}), **template(CONFIG)}
+    render(files)
+    followed = bool(asked)
+    asked.clear()
+
+    submission = Submission("hostile", "hostile", tmp_path / "hostile")
+    with (
+        pytest.raises(UnsafeError, match=r"values\.schema\.json refers to http://127"),
+        clean_copy(submission, "hostile", Durations(), lambda: None) as chart,
+    ):
+        helm.template("hostile", chart, "sre")
+
+    assert followed
+    assert asked == []
+
+
+def test_definitions_beside_the_templates_are_seen(render: Render) -> None:
+    """Helm would install ``crds`` for the whole cluster; they are looked at like all others."""
+    kind = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n"
+    definition = f"{kind}metadata: {{name: %s.example.com}}\n"
+    inner = {"charts/b/Chart.yaml": CHART.replace("hostile", "b"), "charts/b/crds/b.yaml": definition % "b"}
+
+    found = render({"crds/a.yaml": definition % "a", **inner})
+
+    reason = refusal(found.manifests, ("sre",), lambda _: True)
+    assert "a.example.com (crds/a.yaml) belongs to the whole cluster" in reason
+    assert "b.example.com (charts/b/crds/b.yaml) belongs to the whole cluster" in reason

@@ -1,0 +1,167 @@
+"""Charts that reach out of their namespace: refused before anything is applied, or else by the cluster itself."""
+
+from __future__ import annotations
+
+from tests.corpus.mutation import (
+    DEPLOYMENT,
+    SERVICE,
+    STABLE_SERVICE,
+    Add,
+    Append,
+    Below,
+    Edit,
+    Mutation,
+    Replace,
+    accepted,
+    container,
+    fate,
+    pod,
+    rejected,
+)
+
+
+def unsafe(*edits: Edit) -> Mutation:
+    """Return the reference with something that must not reach the cluster."""
+    return rejected("chart-renders", *edits, outcome="unsafe-chart")
+
+
+def cluster_wide(kind: str, api: str = "v1", *, file: str = "templates/wide.yaml", more: str = "") -> Edit:
+    """Return the edit that adds an object of the whole cluster."""
+    return Add(file, f"apiVersion: {api}\nkind: {kind}\nmetadata: {{name: wide}}\n{more}")
+
+
+def node_port(port: int, file: str = SERVICE) -> Edit:
+    """Return the edit that lets a Service ask for a port of the nodes by its number."""
+    target = "targetPort: 5003" if file == SERVICE else "targetPort: 5000"
+    return Below(file, target, f"nodePort: {port}")
+
+
+RBAC = "rbac.authorization.k8s.io/v1"
+ON_NODES = Below(SERVICE, "spec:", "  type: NodePort")
+CRD = """
+spec:
+  group: example.com
+  names: {kind: Canary, plural: canaries}
+  scope: Namespaced
+  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]
+"""
+IN_THE_CLUSTER = '{{ if lookup "v1" "ServiceAccount" .Release.Namespace "default" }}'
+
+MUTATIONS = {
+    # --- the node
+    "privileged": unsafe(container("securityContext: {privileged: true}")),
+    "capability-added": unsafe(container("securityContext: {capabilities: {add: [SYS_ADMIN]}}")),
+    "host-path": unsafe(pod("volumes: [{name: host, hostPath: {path: /}}]")),
+    "host-network": unsafe(pod("hostNetwork: true")),
+    "host-processes": unsafe(pod("hostPID: true")),
+    "host-memory": unsafe(pod("hostIPC: true")),
+    "host-port": unsafe(
+        Replace(DEPLOYMENT, "containerPort: 5003", "containerPort: 5003\n              hostPort: 5003")
+    ),
+    "sysctl-of-the-node": unsafe(pod('securityContext: {sysctls: [{name: kernel.msgmax, value: "1"}]}')),
+    "pushes-others-out": unsafe(pod("priorityClassName: system-node-critical")),
+    # --- the cluster
+    "cluster-role": unsafe(cluster_wide("ClusterRole", RBAC, more="rules: []")),
+    "cluster-role-binding": unsafe(
+        cluster_wide(
+            "ClusterRoleBinding", RBAC, more=f"roleRef: {{apiGroup: {RBAC[:-3]}, kind: ClusterRole, name: view}}"
+        )
+    ),
+    "namespace-of-its-own": unsafe(cluster_wide("Namespace")),
+    "definition": unsafe(cluster_wide("CustomResourceDefinition", "apiextensions.k8s.io/v1", more=CRD)),
+    "definition-in-crds": unsafe(
+        cluster_wide("CustomResourceDefinition", "apiextensions.k8s.io/v1", file="crds/canary.yaml", more=CRD)
+    ),
+    "storage-of-the-cluster": unsafe(cluster_wide("PersistentVolume", more="spec: {capacity: {storage: 1Gi}}")),
+    "webhook": unsafe(cluster_wide("ValidatingWebhookConfiguration", "admissionregistration.k8s.io/v1")),
+    "another-namespace": unsafe(Below(DEPLOYMENT, "metadata:", "  namespace: default")),
+    "account-elsewhere": unsafe(
+        Add("templates/a.yaml", "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: a, namespace: kube-system}")
+    ),
+    "in-a-list": unsafe(
+        Add(
+            "templates/list.yaml",
+            f"apiVersion: v1\nkind: List\nitems: [{{apiVersion: {RBAC}, kind: ClusterRole, metadata: {{name: a}}}}]",
+        )
+    ),
+    "as-a-hook": unsafe(
+        Add(
+            "templates/hook.yaml",
+            f"apiVersion: {RBAC}\nkind: ClusterRole\nmetadata: {{name: a, annotations: {{helm.sh/hook: pre-upgrade}}}}",
+        )
+    ),
+    "traffic-of-the-cluster": unsafe(Below(SERVICE, "spec:", "  externalIPs: [10.0.0.1]")),
+    # --- Helm's records
+    "record-of-helm-overwritten": unsafe(
+        Add(
+            "templates/record.yaml",
+            """
+            apiVersion: v1
+            kind: Secret
+            type: helm.sh/release.v1
+            metadata:
+              name: sh.helm.release.v1.upcommerce.v1
+              annotations: {helm.sh/hook: pre-upgrade}
+              labels: {owner: helm, name: upcommerce, version: "1", status: superseded}
+            stringData: {release: nothing}
+            """,
+        )
+    ),
+    # --- no end to it
+    "hundreds-of-pods": unsafe(
+        Add(
+            "templates/many.yaml",
+            """
+            apiVersion: batch/v1
+            kind: Job
+            metadata: {name: many}
+            spec:
+              parallelism: 500
+              template:
+                spec: {restartPolicy: Never, containers: [{name: a, image: uonyeka/upcommerce:v3}]}
+            """,
+        )
+    ),
+    "hundreds-of-objects": unsafe(
+        Add(
+            "templates/many.yaml",
+            "{{ range until 300 }}---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: many-{{ . }}}\n{{ end }}",
+        )
+    ),
+    "prints-without-end": unsafe(Add("templates/a.yaml", '# {{ repeat 3000000 "a" }}')),
+    "schema-from-elsewhere": unsafe(Add("values.schema.json", '{"$ref": "http://127.0.0.1:1/schema.json"}')),
+    # --- another chart in the cluster than outside of it: nothing keeps it from being tried, and the cluster refuses
+    "looks-at-secrets": rejected(
+        "upgrade-applied",
+        Add(
+            "templates/seen.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: seen}\n"
+            'data: {seen: {{ lookup "v1" "Secret" "kube-system" "" | toJson | quote }}}',
+        ),
+        outcome="refused",
+    ),
+    "cluster-role-in-the-cluster-alone": rejected(
+        "upgrade-applied",
+        Add(
+            "templates/a.yaml",
+            f"{IN_THE_CLUSTER}\napiVersion: {RBAC}\nkind: ClusterRole\nmetadata: {{name: a}}\n{{{{ end }}}}",
+        ),
+        outcome="refused",
+    ),
+    "privileged-in-the-cluster-alone": fate(
+        "refused",
+        container(f"{IN_THE_CLUSTER}", "securityContext: {privileged: true}", "{{ end }}"),
+    ),
+    "looks-at-its-own": accepted(
+        Append(SERVICE, '# {{ lookup "v1" "Secret" .Release.Namespace "none" | toJson }}'),
+    ),
+    # --- ports of the nodes: others may ask for the same, at the same time
+    "fixed-node-port": accepted(ON_NODES, node_port(30503)),
+    "the-same-fixed-node-port": accepted(ON_NODES, node_port(30503), Below(SERVICE, "metadata:", "  labels: {a: b}")),
+    "stable-on-a-fixed-node-port": accepted(node_port(30500, STABLE_SERVICE)),
+    "node-port-out-of-range": rejected("upgrade-applied", ON_NODES, node_port(5003), outcome="refused"),
+    "one-node-port-for-two": rejected(
+        "upgrade-applied", ON_NODES, node_port(30504), node_port(30504, STABLE_SERVICE), outcome="refused"
+    ),
+}
+"""By name."""

@@ -1,0 +1,268 @@
+"""One chart comes out of a folder or an archive, plain files alone, and nothing ever leads out of where it belongs."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from canaryproof.errors import InfrastructureError, SubmissionError, UnsafeError
+from canaryproof.unpacking import main, unpack
+from tests.unit.packing import CHART, Files, chart, pack_tar, pack_zip, tar_entry, write
+
+Pack = Callable[[Path, Files], Path]
+KINDS: dict[str, Pack] = {
+    "folder": lambda place, files: write(place / "folder", files),
+    "zip": lambda place, files: pack_zip(place / "a.zip", files),
+    "tar.gz": lambda place, files: pack_tar(place / "a.tar.gz", files),
+    "tar": lambda place, files: pack_tar(place / "a.tar", files),
+}
+
+
+@pytest.fixture(params=sorted(KINDS))
+def pack(request: pytest.FixtureRequest) -> Pack:
+    """Return how to pack files, in each way that there is."""
+    return KINDS[request.param]
+
+
+def out(tmp_path: Path, source: Path) -> dict[str, str]:
+    """Unpack, and return the files that came out."""
+    place = unpack(source, tmp_path / "out", "upcommerce")
+    return {str(each.relative_to(place)): each.read_text() for each in place.rglob("*") if each.is_file()}
+
+
+LAYOUTS = {
+    "no folder": chart(""),
+    "one folder": chart(),
+    "repository": {"README.md": "", ".git/config": "", ".gitignore": "", **chart("week-4/deploy/upcommerce/")},
+    "junk": {**chart(), "__MACOSX/upcommerce/._Chart.yaml": "", "upcommerce/._values.yaml": "", ".DS_Store": ""},
+    "beside another chart": {**chart(), "other/Chart.yaml": "name: other\n"},
+}
+
+
+@pytest.mark.parametrize("files", LAYOUTS.values(), ids=LAYOUTS)
+def test_a_chart_is_found_wherever_it_lies(tmp_path: Path, pack: Pack, files: Files) -> None:
+    """Its files come out, no other."""
+    assert out(tmp_path, pack(tmp_path, files)) == CHART
+
+
+def test_windows_packs_otherwise(tmp_path: Path) -> None:
+    """Backslashes between folders, entries for folders, line ends and byte order marks are no harm."""
+    files = {f"mine\\{path}".replace("/", "\\"): f"\ufeff{text}".replace("\n", "\r\n") for path, text in CHART.items()}
+    archive = pack_zip(tmp_path / "a.zip", {"mine\\": "", "mine\\templates\\": "", **files})
+
+    assert out(tmp_path, archive).keys() == CHART.keys()
+
+
+def test_a_packed_chart_is_a_chart(tmp_path: Path) -> None:
+    """What ``helm package`` makes has one folder, and sub-charts in it that may be packed themselves."""
+    inner = pack_tar(tmp_path / "canary-0.1.0.tgz", chart("canary/")).read_bytes()
+    archive = pack_tar(tmp_path / "upcommerce-0.1.0.tgz", {**chart(), "upcommerce/charts/canary-0.1.0.tgz": inner})
+
+    place = unpack(archive, tmp_path / "out", "upcommerce")
+
+    assert place == tmp_path / "out" / "upcommerce"
+    assert (place / "charts" / "canary-0.1.0.tgz").read_bytes() == inner
+
+
+def test_the_copy_has_a_plain_name(tmp_path: Path) -> None:
+    """Odd names of folders go no further: the chart's own stands in for them."""
+    assert unpack(pack_zip(tmp_path / "-.zip", chart("-x /")), tmp_path / "out", "shop").name == "shop"
+    assert unpack(pack_zip(tmp_path / "a.zip", chart("mine/")), tmp_path / "out", "shop").name == "mine"
+
+
+def test_no_rights_are_taken_over(tmp_path: Path) -> None:
+    """What comes out can be read and removed, and never run."""
+    archive = pack_zip(tmp_path / "a.zip", chart(), modes={"upcommerce/Chart.yaml": stat.S_IFREG | 0o4777})
+
+    place = unpack(archive, tmp_path / "out", "upcommerce")
+
+    assert not (place / "Chart.yaml").stat().st_mode & 0o7111
+
+
+@pytest.mark.parametrize("name", ["../evil", "/evil", "C:\\evil", "upcommerce/../../evil", "..\\evil"])
+@pytest.mark.parametrize("make", [pack_zip, pack_tar])
+def test_nothing_is_written_outside(tmp_path: Path, make: Pack, name: str) -> None:
+    """An archive with one entry that leads out is refused as a whole."""
+    with pytest.raises(UnsafeError, match="an entry that leads out of it"):
+        unpack(make(tmp_path / "a", {**chart(), name: "evil"}), tmp_path / "out", "upcommerce")
+
+    assert not list(tmp_path.rglob("evil"))
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "../../secret", "templates/app.yaml"])
+def test_a_chart_has_no_links(tmp_path: Path, target: str) -> None:
+    """Inside a chart, not even those that stay in it: Helm would follow them."""
+    link = "upcommerce/templates/link.yaml"
+    tarred = pack_tar(tmp_path / "a.tgz", chart(), tar_entry(link, tarfile.SYMTYPE, target))
+    hard = pack_tar(tmp_path / "b.tgz", chart(), tar_entry(link, tarfile.LNKTYPE, target))
+    zipped = pack_zip(tmp_path / "c.zip", {**chart(), link: target}, modes={link: stat.S_IFLNK | 0o777})
+    folder = write(tmp_path / "d", chart())
+    (folder / link).symlink_to(target)
+
+    for source in (tarred, hard, zipped, folder):
+        with pytest.raises(UnsafeError, match="is a link"):
+            unpack(source, tmp_path / "out", "upcommerce")
+
+
+def test_links_beside_the_chart_are_not_followed(tmp_path: Path) -> None:
+    """A repository may have links between its folders."""
+    folder = write(tmp_path / "folder", {**chart(), "docs/a.md": ""})
+    (folder / "latest").symlink_to("docs")
+    (folder / "chart").symlink_to("upcommerce")
+
+    assert out(tmp_path, folder) == CHART
+
+
+@pytest.mark.parametrize("kind", [tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE])
+def test_special_files_are_refused(tmp_path: Path, kind: bytes) -> None:
+    """Pipes and devices are no part of anybody's work."""
+    with pytest.raises(UnsafeError, match="a device or a pipe"):
+        unpack(pack_tar(tmp_path / "a.tgz", chart(), tar_entry("a", kind)), tmp_path / "out", "upcommerce")
+
+
+@pytest.mark.timeout(10)
+def test_a_pipe_in_a_folder_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """Not even one that is called ``Chart.yaml``: nobody opens it."""
+    folder = write(tmp_path / "folder", chart())
+    (folder / "upcommerce" / "Chart.yaml").unlink()
+    os.mkfifo(folder / "upcommerce" / "Chart.yaml")
+
+    with pytest.raises(UnsafeError, match=r"Chart\.yaml is neither a file nor a folder"):
+        unpack(folder, tmp_path / "out", "upcommerce")
+
+
+ZEROS = b"\0" * (64 * 2**20)
+
+
+@pytest.mark.parametrize("make", [pack_zip, pack_tar])
+def test_an_archive_that_unpacks_without_end_is_refused(tmp_path: Path, make: Pack) -> None:
+    """Its size is looked at before it is unpacked, wherever in it the zeros lie."""
+    with pytest.raises(UnsafeError, match="more than 200 times its size"):
+        unpack(make(tmp_path / "a", {"zeros": ZEROS, **chart()}), tmp_path / "out", "upcommerce")
+
+
+def test_an_archive_that_lies_about_sizes_gets_no_further(tmp_path: Path) -> None:
+    """What unpacks to more than it says is damaged, and no more than a chart may have is ever read of it."""
+    archive = pack_zip(tmp_path / "a.zip", {**chart(), "upcommerce/zeros": b"\0" * 2**20})
+    lying = archive.read_bytes().replace((2**20).to_bytes(4, "little"), (100).to_bytes(4, "little"))
+    archive.write_bytes(lying)
+
+    with pytest.raises(SubmissionError, match="cannot be unpacked"):
+        unpack(archive, tmp_path / "out", "upcommerce")
+
+
+def test_large_files_are_refused(tmp_path: Path, pack: Pack) -> None:
+    """Helm would not take them either."""
+    files = {**chart(), "upcommerce/noise": os.urandom(6 * 2**20)}
+
+    with pytest.raises(UnsafeError, match="noise has more than 5 MiB"):
+        unpack(pack(tmp_path, files), tmp_path / "out", "upcommerce")
+
+
+def damaged(tmp_path: Path) -> dict[str, Path]:
+    """Return archives that are none, by what should be said of them."""
+    whole = pack_tar(tmp_path / "whole.tgz", {**chart(), "upcommerce/noise": os.urandom(100_000)}).read_bytes()
+    zipped = bytearray(pack_zip(tmp_path / "whole.zip", chart()).read_bytes())
+    zipped[60:80] = bytes(20)
+    contents = {
+        "cannot be unpacked: ": whole[: len(whole) // 2],
+        "cannot be unpacked:": bytes(zipped),
+        "the archive is empty": b"",
+        "the archive is a RAR archive": b"Rar!\x1a\x07\x01\x00",
+        "the archive is a web page": b"\n<!DOCTYPE html>",
+        "neither a zip nor a tar file": b"kind: Deployment\n",
+    }
+    return {
+        says: write(tmp_path, {f"{number}": text}) / f"{number}" for number, (says, text) in enumerate(contents.items())
+    }
+
+
+def test_what_is_damaged_is_said_to_be(tmp_path: Path) -> None:
+    """Whatever it is, the message says so, and what to do; nothing else is raised."""
+    for says, archive in damaged(tmp_path).items():
+        with pytest.raises(SubmissionError, match=f"{says}.*pack"):
+            unpack(archive, tmp_path / "out", "upcommerce")
+
+
+def test_an_encrypted_archive_is_said_to_be(tmp_path: Path) -> None:
+    """Nobody is asked for a password."""
+    archive = pack_zip(tmp_path / "a.zip", chart())
+    content = bytearray(archive.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    archive.write_bytes(content)
+
+    with pytest.raises(SubmissionError, match="the archive is encrypted"):
+        unpack(archive, tmp_path / "out", "upcommerce")
+
+
+def test_the_work_of_several_people_is_no_submission(tmp_path: Path) -> None:
+    """The message names the charts, and says what to give instead."""
+    files = {**chart("alice/upcommerce/"), **chart("bob/src/upcommerce/")}
+
+    with pytest.raises(SubmissionError, match=r"saw 2: alice/upcommerce, bob/src/upcommerce; .*give the folder"):
+        unpack(pack_zip(tmp_path / "class.zip", files), tmp_path / "out", "upcommerce")
+
+
+def test_an_archive_without_a_chart_says_what_it_has(tmp_path: Path) -> None:
+    """No chart at all, or one in another archive."""
+    with pytest.raises(SubmissionError, match=r"saw no Chart\.yaml in the archive; pack the folder"):
+        unpack(pack_zip(tmp_path / "a.zip", {"README.md": ""}), tmp_path / "out", "upcommerce")
+    with pytest.raises(SubmissionError, match=r"another archive in it, mine/b\.tgz; .*hand in the inner one"):
+        unpack(pack_zip(tmp_path / "b.zip", {"mine/b.tgz": ""}), tmp_path / "out", "upcommerce")
+
+
+def test_a_name_cannot_be_a_file_and_a_folder(tmp_path: Path) -> None:
+    """An archive that says so is mended by packing it anew."""
+    files = {**chart(), "upcommerce/templates/app.yaml/x": "a"}
+
+    with pytest.raises(SubmissionError, match="as a file and as a folder"):
+        unpack(pack_zip(tmp_path / "a.zip", files), tmp_path / "out", "upcommerce")
+
+
+def test_schemas_of_packed_sub_charts_are_read_too(tmp_path: Path, pack: Pack) -> None:
+    """Archives in archives are looked into as deep as Helm would, and no deeper."""
+    schema = json.dumps({"$ref": "file:///etc/passwd"})
+    packed = pack_tar(tmp_path / "inner.tgz", {**chart("inner/"), "inner/values.schema.json": schema}).read_bytes()
+    middle = pack_tar(tmp_path / "middle.tgz", {**chart("m/"), "m/charts/inner.tgz": packed}).read_bytes()
+
+    with pytest.raises(UnsafeError, match=r"inner/values\.schema\.json refers to file:///etc/passwd"):
+        unpack(pack(tmp_path, {**chart(), "upcommerce/charts/middle.tgz": middle}), tmp_path / "out", "upcommerce")
+
+    for number in range(3):
+        files = {**chart("m/"), "m/charts/more.tgz": middle}
+        middle = pack_tar(tmp_path / f"{number}.tgz", files).read_bytes()
+    with pytest.raises(UnsafeError, match="lies in more than 3 archives"):
+        unpack(pack(tmp_path, {**chart(), "upcommerce/charts/m.tgz": middle}), tmp_path / "out", "upcommerce")
+
+
+def test_a_full_disk_is_nobodys_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be written says nothing about the submission."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    archive = pack_zip(tmp_path / "a.zip", chart())
+    monkeypatch.setattr(Path, "write_bytes", full)
+
+    with pytest.raises(InfrastructureError, match="No space left"):
+        unpack(archive, tmp_path / "out", "upcommerce")
+
+
+def test_the_program_says_what_came_of_it(tmp_path: Path) -> None:
+    """Whoever runs it reads one line of JSON."""
+    said = {
+        source: json.loads(main(str(source), str(tmp_path / "out"), "upcommerce"))
+        for source in (
+            pack_zip(tmp_path / "a.zip", chart()),
+            pack_zip(tmp_path / "b.zip", {}),
+            pack_zip(tmp_path / "c.zip", {"../a": ""}),
+        )
+    }
+
+    assert [list(each) for each in said.values()] == [["chart"], ["broken"], ["unsafe"]]
