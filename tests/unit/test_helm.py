@@ -76,7 +76,8 @@ def test_helm_4_leaves_validation_to_the_server(tmp_path: Path, version: str, op
     helm.rollback("shop", 1, "sre")
 
     assert f"install shop {tmp_path} --namespace sre{options} --timeout=50s\n" in calls(tmp_path)
-    assert f"upgrade shop {tmp_path} --namespace sre --reset-values{options} --timeout=50s\n" in calls(tmp_path)
+    hidden = f"{options} --skip-schema-validation --hide-notes"
+    assert f"upgrade shop {tmp_path} --namespace sre --reset-values{hidden} --timeout=50s\n" in calls(tmp_path)
     assert "rollback shop 1 --namespace sre --timeout=50s\n" in calls(tmp_path)
 
 
