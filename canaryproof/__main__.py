@@ -12,7 +12,7 @@ from canaryproof.caching import cache_folder
 from canaryproof.cluster.embedded.kept.provider import KeptProvider, end
 from canaryproof.cluster.embedded.kept.state import DEFAULT_NAME, place_of, places
 from canaryproof.cluster.embedded.kept.telling import instructions, line_about
-from canaryproof.cluster.embedded.provider import refuse_unsuitable
+from canaryproof.cluster.embedded.provider import suitable
 from canaryproof.cluster.embedded.toolchain import kubernetes_minors, provide
 from canaryproof.cluster.existing.rights import roles
 from canaryproof.course import UPCOMMERCE, load_course
@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
 def _up(options: argparse.Namespace) -> int:
     cache, course = cache_folder(os.environ), load_course(options.course)
     place = place_of(cache, options.name)
-    refuse_unsuitable(sys.platform, os.geteuid(), cache)
+    suitable(cache, os.environ)
     progress = TerminalProgress(sys.stderr)
     toolchain = provide(cache=cache, progress=progress, ready=options.toolchain, kubernetes=options.kubernetes)
     provider = KeptProvider(toolchain, cache, course.stand_ins, options.name, keep=True, progress=progress)

@@ -19,7 +19,7 @@ class Choice:
     reason: str = ""
 
     def __str__(self) -> str:
-        """Return it as a run announces it: ``embedded (auto: it needs nothing but Linux and root)``."""
+        """Return it as a run announces it: ``embedded (auto: Linux is all it needs here)``."""
         return f"{self.provider} (auto: {self.reason})" if self.reason else self.provider
 
 
@@ -59,13 +59,13 @@ def choose(machine: Surroundings) -> Choice:
     """
     embedded = not machine.against_embedded
     if embedded and machine.tools_built:
-        return Choice("embedded", "Linux, root and its tools are here, it needs no more")
+        return Choice("embedded", "its tools are here, and it needs no more")
     kind = machine.has_kind and not machine.against_docker
     if kind:
         but = "; --cluster embedded would first build its tools, ten minutes once" if embedded else ""
         return Choice("kind", f"Docker answers and kind is here{but}")
     if embedded:
-        return Choice("embedded", "it needs nothing but Linux and root")
+        return Choice("embedded", "Linux is all it needs here")
     if not machine.against_minikube:
         return Choice("minikube", "one is running")
     if not machine.against_docker:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from canaryproof.cluster.embedded.provider import refuse_unsuitable
+from canaryproof.cluster.embedded.provider import suitable
 from canaryproof.cluster.embedded.toolchain import is_built
 from canaryproof.command import run
 from canaryproof.durations import DURATIONS
@@ -32,7 +31,7 @@ class ThisMachine:
     def against_embedded(self) -> str:
         """Why the embedded cluster cannot run here; empty when it can."""
         try:
-            refuse_unsuitable(sys.platform, os.geteuid(), self.cache)
+            suitable(self.cache, self.env)
         except ClusterError as error:
             return str(error)
         return ""

@@ -29,10 +29,10 @@ class Machine:
 @pytest.mark.parametrize(
     ("machine", "provider", "why"),
     [
-        (Machine(against_embedded=""), "embedded", "nothing but Linux and root"),
+        (Machine(against_embedded=""), "embedded", "Linux is all it needs"),
         (Machine(against_embedded="", tools_built=True, against_docker="", has_kind=True), "embedded", "its tools"),
         (Machine(against_embedded="", against_docker="", has_kind=True), "kind", "would first build its tools"),
-        (Machine(against_embedded="", against_docker=""), "embedded", "nothing but Linux and root"),
+        (Machine(against_embedded="", against_docker=""), "embedded", "Linux is all it needs"),
         (Machine(against_docker="", has_kind=True, against_minikube=""), "kind", "kind is here"),
         (Machine(against_docker="", against_minikube=""), "minikube", "one is running"),
         (Machine(against_docker=""), "kind", "will be fetched"),

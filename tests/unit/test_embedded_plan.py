@@ -62,17 +62,13 @@ def test_endpoints_are_made_where_somebody_reads_them(*, kubernetes: str, withou
 def test_a_cache_that_the_cluster_would_hide_is_refused(hidden: str) -> None:
     """A run folder below a folder that the cluster covers would be lost to it."""
     with pytest.raises(ClusterError, match="which the cluster hides; set XDG_CACHE_HOME"):
-        refuse_unsuitable("linux", 0, Path(hidden))
+        refuse_unsuitable("linux", Path(hidden))
 
 
-@pytest.mark.parametrize(
-    ("platform", "user", "complaint"),
-    [("darwin", 0, "needs Linux, and this is darwin"), ("linux", 1000, "needs root, and this is user 1000")],
-)
-def test_a_machine_that_cannot_run_it_is_told_what_can(platform: str, user: int, complaint: str) -> None:
-    """Without Linux or root the message names the providers that work there."""
-    with pytest.raises(ClusterError, match=f"{complaint}.*--cluster kind"):
-        refuse_unsuitable(platform, user, Path("/home/me/.cache"))
+def test_a_machine_that_cannot_run_it_is_told_what_can() -> None:
+    """Without Linux the message names the providers that work there."""
+    with pytest.raises(ClusterError, match=r"needs Linux, and this is darwin; use --cluster kind"):
+        refuse_unsuitable("darwin", Path("/Users/me/.cache"))
 
 
 def test_the_sharing_rule_spares_pods_that_no_node_could_hold() -> None:

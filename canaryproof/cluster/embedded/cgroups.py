@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from canaryproof.cluster.embedded.inside import delegation
 from canaryproof.durations import DURATIONS
 from canaryproof.errors import ClusterError
 from canaryproof.waiting import Ticks, wait_for
 
-_ROOT = Path("/sys/fs/cgroup")
+_ROOT = delegation.ROOT
+SLICE = "app.slice"
 _NEEDED = ("cpu", "memory", "pids")
 _WEIGHT = 16
 """How much of a busy machine the cluster gets, against one process outside: about as many of its own are at work."""
@@ -37,8 +39,25 @@ def remove_cgroups(name: str, root: Path = _ROOT) -> None:
 
     Raises WaitError when processes stay in it.
     """
-    for folder in [root / name, *(hierarchy / name for hierarchy in _hierarchies(root))]:
+    for folder in [root / name, *(hierarchy / name for hierarchy in _hierarchies(root)), *_of_user(name, root)]:
         _remove(folder)
+
+
+def _of_user(name: str, root: Path) -> Iterator[Path]:
+    """Yield where the cgroup of an ordinary user's cluster can be; systemd removes those that it gave itself."""
+    if os.geteuid() and (root / "cgroup.controllers").exists():
+        yield delegation.own_cgroup(root) / name
+        yield scope_of(name, root)
+
+
+def scope_of(name: str, root: Path = _ROOT) -> Path:
+    """Return the cgroup that the user's systemd gives the scope *name*."""
+    return manager_of(os.geteuid(), root) / SLICE / f"{name}.scope"
+
+
+def manager_of(user: int, root: Path = _ROOT) -> Path:
+    """Return the cgroup of the systemd of *user*."""
+    return root / f"user.slice/user-{user}.slice/user@{user}.service"
 
 
 def _remove(folder: Path) -> None:

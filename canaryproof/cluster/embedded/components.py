@@ -11,6 +11,7 @@ from pathlib import Path
 from canaryproof.cluster.embedded.certificates import Certificates
 from canaryproof.cluster.embedded.images import SANDBOX
 from canaryproof.cluster.embedded.inside.plan import Moment, Process
+from canaryproof.durations import DURATIONS, Durations
 
 STATE = Path("/run/canaryproof")
 """Where everything the cluster writes lives: in memory, seen by nobody else, gone with it."""
@@ -49,7 +50,7 @@ class Binaries:
         return self.path(name).parent
 
 
-def files(binaries: Binaries, certificates: Certificates) -> dict[str, str]:
+def files(binaries: Binaries, certificates: Certificates, *, rootless: bool = False) -> dict[str, str]:
     """Return every file the components read, by its path inside."""
     contents = {
         "ca.crt": certificates.authority,
@@ -60,18 +61,18 @@ def files(binaries: Binaries, certificates: Certificates) -> dict[str, str]:
         "service-accounts.key": certificates.service_accounts,
         "admin.conf": kubeconfig(f"https://127.0.0.1:{API_PORT}", certificates),
         "resolv.conf": "",
-        "kubelet.yaml": json.dumps(_kubelet_configuration()),
-        "containerd.toml": _containerd_configuration(binaries),
+        "kubelet.yaml": json.dumps(_kubelet_configuration(rootless=rootless)),
+        "containerd.toml": _containerd_configuration(binaries, rootless=rootless),
         "cni/10-bridge.conflist": json.dumps(_network_configuration()),
         f"certs.d/{COURSE_REGISTRY}/hosts.toml": _mirror(),
     }
     return {str(STATE / name): text for name, text in contents.items()}
 
 
-def processes(binaries: Binaries, logs: Path, kubernetes: str) -> tuple[Process, ...]:
+def processes(binaries: Binaries, logs: Path, kubernetes: str, durations: Durations = DURATIONS) -> tuple[Process, ...]:
     """Return the components of version *kubernetes*, ``1.37.2``, in the order in which they are started."""
     commands: list[tuple[str, list[str], Moment]] = [
-        ("etcd", _etcd(), "at once"),
+        ("etcd", _etcd(durations), "at once"),
         ("kube-apiserver", _kube_apiserver(), "at once"),
         ("containerd", [f"--config={STATE / 'containerd.toml'}"], "at once"),
         ("kubelet", _kubelet(), "API reachable"),
@@ -107,7 +108,7 @@ def kubeconfig(server: str, certificates: Certificates) -> str:
     )
 
 
-def _etcd() -> list[str]:
+def _etcd(durations: Durations) -> list[str]:
     client, peer = f"http://127.0.0.1:{_ETCD_PORT}", f"http://127.0.0.1:{_ETCD_PEER_PORT}"
     return [
         f"--data-dir={STATE / 'etcd'}",
@@ -116,8 +117,8 @@ def _etcd() -> list[str]:
         f"--listen-peer-urls={peer}",
         f"--initial-advertise-peer-urls={peer}",
         f"--initial-cluster=default={peer}",
-        "--heartbeat-interval=10",
-        "--election-timeout=100",
+        f"--heartbeat-interval={_milliseconds(durations.heartbeat)}",
+        f"--election-timeout={_milliseconds(10 * durations.heartbeat)}",
         "--unsafe-no-fsync",  # a cluster that lives in memory has nothing to lose
     ]
 
@@ -181,7 +182,7 @@ def _kubelet() -> list[str]:
     ]
 
 
-def _kubelet_configuration() -> dict[str, object]:
+def _kubelet_configuration(*, rootless: bool) -> dict[str, object]:
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -190,6 +191,7 @@ def _kubelet_configuration() -> dict[str, object]:
             "webhook": {"enabled": True},
             "x509": {"clientCAFile": str(STATE / "ca.crt")},
         },
+        "featureGates": {"KubeletInUserNamespace": True} if rootless else {},  # it bears what it may not set
         "cgroupDriver": "cgroupfs",
         "cgroupRoot": "/",
         "failCgroupV1": False,  # kubelet >= 1.35 refuses cgroup v1 otherwise
@@ -213,7 +215,8 @@ def _kubelet_configuration() -> dict[str, object]:
     }
 
 
-def _containerd_configuration(binaries: Binaries) -> str:
+def _containerd_configuration(binaries: Binaries, *, rootless: bool) -> str:
+    only = str(rootless).lower()
     return f"""\
 version = 3
 root = "{STATE}/containerd"
@@ -231,6 +234,7 @@ state = "{STATE}/containerd-state"
 [plugins.'io.containerd.cri.v1.runtime']
   stats_collect_period = "{_NEVER}s"  # it would look at every container every second
   restrict_oom_score_adj = true  # for machines without CAP_SYS_RESOURCE
+  disable_apparmor = {only}  # only root loads its profiles
 [plugins.'io.containerd.cri.v1.runtime'.cni]
   bin_dirs = ["{binaries.folder_of("bridge")}"]
   conf_dir = "{_CNI_CONFIG}"
@@ -240,6 +244,7 @@ state = "{STATE}/containerd-state"
 [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
   BinaryName = "{binaries.path("runc")}"
   SystemdCgroup = false
+  NoNewKeyring = {only}  # an ordinary user has 200 keys in all
 """
 
 
@@ -266,6 +271,10 @@ server = "{server}"
 [host."{server}"]
   capabilities = ["pull", "resolve"]
 """
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
 
 
 def _base64(text: str) -> str:

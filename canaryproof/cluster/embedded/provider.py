@@ -1,4 +1,4 @@
-"""Lends a real Kubernetes that needs Linux and root, and nothing else."""
+"""Lends a real Kubernetes that needs Linux and root, or what :mod:`rootless` says instead of root."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from canaryproof.cluster.embedded.cgroups import make_cgroups
 from canaryproof.cluster.embedded.images import provide_images
 from canaryproof.cluster.embedded.inside.plan import Plan
 from canaryproof.cluster.embedded.readiness import await_ready
+from canaryproof.cluster.embedded.rootless import Gap, Grants, ask, gaps, instructions, scope, session
 from canaryproof.cluster.embedded.runs import Run, lent_run
 from canaryproof.cluster.embedded.toolchain import Toolchain
-from canaryproof.cluster.embedded.tree import running_tree
+from canaryproof.cluster.embedded.tree import PLAINLY, Start, running_tree
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.errors import ClusterError
 from canaryproof.progress import Progress, Silence
@@ -45,21 +46,22 @@ class EmbeddedProvider:
     port: int = 0
     """The API's port on the host's loopback; 0 takes a free one."""
     durations: Durations = DURATIONS
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
     @contextmanager
     def lend(self) -> Iterator[Cluster]:
         """Yield a cluster that takes pods; see :class:`canaryproof.cluster.ClusterProvider`."""
-        refuse_unsuitable(sys.platform, os.geteuid(), self.cache)
+        grants = suitable(self.cache, self.environment)
         programs = (self.toolchain.path("agnhost"), self.toolchain.path("sleep"))
         images = provide_images(*programs, self.stand_ins, self.cache)
         began = time.monotonic()
         with lent_run(self.cache / "runs") as run, _listening(self.port) as listener:
             certificates = make_certificates(components.SERVER_ADDRESSES)
-            plan = self._plan(run, certificates, images)
+            plan = self._plan(run, certificates, images, grants)
             kubeconfig = _write_kubeconfig(run, listener, certificates)
             vitals = Vitals()
             vitals.listen(run.failed.set)
-            with running_tree(plan, run, listener, vitals):
+            with running_tree(plan, run, listener, vitals, self._start(run, grants)):
                 with self.progress.step("starting the embedded Kubernetes") as say, _logs_kept_on_failure(run):
                     await_ready(kubeconfig, run, vitals, say, self.durations)
                 yield Cluster(
@@ -74,31 +76,54 @@ class EmbeddedProvider:
                     vitals=vitals,
                 )
 
-    def _plan(self, run: Run, certificates: Certificates, images: Path) -> Plan:
+    def _start(self, run: Run, grants: Grants | None) -> Start:
+        return Start(scope(grants, run.name), session(self.environment)) if grants else PLAINLY
+
+    def _plan(self, run: Run, certificates: Certificates, images: Path, grants: Grants | None) -> Plan:
         binaries = components.Binaries(self.toolchain.path)
         return Plan(
             hostname=components.NODE_NAME,
             node_address=components.NODE_ADDRESS,
-            cgroups=make_cgroups(run.name),
+            cgroups=() if grants else make_cgroups(run.name),
             memory_folders=components.MEMORY_FOLDERS,
-            files=components.files(binaries, certificates),
+            files=components.files(binaries, certificates, rootless=grants is not None),
             images=str(images),
             registry_port=components.REGISTRY_PORT,
             api_port=components.API_PORT,
-            processes=components.processes(binaries, run.logs, self.toolchain.kubernetes),
+            processes=components.processes(binaries, run.logs, self.toolchain.kubernetes, self.durations),
             environment=components.environment(binaries),
+            tick=self.durations.start_tick,
+            rootless=instructions(grants, run.name) if grants else None,
         )
 
 
-def refuse_unsuitable(platform: str, user: int, cache: Path) -> None:
-    """Raise ClusterError when the embedded cluster cannot run here, naming what can."""
+def suitable(cache: Path, environment: Mapping[str, str]) -> Grants | None:
+    """Return what this machine grants its user for the embedded cluster; None for root, who needs no grants.
+
+    Raises ClusterError when it cannot run here, naming what can.
+    """
+    refuse_unsuitable(sys.platform, cache)
+    if os.geteuid() == 0:
+        return None
+    grants = ask(environment)
+    refuse_gaps(gaps(grants))
+    return grants
+
+
+def refuse_gaps(found: Sequence[Gap]) -> None:
+    """Raise ClusterError when a machine has gaps: each is told with the command that closes it."""
+    if found:
+        told = "".join(f"\n  {gap}" for gap in found)
+        raise ClusterError(
+            f"the embedded cluster needs root, or a machine without these gaps:{told}\n"
+            "run the same command with sudo, close the gaps, or use --cluster kind or minikube"
+        )
+
+
+def refuse_unsuitable(platform: str, cache: Path) -> None:
+    """Raise ClusterError when the embedded cluster can run here for nobody, naming what can."""
     if platform != "linux":
         raise ClusterError(f"the embedded cluster needs Linux, and this is {platform}; use --cluster kind or minikube")
-    if user != 0:
-        raise ClusterError(
-            f"the embedded cluster needs root, and this is user {user}; run the same command with sudo, or use"
-            " --cluster kind or minikube"
-        )
     hidden = [it for it in components.MEMORY_FOLDERS if cache.resolve().is_relative_to(it)]
     if hidden:
         raise ClusterError(

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import canaryproof
@@ -22,8 +23,21 @@ from canaryproof.errors import ClusterError
 _LOG_TAIL = 15  # lines
 
 
+@dataclass(frozen=True)
+class Start:
+    """How the tree's command is called: at the end of another one, and with which environment."""
+
+    command: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+PLAINLY = Start()
+
+
 @contextmanager
-def running_tree(plan: Plan, run: Run, listener: socket.socket, vitals: Vitals) -> Iterator[None]:
+def running_tree(
+    plan: Plan, run: Run, listener: socket.socket, vitals: Vitals, start: Start = PLAINLY
+) -> Iterator[None]:
     """Run the process tree of *plan* for the length of the block; a component that ends meanwhile fails *vitals*.
 
     The tree ends with the block, and with this process in whatever way it ends: its first process waits for the end of
@@ -34,11 +48,11 @@ def running_tree(plan: Plan, run: Run, listener: socket.socket, vitals: Vitals) 
     handed_down = (lifeline_end, reports_end, listener.fileno(), run.lock)
     with (run.logs / "first-process.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-S", "-m", "canaryproof.cluster.embedded.inside", *map(str, handed_down)],
+            [*start.command, sys.executable, "-S", "-m", "canaryproof.cluster.embedded.inside", *map(str, handed_down)],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
-            env={"PYTHONPATH": str(Path(canaryproof.__file__).parents[1])},
+            env={**start.environment, "PYTHONPATH": str(Path(canaryproof.__file__).parents[1])},
             pass_fds=handed_down,
             start_new_session=True,  # Ctrl-C is for the harness, which ends the tree in order
         )

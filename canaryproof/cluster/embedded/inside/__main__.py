@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from dataclasses import replace
 
-from canaryproof.cluster.embedded.inside import first_process, kernel, plan
+from canaryproof.cluster.embedded.inside import delegation, first_process, kernel, plan, users
 
 
 def main() -> int:
@@ -19,6 +20,10 @@ def main() -> int:
     for descriptor in (lifeline, status, listener, lock):
         os.set_inheritable(descriptor, False)  # noqa: FBT003  # the only way to call it
     instructions = plan.from_json(sys.stdin.read())
+    if rootless := instructions.rootless:
+        cgroup = delegation.make_cgroup(rootless.cgroup, delegation.own_cgroup())
+        instructions = replace(instructions, cgroups=((str(cgroup), str(delegation.ROOT)),))
+        users.become_root(rootless.mappings)
     kernel.unshare(
         kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWNET | kernel.CLONE_NEWUTS | kernel.CLONE_NEWIPC
     )

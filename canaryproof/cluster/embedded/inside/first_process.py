@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from canaryproof.cluster.embedded.inside import gateway, kernel, network, registry
+from canaryproof.cluster.embedded.inside import delegation, gateway, kernel, network, registry
 from canaryproof.cluster.embedded.inside.plan import Moment, Plan, Process
 
 _LOOPBACK = "127.0.0.1"
@@ -28,7 +28,6 @@ _ANYBODY.check_hostname = False  # it asks whether the server is well, in a netw
 _ANYBODY.verify_mode = ssl.CERT_NONE
 _HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/shmem_enabled").exists()
 _MEMORY_OPTIONS = "mode=755,huge=within_size" if _HUGE_PAGES else "mode=755"  # a program starts with fewer page faults
-_TICK = 0.01  # seconds between two looks whether a port is open, while components wait for one
 
 
 def live(plan: Plan, lifeline: int, status: int, listener: socket.socket) -> NoReturn:
@@ -72,18 +71,8 @@ def _enter_cgroups(cgroups: tuple[tuple[str, str], ...]) -> None:
     kernel.unshare(kernel.CLONE_NEWCGROUP)
     for own, seen_at in cgroups:
         kernel.mount(own, seen_at, flags=kernel.MS_BIND)
-        if (controllers := Path(seen_at, "cgroup.controllers")).exists():
-            _hand_on_controllers(Path(seen_at), controllers.read_text(encoding="ascii").split())
-
-
-def _hand_on_controllers(root: Path, controllers: list[str]) -> None:
-    """Enable *controllers* below *root*: on cgroup v2 no process may stay in a cgroup that hands on controllers."""
-    if not controllers:
-        return
-    leaf = root / "init"
-    leaf.mkdir(exist_ok=True)
-    (leaf / "cgroup.procs").write_text("0", encoding="ascii")
-    (root / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in controllers), encoding="ascii")
+        if Path(seen_at, "cgroup.controllers").exists():
+            delegation.hand_on_controllers(Path(seen_at), Path(seen_at, "init"))
 
 
 class _Supervisor:
@@ -105,7 +94,7 @@ class _Supervisor:
         endings = _child_endings()
         while not self._reap():
             self._start_what_may()
-            if select.select([endings], [], [], _TICK if self._waiting else None)[0]:
+            if select.select([endings], [], [], self._plan.tick if self._waiting else None)[0]:
                 os.read(endings, 4096)
 
     def _start_what_may(self) -> None:

@@ -20,13 +20,23 @@ class Process:
 
 
 @dataclass(frozen=True)
+class Rootless:
+    """What an ordinary user's cluster needs more: users of its own, and a cgroup inside one that was delegated."""
+
+    cgroup: str
+    """The name of the cgroup to make."""
+    mappings: tuple[tuple[str, ...], ...]
+    """Commands that map the user's ids into a user namespace, but for the process that they follow by."""
+
+
+@dataclass(frozen=True)
 class Plan:
     """A whole cluster: folders, files and processes, all seen from inside."""
 
     hostname: str
     node_address: str
     cgroups: tuple[tuple[str, str], ...]
-    """Pairs of a cgroup of this cluster's own and the place where the cluster must see it."""
+    """Pairs of a cgroup of this cluster's own and the place where the cluster must see it; rootless, made inside."""
     memory_folders: tuple[str, ...]
     """Folders that get an empty file system in memory, for this cluster alone."""
     files: dict[str, str]
@@ -35,6 +45,9 @@ class Plan:
     api_port: int
     processes: tuple[Process, ...]
     environment: dict[str, str] = field(default_factory=dict)
+    tick: float = 0.01
+    """Seconds from one look at whether the API answers to the next, while components wait for it."""
+    rootless: Rootless | None = None
 
     def to_json(self) -> str:
         """Return the plan as one JSON document."""
@@ -47,4 +60,6 @@ def from_json(text: str) -> Plan:
     raw["cgroups"] = tuple((own, seen_at) for own, seen_at in raw["cgroups"])
     raw["memory_folders"] = tuple(raw["memory_folders"])
     raw["processes"] = tuple(Process(**{**it, "argv": tuple(it["argv"])}) for it in raw["processes"])
+    if rootless := raw["rootless"]:
+        raw["rootless"] = Rootless(rootless["cgroup"], tuple(map(tuple, rootless["mappings"])))
     return Plan(**raw)

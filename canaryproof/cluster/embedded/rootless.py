@@ -1,0 +1,211 @@
+"""The embedded cluster without root: what a machine must grant its user for it, and how the cluster starts then.
+
+:class:`Grants` are the facts, asked of the machine by :func:`ask`; :func:`gaps` is the rule, and pure.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from canaryproof.cluster.embedded.cgroups import SLICE, manager_of
+from canaryproof.cluster.embedded.inside import delegation
+from canaryproof.cluster.embedded.inside.plan import Rootless
+from canaryproof.command import run
+from canaryproof.durations import DURATIONS
+from canaryproof.errors import CommandError, InfrastructureError
+
+SUBORDINATES = 65536
+"""Ids beside the user's own: images and their processes use those from 0 to 65535."""
+CONTROLLERS = ("cpu", "memory", "pids")
+"""Without these, kubelet does not start."""
+OLDEST_KERNEL = (5, 11)
+"""The first that lets an ordinary user mount overlayfs."""
+MAPPERS = {"newuidmap": "/etc/subuid", "newgidmap": "/etc/subgid"}
+_BLOCKING = {
+    "kernel.unprivileged_userns_clone": "0",  # Debian's own
+    "kernel.apparmor_restrict_unprivileged_userns": "1",  # Ubuntu, from 23.10 on
+    "user.max_user_namespaces": "0",
+}
+"""Settings of the kernel, and the values with which an ordinary user gets no user namespace."""
+_SCOPE = ("systemd-run", "--user", "--scope", f"--slice={SLICE}", "--quiet", "--collect", "--property=Delegate=yes")
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Something that a machine lacks, and the command that closes it."""
+
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        """Return both in one line."""
+        return f"{self.problem}; {self.remedy}"
+
+
+@dataclass(frozen=True)
+class Grants:
+    """What a machine grants one of its users."""
+
+    user: str
+    kernel: tuple[int, int]
+    unified: bool
+    """Whether ``/sys/fs/cgroup`` is cgroup v2, and nothing else."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Of the kernel: those of them that it has."""
+    mappers: Mapping[str, str] = field(default_factory=dict)
+    """Where the commands are that map ids."""
+    subordinates: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    """The user's ranges, first id and number, by the file that grants them."""
+    delegated: bool = False
+    """Whether the cgroup of this process is the user's own already."""
+    against_scope: str = ""
+    """Why the user's systemd gives no cgroup; empty when it does."""
+    controllers: tuple[str, ...] = ()
+    """What the cgroup that the user gets can limit."""
+
+
+def gaps(grants: Grants) -> tuple[Gap, ...]:
+    """Return all that a cluster without root lacks."""
+    return (*_kernel_gaps(grants), *_mapping_gaps(grants), *_cgroup_gaps(grants))
+
+
+def _kernel_gaps(grants: Grants) -> Iterator[Gap]:
+    if grants.kernel < OLDEST_KERNEL:
+        oldest, here = (".".join(map(str, each)) for each in (OLDEST_KERNEL, grants.kernel))
+        yield Gap(f"the kernel is {here}, and {oldest} is needed", "upgrade it")
+    for name, value in _BLOCKING.items():
+        if grants.settings.get(name) == value:
+            allowed = {"0": "1", "1": "0"}[value] if name.startswith("kernel.") else "10000"
+            yield Gap(f"{name} is {value}: users get no namespaces", f"sudo sysctl --write {name}={allowed}")
+
+
+def _mapping_gaps(grants: Grants) -> Iterator[Gap]:
+    for command, file in MAPPERS.items():
+        if command not in grants.mappers:
+            yield Gap(
+                f"there is no command {command}",
+                "sudo apt-get install uidmap (Debian, Ubuntu) or sudo dnf install shadow-utils (Fedora, Red Hat)",
+            )
+        if not _range(grants, file):
+            option = f"--add-{Path(file).name}s"
+            yield Gap(
+                f"{file} gives {grants.user} no {SUBORDINATES} ids in a row",
+                f"sudo usermod {option} 100000-{100000 + SUBORDINATES - 1} {grants.user}"
+                " (another range, where that one is taken)",
+            )
+
+
+def _cgroup_gaps(grants: Grants) -> Iterator[Gap]:
+    if not grants.unified:
+        yield Gap(
+            "/sys/fs/cgroup is not cgroup v2 alone", "boot with systemd.unified_cgroup_hierarchy=1 on the kernel's line"
+        )
+    elif grants.against_scope and not grants.delegated:
+        yield Gap(
+            f"no cgroup can be had from the user's systemd ({grants.against_scope})",
+            f"log in as {grants.user} by ssh, on a console or with machinectl shell, not with su or sudo",
+        )
+    elif missing := [it for it in CONTROLLERS if it not in grants.controllers]:
+        yield Gap(
+            f"the user's cgroup cannot limit {', '.join(missing)}",
+            "sudo mkdir -p /etc/systemd/system/user@.service.d && printf '[Service]\\nDelegate=cpu memory pids\\n' |"
+            " sudo tee /etc/systemd/system/user@.service.d/delegate.conf && sudo systemctl daemon-reload,"
+            " and log in again",
+        )
+
+
+def _range(grants: Grants, file: str) -> tuple[int, int] | None:
+    return next((it for it in grants.subordinates.get(file, ()) if it[1] >= SUBORDINATES), None)
+
+
+def scope(grants: Grants, cgroup: str) -> tuple[str, ...]:
+    """Return the command that gives the command behind it the scope *cgroup*; empty where none is needed."""
+    return () if grants.delegated else (*_SCOPE, f"--unit={cgroup}", "--")
+
+
+def instructions(grants: Grants, cgroup: str) -> Rootless:
+    """Return what the cluster's first process has to do besides, where the grants have no gaps."""
+    mappings = []
+    for (command, file), own in zip(MAPPERS.items(), (os.geteuid(), os.getegid()), strict=True):
+        first, _ = _range(grants, file) or (0, 0)
+        ids = ((0, own, 1), (1, first, SUBORDINATES - 1))
+        mappings.append((grants.mappers[command], *(str(number) for each in ids for number in each)))
+    return Rootless(cgroup, tuple(mappings))
+
+
+def ask(environment: Mapping[str, str], root: Path = Path("/")) -> Grants:
+    """Return what this machine grants the user of this process."""
+    user = _user_name()
+    unified = (root / "sys/fs/cgroup/cgroup.controllers").exists()
+    own = delegation.own_cgroup() if unified else Path()
+    delegated = unified and delegation.is_delegated(own)
+    return Grants(
+        user=user,
+        kernel=_kernel(os.uname().release),
+        unified=unified,
+        settings=dict(_settings(root)),
+        mappers={it: found for it in MAPPERS if (found := shutil.which(it, path=environment.get("PATH")))},
+        subordinates={file: tuple(_ranges(root / file.lstrip("/"), user)) for file in MAPPERS.values()},
+        delegated=delegated,
+        against_scope="" if delegated or not unified else _against_scope(environment),
+        controllers=_controllers(own if delegated else manager_of(os.geteuid(), root / "sys/fs/cgroup")),
+    )
+
+
+def session(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what a command needs to find the user's systemd, where the environment lacks it (after ``su``)."""
+    runtime = environment.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}"
+    kept = {name: value for name in ("PATH", "DBUS_SESSION_BUS_ADDRESS") if (value := environment.get(name))}
+    return {**kept, "XDG_RUNTIME_DIR": runtime}
+
+
+def _user_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def _kernel(release: str) -> tuple[int, int]:
+    """Return the first two numbers of a release: ``6.1`` of ``6.1.0-56-cloud-amd64``."""
+    found = re.match(r"(\d+)\.(\d+)", release)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def _settings(root: Path) -> Iterator[tuple[str, str]]:
+    for name in _BLOCKING:
+        file = root / "proc/sys" / name.replace(".", "/")
+        if file.exists():
+            yield name, file.read_text(encoding="ascii").strip()
+
+
+def _ranges(file: Path, user: str) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of *user* in a file like ``/etc/subuid`` (``man 5 subuid``): name or id, first, number."""
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    for line in lines:
+        owner, _, numbers = line.partition(":")
+        first, _, number = numbers.partition(":")
+        if owner in {user, str(os.geteuid())} and first.isdigit() and number.isdigit():
+            yield int(first), int(number)
+
+
+def _against_scope(environment: Mapping[str, str]) -> str:
+    """Ask the user's systemd for a scope that ends at once."""
+    try:
+        run([*_SCOPE, "--", "true"], timeout=DURATIONS.question, env=session(environment))
+    except CommandError as error:
+        return (error.stderr.strip() or error.outcome).splitlines()[-1]
+    except InfrastructureError as error:
+        return str(error)
+    return ""
+
+
+def _controllers(cgroup: Path) -> tuple[str, ...]:
+    file = cgroup / "cgroup.controllers"
+    return tuple(file.read_text(encoding="ascii").split()) if file.exists() else ()
