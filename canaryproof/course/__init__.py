@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import yaml
@@ -11,6 +12,8 @@ import yaml
 from canaryproof.errors import UsageError
 from canaryproof.evidence import OutcomeName
 
+Points = Annotated[float, msgspec.Meta(ge=0, le=1_000_000)]
+"""What a check is worth; the limit keeps infinity out."""
 UPCOMMERCE = Path(__file__).parent / "upcommerce.yaml"
 
 
@@ -65,5 +68,5 @@ class _CourseFile(msgspec.Struct, forbid_unknown_fields=True):
     namespace: str
     baseline: str
     canary: CanaryTerms
-    points: dict[str, float] = {}
+    points: dict[str, Points] = {}
     stand_ins: dict[str, tuple[str, ...]] = {}

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from canaryproof.course import load_course
+from canaryproof.course import UPCOMMERCE, load_course
 from canaryproof.evidence import Canary, ContainerLog, Decision, Evidence, Probe, Setting, Timings
 from canaryproof.flight import to_lines
 from fixtures.checks import declared_in
@@ -506,6 +506,35 @@ def test_a_replay_of_nothing_is_refused(run: Run, pytester: pytest.Pytester) -> 
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*empty should hold flight records, evidence/[*].jsonl, and has none; *"])
+
+
+def course(points: str) -> None:
+    """Write a course file with these points."""
+    terms = UPCOMMERCE.read_text(encoding="utf-8").partition("points:")[0]
+    baseline = terms.replace("baseline: upcommerce", f"baseline: {UPCOMMERCE.parent / 'upcommerce'}")
+    Path("course.yaml").write_text(f"{baseline}points: {points}\n", encoding="utf-8")
+
+
+def test_the_course_says_what_a_check_is_worth(run: Run) -> None:
+    """What it does not name is worth what the test says; the score is the part that was won."""
+    course("{renders: 10, present: 0, never-down: 2.5}")
+
+    run("-m", "e2e", "--report-dir", "out", "--course", "course.yaml", shop=NO_CANARY)
+
+    (shop,) = results()["submissions"]
+    assert (shop["score"], shop["max_score"]) == (12.5, 14.5)
+    assert [row["points"] for row in shop["checks"]] == [10, 0, 2, 2.5]
+
+
+def test_points_for_no_check_are_refused(run: Run) -> None:
+    """A misspelt id is found before anything starts, and the right ones are named."""
+    course("{rendres: 10}")
+
+    result = run("-m", "e2e", "--course", "course.yaml", shop=ACCEPTED)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*gives points to rendres; the checks are renders, present, replicas, never-down"])
+    assert not Path("started").exists()
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,9 @@ def test_every_check_of_the_contract_has_points() -> None:
         ("port: 5003", "port: many"),
         ("release: upcommerce", "realease: upcommerce"),
         ("outcome: crash-loop", "outcome: explosion"),
+        ("canary-gone: 1", "canary-gone: -1"),
+        ("canary-gone: 1", "canary-gone: .inf"),
+        ("canary-gone: 1", "canary-gone: .nan"),
     ],
 )
 def test_a_term_of_the_wrong_kind_is_refused_by_name(tmp_path: Path, change: str, complaint: str) -> None:
@@ -37,7 +40,7 @@ def test_a_term_of_the_wrong_kind_is_refused_by_name(tmp_path: Path, change: str
     file = tmp_path / "course.yaml"
     file.write_text(UPCOMMERCE.read_text(encoding="utf-8").replace(change, complaint), encoding="utf-8")
 
-    with pytest.raises(UsageError, match=r"course file .*(port|realease|outcome|release)"):
+    with pytest.raises(UsageError, match=r"course file .*(port|realease|outcome|release|points)"):
         load_course(file)
 
 
