@@ -24,6 +24,8 @@ from canaryproof.reports.tables import before_rollback, events_table, history_ta
 from canaryproof.results import RunResults, SubmissionResult, to_json
 
 PAGES = "submissions"
+INDEX = "index.html"
+"""The page of the class; of a class of one, the page of that one."""
 
 
 class Reports:
@@ -33,6 +35,7 @@ class Reports:
         """Write to *folder*; *names* are those of all submissions, in order, and *course* is the course's title."""
         self._folder = folder
         self._files = file_names(names)
+        self._is_alone = len(self._files) == 1
         self._course = course
 
     def tell(self, result: SubmissionResult, evidence: Evidence | None) -> None:
@@ -44,6 +47,8 @@ class Reports:
         if evidence:
             keep_evidence(evidence, self._folder / EVIDENCE, file)
         write(self._folder / PAGES / f"{file}.html", submission_page(result, evidence, course=self._course))
+        if self._is_alone:
+            write(self._folder / INDEX, submission_page(result, evidence, course=self._course, index=""))
         write(self._folder / "feedback" / f"{file}.md", feedback_md(result, evidence, course=self._course))
         gradescope = self._folder / "gradescope" / file / "results.json"
         if (score := gradescope_json(result)) is None:
@@ -60,7 +65,8 @@ class Reports:
         write(self._folder / "results.json", to_json(results))
         write(self._folder / "grades.csv", grades_csv(results.submissions))
         write(self._folder / "summary.md", summary_md(results, course=self._course))
-        write(self._folder / "index.html", class_page(results, links, course=self._course))
+        if not self._is_alone:
+            write(self._folder / INDEX, class_page(results, links, course=self._course))
 
     def page_of(self, name: str) -> Path:
         """Return the page of a submission."""

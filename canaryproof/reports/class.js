@@ -82,6 +82,7 @@
     document.getElementById("submissions").scrollIntoView({ block: "nearest" });
   });
   form.addEventListener("input", show);
+  form.addEventListener("change", show);
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", (event) => {
     event.preventDefault();

@@ -198,10 +198,10 @@ def _health(pod: Manifest, main: Iterable[Body]) -> State:
 
 
 def _crashes(pod: PodHistory) -> Iterator[Mark]:
-    """Yield how the containers ended by themselves, also those ends that only a later version told of."""
+    """Yield how containers ended that should have gone on, also those ends that only a later version told of."""
     for container in pod.containers:
         for end in pod.terminations(container.name):
-            if end.exit_code and not end.going:
+            if (end.exit_code or not container.init) and not end.going:
                 yield Mark(end.at, f"{container.name}: exit code {end.exit_code}{end.reason and f' ({end.reason})'}")
 
 

@@ -43,7 +43,7 @@ def _more(count: int) -> str:
 
 def _counts(seen: Overview) -> str:
     counts = ", ".join(f"**{bar.count} {bar.name}**" for bar in seen.standings)
-    middle = "" if seen.median is None else f"; in the middle of the class {seen.median:.0f} % of the points"
+    middle = "" if seen.median is None else f"; median score {seen.median:.0f} %"
     return f"{seen.submissions} submission{'' if seen.submissions == 1 else 's'}: {counts}{middle}."
 
 

@@ -27,7 +27,7 @@ def files_in(folder: Path) -> set[str]:
 
 def test_all_about_a_submission_is_there_as_soon_as_it_is_judged(tmp_path: Path) -> None:
     """The flight record, what people read of it, the page, the feedback and the file for Gradescope."""
-    Reports(tmp_path, ["shop"], course="Releases").tell(judged(EVIDENCE), EVIDENCE)
+    Reports(tmp_path, ["shop", "other"], course="Releases").tell(judged(EVIDENCE), EVIDENCE)
 
     assert files_in(tmp_path) == {
         "evidence/shop.jsonl",
@@ -42,11 +42,22 @@ def test_all_about_a_submission_is_there_as_soon_as_it_is_judged(tmp_path: Path)
 
 def test_all_about_the_class_is_there_at_the_end(tmp_path: Path) -> None:
     """The contract, the grades, the summary and the page that leads to those of the submissions."""
-    Reports(tmp_path, ["shop"], course="Releases").conclude(run_of(judged(EVIDENCE)))
+    Reports(tmp_path, ["shop", "other"], course="Releases").conclude(run_of(judged(EVIDENCE)))
 
     assert files_in(tmp_path) == {"results.json", "grades.csv", "summary.md", "index.html"}
     assert '<a href="submissions/shop.html">shop</a>' in (tmp_path / "index.html").read_text()
     assert json.loads((tmp_path / "results.json").read_text())["submissions"][0]["name"] == "shop"
+
+
+def test_a_class_of_one_has_one_page(tmp_path: Path) -> None:
+    """A student who tries one chart need not look for it in a list."""
+    reports = Reports(tmp_path, ["shop"], course="Releases")
+    reports.tell(judged(EVIDENCE), EVIDENCE)
+    reports.conclude(run_of(judged(EVIDENCE)))
+
+    page = (tmp_path / "index.html").read_text()
+    assert "What happened" in page
+    assert "../index.html" not in page
 
 
 def test_names_neither_leave_the_folder_nor_meet(tmp_path: Path) -> None:
@@ -68,7 +79,7 @@ def test_hostile_text_is_written_all_the_same(tmp_path: Path) -> None:
     """Nothing that a submission can say keeps its reports, or those of the class, from being written."""
     evidence = hostile_evidence()
     result = judged(evidence, failed=evidence.name)
-    reports = Reports(tmp_path, [evidence.name], course="Releases")
+    reports = Reports(tmp_path, [evidence.name, "other"], course="Releases")
 
     reports.tell(result, evidence)
     reports.conclude(run_of(result))
@@ -89,7 +100,7 @@ def test_an_error_takes_an_earlier_grade_back(tmp_path: Path) -> None:
 
 def test_a_submission_that_was_not_tried_is_told_of(tmp_path: Path) -> None:
     """Its page and its feedback say so; there is no evidence to keep."""
-    Reports(tmp_path, ["shop"], course="Releases").tell(judged(None, error="no cluster"), None)
+    Reports(tmp_path, ["shop", "other"], course="Releases").tell(judged(None, error="no cluster"), None)
 
     assert files_in(tmp_path) == {"submissions/shop.html", "feedback/shop.md"}
 

@@ -25,7 +25,7 @@ def test_the_class_is_counted() -> None:
     assert lines[:3] == [
         "## Releases",
         "",
-        "3 submissions: **1 accepted**, **1 rejected**, **1 error**; in the middle of the class 80 % of the points.",
+        "3 submissions: **1 accepted**, **1 rejected**, **1 error**; median score 80 %.",
     ]
     assert "| canary-crash-loop | It crash-loops | 1 |" in lines
 

@@ -1,0 +1,321 @@
+"""The pages in a real browser: Chromium, driven from outside, on files as they would be opened from a disk."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_core_python.selenium import Axe
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import Select
+
+from canaryproof.keeping import Reports
+from canaryproof.results import RunResults
+from tests.unit.reports.hostile import ALL, EVIDENCE, hostile_evidence, judged
+
+pytestmark = pytest.mark.browser
+
+PHONE, DESK = 390, 1280
+"""Widths in pixels."""
+MANY = 200
+REJECTED = 50
+SECOND, MEGABYTE = 1.0, 1_000_000
+ACCESSIBLE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+QUIET = ("headless=new", "no-sandbox", "disable-gpu", "hide-scrollbars", "disable-dev-shm-usage")
+
+
+@pytest.fixture(scope="session")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the reports of a class: many ordinary submissions, one in four rejected, and a hostile one."""
+    folder = tmp_path_factory.mktemp("reports")
+    names = [*(f"student-{number:03}" for number in range(MANY - 1)), ALL]
+    written = Reports(folder, names, course="Releases")
+    results = []
+    for number, name in enumerate(names):
+        evidence = hostile_evidence() if name == ALL else replace(EVIDENCE, name=name)
+        failed = ALL if name == ALL else "it did not" if number < REJECTED - 1 else ""
+        results.append(judged(evidence, failed=failed))
+        written.tell(results[-1], evidence)
+    written.conclude(RunResults("2026-01-02T03:04:05+00:00", 75.0, EVIDENCE.setting, tuple(results)))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[webdriver.Chrome]:
+    """Start the browser."""
+    browser, driver = next(filter(None, map(shutil.which, BROWSERS)), None), shutil.which("chromedriver")
+    assert browser, f"one of {', '.join(BROWSERS)} is needed: apt-get install chromium"
+    assert driver, "chromedriver is needed: apt-get install chromium-driver"
+    options = webdriver.ChromeOptions()
+    options.binary_location = browser
+    for switch in QUIET:
+        options.add_argument(f"--{switch}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    with webdriver.Chrome(options=options, service=Service(driver)) as started:
+        yield started
+
+
+class Reader:
+    """Somebody who reads a page in the browser."""
+
+    def __init__(self, chromium: webdriver.Chrome, reports: Path) -> None:
+        """Read in *reports*."""
+        self.chromium = chromium
+        self._reports = reports
+
+    def open(self, page: str, *, width: int = DESK, scheme: str = "light", media: str = "screen") -> None:
+        """Open *page* in a window of *width*."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.tell("Emulation.setEmulatedMedia", media=media, features=features)
+        phone = width == PHONE
+        self.tell("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=phone)
+        self.chromium.get("about:blank")
+        self.chromium.get((self._reports / page).as_uri())
+
+    def tell(self, command: str, **parameters: Any) -> Any:
+        """Send the browser a command of its own protocol."""
+        return self.chromium.execute_cdp_cmd(command, parameters)
+
+    def ask(self, script: str) -> Any:
+        """Return what *script* returns in the page."""
+        return self.chromium.execute_script(script)
+
+    def find(self, selector: str) -> WebElement:
+        """Return an element."""
+        return self.chromium.find_element(By.CSS_SELECTOR, selector)
+
+    def logged(self, kind: str) -> list[str]:
+        """Return what the browser has logged since the last time."""
+        entries: list[dict[str, str]] = self.chromium.execute("getLog", {"type": kind})["value"]
+        return [entry["message"] for entry in entries]
+
+    @property
+    def shown(self) -> list[str]:
+        """Return the names in the list, as far as they are shown."""
+        links = "[...document.querySelectorAll('.list tbody tr:not([hidden]) a')]"
+        names: list[str] = self.ask(f"return {links}.map((link) => link.textContent)")
+        return names
+
+    @property
+    def said(self) -> str:
+        """Return how many submissions are said to be shown."""
+        return self.find("output").text
+
+
+@pytest.fixture
+def reader(chromium: webdriver.Chrome, reports: Path) -> Reader:
+    """Return somebody who reads the reports."""
+    return Reader(chromium, reports)
+
+
+def pages(reports: Path) -> dict[str, str]:
+    """Return a page of each kind, by what it is."""
+    (hostile,) = [page for page in (reports / "submissions").iterdir() if "title" in page.name]
+    return {
+        "class": "index.html",
+        "rejected": "submissions/student-000.html",
+        "accepted": "submissions/student-100.html",
+        "hostile": f"submissions/{hostile.name}",
+    }
+
+
+EVERY = pytest.mark.parametrize("page", ["class", "rejected", "accepted", "hostile"])
+
+
+@EVERY
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_a_page_is_accessible(page: str, scheme: str, width: int, reader: Reader, reports: Path) -> None:
+    """Contrast, names, landmarks, headings and tables hold WCAG 2.1 AA, by axe-core, in each colour scheme."""
+    reader.open(pages(reports)[page], width=width, scheme=scheme)
+
+    for details in reader.chromium.find_elements(By.TAG_NAME, "details"):
+        reader.chromium.execute_script("arguments[0].open = true", details)
+    found = Axe().run(reader.chromium, options=ACCESSIBLE)
+
+    violations = [(it["id"], node) for it in found["violations"] for node in it["nodes"]]
+    assert [f"{rule}: {node['html']} {node['failureSummary']}" for rule, node in violations] == []
+    assert "color-contrast" in {it["id"] for it in found["passes"]}
+
+
+@EVERY
+@pytest.mark.parametrize("width", [320, PHONE, 768, DESK])
+def test_no_page_is_wider_than_the_screen(page: str, width: int, reader: Reader, reports: Path) -> None:
+    """Whatever a submission says; wide tables and logs scroll by themselves."""
+    reader.open(pages(reports)[page], width=width)
+
+    assert reader.ask("return document.documentElement.scrollWidth") <= width
+
+
+@EVERY
+def test_nothing_is_loaded_and_nothing_complains(page: str, reader: Reader, reports: Path) -> None:
+    """The page itself is all that is asked for; its policy is kept, and no script of others runs."""
+    reader.tell("Network.enable")
+    reader.logged("browser")
+    reader.logged("performance")
+
+    reader.open(pages(reports)[page])
+
+    assert reader.logged("browser") == []
+    asked = [it for it in reader.logged("performance") if '"Network.requestWillBeSent"' in it]
+    assert len([it for it in asked if "about:blank" not in it]) == 1
+
+
+def test_the_policy_stops_what_would_get_in(reader: Reader) -> None:
+    """A script that found its way into a page would not run: this is what the policy is for."""
+    reader.open("index.html")
+
+    reader.ask(
+        "const script = document.createElement('script'); script.textContent = 'window.owned = true';"
+        "document.body.append(script)"
+    )
+
+    assert reader.ask("return window.owned") is None
+    assert any("Content Security Policy" in entry for entry in reader.logged("browser"))
+
+
+def test_the_class_opens_within_a_second(reader: Reader, reports: Path) -> None:
+    """Two hundred submissions: a second of a processor and five megabytes at most, everything on the page laid out."""
+    reader.tell("Performance.enable", timeDomain="threadTicks")
+    before = spent(reader)
+
+    reader.open("index.html")
+    reader.ask("return document.body.offsetHeight")
+
+    assert spent(reader) - before < SECOND
+    assert (reports / "index.html").stat().st_size < 5 * MEGABYTE
+    assert len(reader.shown) == MANY
+
+
+def spent(reader: Reader) -> float:
+    """Return the seconds of a processor that the page's thread took so far."""
+    metrics = reader.tell("Performance.getMetrics")["metrics"]
+    return float(next(each["value"] for each in metrics if each["name"] == "TaskDuration"))
+
+
+def test_the_list_can_be_searched_and_filtered(reader: Reader) -> None:
+    """Filters add up, and how many are shown is said aloud."""
+    reader.open("index.html")
+
+    Select(reader.find("[name=standing]")).select_by_visible_text("rejected")
+    assert reader.said == f"{REJECTED} of {MANY} submissions"
+    reader.find("[type=search]").send_keys("student-01")
+    assert reader.shown == [f"student-01{number}" for number in range(10)]
+    Select(reader.find("[name=failed]")).select_by_visible_text("canary-crash-loop")
+    assert len(reader.shown) == 10
+
+    reader.find("[type=reset]").click()
+
+    assert reader.said == f"{MANY} submissions"
+    assert reader.find("output").get_attribute("aria-live") == "polite"
+
+
+def test_a_bar_filters_the_list(reader: Reader) -> None:
+    """What fails most leads to those who failed it; pressed again, to all."""
+    reader.open("index.html")
+    bar = reader.find("[data-field=failed]")
+
+    bar.click()
+    assert len(reader.shown) == REJECTED
+    assert bar.get_attribute("aria-pressed") == "true"
+
+    bar.click()
+    assert len(reader.shown) == MANY
+
+
+def test_the_list_can_be_sorted_by_keyboard(reader: Reader) -> None:
+    """A heading is a button; the way it sorts is said aloud, and pressing it again turns it around."""
+    reader.open("index.html")
+    heading = reader.find("[data-sort=score]")
+
+    heading.send_keys(Keys.ENTER)
+    assert reader.shown[0] == "student-000"
+    assert reader.find("th:has([data-sort=score])").get_attribute("aria-sort") == "ascending"
+
+    heading.send_keys(Keys.SPACE)
+    assert reader.shown[0] == f"student-{REJECTED - 1:03}"
+    assert reader.find("th:has([data-sort=score])").get_attribute("aria-sort") == "descending"
+
+
+def test_what_was_chosen_is_found_again(reader: Reader) -> None:
+    """After a look at a submission, the list is as it was left."""
+    reader.open("index.html")
+    Select(reader.find("[name=standing]")).select_by_visible_text("rejected")
+    reader.find("[data-sort=name]").click()
+    reader.find("[data-sort=name]").click()
+    left = reader.shown
+
+    reader.find(".list tbody tr:not([hidden]) a").click()
+    assert reader.find("h1").text == left[0]
+    reader.chromium.back()
+
+    assert reader.shown == left
+    assert len(left) == REJECTED
+
+
+def test_the_first_key_leads_past_the_overview(reader: Reader) -> None:
+    """Who reads by keyboard need not go through all charts to get to the list."""
+    reader.open("index.html")
+
+    reader.find("body").send_keys(Keys.TAB)
+    reader.chromium.switch_to.active_element.send_keys(Keys.ENTER)
+
+    assert reader.ask("return document.activeElement.id") == "submissions"
+
+
+@EVERY
+def test_a_page_can_be_printed(page: str, reader: Reader, reports: Path) -> None:
+    """On paper everything is open and light, and there is nothing to press."""
+    reader.open(pages(reports)[page], media="print", scheme="dark")
+
+    closed = reader.ask(
+        "return [...document.querySelectorAll('details > :not(summary)')].filter((it) => !it.offsetHeight)"
+    )
+    assert closed == []
+    assert reader.ask("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert not any(form.is_displayed() for form in reader.chromium.find_elements(By.TAG_NAME, "form"))
+    printed = base64.b64decode(reader.tell("Page.printToPDF")["data"])
+    assert printed.startswith(b"%PDF-")
+
+
+def test_a_page_works_without_scripts(reader: Reader) -> None:
+    """The list is whole, its links lead to pages, and what would do nothing is not there."""
+    reader.tell("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        reader.open("index.html")
+        links = reader.chromium.find_elements(By.CSS_SELECTOR, ".list a")
+        assert len(links) == MANY
+        assert not reader.find(".filters").is_displayed()
+    finally:
+        reader.tell("Emulation.setScriptExecutionDisabled", value=False)
+
+
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_the_picture_fits_and_its_pins_do_not_cover_each_other(width: int, reader: Reader) -> None:
+    """The timeline is as wide as its frame, and every numbered moment can be read."""
+    reader.open("submissions/student-000.html", width=width)
+
+    pins = reader.ask(
+        "return [...document.querySelectorAll('.pin circle')].map((pin) => pin.getBoundingClientRect())"
+        ".map((it) => [it.left, it.top, it.right, it.bottom])"
+    )
+
+    assert len(pins) == 10
+    covered = [
+        (one, other)
+        for number, one in enumerate(pins)
+        for other in pins[number + 1 :]
+        if one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+    ]
+    assert covered == []
+    assert all(left >= 0 and right <= width for left, _, right, _ in pins)
