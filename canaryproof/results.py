@@ -16,6 +16,13 @@ NOT_RUN = "not run"
 Status = Literal["passed", "failed", "skipped", "error"]
 Verdict = Literal["accepted", "rejected", "error"]
 Standing = Literal["accepted", "rejected", "error", "incomplete"]
+NOTES: Mapping[Standing, str] = {
+    "accepted": "Every check holds.",
+    "error": "This submission could not be judged, and it is not at fault: the cluster or a tool failed. "
+    "No points were given or taken; it has to be tried again.",
+    "incomplete": "Not every check was run, so there is no verdict and there are no points.",
+}
+"""What has to be said of a verdict that says little by itself."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,11 @@ class SubmissionResult:
     def standing(self) -> Standing:
         """Return the verdict as people are told it: where nothing failed and not all was run, it is incomplete."""
         return "incomplete" if self.verdict == "error" and not self.ended("error") else self.verdict
+
+    @property
+    def note(self) -> str:
+        """Return what has to be said of the verdict, beside the reason for it; empty where that says it all."""
+        return NOTES.get(self.standing, "")
 
     @property
     def score(self) -> float | None:

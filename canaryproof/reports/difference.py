@@ -64,9 +64,9 @@ def _changes(before: Mapping[Names, Manifest], after: Mapping[Names, Manifest]) 
 
 
 def _compared(old: Manifest | None, new: Manifest | None) -> Iterator[str]:
-    """Yield a unified diff without its first two lines, which would name files."""
+    """Yield a unified diff without the lines that name files, or the place of all there is."""
     lines = unified_diff(_text(old), _text(new), n=CONTEXT, lineterm="")
-    return (printable(line) for line in islice(lines, 2, None))
+    return (printable(line) for line in islice(lines, 2 if old and new else 3, None))
 
 
 def _text(manifest: Manifest | None) -> list[str]:

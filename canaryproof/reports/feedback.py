@@ -11,12 +11,6 @@ from canaryproof.results import CheckResult, SubmissionResult
 
 LOG_LINES = 15
 """Of the run of the canary that ended."""
-OPENINGS = {
-    "accepted": "Every check holds.",
-    "error": "This submission could not be judged, and it is not at fault: the cluster or a tool failed. "
-    "No points were given or taken; it has to be tried again.",
-    "incomplete": "Not every check was run, so there is no verdict and there are no points.",
-}
 
 
 def feedback_md(result: SubmissionResult, evidence: Evidence | None, *, course: str) -> str:
@@ -31,8 +25,8 @@ def _title(result: SubmissionResult) -> str:
 
 def _body(result: SubmissionResult, evidence: Evidence | None) -> Iterator[str]:
     failed = result.ended("failed")
-    if opening := OPENINGS.get(result.standing):
-        yield opening
+    if result.note:
+        yield result.note
     if not failed and result.reason:
         yield text(result.reason)
     if failed:

@@ -17,7 +17,7 @@ import jinja2
 from markupsafe import Markup
 
 from canaryproof.evidence import Evidence, Setting
-from canaryproof.progress import cut, elapsed
+from canaryproof.progress import cut, elapsed, one_line
 from canaryproof.reports.overview import overview
 from canaryproof.reports.picture import Picture
 from canaryproof.reports.plain import printable
@@ -152,6 +152,7 @@ def _environment() -> jinja2.Environment:
         finalize=_clean,
     )
     environment.filters |= {
+        "line": one_line,
         "percent": _percent,
         "seconds": _seconds,
         "points": _points,

@@ -14,6 +14,7 @@ from canaryproof.availability import outages
 from canaryproof.durations import Durations
 from canaryproof.evidence import Evidence, Probe
 from canaryproof.manifests import Body, Manifest, mapping_at, maps_at, text_at, value_at
+from canaryproof.progress import cut
 from canaryproof.scene import BACK_OFF
 from canaryproof.timeline import Observation, PodHistory, Timeline, condition
 
@@ -22,6 +23,8 @@ Role = Literal["stable", "canary", "other"]
 
 PODS = 16
 """Pods that are drawn; a chart may make any number."""
+NAME = 63
+"""Characters of a pod's name that are shown: what controllers make of names is no longer."""
 COMING = frozenset({"", "ContainerCreating", "PodInitializing"})
 """Why a container waits that is on its way."""
 SETTLES: dict[str, tuple[str, ...]] = {
@@ -126,7 +129,7 @@ def _lanes(evidence: Evidence) -> Iterator[Lane]:
     stable = {each.name for each in evidence.baseline.manifests if each.kind == "Deployment"}
     for pod in _pods(evidence.timeline):
         role = _role(owners.get(pod.uid, ""), evidence.canary.deployment if evidence.canary else None, stable)
-        yield Lane(pod.name, role, tuple(_stretches(pod, evidence.ended_at)), tuple(_crashes(pod)))
+        yield Lane(cut(pod.name, NAME), role, tuple(_stretches(pod, evidence.ended_at)), tuple(_crashes(pod)))
 
 
 def _role(owner: str, canary: str | None, stable: Collection[str]) -> Role:

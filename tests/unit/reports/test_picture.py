@@ -86,6 +86,7 @@ def test_running_is_not_ready_and_an_end_with_zero_is_no_crash() -> None:
     drawn = lane(Story().at(2).pod().at(3).running(ready=False).at(4).ended(0))
 
     assert [each.state for each in drawn.stretches] == ["waiting", "running", "ended"]
+    assert [each.said for each in drawn.crashes] == ["canary: exit code 0 (Completed)"]
 
 
 def test_pods_of_the_courses_app_are_told_from_others() -> None:
