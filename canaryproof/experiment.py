@@ -155,7 +155,7 @@ class _Experiment:
             self._release, chart, namespace, upgrade=True, kubernetes=bench.setting.kubernetes
         )
         if reason := refusal(rendering.manifests, (namespace, bench.course.namespace), self._is_namespaced):
-            raise UnsafeError(reason)
+            raise UnsafeError(f"{reason}; take it out: the assignment can be done without it")
         return rendering
 
     def _is_namespaced(self, manifest: Manifest) -> bool | None:

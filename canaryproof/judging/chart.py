@@ -18,10 +18,10 @@ def chart_renders(evidence: Evidence, course: Course) -> Finding | None:
     if not evidence.chart.error:
         return None
     error, outcome = evidence.chart.error, evidence.decision.outcome
-    if outcome == "unsafe-chart":
-        return Finding(f"refused, before anything was applied: {error}", HINTS[outcome])
-    if not evidence.files:
-        return Finding(f"there is no chart to render: {error}", "look at what was handed in as others will unpack it")
+    if outcome == "unsafe-chart" or not evidence.files:
+        what = "refused, before anything was applied" if outcome == "unsafe-chart" else "there is no chart to render"
+        says, _, advice = error.rpartition("; ")  # who refuses says what to do, last
+        return Finding(f"{what}: {says or advice}", advice if says else HINTS[outcome])
     known = explain(error, evidence.files)
     hint = known.hint or HINTS["broken-chart"]
     return Finding(f"the chart does not render: {because(known, error)}", hint, known.where)

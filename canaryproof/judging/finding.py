@@ -46,7 +46,7 @@ HINTS: Mapping[OutcomeName, str] = {
     "no-canary": "add the canary as a Deployment of its own, in a template beside the stable one",
     "ambiguous": "keep one Deployment beside the stable one",
     "broken-chart": "run helm template on the chart and correct what it reports",
-    "unsafe-chart": "take out what was refused: the assignment can be done without it",
+    "unsafe-chart": "take it out: the assignment can be done without it",
     "undecided": "look at the canary's pods while they run: kubectl describe pod shows what they wait for",
 }
 """What to try when the canary's fate is not the expected one."""

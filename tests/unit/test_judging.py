@@ -12,7 +12,7 @@ from canaryproof import judging
 from canaryproof.canary import find_canary
 from canaryproof.course import Course, load_course
 from canaryproof.durations import DURATIONS
-from canaryproof.evidence import Decision, Evidence, Leftover, OutcomeName, Probe, Revision, Setting, Step
+from canaryproof.evidence import Decision, Evidence, Leftover, OutcomeName, Probe, Rendering, Revision, Setting, Step
 from canaryproof.judging import HINTS, Finding
 from canaryproof.manifests import ObjectKey
 from tests.unit.stories import (
@@ -207,6 +207,23 @@ def test_unrendered_chart_is_told_in_helm_s_words() -> None:
     broken = replace(broken, chart=replace(broken.chart, error="nil pointer evaluating .Values.canary"))
 
     assert "nil pointer evaluating .Values.canary" in finding_of(judging.chart_renders, broken).message
+
+
+@pytest.mark.parametrize(
+    ("outcome", "message"),
+    [
+        ("unsafe-chart", "refused, before anything was applied: a is a link"),
+        ("broken-chart", "there is no chart to render: a is a link"),
+    ],
+)
+def test_who_refuses_says_what_to_do(outcome: OutcomeName, message: str) -> None:
+    """The advice at the end of a reason becomes the hint."""
+    error = "a is a link; put the file in its place"
+    refused = replace(evidence(), chart=Rendering(error=error), files=(), decision=Decision(outcome, error))
+
+    finding = finding_of(judging.chart_renders, refused)
+
+    assert (finding.message, finding.hint) == (message, "put the file in its place")
 
 
 def test_two_canaries_have_their_own_hint() -> None:
