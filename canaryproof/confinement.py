@@ -1,7 +1,8 @@
 """Keeps a chart in its namespace even where it renders to something else in the cluster than it was vetted for; pure.
 
 Templates can look into the cluster (``lookup``) and decide by what they see.  So Helm upgrades, and rolls back, as
-somebody who may do everything in that one namespace, and has no rights elsewhere.
+somebody who may do everything in that one namespace, and has no rights elsewhere.  Where the cluster's account must not
+give such rights, templates do not get to see the cluster at all (`canaryproof.freezing`).
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ from canaryproof.evidence import (
     Step,
     Timings,
 )
+from canaryproof.freezing import freeze
 from canaryproof.helm import Helm, Operation
 from canaryproof.intake import Submission
 from canaryproof.kube import ROLE_BINDINGS, SECRETS, KubeClient
@@ -83,7 +84,7 @@ class Bench:
     turns: Turns
     """At what only one experiment can have at a time."""
     confined: bool
-    """Whether upgrades are made by somebody who has no rights outside of the namespace."""
+    """Whether upgrades are made by somebody who has no rights outside of the namespace; else charts are frozen."""
     doomed: Callable[[], str | None]
     """Why no experiment can go on: the cluster failed, or the run is being ended."""
     durations: Durations
@@ -139,6 +140,8 @@ class _Experiment:
             stack.enter_context(turns.with_ports(chart.manifests))
             recording = stack.enter_context(self._bench.recorder.open(namespace))
             stack.enter_context(self._namespace(namespace))
+            if not self._bench.confined:
+                folder = freeze(folder, chart.manifests, folder.parent / "frozen" / folder.name)
             _Trial(self, self._bench, recording, namespace).perform(folder)
 
     @contextmanager

@@ -17,6 +17,7 @@ from canaryproof.cluster.embedded.toolchain import provide
 from canaryproof.durations import Durations
 from canaryproof.errors import UnsafeError
 from canaryproof.evidence import Rendering
+from canaryproof.freezing import freeze
 from canaryproof.helm import Helm
 from canaryproof.intake import Submission
 from canaryproof.progress import Silence
@@ -178,6 +179,24 @@ def test_a_schema_fetches_nothing(helm: Helm, render: Render, listener: tuple[st
 
     assert followed
     assert asked == []
+
+
+def test_a_frozen_chart_renders_to_what_was_vetted(helm: Helm, render: Render, tmp_path: Path) -> None:
+    """Object by object, hooks too; nothing in it is a template any more."""
+    hook = "apiVersion: v1\nkind: Secret\nmetadata: {name: hook, annotations: {helm.sh/hook: pre-upgrade}}\n"
+    vetted = render(
+        {
+            "templates/a.yaml": CONFIG + 'data: {a: {{ randAlphaNum 9 | quote }}, b: {{ "{{ fail `no` }}" | quote }}}',
+            "templates/b.yaml": hook,
+            "values.schema.json": "{}",
+        }
+    ).manifests
+
+    frozen = freeze(tmp_path / "hostile", vetted, tmp_path / "frozen" / "hostile")
+
+    again = helm.template("hostile", frozen, "sre", upgrade=True).manifests
+    assert [each.body for each in again] == [each.body for each in vetted]
+    assert vetted[0].body["data"]["b"] == "{{ fail `no` }}"
 
 
 def test_definitions_beside_the_templates_are_seen(render: Render) -> None:

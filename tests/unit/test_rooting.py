@@ -109,7 +109,7 @@ def test_tests_of_a_submission_are_refused(hostile: Path, project: Path) -> None
 
     said = collected(project, f"--submissions={hostile}", named, allowed=["exit code 4"])
 
-    assert "lies in a submission, whose code is never run; name tests of your own" in said
+    assert "lies in a submission, whose code is never run; name tests outside of it" in said
     assert not was_run(hostile)
 
 
