@@ -109,7 +109,8 @@ class Reader:
     @property
     def said(self) -> str:
         """Return how many submissions are said to be shown."""
-        return self.find("output").text
+        text: str = self.find("output").text
+        return text
 
 
 @pytest.fixture
