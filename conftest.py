@@ -10,6 +10,8 @@ pytest_plugins = [
     "fixtures.cluster",
     "fixtures.grading",
     "fixtures.reporting",
+    "fixtures.order",
+    "fixtures.interrupting",
     "fixtures.terminal",
     "pytester",  # runs pytest in the tests of these plugins
 ]

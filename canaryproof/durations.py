@@ -39,8 +39,12 @@ class Durations:
     """From the end of the first process to the last cgroup removed."""
     namespace: float = 20
     """Until a new namespace has its ``default`` ServiceAccount."""
-    turn: float = 600
-    """Until the course's own namespace is free, where a chart insists on it."""
+    turn: float = 14_400
+    """Until the course's own namespace is free, where a chart insists on it: a whole class may."""
+    place: float = 14_400
+    """Until there is room for an experiment, or for the rest of it."""
+    quiet: float = 3
+    """How long nothing may happen in an experiment before another one takes its place."""
     settle: float = 60
     """Until revision 1 is ready."""
     observation: float = 20

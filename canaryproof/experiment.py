@@ -40,11 +40,12 @@ from canaryproof.intake import Submission
 from canaryproof.kube import ROLE_BINDINGS, SECRETS, KubeClient
 from canaryproof.manifests import Body, Manifest, ObjectKey
 from canaryproof.outcome import decide, with_last_words
+from canaryproof.places import Place, Places
 from canaryproof.presence import RUN_LABEL
 from canaryproof.probing import Prober
 from canaryproof.quarantine import clean_copy
 from canaryproof.recording import WATCHED, Recorder, Recording
-from canaryproof.safety import refusal
+from canaryproof.safety import node_ports, refusal
 from canaryproof.settling import (
     Stable,
     descendants,
@@ -81,6 +82,8 @@ class Bench:
     """Marks the namespaces of this run: the value of the label ``canaryproof/run``."""
     setting: Setting
     """What the evidence says it was recorded on; charts may ask for its version of Kubernetes."""
+    places: Places
+    """At work."""
     turns: Turns
     """At what only one experiment can have at a time."""
     confined: bool
@@ -98,7 +101,8 @@ def run_experiment(submission: Submission, bench: Bench) -> Evidence:
     while True:
         experiment = _Experiment(submission, bench)
         try:
-            experiment.perform()
+            with bench.places.place() as place:
+                experiment.perform(place)
         except PortTakenError:
             continue  # nothing was tried yet, and it does not happen twice
         except (InfrastructureError, WaitError) as error:
@@ -119,8 +123,8 @@ class _Experiment:
         """Add to the evidence."""
         self.evidence = replace(self.evidence, **fields)
 
-    def perform(self) -> None:
-        """Take a copy of the chart, render it, find a namespace, and go through the steps there."""
+    def perform(self, place: Place) -> None:
+        """Take a copy of the chart, render it, find a namespace, and go through the steps there, at work at *place*."""
         own, turns = self._bench.course.namespace, self._bench.turns
         namespace = namespace_for(own, self._submission.name)
         with ExitStack() as stack:
@@ -128,7 +132,8 @@ class _Experiment:
                 folder = stack.enter_context(self._copy())
                 chart = self._render(folder, namespace)
                 if names_namespace(chart, own):
-                    stack.enter_context(turns.in_namespace(own))
+                    with place.aside():
+                        stack.enter_context(turns.in_namespace(own))
                     namespace, chart = own, self._render(folder, own)
             except SubmissionError as refused:
                 self._refuse(refused)
@@ -137,12 +142,14 @@ class _Experiment:
             if chart.error:
                 self.note(decision=Decision("broken-chart", f"the chart does not render: {chart.error}"))
                 return
-            stack.enter_context(turns.with_ports(chart.manifests))
+            if node_ports(chart.manifests):
+                with place.aside():
+                    stack.enter_context(turns.with_ports(chart.manifests))
             recording = stack.enter_context(self._bench.recorder.open(namespace))
             stack.enter_context(self._namespace(namespace))
             if not self._bench.confined:
                 folder = freeze(folder, chart.manifests, folder.parent / "frozen" / folder.name)
-            _Trial(self, self._bench, recording, namespace).perform(folder)
+            _Trial(self, self._bench, recording, namespace, place).perform(folder)
 
     @contextmanager
     def _copy(self) -> Iterator[Path]:
@@ -186,13 +193,16 @@ class _Experiment:
 class _Trial:
     """The steps that take place in the namespace of an experiment."""
 
-    def __init__(self, experiment: _Experiment, bench: Bench, recording: Recording, namespace: str) -> None:
+    def __init__(
+        self, experiment: _Experiment, bench: Bench, recording: Recording, namespace: str, place: Place
+    ) -> None:
         self._experiment = experiment
         self._bench = bench
         self._durations = bench.durations
         self._release = bench.course.release
         self._recording = recording
         self._namespace = namespace
+        self._place = place
         self._stable = Stable((), ())
         self._prober: Prober | None = None
         self._changes = Heartbeat(recording.changes, bench.durations.look_again)
@@ -389,7 +399,19 @@ class _Trial:
         within: float,
         seen: Callable[[], str] = lambda: "nothing",
     ) -> Found:
-        return wait_for(what, look, within=within, changes=self._changes, doomed=self._bench.doomed, seen=seen)
+        """Wait, and let another experiment work as soon as nothing happens in this one."""
+
+        def look_or_leave() -> Found | None:
+            found = look()
+            if found is None and self._recording.quiet >= self._durations.quiet:
+                self._place.leave()
+            return found
+
+        found = wait_for(
+            what, look_or_leave, within=within, changes=self._changes, doomed=self._bench.doomed, seen=seen
+        )
+        self._place.take()
+        return found
 
     def _live(self) -> dict[ObjectKey, Body]:
         return live(self._recording.timeline)

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -21,28 +22,49 @@ from canaryproof.experiment import Bench, run_experiment
 from canaryproof.helm import Helm
 from canaryproof.intake import Submission
 from canaryproof.kube import KubeClient
+from canaryproof.places import Places
 from canaryproof.presence import Locks, present
 from canaryproof.recording import Recorder
 from canaryproof.turns import Turns
 
-PER_CORE = 2
-"""Experiments at once for each core: one takes 3 to 4 seconds of a processor and mostly waits otherwise."""
-MOST = 16
-"""More experiments at once than this keep this process too busy to see a crash in time."""
+PER_CORE = 4
+"""Experiments at work for each core of the cluster: one takes 2 to 3 seconds of a processor, in 6 to 8."""
+PER_OWN_CORE = 12
+"""The same for each core of this machine, where that is another one: Helm and this process take half a second."""
+MOST = 32
+"""More than this keep this process, which has one interpreter, too busy to see things when they happen."""
+WAITING = 3
+"""So many times as many are under way: an experiment in which nothing happens lets another one work."""
 
 
-def default_parallel(cores: int) -> int:
-    """Return how many experiments a cluster of *cores* takes at once."""
-    return max(1, min(MOST, PER_CORE * cores))
+@dataclass(frozen=True)
+class Parallel:
+    """How many experiments there are at once."""
+
+    work: int
+    """At work."""
+    most: int
+    """In all, with those that only wait for time to pass."""
+
+    @classmethod
+    def exactly(cls, number: int) -> Self:
+        """Return *number*, whatever they do."""
+        return cls(number, number)
+
+    @classmethod
+    def fitting(cls, cluster: int, own: int) -> Self:
+        """Return what a cluster of so many cores takes, and a machine of so many *own* cores keeps up with."""
+        work = max(1, min(PER_CORE * cluster, PER_OWN_CORE * own, MOST))
+        return cls(work, WAITING * work)
 
 
 class Laboratory:
     """Takes submissions and promises evidence; `open` it for the length of a run."""
 
-    def __init__(self, bench: Bench, parallel: int) -> None:
-        """Run at most *parallel* experiments at once."""
+    def __init__(self, bench: Bench, parallel: Parallel) -> None:
+        """Run so many experiments at once."""
         self._bench = bench
-        self._pool = ThreadPoolExecutor(parallel, "experiment")
+        self._pool = ThreadPoolExecutor(parallel.most, "experiment")
 
     @classmethod
     @contextmanager
@@ -52,7 +74,7 @@ class Laboratory:
         *,
         course: Course,
         helm: Path,
-        parallel: int,
+        parallel: Parallel,
         locks: Path,
         durations: Durations = DURATIONS,
     ) -> Iterator[Self]:
@@ -97,6 +119,7 @@ class Laboratory:
                     recorder=recorder,
                     run=run,
                     setting=setting,
+                    places=Places(parallel.work, doomed=doomed, durations=durations),
                     turns=Turns(client, durations, doomed),
                     confined=all(client.may(*right) for right in confinement.RIGHTS),
                     doomed=doomed,

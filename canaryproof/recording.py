@@ -78,6 +78,12 @@ class Recording:
         return self._clock.monotonic() - self._began
 
     @property
+    def quiet(self) -> float:
+        """Return for how many seconds nothing has happened."""
+        with self._lock:
+            return self.now - (self._observations[-1].at if self._observations else 0.0)
+
+    @property
     def timeline(self) -> Timeline:
         """Return everything seen so far."""
         with self._lock:

@@ -21,7 +21,7 @@ from canaryproof.durations import DURATIONS
 from canaryproof.errors import CommandError
 from canaryproof.evidence import Evidence
 from canaryproof.intake import Submission, find_submissions
-from canaryproof.laboratory import Laboratory
+from canaryproof.laboratory import Laboratory, Parallel
 from canaryproof.progress import Progress
 from tests.bench.figures import Figures
 
@@ -106,7 +106,8 @@ def _cluster(toolchain: Toolchain) -> Iterator[Cluster]:
 @contextmanager
 def _laboratory(cluster: Cluster, toolchain: Toolchain) -> Iterator[Callable[[Submission], Evidence]]:
     helm, locks = toolchain.path("helm"), cache_folder(os.environ) / "present"
-    with Laboratory.open(cluster, course=load_course(), helm=helm, parallel=1, locks=locks) as laboratory:
+    one = Parallel.exactly(1)
+    with Laboratory.open(cluster, course=load_course(), helm=helm, parallel=one, locks=locks) as laboratory:
         yield lambda submission: laboratory.submit(submission).result()
 
 

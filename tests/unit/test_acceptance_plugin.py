@@ -30,7 +30,8 @@ from canaryproof.flight import from_lines
 
 pytest_plugins = [
     "fixtures.options", "fixtures.checks", "fixtures.scheduling", "fixtures.choosing", "fixtures.cluster",
-    "fixtures.grading", "fixtures.reporting", "fixtures.terminal",
+    "fixtures.grading", "fixtures.reporting", "fixtures.terminal", "fixtures.order",
+    "fixtures.interrupting",
 ]
 
 @pytest.fixture(scope="session")
@@ -407,6 +408,73 @@ def test_submissions_run_one_after_the_other(run: Run) -> None:
     assert Path("submitted").read_text() == "one two "
     seen = [line.split("[")[1].split("]")[0] for line in result.outlines if "PASSED" in line]
     assert seen == ["one"] * 4 + ["two"] * 4
+
+
+AS_THEY_END = """
+import threading
+from canaryproof.waiting import Ticks, wait_for
+
+class Laboratory:
+    def submit(self, submission):
+        with Path("submitted").open("a") as file:
+            file.write(submission.name + " ")
+        future = Future()
+        seen = from_lines((submission.chart / "evidence.jsonl").read_bytes())
+        threading.Thread(target=self.end, args=(future, seen)).start()
+        return future
+
+    def end(self, future, seen):
+        if seen.name == "slow":
+            wait_for("the others' verdicts", self.judged, within=20, changes=Ticks(), seen=lambda: "none")
+        future.set_result(seen)
+
+    def judged(self):
+        return all(Path("out/submissions", f"{name}.html").exists() for name in ("quick", "ill")) or None
+"""
+
+
+def test_who_is_done_is_judged_first(run: Run) -> None:
+    """A slow submission keeps no other from its verdict and its reports; results come in the order of the class."""
+    before, after = CONFTEST[: CONFTEST.index("class Laboratory")], CONFTEST[CONFTEST.rindex("@pytest.fixture") :]
+
+    result = run(
+        "-m",
+        "e2e",
+        "--report-dir",
+        "out",
+        conftest=before + AS_THEY_END + after,
+        slow=ACCEPTED,
+        quick=NO_CANARY,
+        ill=FAULT,
+    )
+
+    assert result.ret == 8
+    assert [each["verdict"] for each in results()["submissions"]] == ["accepted", "rejected", "error"]
+
+
+def test_a_class_makes_no_mark_for_each_test(run: Run) -> None:
+    """Thousands of dots say nothing; pytest's own count at the end is right."""
+    result = run("-m", "e2e", good=ACCEPTED, bad=NO_CANARY, ill=FAULT)
+
+    result.assert_outcomes(passed=6, failed=1, skipped=1, errors=4, deselected=1)
+    says_nothing_of(result, "test_checks.py*", "*100%*")
+
+
+def test_an_interrupted_class_keeps_what_is_done(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while experiments run: those that have ended are judged and reported, the others were not run."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fixtures.order.wait", interrupted)
+    conftest = CONFTEST.replace("future.set_result(", 'submission.name == "two" or future.set_result(')
+
+    result = run("-m", "e2e", "--report-dir", "out", conftest=conftest, one=ACCEPTED, two=ACCEPTED, three=NO_CANARY)
+
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    one, two, three = results()["submissions"]
+    assert (one["verdict"], three["verdict"]) == ("accepted", "rejected")
+    assert two["reason"] == "no verdict: 4 of 4 checks were not run"
 
 
 def test_a_submission_that_is_not_selected_is_not_tried(run: Run) -> None:

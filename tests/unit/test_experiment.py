@@ -17,6 +17,7 @@ from canaryproof.helm import Helm
 from canaryproof.intake import Submission
 from canaryproof.kube import KubeClient
 from canaryproof.manifests import Manifest
+from canaryproof.places import Places
 from canaryproof.recording import Recorder
 from canaryproof.turns import Turns
 from tests.unit.fake_api import FakeApi
@@ -74,6 +75,7 @@ def attempt(api: FakeApi, tmp_path: Path) -> Callable[..., Evidence]:
                 recorder=recorder,
                 run="7",
                 setting=Setting("lab", "1.37.2", 1, "4.3.1", "stand-in"),
+                places=Places(1, doomed=doomed, durations=durations),
                 turns=Turns(client, durations, doomed),
                 confined=True,
                 doomed=doomed,

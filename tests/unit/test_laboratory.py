@@ -14,7 +14,7 @@ from canaryproof.cluster import Cluster
 from canaryproof.course import load_course
 from canaryproof.errors import InfrastructureError
 from canaryproof.intake import Submission
-from canaryproof.laboratory import Laboratory, default_parallel
+from canaryproof.laboratory import Laboratory, Parallel
 from tests.unit.fake_api import FakeApi
 
 SOON = 5.0
@@ -34,7 +34,9 @@ def opened(api: FakeApi, folder: Path, helm: str = SLOW_HELM) -> AbstractContext
     binary.write_text(helm)
     binary.chmod(0o755)
     cluster = Cluster("fake", api.kubeconfig, "lab", "1.37.2", 1, 2, "stand-in", 0)
-    return Laboratory.open(cluster, course=load_course(), helm=binary, parallel=1, locks=folder / "locks")
+    return Laboratory.open(
+        cluster, course=load_course(), helm=binary, parallel=Parallel.exactly(1), locks=folder / "locks"
+    )
 
 
 def test_evidence_comes_as_promised(api: FakeApi, tmp_path: Path) -> None:
@@ -65,7 +67,14 @@ def test_a_laboratory_without_helm_does_not_open(api: FakeApi, tmp_path: Path) -
         pytest.fail("it opened")
 
 
-@pytest.mark.parametrize(("cores", "parallel"), [(0, 1), (2, 4), (64, 16)])
-def test_the_default_follows_the_cores(cores: int, parallel: int) -> None:
-    """More cores run more experiments, up to what one process can watch."""
-    assert default_parallel(cores) == parallel
+@pytest.mark.parametrize(
+    ("cluster", "own", "work", "most"), [(0, 1, 1, 3), (2, 2, 8, 24), (64, 2, 24, 72), (64, 64, 32, 96)]
+)
+def test_the_default_follows_the_cores(cluster: int, own: int, work: int, most: int) -> None:
+    """More cores run more experiments, up to what this machine, and this one process, keep up with."""
+    assert Parallel.fitting(cluster, own) == Parallel(work, most)
+
+
+def test_a_number_that_is_given_holds_strictly() -> None:
+    """--parallel 2 has never more than two under way, not even such as only wait."""
+    assert Parallel.exactly(2) == Parallel(work=2, most=2)

@@ -8,7 +8,7 @@ from pathlib import Path
 from canaryproof.cluster import Cluster
 from canaryproof.evidence import ContainerLog, Decision, Evidence, Probe, Timings
 from canaryproof.results import Check, Judgement, RunResults, SubmissionResult, grade
-from fixtures.summary import Line, answers, cluster_line, last_words, summary
+from fixtures.summary import Line, answers, cluster_line, last_words, standing, summary
 
 DECLARED = (Check("one", "One holds"), Check("another", "Another holds"))
 PASSED = {"one": Judgement("passed"), "another": Judgement("passed")}
@@ -123,3 +123,19 @@ def test_the_cluster_is_one_line() -> None:
     assert cluster_line(cluster, "4.3.1") == (
         "embedded Kubernetes 1.37.2, 1 node, ready in 3.8 s · Helm 4.3.1 · stand-in images"
     )
+
+
+def test_a_class_says_how_far_it_is() -> None:
+    """What is done and running, how those that are judged stand, and what the others will take at this rate."""
+    judged = ["accepted"] * 30 + ["rejected"] * 6 + ["error"]
+
+    said = standing(judged, total=100, running=8, seconds=74)
+
+    assert said == "37 done, 8 running · 30 accepted, 6 rejected, 1 error · about 2 min 6 s left"
+
+
+def test_a_class_that_has_just_begun_promises_nothing() -> None:
+    """Two submissions say little about the others; and at the end nothing is left."""
+    assert standing([], total=100, running=8, seconds=2) == "0 done, 8 running"
+    assert standing(["accepted"] * 2, total=100, running=8, seconds=9) == "2 done, 8 running · 2 accepted"
+    assert standing(["accepted"] * 3, total=3, running=0, seconds=9) == "3 done, 0 running · 3 accepted"

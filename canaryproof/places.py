@@ -1,0 +1,114 @@
+"""How many experiments are at work at once: one that only waits for time to pass leaves its place to another."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from canaryproof.durations import DURATIONS, Durations
+from canaryproof.errors import InfrastructureError, WaitError
+from canaryproof.waiting import Heartbeat, Signal, wait_for
+
+
+class Places:
+    """A number of places, taken in the order in which they are asked for; who comes back goes before who begins."""
+
+    def __init__(
+        self, number: int, *, doomed: Callable[[], str | None] = lambda: None, durations: Durations = DURATIONS
+    ) -> None:
+        """Have *number* places, and let nobody wait for one once *doomed* gives a reason."""
+        self._free = number
+        self._lock = threading.Lock()
+        self._beginning: deque[Signal] = deque()
+        self._returning: deque[Signal] = deque()
+        self._doomed = doomed
+        self._durations = durations
+
+    @contextmanager
+    def place(self) -> Iterator[Place]:
+        """Wait for a place, and hold it until the end of the block.
+
+        Raises InfrastructureError when none can come any more.
+        """
+        place = Place(self)
+        self.take(self._beginning)
+        try:
+            yield place
+        finally:
+            place.leave()
+
+    def come_back(self) -> None:
+        """Wait for a place in the middle of an experiment.
+
+        Raises InfrastructureError as `place` does.
+        """
+        self.take(self._returning)
+
+    def take(self, queue: deque[Signal]) -> None:
+        """Take a place as the first of *queue*."""
+        turn = Signal()
+        with self._lock:
+            queue.append(turn)
+        try:
+            wait_for(
+                "place among the experiments at work",
+                lambda: self._try(queue, turn) or None,
+                within=self._durations.place,
+                changes=Heartbeat(turn, self._durations.look_again),
+                doomed=self._doomed,
+                seen=lambda: "others",
+            )
+        except WaitError as error:
+            with self._lock:
+                queue.remove(turn)
+            raise InfrastructureError(str(error)) from error
+
+    def _try(self, queue: deque[Signal], turn: Signal) -> bool:
+        with self._lock:
+            first = (self._returning or self._beginning)[0] is turn
+            if first and self._free:
+                self._free -= 1
+                queue.popleft()
+                return True
+            return False
+
+    def give_back(self) -> None:
+        """Let the next one in."""
+        with self._lock:
+            self._free += 1
+            waiting = (*self._returning, *self._beginning)
+        for turn in waiting[:1]:
+            turn.announce()
+
+
+class Place:
+    """The place of one experiment, which may be left and taken again."""
+
+    def __init__(self, places: Places) -> None:
+        """Be one of *places*, and held."""
+        self._places = places
+        self._held = True
+
+    def leave(self) -> None:
+        """Let another one in, if this was not done already."""
+        if self._held:
+            self._held = False
+            self._places.give_back()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Leave it for the length of a block."""
+        self.leave()
+        yield
+        self.take()
+
+    def take(self) -> None:
+        """Have it again, if it was left.
+
+        Raises InfrastructureError when none can come any more.
+        """
+        if not self._held:
+            self._places.come_back()
+            self._held = True
