@@ -14,7 +14,7 @@ from canaryproof.cluster.embedded.kept.state import DEFAULT_NAME, place_of, plac
 from canaryproof.cluster.embedded.kept.telling import instructions, line_about
 from canaryproof.cluster.embedded.provider import suitable
 from canaryproof.cluster.embedded.toolchain import kubernetes_minors, provide
-from canaryproof.cluster.existing.rights import roles
+from canaryproof.cluster.existing.rights import observer_role, roles
 from canaryproof.course import UPCOMMERCE, load_course
 from canaryproof.errors import CanaryproofError
 from canaryproof.progress import TerminalProgress
@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     status.set_defaults(do=_status)
 
     rights = commands.add_parser("rights", help="print the ClusterRoles that --cluster existing needs")
+    rights.add_argument("--observe", action="store_true", help="print the Role that --observe needs instead")
     rights.set_defaults(do=_rights)
     return parser
 
@@ -87,8 +88,8 @@ def _status(_: argparse.Namespace) -> int:
     return 0
 
 
-def _rights(_: argparse.Namespace) -> int:
-    print(roles(), end="")
+def _rights(options: argparse.Namespace) -> int:
+    print(observer_role() if options.observe else roles(), end="")
     return 0
 
 
