@@ -17,6 +17,8 @@ from pathlib import Path
 from canaryproof.durations import DURATIONS
 from canaryproof.errors import CommandError, InfrastructureError, LimitError
 
+ProcessError = subprocess.CalledProcessError
+"""What libraries raise that start processes themselves."""
 OUT_OF_MEMORY = ("out of memory", "cannot allocate memory", "MemoryError")
 """How programs in Go, and in Python, end when the kernel gives them no more."""
 
@@ -32,8 +34,6 @@ class Limits:
 
 
 UNLIMITED = Limits()
-AT_HOME = ("HOME", "PATH", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
-"""Variables that say where a user's files, commands and services are."""
 POLITELY = (signal.SIGTERM, signal.SIGKILL)
 
 
@@ -182,7 +182,7 @@ def detached(module: str, *, order: bytes, log: Path) -> Iterator[Iterator[bytes
     standard error.  Of this process's environment it gets to see where its user is at home, and no more.  It forks
     once, and its first process ends at once, so that nobody has to wait for it.
     """
-    environment = {name: os.environ[name] for name in AT_HOME if name in os.environ}
+    environment = {name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ}
     package = Path(__file__).parents[1]
     with (
         log.open("wb") as errors,

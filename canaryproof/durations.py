@@ -17,6 +17,16 @@ class Durations:
     """One call of a tool."""
     question: float = 10
     """One call of a tool that only says how things are: a daemon that hangs is one that does not answer."""
+    kind: float = 900
+    """One call of kind: creating a cluster takes 10, and Docker pulls 400 MB of a node image first."""
+    in_flight: float = 2
+    """Until Docker shows what it was asked for by a command that has been ended meanwhile."""
+    calming: float = 10
+    """Until a kind node has finished what it was starting."""
+    registry: float = 3
+    """The first answer of the stand-ins' registry to a kind node."""
+    for_ever: float = 30 * 86400
+    """What ends with something else, never by itself."""
     helm: float = 50
     """Helm's own ``--timeout``: shorter than a command, so that it can still record a failure."""
     unpack: float = 20

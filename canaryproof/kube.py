@@ -153,7 +153,6 @@ class KubeClient:
             self._pool.connection_pool_kw["ssl_context"] = _tls(self._pool.connection_pool_kw)
         except OSError as error:
             raise UsageError(f"kubeconfig {kubeconfig}, context {context!r}: its certificates: {error}") from error
-        self.context = context
         self._host: str = configuration.host.rstrip("/")
         self._durations = durations
         self.has_credentials = bool(configuration.api_key or configuration.cert_file or configuration.username)
@@ -219,6 +218,15 @@ class KubeClient:
         """Create an object; return whether it is new."""
         status, _ = self._ask("POST", resource.path(namespace), body=body, allowed=(CONFLICT,))
         return status != CONFLICT
+
+    def try_out(self, resource: Resource, body: Body, namespace: str = "") -> Body:
+        """Return what an object would be if it were created; none is."""
+        _, text = self._ask("POST", resource.path(namespace), query={"dryRun": "All"}, body=body)
+        return _decode(text)
+
+    def delete(self, resource: Resource, name: str, namespace: str = "") -> None:
+        """Delete an object; it need not exist."""
+        self._ask("DELETE", resource.path(namespace, name), allowed=(NOT_FOUND,))
 
     def delete_namespace(self, name: str, uid: str) -> None:
         """Ask for the end of a namespace and return at once; it need not exist, and another of its name stays."""

@@ -11,11 +11,15 @@ from typing import Any
 
 NAME = "canaryproof-share-node"
 
-_LOWERED = {"cpu": "10m", "memory": "8Mi"}
+LOWERED = {"cpu": "10m", "memory": "8Mi"}
 
 
-def policy(cores: float, memory: int) -> dict[str, Any]:
-    """Return the MutatingAdmissionPolicy for nodes of *cores* and *memory* (bytes)."""
+def policy(cores: float, memory: int, *, label: str = "") -> dict[str, Any]:
+    """Return the MutatingAdmissionPolicy for nodes of *cores* and *memory* (bytes).
+
+    It holds in all namespaces, or in those that have the *label*.
+    """
+    namespaces = {"matchExpressions": [{"key": label, "operator": "Exists"}]} if label else {}
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "MutatingAdmissionPolicy",
@@ -24,9 +28,10 @@ def policy(cores: float, memory: int) -> dict[str, Any]:
             "failurePolicy": "Fail",
             "reinvocationPolicy": "IfNeeded",
             "matchConstraints": {
+                "namespaceSelector": namespaces,
                 "resourceRules": [
                     {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
-                ]
+                ],
             },
             "matchConditions": [
                 {"name": "a-node-could-hold-its-cpu", "expression": f"{_total('cpu')} <= {float(cores)}"},
@@ -35,7 +40,7 @@ def policy(cores: float, memory: int) -> dict[str, Any]:
             "mutations": [
                 {"patchType": "JSONPatch", "jsonPatch": {"expression": _patches(field, resource, lowered)}}
                 for field in ("containers", "initContainers")
-                for resource, lowered in _LOWERED.items()
+                for resource, lowered in LOWERED.items()
             ],
         },
     }

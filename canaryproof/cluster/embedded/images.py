@@ -37,12 +37,13 @@ class Image:
     arguments: tuple[str, ...]
 
 
-def provide_images(agnhost: Path, sleep: Path, stand_ins: Mapping[str, Sequence[str]], cache: Path) -> Path:
-    """Return a folder in the OCI image layout with the *stand_ins* and the sandbox; made once, kept in *cache*.
+def provide_images(agnhost: Path, sleep: Path | None, stand_ins: Mapping[str, Sequence[str]], cache: Path) -> Path:
+    """Return a folder in the OCI image layout with the *stand_ins*; made once, kept in *cache*.
 
-    A stand-in is an image reference as charts write it, and the arguments with which agnhost plays it.
+    A stand-in is an image reference as charts write it, and the arguments with which agnhost plays it.  With *sleep*
+    the sandbox is among the images, for clusters that have none of their own.
     """
-    images = {SANDBOX: Image(sleep, (FOREVER,))}
+    images = {SANDBOX: Image(sleep, (FOREVER,))} if sleep else {}
     images |= {reference: Image(agnhost, tuple(arguments)) for reference, arguments in stand_ins.items()}
     folder = cache / "images" / _fingerprint(images)
     if not folder.is_dir():

@@ -7,22 +7,15 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from canaryproof.cluster import Vitals, sharing
+from canaryproof.cluster import Vitals
 from canaryproof.cluster.embedded.components import NODE_NAME
 from canaryproof.cluster.embedded.runs import Run
 from canaryproof.cluster.embedded.tree import log_tail
+from canaryproof.cluster.readiness import await_stage, default_account, is_ready, let_pods_share
 from canaryproof.durations import Durations
-from canaryproof.errors import ClusterError, InfrastructureError, WaitError
-from canaryproof.kube import KubeClient, Resource
-from canaryproof.manifests import Body
+from canaryproof.errors import ClusterError, WaitError
+from canaryproof.kube import NODES, KubeClient
 from canaryproof.progress import Say
-from canaryproof.waiting import Ticks, wait_for
-
-_ADMISSION = "/apis/admissionregistration.k8s.io/v1"
-_POLICIES = Resource("MutatingAdmissionPolicy", _ADMISSION, "mutatingadmissionpolicies", namespaced=False)
-_BINDINGS = Resource("MutatingAdmissionPolicyBinding", _ADMISSION, "mutatingadmissionpolicybindings", namespaced=False)
-_NODES = Resource("Node", "/api/v1", "nodes", namespaced=False)
-_SERVICE_ACCOUNTS = Resource("ServiceAccount", "/api/v1", "serviceaccounts")
 
 
 def await_ready(kubeconfig: Path, run: Run, vitals: Vitals, say: Say, durations: Durations) -> None:
@@ -31,54 +24,18 @@ def await_ready(kubeconfig: Path, run: Run, vitals: Vitals, say: Say, durations:
     Raises ClusterError when it does not come to that in time, or a component ends: with the component's name and the
     end of its log.
     """
+    cores, memory = os.cpu_count() or 1, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     with closing(KubeClient(kubeconfig, "canaryproof", durations)) as client:
         stages: tuple[tuple[str, str, Callable[[], object]], ...] = (
-            ("API that answers", "kube-apiserver", lambda: _let_pods_share(client)),
-            ("Ready node", "kubelet", lambda: _is_ready(client.get(_NODES, NODE_NAME))),
-            # A pod that comes before its namespace's default account is refused, and tried again only after a while.
-            ("default ServiceAccount", "kube-controller-manager", lambda: _default_account(client)),
+            ("API that answers", "kube-apiserver", lambda: let_pods_share(client, cores, memory)),
+            ("Ready node", "kubelet", lambda: is_ready(client.get(NODES, NODE_NAME))),
+            ("default ServiceAccount", "kube-controller-manager", lambda: default_account(client)),
         )
         for what, component, look in stages:
             say(f"waiting for its {what}")
             try:
-                _await(what, look, vitals, durations)
+                await_stage(what, look, within=durations.cluster_start, doomed=lambda: vitals.fault)
             except WaitError as error:
                 slow = "on a machine that is merely slow, --patience FACTOR waits longer"
                 reason = vitals.fault or f"{error}; {slow}\n{log_tail(run, component)}"
                 raise ClusterError(f"the embedded cluster did not start: {reason}") from None
-
-
-def _await(what: str, look: Callable[[], object], vitals: Vitals, durations: Durations) -> None:
-    refusals: list[str] = []
-
-    def attempt() -> bool | None:
-        try:
-            return bool(look()) or None
-        except InfrastructureError as error:
-            refusals[:] = [str(error)]
-            return None
-
-    wait_for(
-        what,
-        attempt,
-        within=durations.cluster_start,
-        changes=Ticks(durations.start_tick),
-        doomed=lambda: vitals.fault,
-        seen=lambda: refusals[-1] if refusals else "nothing",
-    )
-
-
-def _let_pods_share(client: KubeClient) -> bool:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    client.create(_POLICIES, sharing.policy(os.cpu_count() or 1, memory))
-    client.create(_BINDINGS, sharing.binding())
-    return True
-
-
-def _is_ready(node: Body | None) -> bool:
-    conditions = node.get("status", {}).get("conditions", []) if node else []
-    return any(it["type"] == "Ready" and it["status"] == "True" for it in conditions)
-
-
-def _default_account(client: KubeClient) -> bool:
-    return client.get(_SERVICE_ACCOUNTS, "default", "default") is not None

@@ -14,6 +14,7 @@ import msgspec
 from canaryproof.cluster import Cluster
 from canaryproof.cluster.existing.kubeconfig import Target
 from canaryproof.cluster.existing.rights import missing
+from canaryproof.cluster.readiness import quantity
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.errors import ClusterError, InfrastructureError
 from canaryproof.kube import NODES, KubeClient
@@ -86,9 +87,4 @@ def _size(client: KubeClient) -> tuple[int, int]:
     except InfrastructureError:
         return 0, FEW_CORES
     bodies = [msgspec.json.decode(item, type=Body) for item in items]
-    return len(bodies), sum(_cores(text_at(body, "status", "allocatable", "cpu")) for body in bodies)
-
-
-def _cores(quantity: str) -> int:
-    """Return the whole cores of a quantity: ``4`` and ``3920m`` (Kubernetes, "Resource units")."""
-    return int(quantity.removesuffix("m")) // 1000 if quantity.endswith("m") else int(quantity or 0)
+    return len(bodies), sum(int(quantity(text_at(body, "status", "allocatable", "cpu") or "0")) for body in bodies)

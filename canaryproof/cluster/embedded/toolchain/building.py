@@ -105,7 +105,7 @@ def _environment(env: Mapping[str, str], work: Path) -> dict[str, str]:
 
 def _from_nothing(tools: Iterable[Tool], folder: Path) -> list[Tool]:
     """Return those of *tools* of which nothing is built yet; for the others Go's caches hold most of it."""
-    unique = {tool.name: tool for tool in tools}.values()
+    unique = {tool.key: tool for tool in tools}.values()
     return [it for it in unique if not any(binary_path(folder, it, name).exists() for name in it.packages)]
 
 

@@ -170,10 +170,26 @@ _HELM3 = Tool(
     kubernetes="k8s.io/client-go",
 )
 
-TOOLS = (_KUBERNETES, *_OLDER, _ETCD, _CONTAINERD, _CNI, _SLEEP, _HELM, _HELM3)
+_KIND = Tool(
+    name="kind",
+    module="sigs.k8s.io/kind",
+    packages={"kind": "sigs.k8s.io/kind"},
+    space=Space(build=130, modules=20, binaries=30),
+)
+_NODE = Tool(
+    name="kubernetes",  # the same pins; apart, because the embedded cluster does without
+    module="k8s.io/kubernetes",
+    packages={"kubeadm": "k8s.io/kubernetes/cmd/kubeadm", "kube-proxy": "k8s.io/kubernetes/cmd/kube-proxy"},
+    space=Space(build=200, modules=0, binaries=250),
+    stamps=_KUBERNETES.stamps,
+    kubernetes=_KUBERNETES.kubernetes,
+)
+
+TOOLS = (_KUBERNETES, *_OLDER, _ETCD, _CONTAINERD, _CNI, _SLEEP, _HELM, _KIND, _NODE, _HELM3)
 RUNC = "runc"
 """Not built: with seccomp it needs C, and every distribution has it."""
-EMBEDDED = (*(name for tool in TOOLS if tool is not _HELM3 for name in tool.packages), RUNC)
+_NOT_EMBEDDED = (_KIND, _NODE, _HELM3)
+EMBEDDED = (*(name for tool in TOOLS if tool not in _NOT_EMBEDDED for name in tool.packages), RUNC)
 """All that the embedded cluster needs, and Helm."""
 
 

@@ -1,0 +1,137 @@
+"""When a cluster is useful: its nodes take pods, its controllers are at work, and pods may share a small node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from canaryproof.cluster import sharing
+from canaryproof.durations import DURATIONS
+from canaryproof.errors import InfrastructureError
+from canaryproof.kube import NAMESPACES, NODES, PODS, KubeClient, Resource
+from canaryproof.manifests import Body
+from canaryproof.presence import RUN_LABEL
+from canaryproof.waiting import Ticks, wait_for
+
+SERVICE_ACCOUNTS = Resource("ServiceAccount", "/api/v1", "serviceaccounts")
+_ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+_POLICIES = Resource("MutatingAdmissionPolicy", _ADMISSION, "mutatingadmissionpolicies", namespaced=False)
+_BINDINGS = Resource("MutatingAdmissionPolicyBinding", _ADMISSION, "mutatingadmissionpolicybindings", namespaced=False)
+
+
+def await_stage(what: str, look: Callable[[], object], *, within: float, doomed: Callable[[], str | None]) -> None:
+    """Return when *look* finds something; an API server that does not answer yet is asked again.
+
+    Raises WaitError as :func:`canaryproof.waiting.wait_for` does.
+    """
+    refusals: list[str] = []
+
+    def attempt() -> bool | None:
+        try:
+            return bool(look()) or None
+        except InfrastructureError as error:
+            refusals[:] = [str(error)]
+            return None
+
+    wait_for(
+        what,
+        attempt,
+        within=within,
+        changes=Ticks(DURATIONS.start_tick),
+        doomed=doomed,
+        seen=lambda: refusals[-1] if refusals else "nothing",
+    )
+
+
+def let_pods_share(client: KubeClient, cores: int, memory: int, *, ours_only: bool = False) -> bool:
+    """Put the rule into force by which pods share a node of *cores* and *memory* (bytes); it may be there already.
+
+    With *ours_only* it holds in the namespaces of runs, and nowhere else.
+    """
+    client.create(_POLICIES, sharing.policy(cores, memory, label=RUN_LABEL if ours_only else ""))
+    client.create(_BINDINGS, sharing.binding())
+    return True
+
+
+def shares(client: KubeClient) -> bool:
+    """Report whether the rule is in force, by a pod that is not made: the API server reads its rules once a second."""
+    asked = client.try_out(PODS, _PROBE, "default")
+    (container,) = asked["spec"]["containers"]
+    return bool(container["resources"]["requests"]["cpu"] == sharing.LOWERED["cpu"])
+
+
+_PROBE = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"generateName": "canaryproof-"},
+    "spec": {"containers": [{"name": "probe", "image": "none", "resources": {"requests": {"cpu": "20m"}}}]},
+}
+
+
+def can_share(client: KubeClient) -> bool:
+    """Report whether this Kubernetes knows such rules; it does since 1.36."""
+    return client.resource(_ADMISSION.removeprefix("/apis/"), _POLICIES.kind) is not None
+
+
+@contextmanager
+def sharing_pods(client: KubeClient) -> Iterator[None]:
+    """Let pods of our namespaces share nodes for the length of the block, on a cluster that others use too.
+
+    The last run that ends there takes the rule away again.
+    """
+    if not can_share(client):
+        yield
+        return
+    let_pods_share(client, *largest_node(client), ours_only=True)
+    try:
+        yield
+    finally:
+        if not _is_used(client):
+            client.delete(_BINDINGS, sharing.NAME)
+            client.delete(_POLICIES, sharing.NAME)
+
+
+def _is_used(client: KubeClient) -> bool:
+    """Report whether a namespace of some run is there, other than on its way out."""
+    bodies = [msgspec.json.decode(it, type=dict[str, Any]) for it in client.list(NAMESPACES, labels=RUN_LABEL).items]
+    return any("deletionTimestamp" not in body["metadata"] for body in bodies)
+
+
+def largest_node(client: KubeClient) -> tuple[int, int]:
+    """Return the cores of the node that has most, and its memory (bytes)."""
+    sizes = [(quantity(it["cpu"]), quantity(it["memory"])) for it in (_capacity(body) for body in nodes(client))]
+    cores, memory = max(sizes, default=(1.0, 0.0))
+    return int(cores), int(memory)
+
+
+def nodes(client: KubeClient) -> list[Body]:
+    """Return the cluster's nodes."""
+    return [msgspec.json.decode(item, type=dict[str, Any]) for item in client.list(NODES).items]
+
+
+def _capacity(node: Body) -> dict[str, str]:
+    capacity: dict[str, str] = node["status"]["capacity"]
+    return capacity
+
+
+_UNITS = {"m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
+
+
+def quantity(text: str) -> float:
+    """Return the number that a quantity stands for (Kubernetes, "Resource units"): 0.5 for ``500m``."""
+    unit = text.lstrip("0123456789.")
+    return float(text.removesuffix(unit)) * _UNITS.get(unit, 1)
+
+
+def is_ready(node: Body | None) -> bool:
+    """Report whether a node takes pods."""
+    conditions = node.get("status", {}).get("conditions", []) if node else []
+    return any(it["type"] == "Ready" and it["status"] == "True" for it in conditions)
+
+
+def default_account(client: KubeClient) -> bool:
+    """Report whether pods may come: one before its namespace's default account is refused, and comes again later."""
+    return client.get(SERVICE_ACCOUNTS, "default", "default") is not None
