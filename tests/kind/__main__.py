@@ -1,0 +1,42 @@
+"""``python -m tests.kind COMMAND...``: runs a command that finds Docker, kind and a node image, on any machine.
+
+What the machine has is used.  What it does not have is there while the command runs, and gone afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from canaryproof.caching import cache_folder
+from canaryproof.cluster.embedded.toolchain import provide
+from canaryproof.progress import Progress, TerminalProgress
+from tests.kind.docker import lent_docker
+from tests.kind.node_image import provide_node_image
+
+OPTIONS = "PYTEST_ADDOPTS"
+"""pytest's variable for options: pytest-kind has none of its own."""
+
+
+def main(command: Sequence[str]) -> int:
+    """Run *command* and return its exit code."""
+    with lent_kind(cache_folder(os.environ), TerminalProgress(sys.stderr)) as environment:
+        return subprocess.run(command, env=environment, check=False).returncode
+
+
+@contextmanager
+def lent_kind(cache: Path, progress: Progress) -> Iterator[Mapping[str, str]]:
+    """Lend what ``--cluster kind`` needs; yield the environment in which it is found."""
+    binary = provide(cache=cache, progress=progress, tools=["kind"]).path("kind")
+    with lent_docker(cache, progress) as docker:
+        image = provide_node_image(docker, cache, progress)
+        options = f"{os.environ.get(OPTIONS, '')} --kind-bin={binary} --kind-image={image}"
+        yield {**docker.environment, OPTIONS: options.strip()}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,188 @@
+"""A node image for kind where none can be pulled: of Debian's packages and the toolchain's Go modules, in a minute."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from canaryproof.cluster.embedded.toolchain import EMBEDDED, Machine, Toolchain, provide
+from canaryproof.cluster.embedded.toolchain.golang import find_go
+from canaryproof.cluster.embedded.toolchain.locking import locked, work_folder
+from canaryproof.cluster.embedded.toolchain.tools import tool_of
+from canaryproof.cluster.kind.docker import Docker
+from canaryproof.command import run
+from canaryproof.durations import DURATIONS
+from canaryproof.errors import CanaryproofError, CommandError
+from canaryproof.progress import Progress
+from canaryproof.waiting import Ticks, wait_for
+from tests.kind.archives import Image
+from tests.kind.packages import unpacked_package
+from tests.kind.rootfs import make_rootfs, sandbox_name
+
+REPOSITORY = "canaryproof/kind-node"
+TOOLS = (*EMBEDDED, "kind", "kubeadm", "kube-proxy")
+_MADE_BY = ("archives.py", "node_image.py", "rootfs.py")
+_CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
+_IPTABLES = ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore")
+
+
+def provide_node_image(docker: Docker, cache: Path, progress: Progress) -> str:
+    """Return the name of a node image that *docker* has: kind's own where it can be pulled, else one made now."""
+    files = _kinds_files(cache, progress)
+    return _pulled(docker, files, progress) or _made(docker, files, cache, progress)
+
+
+def _pulled(docker: Docker, files: Path, progress: Progress) -> str:
+    """Return the image that kind would take; empty where there is no way to it."""
+    source = (files.parents[2] / "pkg/apis/config/defaults/image.go").read_text(encoding="utf-8")
+    (name,) = re.findall(r'^const Image = "(.+)"', source, re.MULTILINE)
+    if docker("image", "ls", "--quiet", name).strip():
+        return str(name)
+    try:
+        with progress.step("pulling kind's node image"):
+            docker("pull", "--quiet", name, timeout=DURATIONS.fetch)
+    except CommandError:
+        return ""
+    return str(name)
+
+
+def _made(docker: Docker, files: Path, cache: Path, progress: Progress) -> str:
+    toolchain = provide(cache=cache, progress=progress, tools=TOOLS)
+    name = f"{REPOSITORY}:v{toolchain.kubernetes}-{_key()}"
+    if not docker("image", "ls", "--quiet", name).strip():
+        if outdated := docker("image", "ls", "--quiet", REPOSITORY).split():
+            docker("image", "rm", "--force", *outdated)
+        with progress.step("making a node image for kind") as say, _scratch(cache) as work:
+            root = work / "root"
+            say("Debian")
+            make_rootfs(root, unpacked_package("debootstrap", cache, progress), toolchain, files)
+            say("Kubernetes' images")
+            _preload(list(_images(root, toolchain)), root, work, toolchain)
+            say("into Docker")
+            _import(root, name, docker)
+    return name
+
+
+def _key() -> str:
+    """Return a short hash of all that decides what is made."""
+    parts = [tool_of(it).key for it in TOOLS if it != "runc"]
+    parts += [(Path(__file__).parent / it).read_text(encoding="utf-8") for it in _MADE_BY]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+
+
+@contextmanager
+def _scratch(cache: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="kind-node-", dir=cache) as folder:
+        yield Path(folder)
+
+
+def _kinds_files(cache: Path, progress: Progress) -> Path:
+    """Return the files that kind's own build puts into a node image; they come with its pinned module."""
+    tool, machine, folder = tool_of("kind"), Machine(), cache.absolute() / "toolchain"
+    with locked(folder / "lock", progress), work_folder(folder) as work:
+        go = find_go(tool.go_version, folder, work, progress=progress, machine=machine)
+        env = {**os.environ, "GOFLAGS": "-mod=readonly", "GOWORK": "off", "GOTOOLCHAIN": "local"}
+        told = run([str(go), "mod", "download", "-json", tool.module], timeout=DURATIONS.fetch, env=env, cwd=tool.pins)
+    return Path(json.loads(told)["Dir"], "images", "base", "files")
+
+
+def _images(root: Path, toolchain: Toolchain) -> Iterator[Image]:
+    """Yield what kubeadm asks for, made from static binaries."""
+    version = f"--kubernetes-version=v{toolchain.kubernetes}"
+    told = run([str(toolchain.path("kubeadm")), "config", "images", "list", version], timeout=DURATIONS.command)
+    names = {name.rpartition(":")[0].rpartition("/")[2]: name for name in told.split()}
+    for each in _CONTROL_PLANE:
+        yield Image([names[each]], files={f"usr/local/bin/{each}": toolchain.path(each)})
+    pause = sorted({names["pause"], sandbox_name(root)})
+    yield Image(pause, entrypoint=["/agnhost", "pause"], files={"agnhost": toolchain.path("agnhost")})
+    files, links = _iptables(root)
+    yield Image(
+        [names["kube-proxy"]], files={"usr/local/bin/kube-proxy": toolchain.path("kube-proxy"), **files}, links=links
+    )
+
+
+def _iptables(root: Path) -> tuple[dict[str, Path], dict[str, str]]:
+    """Return Debian's iptables with its extensions and all their libraries, as they stand in *root*."""
+    extensions = sorted(root.glob("usr/lib/*-linux-gnu/xtables/*.so"))
+    programs = [root / "usr/sbin/xtables-nft-multi", root / "usr/sbin/nft"]
+    inside = [f"/{each.relative_to(root)}" for each in (*programs, *extensions)]
+    listed = run(["chroot", str(root), "ldd", *inside], timeout=DURATIONS.command)
+    libraries = {word for word in listed.split() if word.startswith("/") and not word.endswith(":")}
+    files = {name.lstrip("/"): Path(os.path.realpath(root / name.lstrip("/"))) for name in sorted(libraries)}
+    files |= {str(each.relative_to(root)): each for each in (*programs, *extensions) if not each.is_symlink()}
+    links = {str(each.relative_to(root)): str(each.readlink()) for each in extensions if each.is_symlink()}
+    return files, links | {f"usr/sbin/{name}": "xtables-nft-multi" for name in _IPTABLES}
+
+
+def _preload(images: Sequence[Image], root: Path, work: Path, toolchain: Toolchain) -> None:
+    """Put *images* into the node's containerd, unpacked already."""
+    with _containerd(root / "var/lib/containerd", work, toolchain) as ctr:
+        for number, image in enumerate(images):
+            archive = work / f"{number}.tar"
+            image.write(archive)
+            labels = ["--label=io.cri-containerd.pinned=pinned", "--label=io.cri-containerd.image=managed"]
+            ctr("images", "import", "--local", "--discard-unpacked-layers", *labels, str(archive))
+            archive.unlink()
+        ctr("content", "prune", "references")
+    shutil.rmtree(root / "var/lib/containerd/tmpmounts", ignore_errors=True)
+
+
+@contextmanager
+def _containerd(data: Path, work: Path, toolchain: Toolchain) -> Iterator[_Ctr]:
+    """Run a containerd over the folder *data* for the length of the block."""
+    config = work / "containerd.toml"
+    config.write_text(
+        f'version = 3\nroot = "{data}"\nstate = "{work / "state"}"\ndisabled_plugins = {json.dumps(_NOT_NEEDED)}\n'
+        f'[grpc]\naddress = "{work / "socket"}"\n[ttrpc]\naddress = "{work / "socket.ttrpc"}"\n'
+    )
+    ctr = _Ctr(toolchain.path("ctr"), work / "socket")
+    with (work / "containerd.log").open("wb") as log:
+        process = subprocess.Popen([toolchain.path("containerd"), "--config", config], stdout=log, stderr=log)
+    try:
+        wait_for("containerd", ctr.answers, within=DURATIONS.cluster_start, changes=Ticks())
+        yield ctr
+    finally:
+        process.terminate()
+        process.wait()
+
+
+_NOT_NEEDED = [
+    "io.containerd.cri.v1.images",
+    "io.containerd.cri.v1.runtime",
+    "io.containerd.grpc.v1.cri",
+    "io.containerd.internal.v1.opt",
+    "io.containerd.nri.v1.nri",
+    *(f"io.containerd.snapshotter.v1.{name}" for name in ("blockfile", "btrfs", "devmapper", "erofs", "zfs")),
+]
+
+
+class _Ctr:
+    """containerd's client."""
+
+    def __init__(self, binary: Path, socket: Path) -> None:
+        self._command = [str(binary), "--address", str(socket), "--namespace", "k8s.io"]
+
+    def __call__(self, *arguments: str) -> str:
+        return run([*self._command, *arguments], timeout=DURATIONS.fetch)
+
+    def answers(self) -> bool | None:
+        try:
+            return bool(self("version"))
+        except CanaryproofError:
+            return None
+
+
+def _import(root: Path, name: str, docker: Docker) -> None:
+    changes = ['ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]', "ENV container=docker"]
+    pipe = 'root=$1; shift; tar -C "$root" --numeric-owner -cf - . | docker import "$@"'
+    options = [word for change in changes for word in ("--change", change)]
+    command = ["sh", "-c", pipe, "sh", str(root), *options, "-", name]
+    run(command, timeout=DURATIONS.fetch, env=docker.environment)

@@ -1,0 +1,95 @@
+"""Debian's packages, fetched and unpacked into a folder: nothing is installed, no service is started."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from canaryproof.command import run
+from canaryproof.durations import DURATIONS
+from canaryproof.errors import CommandError, InfrastructureError
+from canaryproof.progress import Progress
+
+_RELEASE, _INSTALLED = Path("/etc/os-release"), Path("/var/lib/dpkg/status")
+_IPTABLES = ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore")
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """A folder that looks like the root of a file system with nothing but these packages."""
+
+    root: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return what makes programs find each other, their libraries and the modules of iptables in there."""
+        usr = self.root / "usr"
+        libraries = next(usr.glob("lib/*-linux-gnu"), usr / "lib")
+        folders = [self.root / "alternatives", usr / "sbin", usr / "bin", usr / "libexec"]
+        return {
+            "PATH": ":".join([*map(str, folders), os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"]),
+            "LD_LIBRARY_PATH": str(libraries),
+            "XTABLES_LIBDIR": str(libraries / "xtables"),
+            "DEBOOTSTRAP_DIR": str(usr / "share" / "debootstrap"),
+        }
+
+    def path(self, name: str) -> Path:
+        """Return a file of a package, ``usr/sbin/dockerd``."""
+        return self.root / name
+
+
+def unpacked_package(name: str, cache: Path, progress: Progress) -> Unpacked:
+    """Return a package, with all that it depends on and this machine lacks, unpacked below *cache*, fetched if need be.
+
+    Raises InfrastructureError where there is no apt.
+    """
+    if not shutil.which("apt-get") or not _INSTALLED.exists():
+        raise InfrastructureError(
+            f"{name} is needed, and only on Debian it can be had without installing it: this is another"
+        )
+    key = hashlib.sha256(_RELEASE.read_bytes() + _INSTALLED.read_bytes()).hexdigest()[:12]
+    place = cache / "debian" / f"{name}-{key}"
+    if not place.exists():
+        for outdated in place.parent.glob(f"{name}-*"):
+            shutil.rmtree(outdated)
+        with progress.step(f"fetching {name}"):
+            _unpack(name, place)
+    return Unpacked(place)
+
+
+def _unpack(name: str, place: Path) -> None:
+    work = place.with_name(f".{place.name}")
+    shutil.rmtree(work, ignore_errors=True)
+    for folder in ("lists", "archives"):
+        (work / folder / "partial").mkdir(parents=True)
+    _fetch(name, work)
+    for archive in sorted((work / "archives").glob("*.deb")):
+        run(["dpkg-deb", "--extract", str(archive), str(work / "root")], timeout=DURATIONS.command)
+    alternatives = work / "root" / "alternatives"  # what installing would have linked
+    alternatives.mkdir()
+    for command in _IPTABLES:
+        (alternatives / command).symlink_to("../usr/sbin/xtables-nft-multi")
+    (work / "root").rename(place)
+    shutil.rmtree(work)
+
+
+def _fetch(name: str, work: Path) -> None:
+    """Download what this machine lacks of the package, by its own lists or, where these are old, by new ones."""
+    apt = ["apt-get", "-qq", "-o", f"Dir::Cache::archives={work / 'archives'}"]
+    private = [
+        "-o",
+        f"Dir::State::lists={work / 'lists'}",
+        "-o",
+        "Dir::Cache::srcpkgcache=",
+        "-o",
+        "Dir::Cache::pkgcache=",
+    ]
+    install = ["install", "--download-only", "--no-install-recommends", "--reinstall", "--yes", name]
+    try:
+        run([*apt, *install], timeout=DURATIONS.fetch)
+    except CommandError:
+        run([*apt, *private, "update"], timeout=DURATIONS.fetch)
+        run([*apt, *private, *install], timeout=DURATIONS.fetch)

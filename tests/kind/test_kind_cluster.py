@@ -1,0 +1,209 @@
+"""kind, for real: the same verdicts as elsewhere, and nothing left however a run ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from canaryproof.caching import cache_folder
+from canaryproof.cluster.embedded.toolchain import provide
+from canaryproof.cluster.kind.docker import Docker
+from canaryproof.cluster.kind.provider import KindProvider, StandIns
+from canaryproof.course import load_course
+from canaryproof.errors import ClusterError
+from canaryproof.progress import Silence
+from canaryproof.waiting import Ticks, wait_for
+from tests.corpus.catalogue import CORPUS
+from tests.corpus.trial import Told, expected, try_all
+
+pytestmark = pytest.mark.kind
+
+REPOSITORY = Path(__file__).parents[2]
+OPTIONS = ("--cluster=kind", "--images=stand-in")
+SAMPLE = (
+    "reference",
+    "pull-if-not-present",
+    "crashes-after-5-s",
+    "stays-healthy",
+    "mistyped-tag",
+    "no-such-config-map",
+    "out-of-memory",
+    "too-much-cpu",
+    "two-replicas",
+    "service-selects-nothing",
+    "no-canary",
+    "deployment-is-kept",
+)
+NAME = "canaryproof-trial"
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Told]:
+    """What one run on kind says of the sample."""
+    return try_all({name: CORPUS[name] for name in SAMPLE}, tmp_path_factory.mktemp("sample"), *OPTIONS)
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_a_mutation_is_judged_as_on_the_embedded_cluster(said: Mapping[str, Told], name: str) -> None:
+    """Verdict, outcome, failed and skipped checks are those that the corpus asks of every cluster."""
+    assert said[name].verdict == expected(CORPUS[name]), str(said[name])
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What Docker has at one moment."""
+
+    docker: Docker
+
+    def things(self) -> dict[str, set[str]]:
+        """Return its containers, networks and volumes."""
+        lists = (["ps", "--all"], ["network", "ls"], ["volume", "ls"])
+        return {words[0]: set(self.docker(*words, "--quiet").split()) for words in lists}
+
+    def node(self) -> str:
+        """Return the node of the cluster; empty when there is none."""
+        return self.docker("ps", "--all", "--quiet", f"--filter=name={NAME}").strip()
+
+
+@pytest.fixture(scope="module")
+def machine() -> Machine:
+    """The Docker that tests/kind has lent, or the machine's."""
+    return Machine(Docker(os.environ))
+
+
+@pytest.fixture(scope="module")
+def provider(request: pytest.FixtureRequest) -> KindProvider:
+    """A cluster of its own name, with stand-ins."""
+    cache = cache_folder(os.environ)
+    agnhost = provide(cache=cache, progress=Silence(), tools=["agnhost"]).path("agnhost")
+    return KindProvider(
+        binary=Path(request.config.getoption("kind_bin")),
+        name=NAME,
+        environment=os.environ,
+        cache=cache,
+        stand_ins=StandIns(agnhost, load_course().stand_ins),
+        node_image=request.config.getoption("kind_image"),
+    )
+
+
+@contextmanager
+def nothing_stays(machine: Machine, folder: Path) -> Iterator[None]:
+    """Look before and after the block: of Docker's things and in *folder* there are no more than before."""
+    before = machine.things()
+    yield
+    assert machine.things() == before
+    assert list(folder.iterdir()) == []
+
+
+def test_a_kept_cluster_is_used_again_from_anywhere(
+    provider: KindProvider, machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is used from another folder at once, left alone by others, replaced when it died, and gone in the end."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    monkeypatch.chdir(there)
+    with nothing_stays(machine, there):
+        monkeypatch.chdir(here)
+        with replace(provider, keep=True).lend() as first:
+            reach, end = first.stays
+            node = machine.node()
+        assert str(here) in reach
+        assert f"delete cluster --name={NAME}" in end
+
+        monkeypatch.chdir(there)
+        _is_left_alone_by_others(provider, tmp_path / "cache")
+        with replace(provider, keep=True).lend() as second:
+            assert "re-used" in second.note
+            assert second.ready_after < first.ready_after / 2
+            assert machine.node() == node
+            machine.docker("kill", node)
+            fault = wait_for("fault", lambda: second.vitals.fault or None, within=10, changes=Ticks())
+        assert f"{NAME}-control-plane ended: exit code 137" in fault
+
+        with provider.lend() as third:
+            assert "replaced" in third.note
+            assert machine.node() != node
+
+
+def _is_left_alone_by_others(provider: KindProvider, cache: Path) -> None:
+    """To a harness that knows nothing of it, it is the user's: of use as it is, and never deleted."""
+    stranger = replace(provider, cache=cache)
+    with pytest.raises(ClusterError, match="made by somebody else"), stranger.lend():
+        pass
+    with replace(stranger, stand_ins=None).lend() as cluster:
+        assert (cluster.images, cluster.stays) == ("upstream", ())
+
+
+@pytest.mark.parametrize("moment", ["the node is there", "the submission is tried"])
+def test_ctrl_c_leaves_nothing(machine: Machine, tmp_path: Path, moment: str) -> None:
+    """Ctrl-C at any moment takes the cluster along, and what was made around it."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    with nothing_stays(machine, folder), _harness(folder, tmp_path / "log") as process:
+        _await(moment, machine, tmp_path / "log")
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(300) == pytest.ExitCode.INTERRUPTED
+
+
+def test_what_a_killed_run_left_is_used_up_by_the_next(
+    provider: KindProvider, machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGKILL leaves a cluster behind, which the next run of that name takes and takes away."""
+    folder, other = tmp_path / "project", tmp_path / "other"
+    folder.mkdir()
+    other.mkdir()
+    monkeypatch.chdir(other)
+    with nothing_stays(machine, other):
+        with _harness(folder, tmp_path / "log") as process:
+            _await("the submission is tried", machine, tmp_path / "log")
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        assert machine.node()
+
+        with provider.lend() as cluster:
+            assert "re-used" in cluster.note
+
+
+@contextmanager
+def _harness(folder: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the harness in *folder*, as a shell would: a process group of its own."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-m",
+        "e2e",
+        f"--rootdir={REPOSITORY}",
+        f"--cluster-name={NAME}",
+        *OPTIONS,
+    ]
+    command += [f"--config-file={REPOSITORY / 'pyproject.toml'}", "--submissions", str(REPOSITORY / "upcommerce")]
+    command += ["-p", "no:cacheprovider", str(REPOSITORY / "tests" / "e2e")]
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, start_new_session=True) as process,
+    ):
+        yield process
+
+
+def _await(moment: str, machine: Machine, log: Path) -> None:
+    looks: Mapping[str, Callable[[], object]] = {
+        "the node is there": machine.node,
+        "the submission is tried": lambda: "trying upcommerce" in log.read_text(encoding="utf-8"),
+    }
+    wait_for(
+        moment,
+        lambda: looks[moment]() or None,
+        within=600,
+        changes=Ticks(),
+        seen=lambda: log.read_text(encoding="utf-8")[-2000:],
+    )
