@@ -9,14 +9,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from canaryproof.caching import cache_folder
+from canaryproof.cluster.choosing import choose
 from canaryproof.cluster.embedded.kept.provider import KeptProvider, end
 from canaryproof.cluster.embedded.kept.state import DEFAULT_NAME, place_of, places
 from canaryproof.cluster.embedded.kept.telling import instructions, line_about
 from canaryproof.cluster.embedded.provider import suitable
 from canaryproof.cluster.embedded.toolchain import kubernetes_minors, provide
-from canaryproof.cluster.existing.rights import roles
+from canaryproof.cluster.existing.rights import observer_role, roles
+from canaryproof.cluster.surroundings import ThisMachine
 from canaryproof.course import UPCOMMERCE, load_course
-from canaryproof.errors import CanaryproofError
+from canaryproof.doctor.asking import Where, ask
+from canaryproof.doctor.rules import examine
+from canaryproof.doctor.telling import exit_code, report
+from canaryproof.errors import CanaryproofError, ClusterError
 from canaryproof.progress import TerminalProgress
 
 
@@ -49,7 +54,13 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="list the clusters that stay")
     status.set_defaults(do=_status)
 
+    doctor = commands.add_parser("doctor", help="say which clusters can be had here, and what the others lack")
+    doctor.add_argument("--kubeconfig", type=Path, metavar="FILE", help="as of pytest -m e2e --cluster existing")
+    doctor.add_argument("--kube-context", metavar="NAME", help="the same")
+    doctor.set_defaults(do=_doctor)
+
     rights = commands.add_parser("rights", help="print the ClusterRoles that --cluster existing needs")
+    rights.add_argument("--observe", action="store_true", help="print the Role that --observe needs instead")
     rights.set_defaults(do=_rights)
     return parser
 
@@ -87,8 +98,21 @@ def _status(_: argparse.Namespace) -> int:
     return 0
 
 
-def _rights(_: argparse.Namespace) -> int:
-    print(roles(), end="")
+def _doctor(options: argparse.Namespace) -> int:
+    cache = cache_folder(os.environ)
+    with TerminalProgress(sys.stderr).step("asking around"):
+        facts = ask(Where(os.environ, cache, options.kubeconfig, options.kube_context))
+    found = examine(facts)
+    try:
+        auto = str(choose(ThisMachine(os.environ, cache)))
+    except ClusterError:
+        auto = "none can be had"
+    print(*report(found, auto), sep="\n")
+    return exit_code(found)
+
+
+def _rights(options: argparse.Namespace) -> int:
+    print(observer_role() if options.observe else roles(), end="")
     return 0
 
 

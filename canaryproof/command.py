@@ -34,6 +34,8 @@ class Limits:
 
 
 UNLIMITED = Limits()
+AT_HOME = ("HOME", "PATH", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
+"""Variables that say where a user's files, commands and services are."""
 POLITELY = (signal.SIGTERM, signal.SIGKILL)
 
 
@@ -182,7 +184,7 @@ def detached(module: str, *, order: bytes, log: Path) -> Iterator[Iterator[bytes
     standard error.  Of this process's environment it gets to see where its user is at home, and no more.  It forks
     once, and its first process ends at once, so that nobody has to wait for it.
     """
-    environment = {name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ}
+    environment = {name: os.environ[name] for name in AT_HOME if name in os.environ}
     package = Path(__file__).parents[1]
     with (
         log.open("wb") as errors,

@@ -171,6 +171,21 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Observed:
+    """A release that somebody handled by hand: which revisions were what, 0 for none, and what cannot be known."""
+
+    stable: int
+    canary: int
+    rollback: int
+    status: str
+    """What Helm says of the canary's revision: ``superseded``."""
+    unready: str = ""
+    """Why the stable app is not ready now; empty when it is."""
+    gaps: dict[str, str] = field(default_factory=dict)
+    """Why the evidence that is left does not allow a check, by its id."""
+
+
+@dataclass(frozen=True)
 class Evidence:
     """One experiment.  Fields that the experiment did not reach keep their defaults."""
 
@@ -202,6 +217,8 @@ class Evidence:
     leftovers: tuple[Leftover, ...] = ()
     logs: tuple[ContainerLog, ...] = ()
     timings: Timings = field(default_factory=Timings)
+    observed: Observed | None = None
+    """Where the release was handled by hand, and only looked at; the times then count from its first revision."""
     fault: str = ""
     """Why the experiment says nothing about the submission: an infrastructure fault, in one paragraph."""
 

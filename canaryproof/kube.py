@@ -153,6 +153,7 @@ class KubeClient:
             self._pool.connection_pool_kw["ssl_context"] = _tls(self._pool.connection_pool_kw)
         except OSError as error:
             raise UsageError(f"kubeconfig {kubeconfig}, context {context!r}: its certificates: {error}") from error
+        self.context = context
         self._host: str = configuration.host.rstrip("/")
         self._durations = durations
         self.has_credentials = bool(configuration.api_key or configuration.cert_file or configuration.username)

@@ -72,11 +72,15 @@ def _records(secrets: Iterable[msgspec.Raw]) -> Iterator[_Record]:
         try:
             data = msgspec.json.decode(secret, type=_Secret).data
             if data:
-                packed = binascii.a2b_base64(binascii.a2b_base64(data.release))
-                yield msgspec.json.decode(_unpacked(packed), type=_Record)
+                yield msgspec.json.decode(unpacked(data.release), type=_Record)
         except (binascii.Error, zlib.error, msgspec.MsgspecError):
             continue
 
 
-def _unpacked(packed: bytes) -> bytes:
+def unpacked(release: str) -> bytes:
+    """Return the JSON in ``data.release`` of a record, cut short where it is longer than any record may be.
+
+    Raises binascii.Error or zlib.error when it is not packed as Helm does it.
+    """
+    packed = binascii.a2b_base64(binascii.a2b_base64(release))
     return zlib.decompressobj(wbits=31).decompress(packed, LARGEST) if packed.startswith(GZIP) else packed

@@ -86,6 +86,8 @@ class SubmissionResult:
     checks: tuple[CheckResult, ...]
     canary: Canary | None = None
     timings: Timings = field(default_factory=Timings)
+    unknowable: frozenset[str] = frozenset()
+    """The checks that the evidence does not allow, by id: they say nothing for or against the submission."""
 
     @property
     def is_complete(self) -> bool:
@@ -112,7 +114,7 @@ class SubmissionResult:
     @property
     def max_score(self) -> float:
         """Return the points that could be won."""
-        return _tidy(sum(result.check.points for result in self.checks))
+        return _tidy(sum(result.check.points for result in self.checks if result.check.id not in self.unknowable))
 
     def ended(self, status: Status) -> tuple[CheckResult, ...]:
         """Return the checks that ended so, in order; those that were not run ended in no way."""
@@ -147,10 +149,12 @@ def grade(
 
     Accepted is only what passed every check.  A check that ended in an error makes the whole verdict an error: its
     submission was not given a fair trial.  Nor was one with checks that were not run, unless another has failed.
+    Checks that the evidence does not allow count for nothing.
     """
     checks = tuple(CheckResult(check, judgements.get(check.id, UNRUN)) for check in declared)
-    verdict = _verdict(checks)
-    result = SubmissionResult(name, source, verdict, "undecided", "", checks)
+    unknowable = frozenset(evidence.observed.gaps if evidence and evidence.observed else ())
+    verdict = _verdict([result for result in checks if result.check.id not in unknowable or not result.was_run])
+    result = SubmissionResult(name, source, verdict, "undecided", "", checks, unknowable=unknowable)
     if evidence:
         result = replace(
             result, outcome=evidence.decision.outcome, canary=evidence.canary, timings=_rounded(evidence.timings)

@@ -95,10 +95,12 @@ def _reasons(manifest: Manifest, place: _Place) -> Iterator[str]:
 
 
 def _scope(manifest: Manifest, place: _Place) -> Iterator[str]:
+    own = place.namespaces[-1]
+    if manifest.kind == "Namespace" and manifest.name == own and not manifest.is_hook:
+        return  # the course's: it is there already, and Helm refuses to take it over
     if manifest.kind in CLUSTER_SCOPED or place.namespaced(manifest) is False:
         yield "belongs to the whole cluster, not to a namespace; a chart may only have what lives in its namespace"
     elif manifest.namespace and manifest.namespace not in place.namespaces:
-        own = place.namespaces[-1]
         yield f"is for the namespace {manifest.namespace!r:.60}; leave metadata.namespace out, or use {own}"
 
 

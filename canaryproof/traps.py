@@ -206,6 +206,9 @@ MEANINGS: Mapping[str, str] = {
         "look at how the lines around it are indented: neighbours begin in the same column"
     ),
     r"comes twice": "keep the key once",
+    r"cannot be imported into the current release": (
+        "the object is there already, and Helm did not make it: take it out of the chart, or give it another name"
+    ),
     r"missing in charts/": (
         "nothing is fetched: hand in the folder charts that helm dependency update fills, or take the dependency out"
     ),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from canaryproof.course import Course
-from canaryproof.evidence import Evidence, Leftover, OutcomeName, Revision
+from canaryproof.evidence import Evidence, Leftover, OutcomeName, Step
+from canaryproof.judging import by_hand
 from canaryproof.judging.finding import HINTS, KEEP, Finding, because, count, place_of
 from canaryproof.traps import explain
 
@@ -31,6 +32,8 @@ PLACES: Mapping[OutcomeName, tuple[str, ...]] = {
 def upgrade_applied(evidence: Evidence, course: Course) -> Finding | None:
     """Helm applied revision 2."""
     del course
+    if evidence.observed:
+        return by_hand.upgrade_applied(evidence, evidence.observed)
     if evidence.upgrade is None:
         return Finding("the experiment did not get to the upgrade")
     if error := evidence.upgrade.error:
@@ -38,7 +41,7 @@ def upgrade_applied(evidence: Evidence, course: Course) -> Finding | None:
         hint = known.hint or "Helm's message names the object and the field; run the command on a cluster of your own"
         return Finding(f"the upgrade failed: {because(known, error)}", hint, known.where)
     if evidence.history and CANARY_REVISION not in {each.revision for each in evidence.history}:
-        return Finding(f"Helm's history has no revision {CANARY_REVISION}: {_listed(evidence.history)}")
+        return Finding(f"Helm's history has no revision {CANARY_REVISION}: {by_hand.listed(evidence.history)}")
     return None
 
 
@@ -57,9 +60,15 @@ def canary_crash_loop(evidence: Evidence, course: Course) -> Finding | None:
 def rollback_recorded(evidence: Evidence, course: Course) -> Finding | None:
     """History shows the rollback to revision 1, deployed, and no upgrade in disguise."""
     del course
+    if evidence.observed:
+        return by_hand.rollback_recorded(evidence, evidence.observed)
     if evidence.rollback is None:
         return Finding("the experiment did not get to the rollback")
-    if error := evidence.rollback.error:
+    return _unrecorded(evidence, evidence.rollback)
+
+
+def _unrecorded(evidence: Evidence, rollback: Step) -> Finding | None:
+    if error := rollback.error:
         hint = "look for what Helm could not delete or restore, or for a hook that does not end; its message names it"
         return Finding(f"Helm could not roll back to revision {STABLE_REVISION}: {error}", hint)
     if not evidence.history:
@@ -67,12 +76,12 @@ def rollback_recorded(evidence: Evidence, course: Course) -> Finding | None:
     *before, last = evidence.history
     wanted = f"Rollback to {STABLE_REVISION}"
     if (last.status, last.description) != ("deployed", wanted):
-        message = f"the last revision must be deployed and say {wanted!r}; {_listed(evidence.history)}"
+        message = f"the last revision must be deployed and say {wanted!r}; {by_hand.listed(evidence.history)}"
         return Finding(message, "look for a hook of the chart that changes the release by itself")
     if [each.revision for each in before] not in _expected(evidence) or any(
         each.status not in {"superseded", "failed"} for each in before
     ):
-        seen = _listed(evidence.history)
+        seen = by_hand.listed(evidence.history)
         return Finding(f"before the rollback there must be revisions 1 and 2, both superseded or failed; {seen}")
     return None
 
@@ -81,10 +90,6 @@ def _expected(evidence: Evidence) -> list[list[int]]:
     """Return the revisions before the rollback: an upgrade that Helm gave up before it began leaves none."""
     expected = [[STABLE_REVISION, CANARY_REVISION]]
     return [*expected, [STABLE_REVISION]] if evidence.upgrade and evidence.upgrade.error else expected
-
-
-def _listed(history: Iterable[Revision]) -> str:
-    return "seen: " + "; ".join(f"{each.revision} {each.status} {each.description!r}" for each in history)
 
 
 def canary_gone(evidence: Evidence, course: Course) -> Finding | None:

@@ -9,6 +9,7 @@ from canaryproof.availability import longest, outages
 from canaryproof.course import Course
 from canaryproof.durations import Durations
 from canaryproof.evidence import Evidence, Probe
+from canaryproof.judging import by_hand
 from canaryproof.judging.finding import Finding, count
 from canaryproof.manifests import Container, Manifest, pairs, service_ports
 from canaryproof.settling import changed
@@ -105,6 +106,8 @@ def stable_healthy(evidence: Evidence, course: Course) -> Finding | None:
     What the upgrade changed in the stable objects is back too, labels and annotations included.
     """
     del course
+    if evidence.observed:
+        return by_hand.stable_healthy(evidence, evidence.observed)
     rolled_back = evidence.rollback.ended if evidence.rollback else 0.0
     for stable in evidence.baseline.manifests:
         if stable.kind == "Deployment" and (fault := _sick(evidence.timeline, stable, rolled_back)):

@@ -279,10 +279,8 @@ def test_a_page_can_be_printed(page: str, reader: Reader, reports: Path) -> None
     """On paper everything is open and light, and there is nothing to press."""
     reader.open(pages(reports)[page], media="print", scheme="dark")
 
-    closed = reader.ask(
-        "return [...document.querySelectorAll('details > :not(summary)')].filter((it) => !it.offsetHeight)"
-    )
-    assert closed == []
+    inside = "[...document.querySelectorAll('details > :not(summary)')]"
+    assert reader.ask(f"return {inside}.filter((it) => !it.checkVisibility())") == []
     assert reader.ask("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert not any(form.is_displayed() for form in reader.chromium.find_elements(By.TAG_NAME, "form"))
     printed = base64.b64decode(reader.tell("Page.printToPDF")["data"])

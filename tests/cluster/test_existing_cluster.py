@@ -85,7 +85,7 @@ def test_an_account_with_no_more_rights_gets_the_same_verdict(home: Path, kubect
         kubectl("auth", "can-i", "create", "mutatingadmissionpolicies", "--as", ROBOT, "--quiet")
 
     with _job(home, tmp_path) as job:
-        assert job.wait(120) == 0
+        assert job.wait(300) == 0
 
     (row,) = _results(tmp_path)["submissions"]
     assert (row["verdict"], row["outcome"], row["score"]) == ("accepted", "crash-loop", 13)
@@ -97,7 +97,7 @@ def test_an_account_with_no_more_rights_gets_the_same_verdict(home: Path, kubect
 def test_two_runs_leave_each_other_alone(home: Path, kubectl: Kubectl, tmp_path: Path) -> None:
     """Neither takes the other's namespaces for what a dead run has left."""
     with _job(home, tmp_path / "one") as one, _job(home, tmp_path / "two") as two:
-        assert (one.wait(180), two.wait(180)) == (0, 0)
+        assert (one.wait(300), two.wait(300)) == (0, 0)
 
     _await_no_namespace_of_runs(kubectl)
 
@@ -106,15 +106,15 @@ def test_what_a_killed_run_left_is_swept_by_the_next(home: Path, kubectl: Kubect
     """SIGKILL in the middle of an experiment: the next run removes all of it, and nothing else."""
     before = _everything_of_theirs(kubectl)
     with _job(home, tmp_path / "killed") as job:
-        wait_for("experiment", lambda: _experiments(kubectl) or None, within=60, changes=Ticks(0.2))
+        wait_for("experiment", lambda: _experiments(kubectl) or None, within=180, changes=Ticks(0.2))
         job.send_signal(signal.SIGKILL)
         job.wait(10)
     left = _namespaces_of_runs(kubectl)
     assert len(left) == 2
 
     with _job(home, tmp_path / "next") as job:
-        wait_for("sweep", lambda: not left & _living_namespaces(kubectl) or None, within=60, changes=Ticks(0.2))
-        assert job.wait(120) == 0
+        wait_for("sweep", lambda: not left & _living_namespaces(kubectl) or None, within=180, changes=Ticks(0.2))
+        assert job.wait(300) == 0
 
     _await_no_namespace_of_runs(kubectl)
     assert _everything_of_theirs(kubectl) == before
@@ -128,7 +128,7 @@ def test_a_missing_right_is_the_clusters_fault(home: Path, kubectl: Kubectl, tmp
     _written(chart / "templates" / "settings.yaml", config)
 
     with _job(home, tmp_path / "reports", "--submissions", str(chart)) as job:
-        assert job.wait(120) == 8
+        assert job.wait(300) == 8
 
     (row,) = _results(tmp_path / "reports")["submissions"]
     assert row["verdict"] == "error"
@@ -187,7 +187,7 @@ def _await_no_namespace_of_runs(kubectl: Kubectl) -> None:
     wait_for(
         "end of all namespaces of runs",
         lambda: not _namespaces_of_runs(kubectl) or None,
-        within=60,
+        within=180,
         changes=Ticks(0.2),
         seen=lambda: ", ".join(_namespaces_of_runs(kubectl)),
     )

@@ -68,6 +68,17 @@ MUTATIONS = {
         )
     ),
     "namespace-of-its-own": unsafe(cluster_wide("Namespace")),
+    "namespace-of-the-course": rejected(
+        "upgrade-applied",
+        Add("templates/namespace.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: sre}"),
+        outcome="refused",
+    ),
+    "namespace-of-the-course-as-a-hook": unsafe(
+        Add(
+            "templates/namespace.yaml",
+            "apiVersion: v1\nkind: Namespace\nmetadata: {name: sre, annotations: {helm.sh/hook: pre-upgrade}}",
+        )
+    ),
     "definition": unsafe(cluster_wide("CustomResourceDefinition", "apiextensions.k8s.io/v1", more=CRD)),
     "definition-in-crds": unsafe(
         cluster_wide("CustomResourceDefinition", "apiextensions.k8s.io/v1", file="crds/canary.yaml", more=CRD)

@@ -531,6 +531,20 @@ def test_reports_are_written_as_submissions_are_judged(run: Run) -> None:
     assert Path("out/feedback/two.md").is_file()
 
 
+def test_a_large_class_is_not_kept_in_memory(run: Run) -> None:
+    """What was seen of a submission is let go once it is told; the verdicts stay."""
+    letting_go = "assert len(ledger_of(pytestconfig).evidence) == 1"
+    checks = CHECKS.replace("def test_present(evidence):", "def test_present(evidence, pytestconfig):").replace(
+        "    accept(None if", f"    {letting_go}\n    accept(None if"
+    )
+    imports = "from fixtures.ledger import ledger_of\n"
+
+    result = run("-m", "e2e", "--report-dir", "out", checks=imports + checks, **{f"s{n}": ACCEPTED for n in range(6)})
+
+    assert result.ret == 0
+    assert [each["outcome"] for each in results()["submissions"]] == ["crash-loop"] * 6
+
+
 def test_github_shows_a_summary_where_it_runs_this(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """It names the file in the environment."""
     monkeypatch.setenv(STEP_SUMMARY, "step.md")

@@ -73,6 +73,15 @@ def test_who_asks_for_a_version_gets_the_cluster_that_has_several(pytester: pyte
     assert "--kubernetes" in str(choice)
 
 
+def test_who_only_looks_looks_where_kubectl_would(pytester: pytest.Pytester) -> None:
+    """Nothing is changed there, so it need not be said."""
+    pytester.makeconftest("pytest_plugins = ['fixtures.options']")
+
+    choice = choice_of(pytester.parseconfig("--observe"))
+
+    assert str(choice) == "existing (auto: --observe changes nothing, and looks where kubectl would)"
+
+
 def test_a_machine_is_asked_by_its_commands(tmp_path: Path) -> None:
     """A daemon that does not answer is told in the command's own last words."""
     docker = tmp_path / "docker"

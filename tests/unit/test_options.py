@@ -171,3 +171,12 @@ def test_wrong_options_end_a_run_that_needs_them(pytester: pytest.Pytester) -> N
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: submissions *missing*", "--parallel should be *"])
+
+
+def test_who_observes_hands_nothing_in(read: Read) -> None:
+    """What is judged is the release that the course names; a chart beside it would be ignored, and is refused."""
+    (submission,) = read("--observe").submissions
+
+    assert (submission.name, submission.source) == ("upcommerce", "release upcommerce in namespace sre")
+    with pytest.raises(UsageError, match="--submissions: --observe judges what is in the cluster"):
+        read("--observe", "--submissions", "upcommerce")

@@ -32,6 +32,10 @@ def refused(*manifests: Manifest, namespaced: bool | None = True) -> str:
 SECURITY = "securityContext"
 REFUSED = {
     "namespace": (thing("Namespace"), "Namespace/it (templates/it.yaml) belongs to the whole cluster"),
+    "namespace made anew": (
+        thing("Namespace", metadata={"name": "sre", "annotations": {"helm.sh/hook": "pre-upgrade"}}),
+        "Namespace/sre (templates/it.yaml) belongs to the whole cluster",
+    ),
     "cluster role": (thing("ClusterRole"), "ClusterRole/it (templates/it.yaml) belongs to the whole cluster"),
     "definition": (thing("CustomResourceDefinition"), "belongs to the whole cluster"),
     "elsewhere": (thing("Service", "default"), "is for the namespace 'default'; leave metadata.namespace out, or use"),
@@ -95,6 +99,7 @@ ALLOWED = {
     "plain": deployment(),
     "own namespace": thing("Service", "sre-1"),
     "course's namespace": thing("Service", "sre"),
+    "course's namespace itself": thing("Namespace", name="sre"),
     "role": thing("Role", rules=[{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]),
     "account": thing("ServiceAccount"),
     "node port": thing("Service", spec={"type": "NodePort", "ports": [{"port": 5003, "nodePort": 30003}]}),

@@ -11,6 +11,7 @@ import yaml
 
 ROLE = Path(__file__).with_name("cluster-role.yaml")
 OPTIONAL = Path(__file__).with_name("optional-role.yaml")
+OBSERVER = Path(__file__).with_name("observer-role.yaml")
 AT_ONCE = 8
 """Questions to the API server at a time."""
 
@@ -45,6 +46,11 @@ def _rights(rules: Iterable[dict[str, list[str]]]) -> Iterator[Right]:
 def roles() -> str:
     """Return both ClusterRoles, as ``kubectl apply -f -`` takes them."""
     return f"{ROLE.read_text(encoding='utf-8')}---\n{OPTIONAL.read_text(encoding='utf-8')}"
+
+
+def observer_role() -> str:
+    """Return the Role of who only looks."""
+    return OBSERVER.read_text(encoding="utf-8")
 
 
 def missing(may: Callable[[str, str, str], bool]) -> tuple[Right, ...]:

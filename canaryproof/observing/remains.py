@@ -1,0 +1,168 @@
+"""What became of a canary, from what is left of it: its pods, while there are any, and else what events say; pure.
+
+Events are kept for an hour (kube-apiserver, ``--event-ttl``), and tell neither exit codes nor who was out of memory.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from canaryproof.durations import DURATIONS, Durations
+from canaryproof.evidence import Canary, Decision, OutcomeName
+from canaryproof.manifests import Body, text_at, value_at
+from canaryproof.outcome import decide
+from canaryproof.scene import PROBE_KILL
+from canaryproof.timeline import Timeline
+
+LONG_ENOUGH = DURATIONS.observation
+"""Seconds after which a container that was started once, and of which nothing bad was said, is taken to have run."""
+
+UNSAID = " (events do not tell the exit code)"
+
+_MISSING = re.compile(r"(configmap|secret).*not found|references non-existent", re.IGNORECASE)
+_PULL = re.compile(r"pull image|ErrImagePull|ImagePullBackOff|Back-off pulling|InvalidImageName", re.IGNORECASE)
+_START = re.compile(r"failed to (create|start) container|executable file not found|no such file", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Said:
+    """All events of one reason about the canary's pods, and how often they came."""
+
+    reason: str
+    message: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of the canary; *gap* says why that can no longer be known, and is empty where it can."""
+
+    decision: Decision
+    gap: str = ""
+
+
+def fate(
+    timeline: Timeline,
+    canary: Canary,
+    *,
+    upgraded_at: float,
+    rolled_back_at: float | None,
+    now: float,
+    durations: Durations = DURATIONS,
+) -> Fate:
+    """Return the fate of *canary*; times are in seconds of the timeline."""
+    if any(pod.is_live for pod in timeline.pods_of(canary.deployment)):
+        decision = decide(timeline, canary, upgraded_at, now, durations)
+        if decision and decision.outcome != "undecided":
+            return Fate(decision)
+    ended = now if rolled_back_at is None else rolled_back_at
+    return _from_events(tuple(events_of(timeline, canary.deployment)), canary, ended - upgraded_at, now)
+
+
+def events_of(timeline: Timeline, deployment: str) -> Iterator[Said]:
+    """Yield what was said about the pods of a Deployment, and about the ReplicaSets that should have made them.
+
+    Pods that are gone are known by their names: the Deployment's, its ReplicaSet's hash, five random characters.
+    """
+    pods = re.compile(rf"{re.escape(deployment)}-[a-z0-9]+-[a-z0-9]{{5}}")
+    sets = re.compile(rf"{re.escape(deployment)}-[a-z0-9]+")
+    for event in timeline.live("Event"):
+        involved = value_at(event.body, "involvedObject")
+        named = {"Pod": pods, "ReplicaSet": sets}.get(text_at(involved, "kind"))
+        if named and named.fullmatch(text_at(involved, "name")):
+            yield Said(text_at(event.body, "reason"), text_at(event.body, "message"), _count(event.body))
+
+
+def _count(event: Body) -> int:
+    counts = (value_at(event, "count"), value_at(event, "series", "count"))
+    return max([1, *(count for count in counts if isinstance(count, int))])
+
+
+def _from_events(said: Sequence[Said], canary: Canary, seconds: float, now: float) -> Fate:
+    if not said:
+        gap = (
+            f"no events about the pods of {canary.deployment} are left (a cluster keeps them for an hour, as a rule),"
+            " and the pods are gone"
+        )
+        return Fate(Decision("undecided", gap), gap)
+    for rule in RULES:
+        if found := rule(said, seconds):
+            outcome, what = found
+            proof = tuple(f"{each.reason}, {each.count} times: {each.message}" for each in said)
+            return Fate(Decision(outcome, f"{canary.deployment} {what}", now, now, proof))
+    reasons = ", ".join(dict.fromkeys(each.reason for each in said))
+    gap = f"the events that are left about {canary.deployment} do not tell its fate: {reasons}"
+    return Fate(Decision("undecided", gap), gap)
+
+
+Found = tuple[OutcomeName, str] | None
+Rule = Callable[[Sequence[Said], float], Found]
+
+
+def _of(said: Iterable[Said], *reasons: str, like: re.Pattern[str] | None = None) -> tuple[Said, ...]:
+    return tuple(each for each in said if each.reason in reasons and (like is None or like.search(each.message)))
+
+
+def _killed_for_a_probe(said: Sequence[Said], _: float) -> Found:
+    kills = _of(said, "Killing", like=PROBE_KILL)
+    return ("probe-killed", f"was killed by the kubelet: {kills[-1].message}") if kills else None
+
+
+def _looped(said: Sequence[Said], _: float) -> Found:
+    back_offs = _of(said, "BackOff", like=re.compile("restarting failed container"))
+    starts = sum(each.count for each in _of(said, "Started"))
+    if back_offs:
+        times = f"; it was started {starts} times" if starts > 1 else ""
+        return "crash-loop", f"crash-looped: the kubelet backed off from restarting its container{times}{UNSAID}"
+    pods = len(_of(said, "Scheduled"))
+    if starts > max(1, pods):
+        return "crash-loop", f"crash-looped: its container was started {starts} times in {pods or 1} pod{UNSAID}"
+    return None
+
+
+def _unpulled(said: Sequence[Said], _: float) -> Found:
+    failures = _of(said, "Failed", "BackOff", "InspectFailed", like=_PULL)
+    started = _of(said, "Started")
+    return ("image-pull", f"never started: {failures[0].message}") if failures and not started else None
+
+
+def _unscheduled(said: Sequence[Said], _: float) -> Found:
+    failures = _of(said, "FailedScheduling")
+    return None if not failures or _of(said, "Scheduled") else ("unschedulable", f"had no node: {failures[-1].message}")
+
+
+def _unconfigured(said: Sequence[Said], _: float) -> Found:
+    failures = _of(said, "Failed", "FailedMount", like=_MISSING)
+    if not failures or _of(said, "Started"):
+        return None
+    return "config-error", f"could not be created: {failures[-1].message}"
+
+
+def _unstarted(said: Sequence[Said], _: float) -> Found:
+    failures = _of(said, "Failed", like=_START)
+    return ("start-error", f"could not be started: {failures[-1].message}") if failures else None
+
+
+def _refused(said: Sequence[Said], _: float) -> Found:
+    failures = _of(said, "FailedCreate")
+    return None if not failures or _of(said, "Scheduled") else ("refused", f"got no pod: {failures[-1].message}")
+
+
+def _ran(said: Sequence[Said], seconds: float) -> Found:
+    if not _of(said, "Started") or seconds < LONG_ENOUGH:
+        return None
+    return "healthy", f"did not crash: it was started once, and ran until it was taken away {seconds:.0f} s later"
+
+
+RULES: tuple[Rule, ...] = (
+    _killed_for_a_probe,
+    _looped,
+    _unpulled,
+    _unconfigured,
+    _unstarted,
+    _unscheduled,
+    _refused,
+    _ran,
+)

@@ -1,0 +1,217 @@
+"""What a student did by hand is judged from what is left of it, and nothing in the cluster changes."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+
+from canaryproof.cluster import Cluster
+from canaryproof.cluster.embedded.provider import EmbeddedProvider
+from canaryproof.cluster.embedded.toolchain import Toolchain
+from canaryproof.cluster.existing.rights import OBSERVER
+from canaryproof.command import run
+from canaryproof.course import load_course
+from canaryproof.waiting import Ticks, wait_for
+
+pytestmark = pytest.mark.cluster
+
+REPOSITORY = Path(__file__).parents[2]
+COURSE = load_course()
+RELEASE, NAMESPACE = COURSE.release, COURSE.namespace
+UNKNOWABLE = {"stable-serves-during-canary", "stable-never-down"}
+
+Observe = Callable[[], Any]
+
+
+class Student:
+    """Somebody who does the assignment by hand."""
+
+    def __init__(self, cluster: Cluster, toolchain: Toolchain, home: Path) -> None:
+        self._environment = {"PATH": os.defpath, "HOME": str(home), "KUBECONFIG": str(cluster.kubeconfig)}
+        self._toolchain = toolchain
+
+    def helm(self, *arguments: str) -> str:
+        return self._run("helm", *arguments, "--namespace", NAMESPACE)
+
+    def kubectl(self, *arguments: str) -> str:
+        return self._run("kubectl", *arguments)
+
+    def upgrades_to_the_canary(self) -> None:
+        """And sees it crash-loop."""
+        self.helm("upgrade", RELEASE, str(REPOSITORY / "upcommerce"))
+        path = "--output=jsonpath={.items[*].status.containerStatuses[*].restartCount}"
+        seen = ("get", "pods", f"--namespace={NAMESPACE}", path)
+        wait_for("restarts", lambda: "2" in self.kubectl(*seen).split() or None, within=180, changes=Ticks(0.5))
+
+    def rolls_back_to(self, revision: int) -> None:
+        """And sees the canary go, and stable stay."""
+        self.helm("rollback", RELEASE, str(revision))
+        seen = ("get", "pods", f"--namespace={NAMESPACE}", "--output=name")
+        wait_for("one pod", lambda: self.kubectl(*seen).count("pod/") == 1 or None, within=180, changes=Ticks(0.5))
+        self.kubectl("rollout", "status", "deployment", f"--namespace={NAMESPACE}", "--timeout=180s")
+
+    def _run(self, tool: str, *arguments: str) -> str:
+        return run([str(self._toolchain.path(tool)), *arguments], timeout=200, env=self._environment)
+
+
+@pytest.fixture(scope="module")
+def theirs(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The student's cluster."""
+    with EmbeddedProvider(toolchain, tmp_path_factory.mktemp("theirs"), COURSE.stand_ins).lend() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def student(theirs: Cluster, toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Student:
+    """The student, before the first command."""
+    student = Student(theirs, toolchain, tmp_path_factory.mktemp("home"))
+    student.kubectl("create", "namespace", NAMESPACE)
+    student.kubectl("create", "serviceaccount", "observer", f"--namespace={NAMESPACE}")
+    student.kubectl("apply", f"--namespace={NAMESPACE}", "--filename", str(OBSERVER))
+    binding = ("--role=canaryproof-observer", f"--serviceaccount={NAMESPACE}:observer", f"--namespace={NAMESPACE}")
+    student.kubectl("create", "rolebinding", "observer", *binding)
+    return student
+
+
+@pytest.fixture
+def observe(student: Student, tmp_path: Path) -> Observe:
+    """Observe through a proxy, as an account that may only read, and return the row of the release."""
+
+    def observed() -> Any:
+        token = student.kubectl("create", "token", "observer", f"--namespace={NAMESPACE}").strip()
+        reports = tmp_path / "reports"
+        with _proxy(json.loads(student.kubectl("config", "view", "--raw", "--output=json"))) as (port, asked):
+            kubeconfig = tmp_path / "kubeconfig"
+            kubeconfig.write_text(json.dumps(_config(f"http://127.0.0.1:{port}", token)))
+            command = [sys.executable, "-m", "pytest", "-m", "e2e", "--cluster=existing", "--observe"]
+            command += [f"--kubeconfig={kubeconfig}", f"--report-dir={reports}"]
+            subprocess.run(command, cwd=REPOSITORY, check=False, stdout=subprocess.DEVNULL, timeout=300)
+        assert asked
+        assert set(asked) == {"GET"}
+        written: dict[str, Any] = json.loads((reports / "results.json").read_text(encoding="utf-8"))
+        return written["submissions"][0]
+
+    return observed
+
+
+def test_nothing_to_look_at_is_an_error(observe: Observe) -> None:
+    """Before anything was installed there is nothing to judge: most likely it is the wrong cluster or namespace."""
+    row = observe()
+
+    assert row["verdict"] == "error"
+    assert f"there is no release {RELEASE} in namespace {NAMESPACE}" in row["reason"]
+
+
+def test_a_canary_that_is_still_there_is_half_of_it(student: Student, observe: Observe) -> None:
+    """The crash loop is seen on the pods themselves, stable answers meanwhile; what is missing is the rollback."""
+    student.helm("install", RELEASE, str(COURSE.baseline), "--wait")
+    student.upgrades_to_the_canary()
+
+    row = observe()
+
+    assert (row["verdict"], row["outcome"]) == ("rejected", "crash-loop")
+    assert _checks(row, "failed") == {"rollback-recorded"}
+    assert "nothing was rolled back" in row["reason"]
+    assert "stable-serves-during-canary" in _checks(row, "passed")
+
+
+def test_the_whole_assignment_is_accepted(student: Student, observe: Observe) -> None:
+    """After the rollback, the crash loop is known from events; what nobody can know any more is skipped."""
+    student.rolls_back_to(1)
+
+    row = observe()
+
+    assert (row["verdict"], row["outcome"], row["score"], row["max_score"]) == ("accepted", "crash-loop", 11, 11)
+    assert _checks(row, "skipped") == UNKNOWABLE
+    assert row["canary"]["ports"] == [5003]
+
+
+def test_who_tries_again_is_judged_by_the_last_try(student: Student, observe: Observe) -> None:
+    """The stable revision need not be the first; and when events are gone, the crash loop cannot be judged."""
+    student.upgrades_to_the_canary()
+    student.rolls_back_to(3)
+    student.kubectl("delete", "events", "--all", f"--namespace={NAMESPACE}")
+
+    row = observe()
+
+    assert (row["verdict"], row["score"], row["max_score"]) == ("accepted", 10, 10)
+    assert _checks(row, "skipped") == {*UNKNOWABLE, "canary-crash-loop"}
+
+
+def test_an_upgrade_in_disguise_is_none(student: Student, observe: Observe) -> None:
+    """Who goes back to the old chart by an upgrade has not rolled back."""
+    student.upgrades_to_the_canary()
+    student.helm("upgrade", RELEASE, str(COURSE.baseline), "--wait")
+
+    row = observe()
+
+    assert _checks(row, "failed") == {"rollback-recorded"}
+    assert "an upgrade in disguise" in row["reason"]
+
+
+def _checks(row: Any, status: str) -> set[str]:
+    return {check["id"] for check in row["checks"] if check["status"] == status}
+
+
+def _config(server: str, token: str) -> dict[str, Any]:
+    return {
+        "current-context": "observer",
+        "contexts": [{"name": "observer", "context": {"cluster": "theirs", "user": "observer"}}],
+        "clusters": [{"name": "theirs", "cluster": {"server": server}}],
+        "users": [{"name": "observer", "user": {"token": token}}],
+    }
+
+
+@contextmanager
+def _proxy(admin: dict[str, Any]) -> Iterator[tuple[int, list[str]]]:
+    """Hand requests on to the API server as they come, and keep what verbs they have."""
+    (cluster,) = admin["clusters"]
+    asked: list[str] = []
+    ca = base64.b64decode(cluster["cluster"]["certificate-authority-data"]).decode()
+    context = ssl.create_default_context(cadata=ca)
+    with urllib3.PoolManager(ssl_context=context) as pool:
+        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(pool, cluster["cluster"]["server"], asked))
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server.server_address[1], asked
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+
+def _handler(pool: urllib3.PoolManager, server: str, asked: list[str]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            asked.append(self.command)
+            length = int(self.headers.get("Content-Length", 0))
+            kept = ("Authorization", "Accept", "Content-Type")
+            headers = {name: self.headers[name] for name in kept if name in self.headers}
+            response = pool.request(
+                self.command, f"{server}{self.path}", body=self.rfile.read(length), headers=headers, redirect=False
+            )
+            self.send_response(response.status)
+            self.send_header("Content-Length", str(len(response.data)))
+            self.end_headers()
+            self.wfile.write(response.data)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - the names that http.server calls
+
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - http.server's signature
+            """Say nothing."""
+
+    return Handler

@@ -1,0 +1,277 @@
+"""What a machine lacks for each provider is told, each gap with the command that closes it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from canaryproof.__main__ import main
+from canaryproof.cluster.embedded.rootless import Gap
+from canaryproof.doctor.asking import Where, ask, cgroups, kernel
+from canaryproof.doctor.facts import Account, Cgroups, Command, Disk, Facts, Kernel, Tools
+from canaryproof.doctor.rules import CONTROLLERS, NAMESPACES, Finding, examine, works
+from canaryproof.doctor.telling import exit_code, report
+from tests.unit.fake_api import FakeApi
+
+KERNEL = Kernel(
+    namespaces=NAMESPACES,
+    filesystems=frozenset({"overlay"}),
+    seccomp=True,
+    inotify_instances=8192,
+    inotify_watches=1_000_000,
+    capabilities=frozenset({"CAP_SYS_ADMIN"}),
+    bounding=frozenset({"CAP_SYS_ADMIN", "CAP_SYS_RESOURCE"}),
+)
+WELL = Facts(
+    platform="linux",
+    root=True,
+    kernel=KERNEL,
+    cgroups=Cgroups(2, writable=True, controllers=CONTROLLERS),
+    disk=Disk("/home/me/.cache", free=10**11, needed=0),
+    tools=Tools(built=True, helm_built=True),
+    account=Account("lab", "https://127.0.0.1:6443", is_local=True, version="1.37.2"),
+    docker=Command("/usr/bin/docker", "28.1"),
+    kind=Command("/usr/bin/kind", "0.33.0"),
+    minikube=Command("/usr/bin/minikube", "1.36.0"),
+    helm=Command("/usr/bin/helm", "4.3.1"),
+    kubectl=Command("/usr/bin/kubectl", "1.37.0"),
+)
+
+
+def of_kernel(**parts: Any) -> Facts:
+    """Return a machine that is well, but for its kernel."""
+    return replace(WELL, kernel=replace(KERNEL, **parts))
+
+
+def unbuilt(**parts: Any) -> Facts:
+    """Return a machine without the embedded cluster's tools, which lacks something to build them."""
+    return replace(WELL, tools=replace(Tools(), **parts), disk=replace(WELL.disk, needed=5 * 10**9))
+
+
+def test_a_machine_that_is_well_lacks_nothing() -> None:
+    """Every provider works, without a remark."""
+    assert set(examine(WELL).values()) == {()}
+
+
+@pytest.mark.parametrize(
+    ("facts", "provider", "problem", "remedy"),
+    [
+        (replace(WELL, platform="darwin"), "embedded", "needs Linux", "use kind"),
+        (replace(WELL, root=False, rootless=(Gap("no subuids", "usermod"),)), "embedded", "no subuids", "usermod"),
+        (of_kernel(capabilities=frozenset()), "embedded", "lacks CAP_SYS_ADMIN", "--privileged"),
+        (replace(WELL, cgroups=Cgroups()), "embedded", "no cgroups are mounted", "mount"),
+        (replace(WELL, cgroups=replace(WELL.cgroups, writable=False)), "embedded", "written to", "--privileged"),
+        (
+            replace(WELL, cgroups=replace(WELL.cgroups, controllers=CONTROLLERS - {"memory"})),
+            "embedded",
+            "cannot limit memory",
+            "cgroup_enable=memory",
+        ),
+        (of_kernel(namespaces=NAMESPACES - {"net"}), "embedded", "of kind net", "boot"),
+        (of_kernel(filesystems=frozenset()), "embedded", "no overlayfs", "modprobe overlay"),
+        (of_kernel(seccomp=False), "embedded", "filter system calls", "CONFIG_SECCOMP_FILTER"),
+        (of_kernel(inotify_instances=32), "embedded", "32 inotify instances", "sysctl --write fs.inotify"),
+        (replace(WELL, disk=replace(WELL.disk, against="it is hidden")), "embedded", "hidden", "XDG_CACHE_HOME"),
+        (unbuilt(go="there is no Go"), "embedded", "there is no Go", "golang"),
+        (replace(WELL, tools=replace(WELL.tools, runc="there is no runc")), "embedded", "no runc", "install runc"),
+        (
+            replace(unbuilt(), disk=Disk("/c", free=10**9, needed=5 * 10**9)),
+            "embedded",
+            "takes 5.0 GB, and 1.0 GB are free at /c",
+            "make room",
+        ),
+        (replace(WELL, docker=Command()), "kind", "no command docker", "install docker"),
+        (replace(WELL, docker=Command("/d", error="refused")), "kind", "answers: refused", "start docker"),
+        (replace(WELL, docker=Command("/d", error="Permission denied")), "kind", "denied", "usermod --append"),
+        (replace(WELL, kind=Command("/k", "0.17.0")), "kind", "kind 0.17.0 is too old", "https://kind"),
+        (replace(WELL, minikube=Command()), "minikube", "no command minikube", "https://minikube"),
+        (replace(WELL, account=Account(error="no kubeconfig")), "existing", "no kubeconfig", "--kubeconfig"),
+        (
+            replace(WELL, account=replace(WELL.account, lacking=("create namespaces",))),
+            "existing",
+            "may not create namespaces",
+            "rights",
+        ),
+        (replace(WELL, helm=Command("/h", "2.17.0")), "existing", "Helm 2.17.0 is too old, 3.6", "--helm"),
+        (replace(WELL, helm=Command("/h", error="crashed")), "kind", "tell its version: crashed", "--helm"),
+        (replace(unbuilt(go="there is no Go"), helm=Command()), "minikube", "none can be built", "https://helm"),
+    ],
+)
+def test_a_gap_is_told_with_what_closes_it(facts: Facts, provider: str, problem: str, remedy: str) -> None:
+    """The provider does not work for it."""
+    findings = examine(facts)[provider]
+
+    (finding,) = [each for each in findings if each.stops]
+    assert problem in finding.problem
+    assert remedy in finding.remedy
+    assert not works(findings)
+
+
+@pytest.mark.parametrize(
+    ("facts", "provider", "problem"),
+    [
+        (unbuilt(), "embedded", "the first run does that"),
+        (replace(WELL, kind=Command()), "kind", "pytest-kind would fetch 0.17.0"),
+        (of_kernel(inotify_watches=8192), "kind", "max_user_watches is 8192"),
+        (of_kernel(bounding=frozenset()), "kind", "CAP_SYS_RESOURCE"),
+        (replace(WELL, disk=replace(WELL.disk, free=10**9)), "kind", "1.0 GB are free"),
+        (replace(WELL, minikube=Command("/m", "1.36.0", "Stopped")), "minikube", "none is running: Stopped"),
+        (
+            replace(WELL, account=replace(WELL.account, is_local=False, server="https://prod")),
+            "existing",
+            "https://prod, which is not on this machine",
+        ),
+        (replace(WELL, kubectl=Command("/k", "1.35.1")), "existing", "kubectl 1.35.1 is more than one minor"),
+        (replace(unbuilt(), helm=Command()), "existing", "the first run builds it"),
+    ],
+)
+def test_a_remark_stops_nothing(facts: Facts, provider: str, problem: str) -> None:
+    """It may be trouble later on, or take longer the first time."""
+    findings = examine(facts)[provider]
+
+    assert works(findings)
+    assert any(problem in each.problem for each in findings)
+
+
+def test_what_a_kernel_does_not_tell_is_no_gap() -> None:
+    """Inotify's limits may be hidden."""
+    assert set(examine(of_kernel(inotify_instances=None, inotify_watches=None)).values()) == {()}
+
+
+def test_the_report_reads_from_the_gravest() -> None:
+    """Each provider on a line, what stops it before what does not; one that works is enough for exit code 0."""
+    found = {
+        "embedded": (Finding("later", "then"), Finding("first", "now")),
+        "kind": (Finding("slow", "wait", stops=False),),
+        "existing": (),
+    }
+    found["embedded"] = (replace(found["embedded"][0], stops=False), found["embedded"][1])
+
+    assert list(report(found, "kind")) == [
+        "embedded   does not work here",
+        "  x first",
+        "      now",
+        "  - later",
+        "      then",
+        "kind       works, with remarks",
+        "  - slow",
+        "      wait",
+        "existing   works",
+        "",
+        "--cluster auto: kind",
+    ]
+    assert exit_code(found) == 0
+    assert exit_code({"embedded": found["embedded"]}) == 1
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Return a root of files with some of a kernel's."""
+    root = tmp_path / "root"
+    for name, text in {
+        "proc/filesystems": "nodev\tproc\n\text4\nnodev\toverlay\n",
+        "proc/self/status": "Name:\tpytest\nCapBnd:\t0000000001200000\nCapEff:\t0000000000200000\n",
+        "proc/self/ns/pid": "",
+        "proc/sys/kernel/seccomp/actions_avail": "kill_process",
+        "proc/sys/fs/inotify/max_user_instances": "128\n",
+    }.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def test_a_kernel_is_read_from_its_files(root: Path) -> None:
+    """Capabilities by their bits; what has no file is not known."""
+    assert kernel(root) == Kernel(
+        namespaces=frozenset({"pid"}),
+        filesystems=frozenset({"proc", "ext4", "overlay"}),
+        seccomp=True,
+        inotify_instances=128,
+        inotify_watches=None,
+        capabilities=frozenset({"CAP_SYS_ADMIN"}),
+        bounding=frozenset({"CAP_SYS_ADMIN", "CAP_SYS_RESOURCE"}),
+    )
+
+
+def test_cgroups_are_of_one_version_or_the_other(tmp_path: Path) -> None:
+    """One hierarchy with all controllers, one for each set of them, or none at all."""
+    two, one = tmp_path / "two", tmp_path / "one"
+    for file, text in {two / "cgroup.controllers": "cpu memory", one / "cpu,cpuacct" / "cgroup.procs": ""}.items():
+        file.parent.mkdir(parents=True)
+        file.write_text(text)
+
+    assert cgroups(two) == Cgroups(2, writable=True, controllers=frozenset({"cpu", "memory"}))
+    assert cgroups(one) == Cgroups(1, writable=True, controllers=frozenset({"cpu", "cpuacct"}))
+    assert cgroups(tmp_path / "none") == Cgroups(0, writable=True, controllers=frozenset())
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[FakeApi]:
+    """Serve a fake API that allows nothing."""
+    with FakeApi().serve(tmp_path) as api:
+        api.answers["GET", "/version"] = (200, {"gitVersion": "v1.37.2"})
+        yield api
+
+
+def script(folder: Path, name: str, text: str) -> None:
+    """Make a command."""
+    (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+    (folder / name).chmod(0o755)
+
+
+def test_commands_and_cluster_are_asked(tmp_path: Path, api: FakeApi, root: Path) -> None:
+    """Each says its version; one that does not work is quoted by its last line."""
+    script(tmp_path, "helm", "echo v4.3.1")
+    script(tmp_path, "kubectl", """echo '{"clientVersion": {"gitVersion": "v1.37.0"}}'""")
+    script(tmp_path, "minikube", '[ "$1" = version ] && exec echo v1.36.0; echo host: Stopped; exit 7')
+    script(tmp_path, "docker", "echo one >&2; echo 'Cannot connect' >&2; exit 1")
+    environment = {"PATH": f"{tmp_path}:{os.defpath}", "HOME": str(tmp_path)}
+
+    facts = ask(Where(environment, tmp_path / "cache", kubeconfig=api.kubeconfig, root=root))
+
+    assert facts.helm == Command(str(tmp_path / "helm"), "4.3.1")
+    assert facts.kubectl.version == "1.37.0"
+    assert facts.minikube == Command(str(tmp_path / "minikube"), "1.36.0", "host: Stopped")
+    assert facts.docker == Command(str(tmp_path / "docker"), "", "Cannot connect")
+    assert facts.kind == Command()
+    assert (facts.account.context, facts.account.version, facts.account.is_local) == ("lab", "1.37.2", True)
+    assert "create namespaces" in facts.account.lacking
+    assert facts.disk.needed > 10**9
+    assert not facts.tools.built
+    assert {path for method, path in api.asked if method != "GET"} == {
+        "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    }
+
+
+def test_a_cluster_that_does_not_answer_is_told(tmp_path: Path, root: Path) -> None:
+    """As is a kubeconfig that is not there."""
+    environment = {"PATH": os.defpath, "HOME": str(tmp_path)}
+
+    assert "no kubeconfig" in ask(Where(environment, tmp_path, root=root)).account.error
+    dead = tmp_path / "dead"
+    dead.write_text(
+        '{"current-context": "a", "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],'
+        ' "clusters": [{"name": "a", "cluster": {"server": "http://127.0.0.1:1"}}], "users": [{"name": "a"}]}'
+    )
+    assert "cannot be reached" in ask(Where(environment, tmp_path, kubeconfig=dead, root=root)).account.error
+
+
+def test_the_command_line_reports(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every provider is there, and the exit code says whether any works."""
+    monkeypatch.setattr("canaryproof.__main__.ask", lambda where: WELL if isinstance(where, Where) else None)
+
+    assert main(["doctor"]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.endswith("works")] == [
+        "embedded   works",
+        "kind       works",
+        "minikube   works",
+        "existing   works",
+    ]
+    assert lines[-1].startswith("--cluster auto: ")

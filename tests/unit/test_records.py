@@ -1,0 +1,157 @@
+"""What Helm keeps of each revision is read, and told as a story of stable, canary and rollback."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from canaryproof import releases
+from canaryproof.errors import InfrastructureError
+from canaryproof.evidence import ChartFile
+from canaryproof.manifests import Body
+from canaryproof.observing.records import Record, record_of
+from canaryproof.observing.story import Story, tell
+from tests.unit.stories import CANARY_DEPLOYMENT, CANARY_SERVICE, STABLE, rendering
+
+SUBMITTED = STABLE + CANARY_DEPLOYMENT + CANARY_SERVICE
+HOOK = {"path": "upcommerce/templates/config.yaml", "events": ["pre-install"]}
+CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: NAME\n  annotations: {helm.sh/hook: pre-install}\n"
+
+
+def secret(**parts: Any) -> Body:
+    """Return the Secret of a revision, packed as Helm does."""
+    release = {
+        "name": "upcommerce",
+        "version": 2,
+        "info": {
+            "status": "deployed",
+            "description": "Upgrade complete",
+            "last_deployed": "2026-01-01T12:00:00.123456789+02:00",
+        },
+        "chart": {
+            "metadata": {"name": "upcommerce", "version": "0.1.0"},
+            "templates": [{"name": "templates/a.yaml", "data": base64.b64encode(b"kind: A\n").decode()}],
+        },
+        "manifest": SUBMITTED,
+        **parts,
+    }
+    return packed(json.dumps(release).encode())
+
+
+def packed(content: bytes) -> Body:
+    """Return a Secret with some content."""
+    twice = base64.b64encode(base64.b64encode(gzip.compress(content)))
+    return {"metadata": {"name": "sh.helm.release.v1.upcommerce.v2"}, "data": {"release": twice.decode()}}
+
+
+def test_a_revision_is_read_from_its_secret() -> None:
+    """Its number, what Helm says of it, what was rendered, and the templates of its chart."""
+    record = record_of(secret())
+
+    assert (record.revision, record.status, record.description) == (2, "deployed", "Upgrade complete")
+    assert record.deployed_at == datetime(2026, 1, 1, 10, 0, 0, 123456, tzinfo=UTC)
+    assert record.rendering == rendering(SUBMITTED)
+    assert record.files == (ChartFile("templates/a.yaml", "kind: A\n"),)
+    assert record.line.chart == "upcommerce-0.1.0"
+
+
+@pytest.mark.parametrize("time", ["2026-01-01T12:00:00Z", "2026-01-01T12:00:00.5Z", "2026-01-01T12:00:00.000000001Z"])
+def test_times_have_as_many_digits_as_go_likes(time: str) -> None:
+    """From none to nine."""
+    info = {"status": "deployed", "description": "", "last_deployed": time}
+
+    assert record_of(secret(info=info)).deployed_at.second == 0
+
+
+def test_hooks_are_part_of_what_was_rendered() -> None:
+    """As helm template prints them; tests, which it was told to skip, are not."""
+    hooks = [
+        {**HOOK, "manifest": CONFIG.replace("NAME", "prepare")},
+        {**HOOK, "events": ["test"], "manifest": CONFIG.replace("NAME", "try")},
+    ]
+
+    manifests = record_of(secret(manifest="", hooks=hooks)).rendering.manifests
+
+    assert [(each.name, each.is_hook, each.template) for each in manifests] == [
+        ("prepare", True, "templates/config.yaml")
+    ]
+
+
+def test_what_does_not_parse_is_the_charts_affair() -> None:
+    """Helm applied it all the same; the check of the chart says so."""
+    assert "comes twice" in record_of(secret(manifest="a: 1\na: 2\n")).rendering.error
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"metadata": {"name": "x"}},
+        {"metadata": {"name": "x"}, "data": {"release": "no base64"}},
+        {"metadata": {"name": "x"}, "data": {"release": base64.b64encode(base64.b64encode(b"plain")).decode()}},
+        packed(b"[]"),
+        packed(b"{}"),
+    ],
+)
+def test_a_secret_of_another_kind_is_named(body: Body) -> None:
+    """Whatever it holds."""
+    with pytest.raises(InfrastructureError, match="is not a revision that Helm has written"):
+        record_of(body)
+
+
+def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A megabyte may unpack to a gigabyte."""
+    monkeypatch.setattr(releases, "LARGEST", 1000)
+
+    with pytest.raises(InfrastructureError, match="is not a revision"):
+        record_of(packed(b" " * 10_000))
+
+
+def revision(number: int, what: str, status: str = "superseded") -> Record:
+    """Return a revision of stable, of the canary, or a rollback to another."""
+    to = int(what) if what.isdecimal() else 0
+    description = f"Rollback to {to}" if to else "Upgrade complete"
+    text = SUBMITTED if what == "canary" else STABLE
+    return Record(number, status, description, datetime(2026, 1, 1, tzinfo=UTC), "", rendering(text))
+
+
+def told(*what: str, first: int = 1) -> Story:
+    """Return the story of revisions in order."""
+    return tell([revision(first + number, each) for number, each in enumerate(what)], rendering(STABLE))
+
+
+@pytest.mark.parametrize(
+    ("history", "stable", "submitted", "rollback"),
+    [
+        (["stable", "canary", "1"], 1, 2, 3),
+        (["stable", "canary", "1", "canary", "3"], 3, 4, 5),
+        (["stable", "stable", "canary", "2"], 2, 3, 4),
+        (["stable", "canary", "canary", "1"], 1, 3, 4),
+        (["stable", "canary"], 1, 2, None),
+        (["stable", "canary", "stable"], 1, 2, None),
+        (["canary"], None, 1, None),
+        (["stable", "stable", "1"], 1, 2, 3),
+    ],
+)
+def test_the_last_try_is_the_story(
+    history: list[str], stable: int | None, submitted: int, rollback: int | None
+) -> None:
+    """Stable need not be revision 1; a revision that stands for no rollback is none, whatever it brings back."""
+    story = told(*history)
+
+    assert story.submitted.revision == submitted
+    assert (story.stable.revision if story.stable else None) == stable
+    assert (story.rollback.revision if story.rollback else None) == rollback
+    assert (story.finding.canary is not None) == ("canary" in history)
+
+
+def test_it_is_known_what_is_no_longer_on_record() -> None:
+    """Helm keeps the last ten revisions."""
+    assert told("stable", "1", first=5).is_pruned
+    assert not told("stable", "canary").is_pruned
+    assert not told("stable").is_upgraded
+    assert told("stable", "canary").is_upgraded
