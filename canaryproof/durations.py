@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Self
 
-_NOT_OF_THE_CLUSTER = ("build", "toolchain", "fetch", "worth_showing", "redraw_every", "repeat_every", "watch")
+_NOT_OF_THE_CLUSTER = (
+    "build",
+    "toolchain",
+    "fetch",
+    "worth_showing",
+    "redraw_every",
+    "repeat_every",
+    "save_every",
+    "watch",
+)
 """What takes as long as it takes on a slow machine too: downloads, people who watch, and a watch that is renewed."""
 
 
@@ -81,6 +90,8 @@ class Durations:
     """The line of progress on a terminal."""
     repeat_every: float = 30
     """The line of progress in a log."""
+    save_every: float = 10
+    """The results of a class, while it is tried."""
     request: float = 10
     """One request to the API server."""
     watch: float = 30

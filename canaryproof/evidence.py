@@ -192,6 +192,8 @@ class Evidence:
     name: str
     source: str
     setting: Setting | None = None
+    fingerprint: str = ""
+    """Of what was handed in, asked, and used to try it; a run that goes on takes over what has the same."""
     namespace: str = ""
     baseline: Rendering = field(default_factory=Rendering)
     chart: Rendering = field(default_factory=Rendering)

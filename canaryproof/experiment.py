@@ -34,6 +34,7 @@ from canaryproof.evidence import (
     Step,
     Timings,
 )
+from canaryproof.fingerprint import fingerprint
 from canaryproof.freezing import freeze
 from canaryproof.helm import Helm, Operation
 from canaryproof.intake import Submission
@@ -114,7 +115,8 @@ class _Experiment:
     """The steps, and the evidence as far as they have come."""
 
     def __init__(self, submission: Submission, bench: Bench) -> None:
-        self.evidence = Evidence(submission.name, submission.source, bench.setting)
+        identity = fingerprint(submission, bench.course, bench.setting)
+        self.evidence = Evidence(submission.name, submission.source, bench.setting, identity)
         self._submission = submission
         self._bench = bench
         self._release = bench.course.release

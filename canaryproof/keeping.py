@@ -62,11 +62,18 @@ class Reports:
         Raises OSError when it cannot be written.
         """
         links = {name: f"{PAGES}/{quote(file)}.html" for name, file in self._files.items()}
-        write(self._folder / "results.json", to_json(results))
+        self.save(results)
         write(self._folder / "grades.csv", grades_csv(results.submissions))
         write(self._folder / "summary.md", summary_md(results, course=self._course))
         if not self._is_alone:
             write(self._folder / INDEX, class_page(results, links, course=self._course))
+
+    def save(self, results: RunResults) -> None:
+        """Write what programs read of the class, as far as it is.
+
+        Raises OSError when it cannot be written.
+        """
+        write(self._folder / "results.json", to_json(results))
 
     def page_of(self, name: str) -> Path:
         """Return the page of a submission."""

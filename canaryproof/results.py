@@ -88,6 +88,8 @@ class SubmissionResult:
     timings: Timings = field(default_factory=Timings)
     unknowable: frozenset[str] = frozenset()
     """The checks that the evidence does not allow, by id: they say nothing for or against the submission."""
+    resumed: bool = False
+    """Whether what was seen of it comes from the run that this one goes on with."""
 
     @property
     def is_complete(self) -> bool:
@@ -215,6 +217,7 @@ def _submission(result: SubmissionResult) -> dict[str, Any]:
         "canary": _canary(result.canary),
         "checks": [_check(each) for each in result.checks],
         "timings": result.timings,
+        **({"resumed": True} if result.resumed else {}),
     }
 
 

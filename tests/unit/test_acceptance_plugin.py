@@ -134,7 +134,8 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
         pytester.makeini(INI)
         pytester.makepyfile(test_plain=PLAIN, test_checks=checks.replace("SUBMISSIONS", str(len(submissions))))
         for name, evidence in submissions.items():
-            chart = pytester.mkdir(name)
+            chart = pytester.path / name
+            chart.mkdir(exist_ok=True)
             (chart / "Chart.yaml").write_text(f"name: {name}\n")
             (chart / "evidence.jsonl").write_bytes(to_lines(replace(evidence, name=name, source=str(chart))))
         paths = [argument for name in submissions for argument in ("--submissions", name)]
@@ -578,6 +579,54 @@ def test_a_replay_gives_the_same_verdicts_without_a_cluster(run: Run) -> None:
     assert by_name(after) == by_name(before)
     assert after["cluster"] == before["cluster"]
     assert Path("again/evidence/bad.jsonl").read_bytes() == Path("out/evidence/bad.jsonl").read_bytes()
+
+
+RESUMABLE = CONFTEST.replace(
+    'from_lines((submission.chart / "evidence.jsonl").read_bytes())',
+    'replace(from_lines((submission.chart / "evidence.jsonl").read_bytes()), fingerprint=identity(submission))',
+).replace(
+    "class Laboratory",
+    """from dataclasses import replace
+from canaryproof.course import load_course
+from canaryproof.evidence import Setting
+from canaryproof.fingerprint import fingerprint
+
+def identity(submission):
+    return fingerprint(submission, load_course(), Setting("embedded", "1.37.2", 1, "4.3.1", "stand-in"))
+
+class Laboratory""",
+)
+
+
+def test_a_run_that_goes_on_tries_only_what_it_must(run: Run) -> None:
+    """What has not changed is taken over, and marked so; what changed, is new or met a fault is tried."""
+    first = {"good": ACCEPTED, "bad": NO_CANARY, "ill": FAULT}
+    run("-m", "e2e", "--report-dir", "out", conftest=RESUMABLE, **first)
+    Path("submitted").unlink()
+    second = {"good": ACCEPTED, "bad": ACCEPTED, "ill": ACCEPTED, "new": NO_CANARY}
+
+    checks = CHECKS.replace("== SUBMISSIONS", "== 3")
+    result = run("-m", "e2e", "--report-dir", "out", "--resume", conftest=RESUMABLE, checks=checks, **second)
+
+    assert Path("submitted").read_text() == "bad ill new "
+    rows = results()["submissions"]
+    assert [each["verdict"] for each in rows] == ["accepted", "accepted", "accepted", "rejected"]
+    assert [each.get("resumed") for each in rows] == [True, None, None, None]
+    result.stdout.fnmatch_lines(
+        ["1 of 4 submissions have not changed since the earlier run", "good   ACCEPTED * from the earlier run"]
+    )
+
+
+def test_without_resume_everything_is_tried(run: Run) -> None:
+    """A run that is started anew starts anew."""
+    run("-m", "e2e", "--report-dir", "out", conftest=RESUMABLE, good=ACCEPTED)
+
+    run(
+        "-m", "e2e", "--report-dir", "out", conftest=RESUMABLE, checks=CHECKS.replace("SUBMISSIONS", "2"), good=ACCEPTED
+    )
+
+    assert Path("submitted").read_text() == "good good "
+    assert "resumed" not in results()["submissions"][0]
 
 
 def test_a_replay_of_nothing_is_refused(run: Run, pytester: pytest.Pytester) -> None:

@@ -180,3 +180,11 @@ def test_who_observes_hands_nothing_in(read: Read) -> None:
     assert (submission.name, submission.source) == ("upcommerce", "release upcommerce in namespace sre")
     with pytest.raises(UsageError, match="--submissions: --observe judges what is in the cluster"):
         read("--observe", "--submissions", "upcommerce")
+
+
+def test_going_on_needs_the_run_to_go_on_with(read: Read) -> None:
+    """--resume without the folder of the earlier run's reports says what to give."""
+    with pytest.raises(UsageError, match="--resume goes on with the run in --report-dir; give that folder too"):
+        read("--resume")
+
+    assert read("--resume", "--report-dir", "out").resume

@@ -139,3 +139,10 @@ def test_a_class_that_has_just_begun_promises_nothing() -> None:
     assert standing([], total=100, running=8, seconds=2) == "0 done, 8 running"
     assert standing(["accepted"] * 2, total=100, running=8, seconds=9) == "2 done, 8 running · 2 accepted"
     assert standing(["accepted"] * 3, total=3, running=0, seconds=9) == "3 done, 0 running · 3 accepted"
+
+
+def test_what_an_earlier_run_tried_does_not_promise_speed() -> None:
+    """The time that is left follows from what this run has tried."""
+    said = standing(["accepted"] * 64, total=100, running=8, seconds=8, resumed=60)
+
+    assert said.endswith("about 1 min 12 s left")

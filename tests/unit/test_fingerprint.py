@@ -1,0 +1,100 @@
+"""A submission is the same as long as nothing changed that its verdict depends on."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from canaryproof.course import Course, load_course
+from canaryproof.evidence import Setting
+from canaryproof.fingerprint import contents, fingerprint
+from canaryproof.intake import Submission
+
+SETTING = Setting("embedded", "1.37.2", 1, "4.3.1", "stand-in")
+
+
+@pytest.fixture
+def handed_in(tmp_path: Path) -> Submission:
+    """A chart of two files."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "Chart.yaml").write_text("name: shop")
+    (tmp_path / "templates" / "app.yaml").write_text("kind: Service")
+    return Submission("alice", "class/alice", tmp_path)
+
+
+@pytest.fixture
+def course() -> Course:
+    """The course."""
+    return load_course()
+
+
+def test_the_same_has_the_same_fingerprint(handed_in: Submission, course: Course) -> None:
+    """Where it lies under which name, how often it is looked at, and how patiently, makes no difference."""
+    first = fingerprint(handed_in, course, SETTING)
+    later = fingerprint(replace(handed_in, source="elsewhere"), course, replace(SETTING, patience=4, nodes=3))
+
+    assert first == later
+
+
+def test_every_file_counts(handed_in: Submission, course: Course) -> None:
+    """A changed, a new, a renamed and a missing file each make another submission."""
+    file = handed_in.chart / "templates" / "app.yaml"
+    seen = {fingerprint(handed_in, course, SETTING)}
+    for change in (
+        lambda: file.write_text("kind: service"),
+        lambda: (handed_in.chart / "new.yaml").write_text(""),
+        lambda: file.rename(file.with_name("other.yaml")),
+        (handed_in.chart / "Chart.yaml").unlink,
+        lambda: (handed_in.chart / "Chart.yaml").symlink_to("new.yaml"),
+    ):
+        change()
+        seen.add(fingerprint(handed_in, course, SETTING))
+
+    assert len(seen) == 6
+
+
+def test_what_is_asked_and_what_tries_it_count(handed_in: Submission, course: Course, tmp_path: Path) -> None:
+    """Another course, another starting chart, another Helm, Kubernetes or set of images, another problem."""
+    (tmp_path / "baseline").mkdir()
+    seen = {
+        fingerprint(handed_in, course, SETTING),
+        fingerprint(handed_in, replace(course, namespace="prod"), SETTING),
+        fingerprint(handed_in, replace(course, baseline=tmp_path / "baseline"), SETTING),
+        fingerprint(handed_in, course, replace(SETTING, helm="3.22.0")),
+        fingerprint(handed_in, course, replace(SETTING, kubernetes="1.36.3")),
+        fingerprint(handed_in, course, replace(SETTING, images="upstream")),
+        fingerprint(replace(handed_in, problem="two charts"), course, SETTING),
+    }
+
+    assert len(seen) == 7
+
+
+def test_the_version_of_the_harness_counts(
+    handed_in: Submission, course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another version may see other things."""
+    before = fingerprint(handed_in, course, SETTING)
+    monkeypatch.setattr("canaryproof.fingerprint.version", lambda _: "9.9")
+
+    assert fingerprint(handed_in, course, SETTING) != before
+
+
+def test_an_archive_is_its_bytes(tmp_path: Path) -> None:
+    """Nobody unpacks it to find out."""
+    archive = tmp_path / "alice.zip"
+    archive.write_bytes(b"PK one")
+    before = contents(archive)
+    archive.write_bytes(b"PK two")
+
+    assert contents(archive) != before
+
+
+def test_what_cannot_be_read_is_no_failure(tmp_path: Path) -> None:
+    """A hostile folder keeps nobody waiting, and a missing one has a fingerprint too."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/zero")
+
+    assert contents(tmp_path) != contents(tmp_path / "nothing")
