@@ -546,6 +546,18 @@ def test_a_large_class_is_not_kept_in_memory(run: Run) -> None:
     assert [each["outcome"] for each in results()["submissions"]] == ["crash-loop"] * 6
 
 
+def test_tests_that_cannot_be_collected_leave_earlier_reports_alone(run: Run) -> None:
+    """Nothing was tried, and nothing is told."""
+    run("-m", "e2e", "--report-dir", "out", shop=ACCEPTED)
+    Path("test_broken.py").write_text("import nothing_of_that_name")
+
+    result = run("-m", "e2e", "--report-dir", "out", "--submissions", "shop")
+
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert results()["submissions"][0]["verdict"] == "accepted"
+    says_nothing_of(result, "*INCOMPLETE*")
+
+
 def test_github_shows_a_summary_where_it_runs_this(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """It names the file in the environment."""
     monkeypatch.setenv(STEP_SUMMARY, "step.md")

@@ -75,6 +75,17 @@ def test_a_submission_by_its_path_is_no_project(hostile: Path, project: Path) ->
     assert not was_run(hostile)
 
 
+@pytest.mark.parametrize("option", ["--report-dir", "--toolchain"])
+def test_no_path_of_an_option_is_a_project(option: str, project: Path, tmp_path: Path) -> None:
+    """Our own configuration is read, whatever folder an option names beside it."""
+    write(tmp_path / "elsewhere", {"pytest.ini": "[pytest]\naddopts = -k nothing\n"})
+    write(project / "upcommerce", chart())
+
+    said = collected(project, option, str(tmp_path / "elsewhere"))
+
+    assert "tests/test_own.py::test_own[upcommerce]" in said
+
+
 def test_a_submission_is_no_project_for_tests_elsewhere_either(hostile: Path, project: Path, tmp_path: Path) -> None:
     """From a folder without any configuration, the one of the tests counts."""
     said = collected(tmp_path, str(project / "tests"), "--submissions", str(hostile))
