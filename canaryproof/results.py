@@ -52,6 +52,8 @@ class CheckResult:
 
     check: Check
     judgement: Judgement
+    counts: bool = True
+    """Whether the evidence allows it; where not, it says nothing for or against the submission."""
 
     @property
     def status(self) -> Status:
@@ -60,8 +62,8 @@ class CheckResult:
 
     @property
     def won(self) -> float | None:
-        """Return the points that it brings; None where that is not known: an error, or it was not run."""
-        if self.status == "error" or not self.was_run:
+        """Return the points that it brings; None where that cannot be known: an error, not run, or no evidence."""
+        if self.status == "error" or not self.was_run or not self.counts:
             return None
         return _tidy(self.check.points) if self.status == "passed" else 0
 
@@ -86,8 +88,6 @@ class SubmissionResult:
     checks: tuple[CheckResult, ...]
     canary: Canary | None = None
     timings: Timings = field(default_factory=Timings)
-    unknowable: frozenset[str] = frozenset()
-    """The checks that the evidence does not allow, by id: they say nothing for or against the submission."""
     resumed: bool = False
     """Whether what was seen of it comes from the run that this one goes on with."""
 
@@ -116,7 +116,7 @@ class SubmissionResult:
     @property
     def max_score(self) -> float:
         """Return the points that could be won."""
-        return _tidy(sum(result.check.points for result in self.checks if result.check.id not in self.unknowable))
+        return _tidy(sum(result.check.points for result in self.checks if result.counts))
 
     def ended(self, status: Status) -> tuple[CheckResult, ...]:
         """Return the checks that ended so, in order; those that were not run ended in no way."""
@@ -153,15 +153,20 @@ def grade(
     submission was not given a fair trial.  Nor was one with checks that were not run, unless another has failed.
     Checks that the evidence does not allow count for nothing.
     """
-    checks = tuple(CheckResult(check, judgements.get(check.id, UNRUN)) for check in declared)
-    unknowable = frozenset(evidence.observed.gaps if evidence and evidence.observed else ())
-    verdict = _verdict([result for result in checks if result.check.id not in unknowable or not result.was_run])
-    result = SubmissionResult(name, source, verdict, "undecided", "", checks, unknowable=unknowable)
+    checks = tuple(judged(check, judgements.get(check.id, UNRUN), evidence) for check in declared)
+    verdict = _verdict([result for result in checks if result.counts or not result.was_run])
+    result = SubmissionResult(name, source, verdict, "undecided", "", checks)
     if evidence:
         result = replace(
             result, outcome=evidence.decision.outcome, canary=evidence.canary, timings=_rounded(evidence.timings)
         )
     return replace(result, reason=_reason(result, evidence))
+
+
+def judged(check: Check, judgement: Judgement, evidence: Evidence | None) -> CheckResult:
+    """Return how *check* ended, and whether that counts."""
+    gaps = evidence.observed.gaps if evidence and evidence.observed else ()
+    return CheckResult(check, judgement, counts=check.id not in gaps)
 
 
 def _verdict(checks: Sequence[CheckResult]) -> Verdict:

@@ -38,14 +38,17 @@ def gradescope_json(result: SubmissionResult) -> bytes | None:
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
 
 
+def _score(result: CheckResult) -> dict[str, Any]:
+    status = "passed" if result.status == "passed" else "failed"
+    return {"score": result.won, "max_score": result.check.points, "status": status}
+
+
 def _test(number: int, result: CheckResult) -> dict[str, Any]:
     judgement = result.judgement
     hint = f"Try: {one_line(judgement.hint)}" if judgement.hint else ""
     said = (one_line(judgement.message), one_line(judgement.where), hint)
     return {
-        "score": result.won,
-        "max_score": result.check.points,
-        "status": "passed" if result.status == "passed" else "failed",
+        **(_score(result) if result.counts else {}),  # a row without is for information
         "name": one_line(result.check.title),
         "number": str(number),
         "output": "\n".join(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from canaryproof.evidence import ContainerLog, Decision, Evidence, Probe, Revision, Setting, Step, Timings
+from canaryproof.evidence import ContainerLog, Decision, Evidence, Observed, Probe, Revision, Setting, Step, Timings
 from canaryproof.results import Check, Judgement, SubmissionResult, grade
 from tests.unit.stories import CANARY, CANARY_DEPLOYMENT, STABLE, Story, rendering
 
@@ -68,6 +68,10 @@ EVIDENCE = Evidence(
     timings=Timings(1.3, 0.4, 1.7, 0.3, 0.7, 6.0),
 )
 """One experiment as it should be."""
+
+
+BY_HAND = replace(EVIDENCE, observed=Observed(1, 2, 3, "superseded", gaps={"waits": "nobody asked stable"}))
+"""The same, done by hand: one of the checks cannot be known."""
 
 
 def hostile_evidence(text: str = ALL) -> Evidence:

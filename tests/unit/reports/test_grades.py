@@ -8,7 +8,7 @@ import pytest
 
 from canaryproof.reports.grades import cell, grades_csv
 from canaryproof.results import SubmissionResult
-from tests.unit.reports.hostile import EVIDENCE, hostile_evidence, judged
+from tests.unit.reports.hostile import BY_HAND, EVIDENCE, hostile_evidence, judged
 
 
 def rows(*submissions: SubmissionResult) -> list[dict[str, str]]:
@@ -39,6 +39,13 @@ def test_an_error_is_no_grade() -> None:
     (row,) = rows(judged(EVIDENCE, error="etcd ended"))
 
     assert (row["verdict"], row["score"], row["max_score"], row["breaks"]) == ("error", "", "5", "")
+
+
+def test_what_cannot_be_known_is_neither_won_nor_lost() -> None:
+    """Its cell is empty, and it counts for nothing."""
+    (row,) = rows(judged(BY_HAND, failed="it did not"))
+
+    assert (row["waits"], row["score"], row["max_score"]) == ("", "3", "4")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 from canaryproof.reports.gradescope import gradescope_json
 from canaryproof.results import SubmissionResult
-from tests.unit.reports.hostile import ALL, EVIDENCE, hostile_evidence, judged
+from tests.unit.reports.hostile import ALL, BY_HAND, EVIDENCE, hostile_evidence, judged
 
 KEYS = {"score", "execution_time", "output", "output_format", "test_output_format", "test_name_format", "visibility"}
 TEST_KEYS = {"score", "max_score", "status", "name", "number", "output", "tags", "visibility"}
@@ -41,6 +41,15 @@ def test_a_row_says_what_is_wrong_and_what_to_try() -> None:
     assert failed["output"] == "it did not\nit did not\nTry: it did not"
     assert skipped["output"].startswith("not judged: needs canary-crash-loop, which failed")
     assert failed["tags"] == ["canary-crash-loop"]
+
+
+def test_what_cannot_be_known_is_for_information() -> None:
+    """A row without a score: it can neither be won nor lost."""
+    written = document(judged(BY_HAND, failed="it did not"))
+
+    assert [test["tags"][0] for test in written["tests"] if "score" not in test] == ["waits"]
+    assert not [test for test in written["tests"] if "score" not in test and "status" in test]
+    assert sum(test.get("max_score", 0) for test in written["tests"]) == 4
 
 
 def test_an_error_gives_no_file() -> None:

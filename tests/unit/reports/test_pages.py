@@ -152,6 +152,16 @@ def test_an_error_is_not_scored() -> None:
     assert text.count("etcd ended") == 1
 
 
+def test_what_was_taken_over_is_marked() -> None:
+    """What an earlier run has seen is not told as if it were of this one."""
+    result = replace(judged(EVIDENCE), resumed=True)
+
+    marked = submission_page(result, EVIDENCE, course="Releases")
+
+    assert "Tried in the run that this one goes on with" in Page(marked).text
+    assert "goes on with" not in page()
+
+
 def test_the_page_of_a_submission_has_no_script() -> None:
     """It works as it is, also where scripts are switched off."""
     assert not Page(page()).named("script")
