@@ -28,6 +28,8 @@ class Durations:
     """One call of a tool that only says how things are: a daemon that hangs is one that does not answer."""
     kind: float = 900
     """One call of kind: creating a cluster takes 10, and Docker pulls 400 MB of a node image first."""
+    minikube: float = 900
+    """Starting, stopping or deleting a minikube; the first start downloads a gigabyte."""
     in_flight: float = 2
     """Until Docker shows what it was asked for by a command that has been ended meanwhile."""
     calming: float = 10

@@ -43,7 +43,7 @@ class Surroundings(Protocol):
 
     @property
     def has_kind(self) -> bool:
-        """Whether the command kind is there; pytest-kind would fetch it otherwise."""
+        """Whether the command kind is there; it would be built otherwise."""
         ...
 
     @property
@@ -69,7 +69,7 @@ def choose(machine: Surroundings) -> Choice:
     if not machine.against_minikube:
         return Choice("minikube", "one is running")
     if not machine.against_docker:
-        return Choice("kind", "Docker answers; kind itself will be fetched")
+        return Choice("kind", "Docker answers; kind itself will be built, a minute once")
     raise ClusterError(
         "no Kubernetes can be had here:"
         f"\n  embedded: {machine.against_embedded}"

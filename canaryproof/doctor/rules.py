@@ -18,7 +18,7 @@ FEW_INSTANCES = 64
 HELM_OLDEST = (3, 6)
 """The first Helm 3 that renders for a given version of Kubernetes (helm/helm#9040)."""
 KIND_OLDEST = (0, 20)
-"""Older ones make nodes of Kubernetes 1.26 and older by default; pytest-kind fetches 0.17.0 where there is none."""
+"""Older ones make nodes of Kubernetes 1.26 and older by default; pytest-kind alone would fetch 0.17.0."""
 KIND_IMAGE = 1_500_000_000
 """Bytes of a node image when unpacked."""
 SKEW = 1
@@ -110,8 +110,8 @@ def _tools(facts: Facts) -> Iterator[Finding]:
 def _kind(facts: Facts) -> Iterator[Finding]:
     yield from _docker(facts)
     if not facts.kind.path:
-        remedy = "install a newer one: https://kind.sigs.k8s.io/docs/user/quick-start#installation"
-        yield Finding("there is no command kind; pytest-kind would fetch 0.17.0, of 2022", remedy, stops=False)
+        remedy = "or install it: https://kind.sigs.k8s.io/docs/user/quick-start#installation"
+        yield Finding("there is no command kind; it will be built, a minute once", remedy, stops=False)
     elif _is_older(facts.kind.version, KIND_OLDEST):
         yield Finding(f"kind {facts.kind.version} is too old", "https://kind.sigs.k8s.io/docs/user/quick-start")
     if facts.disk.free < KIND_IMAGE:

@@ -35,7 +35,7 @@ class Machine:
         (Machine(against_embedded="", against_docker=""), "embedded", "Linux is all it needs"),
         (Machine(against_docker="", has_kind=True, against_minikube=""), "kind", "kind is here"),
         (Machine(against_docker="", against_minikube=""), "minikube", "one is running"),
-        (Machine(against_docker=""), "kind", "will be fetched"),
+        (Machine(against_docker=""), "kind", "will be built"),
         (Machine(against_minikube=""), "minikube", "one is running"),
     ],
 )

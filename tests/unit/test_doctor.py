@@ -116,7 +116,7 @@ def test_a_gap_is_told_with_what_closes_it(facts: Facts, provider: str, problem:
     ("facts", "provider", "problem"),
     [
         (unbuilt(), "embedded", "the first run does that"),
-        (replace(WELL, kind=Command()), "kind", "pytest-kind would fetch 0.17.0"),
+        (replace(WELL, kind=Command()), "kind", "it will be built"),
         (of_kernel(inotify_watches=8192), "kind", "max_user_watches is 8192"),
         (of_kernel(bounding=frozenset()), "kind", "CAP_SYS_RESOURCE"),
         (replace(WELL, disk=replace(WELL.disk, free=10**9)), "kind", "1.0 GB are free"),

@@ -1,0 +1,136 @@
+"""Lends the cluster of a minikube profile: the one that runs is used, one that does not is left as it was found."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+
+from canaryproof.cluster import Cluster
+from canaryproof.cluster.existing import kubeconfig
+from canaryproof.cluster.existing.kubeconfig import Target
+from canaryproof.cluster.existing.provider import ExistingProvider
+from canaryproof.cluster.minikube.answers import Profiles, is_running, read_profiles, read_status, shortcoming
+from canaryproof.cluster.readiness import await_stage, default_account, sharing_pods
+from canaryproof.command import run
+from canaryproof.durations import DURATIONS, Durations
+from canaryproof.errors import ClusterError, CommandError, UsageError, WaitError
+from canaryproof.kube import KubeClient
+from canaryproof.progress import Progress, Silence
+
+
+@dataclass(frozen=True)
+class MinikubeProvider:
+    """The cluster of *profile*: minikube's own choice of driver and version, images pulled by its own means."""
+
+    environment: Mapping[str, str]
+    profile: str | None = None
+    """Without one, the profile that ``minikube`` alone means."""
+    keep: bool = False
+    """Whether a cluster that is started now runs on."""
+    reading: bool = False
+    """Whether the cluster is only looked at: nothing is started, no rule is made."""
+    mirror: str = ""
+    """The URL of a registry for a cluster that is made now to ask first."""
+    progress: Progress = field(default_factory=Silence)
+    durations: Durations = DURATIONS
+
+    @contextmanager
+    def lend(self) -> Iterator[Cluster]:
+        """Yield the cluster; see :class:`canaryproof.cluster.ClusterProvider`."""
+        began = time.monotonic()
+        profiles = self._profiles()
+        name = self.profile or profiles.active
+        with self._running(name, profiles) as note:
+            target = self._target(name)
+            existing = ExistingProvider(
+                target, self.environment, self.progress, reading=self.reading, durations=self.durations
+            )
+            with existing.lend() as cluster, self._useful(cluster):
+                yield replace(cluster, provider="minikube", ready_after=time.monotonic() - began, note=note)
+
+    def _profiles(self) -> Profiles:
+        try:
+            said = self._call("profile", "list", "--output=json")
+        except CommandError as error:  # so it ends where there is none
+            said = error.stdout if error.stdout.lstrip().startswith("{") else ""
+        return read_profiles(said)
+
+    @contextmanager
+    def _running(self, name: str, profiles: Profiles) -> Iterator[str]:
+        """Have the cluster running for the length of the block; yield what became of it, in a few words."""
+        if name in profiles.broken:
+            raise ClusterError(
+                f"minikube calls its profile {name} invalid: minikube delete --profile {name} removes it"
+            )
+        known = profiles.has(name)
+        if known and self._runs(name):
+            yield f"profile {name}, which ran already"
+            return
+        if self.reading:
+            raise UsageError(f"--observe looks at a cluster that runs, and minikube profile {name} does not")
+        try:
+            self._start(name, new=not known)
+            yield f"profile {name}, {'started' if known else 'made'} for this run"
+        finally:
+            if not self.keep:
+                with self.progress.step(f"{'stopping' if known else 'deleting'} minikube profile {name}"):
+                    self._call("stop" if known else "delete", f"--profile={name}", within=self.durations.minikube)
+
+    def _runs(self, name: str) -> bool:
+        """Report whether the cluster runs.
+
+        Raises ClusterError when it runs and is of no use: mending it is for whoever it belongs to.
+        """
+        try:
+            said = self._call("status", f"--profile={name}", "--output=json")
+        except CommandError as error:  # its exit code says what is not well, as its output does
+            said = error.stdout
+        nodes = read_status(said)
+        if not is_running(nodes):
+            return False
+        if why := shortcoming(nodes, name):
+            raise ClusterError(f"minikube profile {name} does not do: {why}")
+        return True
+
+    def _start(self, name: str, *, new: bool) -> None:
+        options = [f"--profile={name}", "--interactive=false", "--keep-context"]
+        options += [f"--registry-mirror={self.mirror}"] if new and self.mirror else []
+        with self.progress.step(f"starting minikube profile {name}; it downloads what it does not have"):
+            try:
+                self._call("start", *options, within=self.durations.minikube)
+            except CommandError as error:
+                raise ClusterError(f"minikube did not start:\n{error}") from error
+
+    def _target(self, name: str) -> Target:
+        files = kubeconfig.read(kubeconfig.paths(None, self.environment))
+        try:
+            return kubeconfig.target_of(files, name)
+        except UsageError as error:
+            raise ClusterError(f"{error}; minikube update-context --profile {name} writes it there") from error
+
+    @contextmanager
+    def _useful(self, cluster: Cluster) -> Iterator[None]:
+        """Wait until pods may come, and let those of runs share the node."""
+        with closing(KubeClient(cluster.kubeconfig, cluster.context, self.durations)) as client:
+            try:
+                await_stage(
+                    "default ServiceAccount",
+                    lambda: default_account(client),
+                    within=self.durations.cluster_start,
+                    doomed=lambda: None,
+                )
+            except WaitError as error:
+                raise ClusterError(
+                    f"minikube's cluster does not take pods: {error}; minikube logs may say why"
+                ) from None
+            with nullcontext() if self.reading else sharing_pods(client):
+                yield
+
+    def _call(self, *arguments: str, within: float = DURATIONS.command) -> str:
+        command = shutil.which("minikube", path=self.environment.get("PATH"))
+        if command is None:
+            raise ClusterError("there is no command minikube on PATH; install it, or use another --cluster")
+        return run([command, *arguments], timeout=within, env=self.environment)
