@@ -13,14 +13,15 @@ from pathlib import Path
 from canaryproof.caching import cache_folder
 from canaryproof.cluster.embedded.toolchain import EMBEDDED, Toolchain, provide
 from canaryproof.progress import Progress, TerminalProgress
-from tests.bench import classes, measuring
+from tests.bench import classes, kind, measuring
 from tests.bench.figures import Figures, machine
 
 RESULT = Path("bench.json")
-PARTS = ("cluster", "experiment", "safety-net", "shell", "class")
+PARTS = ("cluster", "experiment", "safety-net", "shell", "class", "kind")
 EXAMPLES = """\
 a few minutes:   python -m tests.bench --only class --submissions 100
 all of it:       python -m tests.bench
+and kind:        python -m tests.kind python -m tests.bench
 """
 
 
@@ -31,7 +32,7 @@ def main(arguments: list[str]) -> None:
     toolchain = provide(cache=cache_folder(os.environ), progress=progress, tools=_tools(said))
     figures = Figures()
     load = os.getloadavg()
-    for part in said.only:
+    for part in said.only or [each for each in PARTS if each != "kind" or kind.is_here()]:
         _measure(part, said, toolchain, figures, progress)
     document = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine(), "load before": load}
     RESULT.write_text(json.dumps({**document, "figures": figures.as_rows()}, indent=1) + "\n", encoding="utf-8")
@@ -43,7 +44,9 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser(
         "python -m tests.bench", description=__doc__, epilog=EXAMPLES, formatter_class=RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="measure these only")
+    parser.add_argument(
+        "--only", nargs="+", choices=PARTS, help="measure these only (default: all that this machine can)"
+    )
     parser.add_argument("--runs", type=int, default=5, help="how often; a class runs once for two of them (default: 5)")
     parser.add_argument("--submissions", type=int, nargs="+", default=classes.SIZES, help="sizes of a class")
     parser.add_argument("--parallel", type=int, help="experiments at once, in a class (default: the harness's own)")
@@ -51,7 +54,8 @@ def _parser() -> ArgumentParser:
 
 
 def _tools(said: Namespace) -> list[str]:
-    return [*EMBEDDED, "helm3"] if "safety-net" in said.only else list(EMBEDDED)
+    further = {"safety-net": "helm3", "kind": "kind"}
+    return [*EMBEDDED, *(tool for part, tool in further.items() if not said.only or part in said.only)]
 
 
 def _measure(part: str, said: Namespace, toolchain: Toolchain, figures: Figures, progress: Progress) -> None:
@@ -62,6 +66,7 @@ def _measure(part: str, said: Namespace, toolchain: Toolchain, figures: Figures,
         "safety-net": lambda: measuring.safety_nets(toolchain, said.runs, figures, progress),
         "shell": lambda: measuring.from_the_shell(said.runs, figures, progress),
         "class": lambda: classes.classes(tuple(said.submissions), (said.runs + 1) // 2, figures, progress, options),
+        "kind": lambda: kind.side_by_side(toolchain, said.runs, figures, progress),
     }
     measures[part]()
 

@@ -39,7 +39,7 @@ def clusters(toolchain: Toolchain, runs: int, figures: Figures, progress: Progre
 
 def experiments(toolchain: Toolchain, runs: int, figures: Figures, progress: Progress) -> None:
     """Experiments on the reference, one after the other on one warm cluster; the first one pulls the images."""
-    with _cluster(toolchain) as cluster, _laboratory(cluster, toolchain) as submit:
+    with _cluster(toolchain) as cluster, laboratory(cluster, toolchain) as submit:
         (reference,) = find_submissions([REPOSITORY / "upcommerce"])
         for number in range(runs + 1):
             with progress.step(f"experiment {number} of {runs}"):
@@ -104,7 +104,8 @@ def _cluster(toolchain: Toolchain) -> Iterator[Cluster]:
 
 
 @contextmanager
-def _laboratory(cluster: Cluster, toolchain: Toolchain) -> Iterator[Callable[[Submission], Evidence]]:
+def laboratory(cluster: Cluster, toolchain: Toolchain) -> Iterator[Callable[[Submission], Evidence]]:
+    """Lend what tries a submission on *cluster*, one at a time, and returns the evidence."""
     helm, locks = toolchain.path("helm"), cache_folder(os.environ) / "present"
     one = Parallel.exactly(1)
     with Laboratory.open(cluster, course=load_course(), helm=helm, parallel=one, locks=locks) as laboratory:

@@ -18,9 +18,6 @@ from canaryproof.progress import Progress, TerminalProgress
 from tests.kind.docker import lent_docker
 from tests.kind.node_image import provide_node_image
 
-OPTIONS = "PYTEST_ADDOPTS"
-"""pytest's variable for options: pytest-kind has none of its own."""
-
 
 def main(command: Sequence[str]) -> int:
     """Run *command* and return its exit code."""
@@ -34,8 +31,7 @@ def lent_kind(cache: Path, progress: Progress) -> Iterator[Mapping[str, str]]:
     binary = provide(cache=cache, progress=progress, tools=["kind"]).path("kind")
     with lent_docker(cache, progress) as docker:
         image = provide_node_image(docker, cache, progress)
-        options = f"{os.environ.get(OPTIONS, '')} --kind-bin={binary} --kind-image={image}"
-        yield {**docker.environment, OPTIONS: options.strip()}
+        yield {**docker.environment, "CANARYPROOF_KIND_BIN": str(binary), "CANARYPROOF_KIND_IMAGE": image}
 
 
 if __name__ == "__main__":

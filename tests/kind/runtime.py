@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from canaryproof.cluster.kind.configuration import lacks_sys_resource
+from canaryproof.cluster.kind.capabilities import lacks_sys_resource
 
 CAPABILITY = "CAP_SYS_RESOURCE"
 _STARTING = {"create": ("--bundle", "-b"), "run": ("--bundle", "-b"), "exec": ("--process", "-p")}

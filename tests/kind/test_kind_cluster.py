@@ -34,6 +34,8 @@ SAMPLE = (
     "crashes-after-5-s",
     "stays-healthy",
     "mistyped-tag",
+    "unknown-host",
+    "image-with-its-host",
     "no-such-config-map",
     "out-of-memory",
     "too-much-cpu",
@@ -80,17 +82,17 @@ def machine() -> Machine:
 
 
 @pytest.fixture(scope="module")
-def provider(request: pytest.FixtureRequest) -> KindProvider:
+def provider() -> KindProvider:
     """A cluster of its own name, with stand-ins."""
     cache = cache_folder(os.environ)
     agnhost = provide(cache=cache, progress=Silence(), tools=["agnhost"]).path("agnhost")
     return KindProvider(
-        binary=Path(request.config.getoption("kind_bin")),
+        binary=Path(os.environ["CANARYPROOF_KIND_BIN"]),
         name=NAME,
         environment=os.environ,
         cache=cache,
         stand_ins=StandIns(agnhost, load_course().stand_ins),
-        node_image=request.config.getoption("kind_image"),
+        node_image=os.environ["CANARYPROOF_KIND_IMAGE"],
     )
 
 
@@ -149,7 +151,7 @@ def test_ctrl_c_leaves_nothing(machine: Machine, tmp_path: Path, moment: str) ->
     folder = tmp_path / "project"
     folder.mkdir()
     with nothing_stays(machine, folder), _harness(folder, tmp_path / "log") as process:
-        _await(moment, machine, tmp_path / "log")
+        _await(moment, machine, process, tmp_path / "log")
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(300) == pytest.ExitCode.INTERRUPTED
 
@@ -164,7 +166,7 @@ def test_what_a_killed_run_left_is_used_up_by_the_next(
     monkeypatch.chdir(other)
     with nothing_stays(machine, other):
         with _harness(folder, tmp_path / "log") as process:
-            _await("the submission is tried", machine, tmp_path / "log")
+            _await("the submission is tried", machine, process, tmp_path / "log")
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         assert machine.node()
@@ -195,7 +197,7 @@ def _harness(folder: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
         yield process
 
 
-def _await(moment: str, machine: Machine, log: Path) -> None:
+def _await(moment: str, machine: Machine, process: subprocess.Popen[bytes], log: Path) -> None:
     looks: Mapping[str, Callable[[], object]] = {
         "the node is there": machine.node,
         "the submission is tried": lambda: "trying upcommerce" in log.read_text(encoding="utf-8"),
@@ -205,5 +207,6 @@ def _await(moment: str, machine: Machine, log: Path) -> None:
         lambda: looks[moment]() or None,
         within=600,
         changes=Ticks(),
+        doomed=lambda: None if process.poll() is None else "the harness has ended",
         seen=lambda: log.read_text(encoding="utf-8")[-2000:],
     )

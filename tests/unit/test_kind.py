@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from canaryproof.cluster.embedded.images import provide_images
+from canaryproof.cluster.kind.capabilities import lacks_sys_resource
 from canaryproof.cluster.kind.configuration import (
     NODE_REGISTRIES,
     cluster_configuration,
-    lacks_sys_resource,
     only_registry,
     registry_mirror,
 )

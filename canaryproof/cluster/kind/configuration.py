@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from canaryproof.cluster.embedded.components import COURSE_REGISTRY
+
 NODE_REGISTRIES = "/etc/containerd/certs.d"
 """Where a node's containerd looks for registries, at every pull ("Registry Configuration", containerd)."""
-ANY_REGISTRY = Path("_default", "hosts.toml")
-"""The file for all registries that have none of their own."""
-_CAP_SYS_RESOURCE = 24  # include/uapi/linux/capability.h
+COURSE_IMAGES = Path(COURSE_REGISTRY, "hosts.toml")
+"""The file for the registry that the course's images are from; images of others have no stand-ins."""
 
 _REGISTRIES_PATCH = f"""\
 [plugins."io.containerd.grpc.v1.cri".registry]
@@ -52,9 +53,3 @@ def only_registry(url: str) -> str:
 def registry_mirror(url: str) -> str:
     """Return the file that sends containerd to *url* first, and then to where the image is from."""
     return f'[host."{url}"]\n  capabilities = ["pull", "resolve"]\n'
-
-
-def lacks_sys_resource(status: str) -> bool:
-    """Report whether nobody on this machine can have CAP_SYS_RESOURCE, by a ``/proc/PID/status``."""
-    bounding = next((line.split()[1] for line in status.splitlines() if line.startswith("CapBnd:")), "")
-    return bool(bounding) and not int(bounding, 16) >> _CAP_SYS_RESOURCE & 1

@@ -14,9 +14,9 @@ from typing import Literal
 
 from canaryproof.cluster import Cluster, Vitals
 from canaryproof.cluster.embedded.images import provide_images
+from canaryproof.cluster.kind.capabilities import lacks_sys_resource
 from canaryproof.cluster.kind.configuration import (
     cluster_configuration,
-    lacks_sys_resource,
     only_registry,
     registry_mirror,
 )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from canaryproof.cluster.kind.configuration import ANY_REGISTRY
+from canaryproof.cluster.kind.configuration import COURSE_IMAGES
 from canaryproof.errors import ClusterError, UsageError
 
 _NAME = re.compile(r"[a-z0-9.-]+")
@@ -56,7 +56,7 @@ class Record:
 
     def send_to(self, registry: str) -> None:
         """Write where the node pulls from; nothing where *registry*, a ``hosts.toml``, is empty."""
-        file = self.registries / ANY_REGISTRY
+        file = self.registries / COURSE_IMAGES
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(registry, encoding="utf-8") if registry else file.unlink(missing_ok=True)
 

@@ -1,0 +1,73 @@
+"""The embedded cluster and kind, side by side: a start, and all the way from nothing to a verdict."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from canaryproof.caching import cache_folder
+from canaryproof.cluster import ClusterProvider
+from canaryproof.cluster.embedded.provider import EmbeddedProvider
+from canaryproof.cluster.embedded.toolchain import Toolchain
+from canaryproof.cluster.kind.docker import Docker
+from canaryproof.cluster.kind.provider import KindProvider, StandIns
+from canaryproof.command import run
+from canaryproof.course import load_course
+from canaryproof.durations import DURATIONS
+from canaryproof.errors import CanaryproofError
+from canaryproof.intake import find_submissions
+from canaryproof.progress import Progress
+from tests.bench.figures import Figures
+from tests.bench.measuring import laboratory
+
+REPOSITORY = Path(__file__).parents[2]
+NAME = "canaryproof-bench"
+
+
+def is_here() -> bool:
+    """Report whether kind can be measured on this machine."""
+    try:
+        Docker(os.environ).engine()
+    except CanaryproofError:
+        return False
+    return True
+
+
+def side_by_side(toolchain: Toolchain, runs: int, figures: Figures, progress: Progress) -> None:
+    """One cluster and one experiment each, in turn, so that both see the same machine."""
+    for number in range(runs):
+        for name, provider in _providers(toolchain).items():
+            with progress.step(f"side by side {number + 1} of {runs}: {name}"):
+                _one(name, provider, toolchain, figures)
+                _from_the_shell(name, figures)
+
+
+def _providers(toolchain: Toolchain) -> dict[str, ClusterProvider]:
+    cache, stand_ins = cache_folder(os.environ), load_course().stand_ins
+    return {
+        "embedded": EmbeddedProvider(toolchain, cache, stand_ins),
+        "kind": KindProvider(
+            binary=Path(os.environ.get("CANARYPROOF_KIND_BIN") or toolchain.path("kind")),
+            name=NAME,
+            environment=os.environ,
+            cache=cache,
+            stand_ins=StandIns(toolchain.path("agnhost"), stand_ins),
+            node_image=os.environ.get("CANARYPROOF_KIND_IMAGE"),
+        ),
+    }
+
+
+def _one(name: str, provider: ClusterProvider, toolchain: Toolchain, figures: Figures) -> None:
+    (reference,) = find_submissions([REPOSITORY / "upcommerce"])
+    with provider.lend() as cluster, laboratory(cluster, toolchain) as submit:
+        figures.add(f"{name}: start to useful", cluster.ready_after)
+        figures.add(f"{name}: first experiment", submit(reference).timings.total)
+
+
+def _from_the_shell(name: str, figures: Figures) -> None:
+    command = [sys.executable, "-m", "pytest", "-m", "e2e", "-q", f"--cluster={name}", "--images=stand-in"]
+    began = time.monotonic()
+    run([*command, f"--cluster-name={NAME}"], timeout=DURATIONS.kind, cwd=REPOSITORY)
+    figures.add(f"{name}: shell to verdict, cluster included", time.monotonic() - began)

@@ -1,0 +1,95 @@
+"""``python -m tests.corpus.compare [NAME...]``: the same mutations on several clusters, and whether all say the same.
+
+``python -m tests.kind python -m tests.corpus.compare`` brings kind along, where a machine has none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from argparse import ArgumentParser
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from canaryproof.progress import TerminalProgress
+from tests.bench.figures import machine
+from tests.corpus.catalogue import CORPUS
+from tests.corpus.trial import Told, Verdict, expected, try_all
+
+CLUSTERS = ("embedded", "kind")
+RESULT = Path("compare.json")
+
+Said = Mapping[str, Mapping[str, Told]]
+"""What each cluster says, by its name, of each mutation, by its name."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Try, print the table, write compare.json; return 0 where all clusters say what the corpus asks for."""
+    parser = ArgumentParser("python -m tests.corpus.compare", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", default=list(CORPUS), help="mutations (default: all)")
+    names = parser.parse_args(arguments).names
+    if unknown := [name for name in names if name not in CORPUS]:
+        parser.error(f"no mutation is called {', '.join(unknown)}")
+    progress = TerminalProgress(sys.stderr)
+    said: dict[str, Mapping[str, Told]] = {}
+    load = os.getloadavg()
+    with tempfile.TemporaryDirectory() as folder:
+        for cluster in CLUSTERS:
+            with progress.step(f"{len(names)} mutations on {cluster}"):
+                options = (f"--cluster={cluster}", "--images=stand-in")
+                said[cluster] = try_all({name: CORPUS[name] for name in names}, Path(folder, cluster), *options)
+    found = list(differences(names, said))
+    told = f"{machine()}, load before: {', '.join(f'{it:.1f}' for it in load)}"
+    sys.stdout.write("\n".join([told, "", *table(names, said), "", *(found or ["no difference"]), ""]))
+    document = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "machine": told, "verdicts": rows(names, said)}
+    RESULT.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return 1 if found else 0
+
+
+def table(names: Sequence[str], said: Said) -> Iterator[str]:
+    """Yield a Markdown table: how often each verdict and outcome was given, on each cluster and by the corpus."""
+    columns = {
+        "expected": [expected(CORPUS[name]) for name in names],
+        **{cluster: [told[name].verdict for name in names] for cluster, told in said.items()},
+    }
+    counts = {title: Counter((it.verdict, it.outcome) for it in column) for title, column in columns.items()}
+    yield f"| verdict | outcome | {' | '.join(counts)} |"
+    yield f"|---|---|{'---:|' * len(counts)}"
+    for verdict, outcome in sorted({kind for count in counts.values() for kind in count}):
+        yield f"| {verdict} | {outcome} | {' | '.join(str(count[verdict, outcome]) for count in counts.values())} |"
+    yield f"| all checks alike | | {' | '.join(str(_alike(names, column)) for column in columns.values())} |"
+
+
+def _alike(names: Sequence[str], column: Iterable[Verdict]) -> int:
+    """Return for how many mutations verdict, outcome, failed and skipped checks are what the corpus asks for."""
+    return sum(verdict == expected(CORPUS[name]) for name, verdict in zip(names, column, strict=True))
+
+
+def differences(names: Sequence[str], said: Said) -> Iterator[str]:
+    """Yield what was said otherwise than the corpus asks for, and where."""
+    for name in names:
+        for cluster, told in said.items():
+            if told[name].verdict != expected(CORPUS[name]):
+                yield f"{cluster}: {told[name]}\n  expected {expected(CORPUS[name])}\n  seen     {told[name].verdict}"
+
+
+def rows(names: Sequence[str], said: Said) -> dict[str, Any]:
+    """Return the verdicts for a machine to read."""
+    return {name: {cluster: _row(told[name].verdict) for cluster, told in said.items()} for name in names}
+
+
+def _row(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "verdict": verdict.verdict,
+        "outcome": verdict.outcome,
+        **{status: sorted(getattr(verdict, status)) for status in ("failed", "skipped", "error")},
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
