@@ -10,7 +10,8 @@ import pytest
 from canaryproof.evidence import ChartFile
 from canaryproof.traps import explain, shares_replicas
 
-SOON = 2.0
+SOON = 5.0
+"""Seconds of a processor, not of a busy machine's clock: what runs away takes minutes."""
 NIL = "at <.Values.canary.image>: nil pointer evaluating interface {}.image"
 
 
@@ -39,10 +40,10 @@ def test_odd_files_take_no_time(text: str) -> None:
         ChartFile("values.yaml", text),
         ChartFile("templates/canary.yaml", "image: {{ .Values.canary.image }}\n" + text),
     )
-    began = time.monotonic()
+    began = time.process_time()
 
     for error in (NIL, "YAML parse error", "spec.containers[0].image: Required value", "already exists"):
         explain(error, files)
     shares_replicas(files, "templates/canary.yaml")
 
-    assert time.monotonic() - began < SOON
+    assert time.process_time() - began < SOON
