@@ -19,8 +19,10 @@ from canaryproof.errors import CommandError, InfrastructureError, LimitError
 
 ProcessError = subprocess.CalledProcessError
 """What libraries raise that start processes themselves."""
-OUT_OF_MEMORY = ("out of memory", "cannot allocate memory", "MemoryError")
-"""How programs in Go, and in Python, end when the kernel gives them no more."""
+OUT_OF_MEMORY = ("out of memory", "cannot allocate memory", "MemoryError", "SIGSEGV: segmentation violation\nPC=")
+"""How programs in Go, and in Python, end when the kernel gives them no more; the last is Go 1.26 in its own runtime,
+whose garbage collector does not look whether it got what it asked for.  In a program's own code it is ``[signal ...]``.
+"""
 
 
 @dataclass(frozen=True)

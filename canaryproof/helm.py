@@ -53,6 +53,8 @@ What is refused, and in which words, stays the same.  Helm 3 validates by itself
 """
 
 NOISE = re.compile(r"^(level=|WARNING:|W\d{4} |walk\.go:|Use --debug flag|I\d{4} )|^\s*$")
+STACKS = "\ngoroutine "
+"""Where Go begins to tell all it knows about a crash."""
 FAILED = re.compile(r"^Error: (INSTALLATION FAILED: |UPGRADE FAILED: )?")
 
 
@@ -244,7 +246,8 @@ class Helm:
 
 def clean(stderr: str, chart: Path | None = None) -> str:
     """Return Helm's message on one line: no warnings, no advice about flags, paths inside *chart* kept short."""
-    lines = [FAILED.sub("", line).strip() for line in stderr.splitlines() if not NOISE.search(line)]
+    said = stderr.partition(STACKS)[0]
+    lines = [FAILED.sub("", line).strip() for line in said.splitlines() if not NOISE.search(line)]
     text = " ".join(lines)
     text = text.replace(f"{chart.resolve()}/", "").replace(f"{chart}/", "") if chart else text
     beginning, end = LONGEST_MESSAGE * 2 // 3, LONGEST_MESSAGE // 3

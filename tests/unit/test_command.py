@@ -63,6 +63,21 @@ def test_a_command_that_takes_all_memory_is_ended() -> None:
         run([sys.executable, "-c", script], timeout=60, limits=Limits(memory=256 * 2**20))
 
 
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ("SIGSEGV: segmentation violation\nPC=0x437c7d m=2 sigcode=1 addr=0x0", LimitError),
+        ("panic: nil map\n[signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x1]", CommandError),
+    ],
+)
+def test_a_crash_of_gos_runtime_is_a_lack_of_memory(words: str, error: type[CommandError]) -> None:
+    """A crash in a program's own code is its own."""
+    with pytest.raises(error) as caught:
+        run(["sh", "-c", 'echo "$0" >&2; exit 2', words], timeout=60, limits=Limits(memory=2**30))
+
+    assert type(caught.value) is error
+
+
 def test_a_command_within_its_limits_is_left_alone() -> None:
     """Limits change nothing for what keeps to them."""
     assert run(["echo", "seen"], timeout=10, limits=Limits(memory=2**30, output=2**20)) == "seen\n"

@@ -173,6 +173,14 @@ def test_a_chart_cannot_blame_the_cluster(tmp_path: Path, words: str) -> None:
     assert words in helm.template("shop", tmp_path, "sre").error
 
 
+def test_a_crash_is_told_without_its_stacks(tmp_path: Path) -> None:
+    """What Go knows about its own state helps no student."""
+    (tmp_path / "said").write_text("panic: assignment to entry in nil map\n\ngoroutine 1 [running]:\nmain.main()\n")
+    helm = helm_that(tmp_path, f"*) cat {tmp_path / 'said'} >&2; exit 2;;")
+
+    assert helm.template("shop", tmp_path, "sre").error == "panic: assignment to entry in nil map"
+
+
 def test_a_message_has_an_end(tmp_path: Path) -> None:
     """Templates can make Helm say anything, at any length."""
     helm = helm_that(tmp_path, "*) head -c 100000 /dev/zero | tr '\\0' x >&2; exit 1;;")
