@@ -93,11 +93,10 @@ class Locks:
         """Hold the file of *run* for the length of the block; those of runs that are over are removed."""
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / run
-        with file.open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with _locked(file):
             for other in self.folder.iterdir():
-                if other != file and other.name.isalnum() and self.is_over(self.holder(other.name)):
-                    other.unlink(missing_ok=True)
+                if other != file and other.name.isalnum():
+                    _remove_if_free(other)
             try:
                 yield
             finally:
@@ -114,6 +113,24 @@ class Locks:
             os.link(own, file)  # of two at once, one is first, and both use its name
         own.unlink()
         return file.read_text(encoding="ascii")
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    """Hold the lock of a file that is there: another run may have removed it between its making and its locking."""
+    while True:
+        with file.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if file.exists() and file.stat().st_ino == os.fstat(lock.fileno()).st_ino:
+                yield
+                return
+
+
+def _remove_if_free(file: Path) -> None:
+    """Remove a file whose lock nobody holds, and hold it meanwhile: who comes for it then finds that it is gone."""
+    with suppress(OSError), file.open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.unlink()
 
 
 @contextmanager

@@ -97,8 +97,10 @@ def test_an_account_with_no_more_rights_gets_the_same_verdict(home: Path, kubect
 def test_two_runs_leave_each_other_alone(home: Path, kubectl: Kubectl, tmp_path: Path) -> None:
     """Neither takes the other's namespaces for what a dead run has left."""
     with _job(home, tmp_path / "one") as one, _job(home, tmp_path / "two") as two:
-        assert (one.wait(300), two.wait(300)) == (0, 0)
+        codes = (one.wait(300), two.wait(300))
 
+    told = [_results(tmp_path / run)["submissions"][0]["reason"] for run in ("one", "two")]
+    assert codes == (0, 0), told
     _await_no_namespace_of_runs(kubectl)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -154,4 +156,21 @@ def test_what_killed_runs_left_in_the_folder_is_removed(locks: Locks) -> None:
     with locks.held("a"):
         (locks.folder / "dead").touch()
         with locks.held("b"):
-            assert {file.name for file in locks.folder.iterdir()} == {".name", "a", "b"}
+            assert {file.name for file in locks.folder.iterdir()} == {"a", "b"}
+
+
+def test_a_run_that_is_about_to_hold_its_lock_does_not_lose_it(locks: Locks) -> None:
+    """Many begin at once, and each takes the files of others for dead ones as long as they are not locked yet."""
+    begun = threading.Barrier(8)
+
+    def live(number: int) -> bool:
+        begun.wait()
+        for turn in range(50):
+            run = f"run{number}x{turn}"
+            with locks.held(run):
+                if not (locks.folder / run).exists():
+                    return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(live, range(8)))
