@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from canaryproof.evidence import Canary, Decision, Rendering, ServiceRoute
-from canaryproof.manifests import POD_PARENTS, Manifest, ObjectKey, added, picks, service_ports
+from canaryproof.manifests import POD_PARENTS, Manifest, ObjectKey, added, mapping_at, picks, service_ports
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _instead(baseline: Iterable[Manifest], chart: Iterable[Manifest], new: Itera
     """Yield what the submission has where a canary's Deployment was expected."""
     fresh = set(new)
     known = {(each.kind, each.name): each for each in baseline}
-    for manifest in chart:
+    for manifest in sorted(chart, key=lambda each: not mapping_at(each.body, "spec", "template")):  # likely ones first
         if manifest.key in fresh:
             hook = ", as a Helm hook, which is no part of the release" if manifest.is_hook else ""
             yield f"it adds {_place(manifest)}{hook}"

@@ -157,8 +157,18 @@ class Manifest:
 
     @property
     def selector(self) -> Body:
-        """Return the labels by which it picks pods: a Service's selector, a workload's ``matchLabels``."""
-        return mapping_at(self.body, "spec", "selector", *(() if self.kind == "Service" else ("matchLabels",)))
+        """Return the labels by which it picks pods: a Service's selector, a workload's ``matchLabels``.
+
+        A Service that stands for a name elsewhere picks none, whatever its selector says (Service API, "ExternalName").
+        """
+        if self.kind != "Service":
+            return mapping_at(self.body, "spec", "selector", "matchLabels")
+        return {} if self.is_external_name else mapping_at(self.body, "spec", "selector")
+
+    @property
+    def is_external_name(self) -> bool:
+        """Report whether it is a Service that leads to a name of DNS, and to no pods."""
+        return self.kind == "Service" and text_at(self.body, "spec", "type") == "ExternalName"
 
     @property
     def replicas(self) -> int:

@@ -7,8 +7,18 @@ from dataclasses import replace
 
 from canaryproof.course import Course
 from canaryproof.evidence import Canary, Evidence, ServiceRoute
-from canaryproof.judging.finding import HINTS, Finding, because, count, place_of, refused_over, template_of
-from canaryproof.manifests import Manifest, pairs, service_ports
+from canaryproof.judging.finding import (
+    HINTS,
+    Finding,
+    because,
+    count,
+    place_of,
+    refused_over,
+    template_of,
+    told_ports,
+    unknown_workload,
+)
+from canaryproof.manifests import Manifest, maps_at, pairs, service_ports, text_at, value_at
 from canaryproof.traps import explain, outside_templates, shares_replicas
 
 
@@ -35,6 +45,10 @@ def canary_present(evidence: Evidence, course: Course) -> Finding | None:
     decision = evidence.decision
     if decision.outcome == "ambiguous":
         return Finding(decision.reason, HINTS["ambiguous"])
+    if unknown := unknown_workload(evidence):
+        message = f"{decision.reason}; this cluster knows no kind {unknown.kind}"
+        hint = "compare its kind with the stable Deployment's: letters, and whether they are capital letters"
+        return Finding(message, hint, place_of(evidence, unknown.source, "kind"))
     if astray := outside_templates(evidence.files):
         message = f"{decision.reason}; {astray} lies outside templates/, where Helm does not render it"
         return Finding(message, "Helm renders what is in the folder templates: move the manifest there", astray)
@@ -49,12 +63,25 @@ def canary_replicas(evidence: Evidence, course: Course) -> Finding | None:
     if canary is None:
         return _absent(evidence)
     if canary.replicas == wanted:
-        return None
+        return _scaled(evidence, canary, wanted)
     message = f"{canary.deployment} asks for {count(canary.replicas, 'replica')}; the canary is to have {wanted}"
     hint = "follow spec.replicas of its template to where the number is set"
     if shared := shares_replicas(evidence.files, template_of(canary.source)):
         hint = f"its number comes from .Values.{shared}, which the stable app uses too: the canary needs one of its own"
     return Finding(message, hint, place_of(evidence, canary.source, "replicas"), refused_over(evidence, r"replicas"))
+
+
+def _scaled(evidence: Evidence, canary: Canary, wanted: int) -> Finding | None:
+    """Say that an autoscaler of the chart asks for more than the Deployment does (HorizontalPodAutoscaler API)."""
+    for scaler in evidence.chart.manifests:
+        least = value_at(scaler.body, "spec", "minReplicas")
+        target = (text_at(scaler.body, "spec", "scaleTargetRef", part) for part in ("kind", "name"))
+        aims = scaler.kind == "HorizontalPodAutoscaler" and tuple(target) == ("Deployment", canary.deployment)
+        if aims and isinstance(least, int) and least > wanted:
+            message = f"{scaler.key} scales {canary.deployment} to at least {least}; the canary is to have {wanted}"
+            hint = "look at minReplicas: an autoscaler overrules spec.replicas of the Deployment"
+            return Finding(message, hint, place_of(evidence, scaler.source, "minReplicas"))
+    return None
 
 
 def canary_port(evidence: Evidence, course: Course) -> Finding | None:
@@ -97,7 +124,7 @@ def _canary_service(evidence: Evidence, canary: Canary, wanted: int) -> Finding 
         return _no_service(evidence, canary, wanted)
     fitting = [route for route in own if _leads(route, canary, wanted)]
     if not fitting:
-        return _wrong_port(evidence, own[0], wanted)
+        return _wrong_port(evidence, canary, own[0], wanted)
     if also := fitting[0].also_selects:
         return Finding(
             f"{fitting[0].name} leads to pods of {', '.join(also)} too, not only to the canary's",
@@ -126,20 +153,32 @@ def _no_service(evidence: Evidence, canary: Canary, wanted: int) -> Finding:
             "add a Service for the canary, in a template beside the stable one",
         )
     meant = max(services, key=lambda each: any(port == wanted for port, _ in service_ports(each, ())))
+    if meant.is_external_name:
+        return Finding(
+            f"{meant.name} is of the type ExternalName: it leads to a name elsewhere, and to no pods",
+            "take the type out: a Service of the default type leads to the pods that it selects",
+            place_of(evidence, meant.source, "type"),
+        )
     labels = next((pairs(each.pod_labels) for each in _deployments(evidence, canary.deployment)), "none")
+    hint = "make the selector of the Service and the labels of the pods the same, letter by letter"
     return Finding(
         f"{meant.name} selects {pairs(meant.selector)}; the canary's pods have {labels}",
-        "make the selector of the Service and the labels of the pods the same, letter by letter",
+        hint if meant.selector else "a Service without a selector leads to no pods: compare it with the stable one",
         place_of(evidence, meant.source, "selector"),
     )
 
 
-def _wrong_port(evidence: Evidence, route: ServiceRoute, wanted: int) -> Finding:
-    seen = ", ".join(f"from {port} to {target or 'a port name that no container has'}" for port, target in route.ports)
+def _wrong_port(evidence: Evidence, canary: Canary, route: ServiceRoute, wanted: int) -> Finding:
+    service = next(each for each in evidence.chart.manifests if (each.kind, each.name) == ("Service", route.name))
+    containers = (container for each in _deployments(evidence, canary.deployment) for container in each.containers)
+    hint = "look at port and targetPort of the Service: the first is its own, the second the container's"
     fault = "targetPort" if any(port == wanted for port, _ in route.ports) else "port"
+    if any(port.get("protocol", "TCP") != "TCP" for port in maps_at(service.body, "spec", "ports")):
+        hint, fault = "look at the protocol of the Service's port: the app is asked over HTTP, which is TCP", "protocol"
+    seen = told_ports(service, containers)
     return Finding(
-        f"{route.name} must lead from port {wanted} to {wanted} of the canary's pods; it leads {seen or 'nowhere'}",
-        "look at port and targetPort of the Service: the first is its own, the second the container's",
+        f"{route.name} must lead from port {wanted} to {wanted} of the canary's pods; it leads {seen}",
+        hint,
         place_of(evidence, route.source, fault, "ports"),
     )
 

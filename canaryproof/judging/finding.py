@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from canaryproof.evidence import Evidence, OutcomeName
-from canaryproof.manifests import Manifest
+from canaryproof.manifests import Container, Manifest, mapping_at, maps_at
 from canaryproof.texts import place
 from canaryproof.traps import Explanation
 
@@ -59,8 +59,38 @@ def because(known: Explanation, error: str) -> str:
 
 def refused_over(evidence: Evidence, field: str) -> str:
     """Return the check that tells that Kubernetes refused the chart over *field*; empty where it did not."""
-    error = evidence.upgrade.error if evidence.upgrade else ""
-    return "upgrade-applied" if re.search(field, error) else ""
+    return "upgrade-applied" if re.search(field, _refusal(evidence)) else ""
+
+
+def unknown_workload(evidence: Evidence) -> Manifest | None:
+    """Return what the submission adds that has a template for pods, and a kind that the cluster does not know."""
+    said = re.search(r"no matches for kind \"(\w+)\"|Kind=(\w+): invalid object type", _refusal(evidence))
+    kind = said and (said[1] or said[2])
+    added = (each for each in evidence.chart.manifests if each.key in evidence.added)
+    return next((each for each in added if each.kind == kind and mapping_at(each.body, "spec", "template")), None)
+
+
+def _refusal(evidence: Evidence) -> str:
+    return evidence.upgrade.error if evidence.upgrade else ""
+
+
+def told_ports(service: Manifest, containers: Iterable[Container]) -> str:
+    """Say where the ports of a Service lead, by number and by name."""
+    numbers = {port.name: port.number for container in containers for port in container.ports if port.name}
+    return ", ".join(f"from {port} to {target}" for port, target in _ports(service, numbers)) or "nowhere"
+
+
+def _ports(service: Manifest, numbers: Mapping[str, int]) -> Iterator[tuple[object, str]]:
+    for body in maps_at(service.body, "spec", "ports"):
+        port, protocol = body.get("port"), body.get("protocol", "TCP")
+        target = body.get("targetPort") or port
+        where = str(target)
+        if isinstance(target, str) and target in numbers:
+            where = f"{target}, which is {numbers[target]}"
+        elif isinstance(target, str):
+            known = f"theirs are called {', '.join(numbers)}" if numbers else "theirs have no names"
+            where = f"{target!r}, a name that no port of the containers has ({known})"
+        yield port, where if protocol == "TCP" else f"{where} by {protocol}, not TCP"
 
 
 def place_of(evidence: Evidence, source: str, *keys: str) -> str:

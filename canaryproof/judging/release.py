@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from canaryproof.course import Course
 from canaryproof.evidence import Evidence, Leftover, OutcomeName, Step
 from canaryproof.judging import by_hand
-from canaryproof.judging.finding import HINTS, KEEP, Finding, because, count, place_of
+from canaryproof.judging.finding import HINTS, KEEP, Finding, because, count, place_of, unknown_workload
+from canaryproof.judging.stable import touched_objects
 from canaryproof.traps import explain
 
 STABLE_REVISION = 1
@@ -39,10 +41,19 @@ def upgrade_applied(evidence: Evidence, course: Course) -> Finding | None:
     if error := evidence.upgrade.error:
         known = explain(error, evidence.files, evidence.chart.manifests)
         hint = known.hint or "Helm's message names the object and the field; run the command on a cluster of your own"
-        return Finding(f"the upgrade failed: {because(known, error)}", hint, known.where)
+        return Finding(f"the upgrade failed: {because(known, error)}", hint, known.where, _cause(evidence, error))
     if evidence.history and CANARY_REVISION not in {each.revision for each in evidence.history}:
         return Finding(f"Helm's history has no revision {CANARY_REVISION}: {by_hand.listed(evidence.history)}")
     return None
+
+
+def _cause(evidence: Evidence, error: str) -> str:
+    """Return the check that says already what Kubernetes refused; empty where none does."""
+    if evidence.canary is None and unknown_workload(evidence):
+        return "canary-present"
+    touched = (stable for stable, _, _ in touched_objects(evidence))
+    named = any(re.search(rf'\b{each.kind}\b.*"{re.escape(each.name)}"', error) for each in touched)
+    return "stable-untouched" if named else ""
 
 
 def canary_crash_loop(evidence: Evidence, course: Course) -> Finding | None:
@@ -50,10 +61,12 @@ def canary_crash_loop(evidence: Evidence, course: Course) -> Finding | None:
     decision = evidence.decision
     if decision.outcome == course.canary.outcome:
         return None
+    none_asked = evidence.canary is not None and not evidence.canary.replicas and course.canary.replicas
     return Finding(
         f"the canary's fate is {decision.outcome}, expected {course.canary.outcome}: {decision.reason}",
         HINTS[decision.outcome],
         place_of(evidence, evidence.canary.source, *PLACES.get(decision.outcome, ())) if evidence.canary else "",
+        "canary-replicas" if none_asked else "",
     )
 
 

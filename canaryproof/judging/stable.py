@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from canaryproof.availability import longest, outages
@@ -10,8 +10,8 @@ from canaryproof.course import Course
 from canaryproof.durations import Durations
 from canaryproof.evidence import Evidence, Probe
 from canaryproof.judging import by_hand
-from canaryproof.judging.finding import Finding, count
-from canaryproof.manifests import Container, Manifest, pairs, service_ports
+from canaryproof.judging.finding import Finding, count, told_ports
+from canaryproof.manifests import Container, Manifest, pairs, picks, service_ports
 from canaryproof.settling import changed
 from canaryproof.timeline import PodHistory, Timeline, condition
 
@@ -26,18 +26,27 @@ def stable_untouched(evidence: Evidence, course: Course) -> Finding | None:
 
 
 def _touches(evidence: Evidence) -> Finding | None:
+    touched = tuple(touched_objects(evidence))
+    if not touched:
+        return None
+    first, now, _ = touched[0]
+    message = "; ".join(f"the stable {stable.key} {' and '.join(differences)}" for stable, _, differences in touched)
+    templates = " and ".join(dict.fromkeys(stable.template for stable, _, _ in touched))
+    follows = "canary-present" if now and len(touched) == 1 and _is_misplaced_canary(evidence, first, now) else ""
+    hint = f"bring {templates} back to what the course's chart has, and keep the canary in files of its own"
+    return Finding(message, hint, (now or first).template, follows)
+
+
+def touched_objects(evidence: Evidence) -> Iterator[tuple[Manifest, Manifest | None, list[str]]]:
+    """Yield each stable Deployment and Service that is no longer the course's, what it is now, and how it differs."""
     chart = {(each.kind, each.name): each for each in evidence.chart.manifests if not each.is_hook}
     for stable in evidence.baseline.manifests:
+        if stable.kind not in {"Deployment", "Service"}:
+            continue
         now = chart.get((stable.kind, stable.name))
-        differences = ["is missing from the chart"] if now is None else list(_differences(stable, now))
-        if stable.kind in {"Deployment", "Service"} and differences:
-            hint = (
-                f"bring {stable.template} back to what the course's chart has, and keep the canary in files of its own"
-            )
-            message = f"the stable {stable.key} {'; '.join(differences)}"
-            follows = "canary-present" if now and _is_misplaced_canary(evidence, stable, now) else ""
-            return Finding(message, hint, (now or stable).template, follows)
-    return None
+        differences = ["is missing from the chart"] if now is None else list(_differences(evidence, stable, now))
+        if differences:
+            yield stable, now, differences
 
 
 def _is_misplaced_canary(evidence: Evidence, stable: Manifest, now: Manifest) -> bool:
@@ -48,22 +57,30 @@ def _is_misplaced_canary(evidence: Evidence, stable: Manifest, now: Manifest) ->
     return evidence.canary is None and same and stable.selector == now.selector and now.replicas > 0
 
 
-def _differences(stable: Manifest, now: Manifest) -> Iterator[str]:
+def _differences(evidence: Evidence, stable: Manifest, now: Manifest) -> Iterator[str]:
     if stable.selector != now.selector:
         yield f"selects {pairs(now.selector)} instead of {pairs(stable.selector)}"
     if stable.kind == "Service":
-        before, after = (service_ports(each, stable.containers) for each in (stable, now))
-        if before != after:
-            yield f"has the ports {_routes(after)} instead of {_routes(before)}"
+        was = tuple(_picked(stable, evidence.baseline.manifests))
+        is_now = tuple(_picked(stable, evidence.chart.manifests)) or was
+        if service_ports(stable, was) != service_ports(now, is_now):
+            yield f"leads {told_ports(now, is_now)} instead of {told_ports(stable, was)}"
         return
     if stable.kind == "Deployment" and not now.replicas and stable.replicas:
         yield "asks for 0 replicas, which shuts it down"
     yield from _container_differences(stable.containers, now.containers)
 
 
+def _picked(service: Manifest, manifests: Iterable[Manifest]) -> Iterator[Container]:
+    """Yield the containers of the pods that a Service leads to."""
+    for each in manifests:
+        if each.kind == "Deployment" and picks(service.selector, each.pod_labels):
+            yield from each.containers
+
+
 def _container_differences(before: Iterable[Container], after: Iterable[Container]) -> Iterator[str]:
     was = {container.name: container for container in before}
-    now = {container.name: container for container in after}
+    now = {container.name: container for container in _renamed_back(was, after)}
     for name in sorted(now.keys() - was.keys()):
         yield f"has one container more, {name}"
     for name, container in was.items():
@@ -81,8 +98,21 @@ def _container_differences(before: Iterable[Container], after: Iterable[Containe
             yield f"declares the ports {ports[0]} instead of {ports[1]}"
 
 
-def _routes(ports: Iterable[tuple[int, int]]) -> str:
-    return ", ".join(f"{port} to {target}" for port, target in ports) or "none"
+def _renamed_back(was: Mapping[str, Container], after: Iterable[Container]) -> Iterator[Container]:
+    """Yield containers under the names that they had: one that is called otherwise, and is the same, is no other."""
+    after = tuple(after)
+    names = {container.name for container in after}
+    missing = [container for name, container in was.items() if name not in names]
+    for container in after:
+        same = [each for each in missing if _runs_the_same(each, container) and container.name not in was]
+        if same:
+            missing.remove(same[0])
+        yield replace(container, name=same[0].name) if same else container
+
+
+def _runs_the_same(one: Container, other: Container) -> bool:
+    numbers = [[port.number for port in each.ports] for each in (one, other)]
+    return (one.image, one.command) == (other.image, other.command) and numbers[0] == numbers[1]
 
 
 def stable_serves_during_canary(evidence: Evidence, course: Course) -> Finding | None:

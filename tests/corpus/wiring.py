@@ -50,7 +50,10 @@ MUTATIONS = {
     "two-replicas": rejected("canary-replicas", Replace(DEPLOYMENT, REPLICAS, "replicas: 2")),
     "two-replicas-for-all": rejected("canary-replicas", Replace(VALUES, "replicaCount: 1", "replicaCount: 2")),
     "no-replicas": rejected(
-        "canary-replicas canary-crash-loop", Replace(DEPLOYMENT, REPLICAS, "replicas: 0"), outcome="not-ready"
+        "canary-replicas",
+        Replace(DEPLOYMENT, REPLICAS, "replicas: 0"),
+        outcome="not-ready",
+        follows="canary-crash-loop",
     ),
     # --- the container's port
     "port-5000": rejected("canary-port", Replace(DEPLOYMENT, PORT, "containerPort: 5000")),

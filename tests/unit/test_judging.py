@@ -195,8 +195,8 @@ def test_changes_of_stable_are_told() -> None:
     found = finding_of(judging.stable_untouched, evidence(chart))
 
     assert found.message == (
-        "the stable Service/upcommerce-service selects app=x instead of app=upcommerce-app; "
-        "has the ports 80 to 5000 instead of 5000 to 5000"
+        "the stable Service/upcommerce-service selects app=x instead of app=upcommerce-app "
+        "and leads from 80 to 5000 instead of from 5000 to 5000"
     )
     assert found.where == "templates/upcommerce-service.yaml"
 

@@ -1,0 +1,69 @@
+"""Charts as students hand them in, each in some way that nobody had thought of: each was judged wrongly once."""
+
+from __future__ import annotations
+
+from tests.corpus.mutation import (
+    DEPLOYMENT,
+    SERVICE,
+    STABLE,
+    STABLE_SERVICE,
+    Add,
+    Below,
+    Everywhere,
+    Mutation,
+    Replace,
+    accepted,
+    rejected,
+)
+
+KIND = "apiVersion: apps/v1\nkind: Deployment"
+OLD_LABEL, NEW_LABEL = "app: {{ .Release.Name }}-app", "app.kubernetes.io/name: {{ .Release.Name }}"
+
+
+def of_kind(version_and_kind: str) -> Mutation:
+    """Return the reference with a canary of a kind that the cluster does not know."""
+    unknown = Replace(DEPLOYMENT, KIND, version_and_kind)
+    return rejected("canary-present", unknown, outcome="no-canary", follows="upgrade-applied")
+
+
+MUTATIONS = {
+    # --- stable as it was, in other words
+    "stable-port-gets-a-name": accepted(
+        Replace(STABLE, "- containerPort: 5000", "- containerPort: 5000\n              name: web"),
+        Replace(STABLE_SERVICE, "targetPort: 5000", "targetPort: web"),
+    ),
+    "stable-container-renamed": accepted(Replace(STABLE, "- name: upcommerce", "- name: app")),
+    # --- stable touched, and what follows from it
+    "stable-selector-modernised": rejected(
+        "stable-untouched",
+        Everywhere(STABLE, OLD_LABEL, NEW_LABEL),
+        Replace(STABLE_SERVICE, OLD_LABEL, NEW_LABEL),
+        outcome="refused",
+        follows="upgrade-applied canary-crash-loop stable-serves-during-canary stable-never-down",
+    ),
+    # --- the canary's Service and its number of replicas
+    "service-is-an-external-name": rejected(
+        "canary-service", Below(SERVICE, "spec:", "  type: ExternalName\n  externalName: canary.example.org")
+    ),
+    "autoscaler-asks-for-two": rejected(
+        "canary-replicas",
+        Add(
+            "templates/autoscaler.yaml",
+            """
+            apiVersion: autoscaling/v2
+            kind: HorizontalPodAutoscaler
+            metadata: {name: canary}
+            spec:
+              scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: upcommerce-canary-app}
+              minReplicas: 2
+              maxReplicas: 5
+              metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 80}}}]
+            """,
+        ),
+    ),
+    # --- no Deployment, by a word
+    "kind-misspelt": of_kind("apiVersion: apps/v1\nkind: Deploymnet"),
+    "kind-in-small-letters": of_kind("apiVersion: apps/v1\nkind: deployment"),
+    "argo-rollout": of_kind("apiVersion: argoproj.io/v1alpha1\nkind: Rollout"),
+}
+"""By name."""

@@ -1,0 +1,159 @@
+"""One mistake counts once: what fails on account of another finding says which."""
+
+from __future__ import annotations
+
+import pytest
+
+from canaryproof import judging
+from canaryproof.evidence import Decision, Step
+from tests.unit.stories import CANARY_DEPLOYMENT, CANARY_SERVICE, STABLE
+from tests.unit.test_judging import COURSE, REFERENCE, evidence, finding_of
+
+
+def refused(error: str) -> Step:
+    """Return an upgrade that Helm could not make."""
+    return Step("helm upgrade upcommerce ./alice", 1.5, 2, error)
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("Deploymnet", 'no matches for kind "Deploymnet" in version "apps/v1" ensure CRDs are installed first'),
+        ("Rollout", 'no matches for kind "Rollout" in version "apps/v1"'),
+        ("deployment", "failed to create resource: invalid object type: apps/v1, Kind=deployment: invalid object type"),
+    ],
+)
+def test_a_kind_that_nobody_knows_is_no_canary_and_nothing_else(kind: str, error: str) -> None:
+    """A misspelt kind is told where the canary is missed; that Helm refuses it follows."""
+    chart = REFERENCE.replace(
+        "kind: Deployment\nmetadata:\n  name: upcommerce-canary", f"kind: {kind}\nmetadata:\n  name: c"
+    )
+    misspelt = evidence(chart, upgrade=refused(error))
+
+    missed = finding_of(judging.canary_present, misspelt)
+
+    assert f"it adds {kind}/c-app" in missed.message
+    assert f"this cluster knows no kind {kind}" in missed.message
+    assert "compare its kind" in missed.hint
+    assert finding_of(judging.upgrade_applied, misspelt).follows == "canary-present"
+
+
+def test_another_object_of_an_unknown_kind_is_a_mistake_of_its_own() -> None:
+    """Where the canary is there, a refused upgrade follows from nothing."""
+    chart = REFERENCE + "---\napiVersion: x/v1\nkind: Monitor\nmetadata: {name: m}\n"
+    unknown = evidence(chart, upgrade=refused('no matches for kind "Monitor" in version "x/v1"'))
+
+    assert judging.canary_present(unknown, COURSE) is None
+    assert finding_of(judging.upgrade_applied, unknown).follows == ""
+
+
+def test_a_stable_object_that_kubernetes_refuses_is_told_once() -> None:
+    """A changed selector of the stable Deployment is immutable: that the upgrade fails follows."""
+    chart = REFERENCE.replace("matchLabels: {app: upcommerce-app}", "matchLabels: {name: upcommerce}")
+    error = 'Deployment.apps "upcommerce-app" is invalid: spec.selector: Invalid value: {}: field is immutable'
+    touched = evidence(chart, upgrade=refused(error))
+
+    assert "selects name=upcommerce instead of app=upcommerce-app" in str(judging.stable_untouched(touched, COURSE))
+    assert finding_of(judging.upgrade_applied, touched).follows == "stable-untouched"
+
+
+def test_a_refused_canary_does_not_follow_from_a_touched_stable_app() -> None:
+    """Two mistakes are two: what Kubernetes refused is not what stable lost."""
+    chart = REFERENCE.replace("upcommerce:v3", "upcommerce:v4")
+    error = 'Deployment.apps "upcommerce-canary-app" is invalid: spec.selector: Required value'
+
+    assert finding_of(judging.upgrade_applied, evidence(chart, upgrade=refused(error))).follows == ""
+
+
+def test_a_canary_that_asks_for_no_replica_cannot_crash() -> None:
+    """That nothing crashes follows from the number of replicas."""
+    none_asked = evidence(
+        STABLE + CANARY_DEPLOYMENT.replace("replicas: 1", "replicas: 0") + CANARY_SERVICE,
+        decision=Decision("not-ready", "it asks for 0 replicas"),
+    )
+
+    assert "asks for 0 replicas" in finding_of(judging.canary_replicas, none_asked).message
+    assert finding_of(judging.canary_crash_loop, none_asked).follows == "canary-replicas"
+
+
+def test_all_that_is_touched_of_stable_is_told_at_once() -> None:
+    """Who changed Deployment and Service sees both, and both templates."""
+    chart = REFERENCE.replace("{app: upcommerce-app}", "{name: shop}")
+
+    found = finding_of(judging.stable_untouched, evidence(chart))
+
+    assert "Deployment/upcommerce-app selects name=shop" in found.message
+    assert "Service/upcommerce-service selects name=shop" in found.message
+    assert "templates/upcommerce-app.yaml and templates/upcommerce-service.yaml" in found.hint
+
+
+def test_a_stable_container_may_be_called_otherwise() -> None:
+    """Its name is nobody's business: what it runs, and its ports, are."""
+    renamed = STABLE.replace("- name: main", "- name: app")
+    other = renamed.replace("upcommerce:v3", "upcommerce:v4")
+    canary = REFERENCE.removeprefix(STABLE)
+
+    assert judging.stable_untouched(evidence(renamed + canary), COURSE) is None
+    assert "has no container main any more" in finding_of(judging.stable_untouched, evidence(other + canary)).message
+
+
+def test_a_stable_port_may_get_a_name() -> None:
+    """A Service that leads to the same port by its name leads where it led."""
+    named = REFERENCE.replace("port: 5000, targetPort: 5000", "port: 5000, targetPort: http")
+    wrong = REFERENCE.replace("port: 5000, targetPort: 5000", "port: 5000, targetPort: web")
+
+    assert judging.stable_untouched(evidence(named), COURSE) is None
+    assert "leads from 5000 to 'web', a name that no port of the containers has (theirs are called http)" in (
+        finding_of(judging.stable_untouched, evidence(wrong)).message
+    )
+
+
+def test_an_autoscaler_overrules_the_deployment() -> None:
+    """One that scales the canary to more than one replica is as wrong as a Deployment that asks for more."""
+    scaler = """
+---
+# Source: upcommerce/templates/hpa.yaml
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: canary}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: NAME}
+  minReplicas: 2
+"""
+    of_canary, of_stable = (scaler.replace("NAME", f"upcommerce-{name}") for name in ("canary-app", "app"))
+
+    found = finding_of(judging.canary_replicas, evidence(REFERENCE + of_canary))
+
+    assert "HorizontalPodAutoscaler/canary scales upcommerce-canary-app to at least 2" in found.message
+    assert found.where == "templates/hpa.yaml"
+    assert judging.canary_replicas(evidence(REFERENCE + of_stable), COURSE) is None
+    assert judging.canary_replicas(evidence(REFERENCE + of_canary.replace(": 2", ": 1")), COURSE) is None
+
+
+@pytest.mark.parametrize(
+    ("ports", "told", "hint"),
+    [
+        (
+            "port: 5003, targetPort: htpp",
+            "from 5003 to 'htpp', a name that no port of the containers has",
+            "targetPort",
+        ),
+        ("port: 5003, targetPort: 5003, protocol: UDP", "from 5003 to 5003 by UDP, not TCP", "protocol"),
+        ("port: 80, targetPort: http", "from 80 to http, which is 5003", "targetPort"),
+    ],
+)
+def test_where_a_service_leads_is_told_by_number_name_and_protocol(ports: str, told: str, hint: str) -> None:
+    """A student reads what the template says, and what it comes to."""
+    found = finding_of(judging.canary_service, evidence(REFERENCE.replace("port: 5003, targetPort: 5003", ports)))
+
+    assert told in found.message
+    assert hint in found.hint
+
+
+def test_an_external_name_leads_to_no_pods() -> None:
+    """Kubernetes makes no endpoints for it, whatever its selector says."""
+    external = CANARY_SERVICE.replace("spec:\n", "spec:\n  type: ExternalName\n  externalName: canary.example.org\n")
+
+    found = finding_of(judging.canary_service, evidence(REFERENCE.replace(CANARY_SERVICE, external)))
+
+    assert "is of the type ExternalName" in found.message
