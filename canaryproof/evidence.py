@@ -45,6 +45,9 @@ class Decision:
     """What was seen, one line each: container, exit code, reason, times."""
 
 
+UNDECIDED = Decision("undecided", "the experiment did not get that far")
+
+
 @dataclass(frozen=True)
 class ServiceRoute:
     """A Service that leads to the canary, by selector and by ``targetPort``."""
@@ -202,7 +205,7 @@ class Evidence:
     added: tuple[ObjectKey, ...] = ()
     """What the submission adds to the course's chart."""
     canary: Canary | None = None
-    decision: Decision = field(default_factory=lambda: Decision("undecided", "the experiment did not get that far"))
+    decision: Decision = UNDECIDED
     install: Step | None = None
     upgrade: Step | None = None
     rollback: Step | None = None

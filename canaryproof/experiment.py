@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from canaryproof import confinement, releases
 from canaryproof.aftermath import Aftermath
+from canaryproof.applied import as_applied
 from canaryproof.availability import is_certain
 from canaryproof.baseline import Baseline
 from canaryproof.canary import find_canary
@@ -37,9 +38,11 @@ from canaryproof.evidence import (
 from canaryproof.fingerprint import fingerprint
 from canaryproof.freezing import freeze
 from canaryproof.helm import Helm, Operation
+from canaryproof.insisting import insists_on
 from canaryproof.intake import Submission
 from canaryproof.kube import ROLE_BINDINGS, SECRETS, KubeClient
 from canaryproof.manifests import Body, Manifest, ObjectKey
+from canaryproof.observing.records import record_of
 from canaryproof.outcome import decide, with_last_words
 from canaryproof.places import Place, Places
 from canaryproof.presence import RUN_LABEL
@@ -133,7 +136,7 @@ class _Experiment:
             try:
                 folder = stack.enter_context(self._copy())
                 chart = self._render(folder, namespace)
-                if names_namespace(chart, own):
+                if insists_on(own, chart, self.evidence.files):
                     with place.aside():
                         stack.enter_context(turns.in_namespace(own))
                     namespace, chart = own, self._render(folder, own)
@@ -305,12 +308,24 @@ class _Trial:
         manifests = self._evidence.chart.manifests
         self._bench.turns.await_ports(manifests, self._namespace)
         upgrade = self._step(lambda: self._bench.helm.upgrade(self._release, chart, self._namespace, user=self._user))
+        upgrade = replace(upgrade, error=confinement.in_plain_words(upgrade.error, self._unknown(manifests)))
         if taken_by_chance(upgrade.error, manifests):
             raise PortTakenError(upgrade.error)
         self._note(upgrade=upgrade)
+        self._take_record()
         if upgrade.error and self._evidence.canary:
             reason = f"the upgrade failed: {upgrade.error}"
             self._note(decision=Decision("refused", reason, at=upgrade.ended, proven_at=upgrade.ended))
+
+    def _take_record(self) -> None:
+        """Go on with what Helm has applied, not with what the chart rendered to before."""
+        record = self._bench.client.get(SECRETS, releases.record_name(self._release, 2), self._namespace)
+        if record:
+            self._experiment.evidence = as_applied(self._evidence, record_of(record).rendering)
+
+    def _unknown(self, manifests: Iterable[Manifest]) -> Iterator[Manifest]:
+        known = self._bench.client.resource
+        return (each for each in manifests if known(each.api_version, each.kind) is None)
 
     def _observe(self) -> None:
         """Watch until the fate of the canary is certain."""
@@ -426,12 +441,6 @@ def namespace_for(prefix: str, name: str) -> str:
     """Return a namespace that nobody has yet: *prefix*, *name* as far as namespaces allow, and four random digits."""
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower())[:SLUG_LENGTH].strip("-") or "submission"
     return f"{prefix}-{slug}-{secrets.token_hex(2)}"
-
-
-def names_namespace(chart: Rendering, namespace: str) -> bool:
-    """Report whether a chart insists on *namespace*, whatever Helm is told."""
-    own = ObjectKey("Namespace", namespace)
-    return any(manifest.namespace == namespace or manifest.key == own for manifest in chart.manifests)
 
 
 def timings_of(evidence: Evidence) -> Timings:

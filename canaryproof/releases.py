@@ -25,6 +25,11 @@ def selector(release: str) -> str:
     return f"name={release},owner=helm"
 
 
+def record_name(release: str, revision: int) -> str:
+    """Return the name of the Secret that holds a revision."""
+    return f"sh.helm.release.v1.{release}.v{revision}"
+
+
 def history(secrets: Iterable[msgspec.Raw]) -> tuple[Revision, ...]:
     """Return the revisions on record, oldest first; what is no record is passed over, as Helm does."""
     found = sorted(_records(secrets), key=lambda record: record.version)

@@ -13,6 +13,7 @@ from tests.corpus.mutation import (
     Mutation,
     Replace,
     accepted,
+    canary,
     rejected,
 )
 
@@ -26,7 +27,33 @@ def of_kind(version_and_kind: str) -> Mutation:
     return rejected("canary-present", unknown, outcome="no-canary", follows="upgrade-applied")
 
 
+RANDOM = "{{ .Release.Name }}-canary-{{ randAlphaNum 5 | lower }}"
+BY_REVISION = "{{ .Release.Name }}-canary-{{ .Release.Revision }}"
+CHECKED = """
+{{- if ne .Release.Namespace "sre" }}{{ fail "install it into sre" }}{{ end }}
+{{- if ne .Release.Name "upcommerce" }}{{ fail "call it upcommerce" }}{{ end }}
+"""
+
 MUTATIONS = {
+    # --- a chart that is rendered anew, elsewhere or later
+    "named-by-its-revision": accepted(
+        *canary(BY_REVISION, '{app: canary, revision: "{{ .Release.Revision }}"}'),
+        Replace(SERVICE, "{{ .Release.Name }}-canary-service", BY_REVISION),
+    ),
+    "named-at-random": accepted(Replace(DEPLOYMENT, "  name: {{ .Release.Name }}-canary-app", f"  name: {RANDOM}")),
+    "insists-on-the-namespace": accepted(Add("templates/checks.yaml", CHECKED)),
+    "looks-at-the-cluster": accepted(
+        Add(
+            "templates/addresses.yaml",
+            """
+            {{- if lookup "v1" "Service" .Release.Namespace "upcommerce-service" }}
+            apiVersion: v1
+            kind: ConfigMap
+            metadata: {name: addresses}
+            {{- end }}
+            """,
+        )
+    ),
     # --- stable as it was, in other words
     "stable-port-gets-a-name": accepted(
         Replace(STABLE, "- containerPort: 5000", "- containerPort: 5000\n              name: web"),

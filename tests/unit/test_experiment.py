@@ -11,12 +11,11 @@ from canaryproof.baseline import Baseline
 from canaryproof.cluster import Vitals
 from canaryproof.course import load_course
 from canaryproof.durations import Durations
-from canaryproof.evidence import Decision, Evidence, Rendering, Setting, Step, Timings
-from canaryproof.experiment import Bench, names_namespace, namespace_for, run_experiment, timings_of
+from canaryproof.evidence import Decision, Evidence, Setting, Step, Timings
+from canaryproof.experiment import Bench, namespace_for, run_experiment, timings_of
 from canaryproof.helm import Helm
 from canaryproof.intake import Submission
 from canaryproof.kube import KubeClient
-from canaryproof.manifests import Manifest
 from canaryproof.places import Places
 from canaryproof.recording import Recorder
 from canaryproof.turns import Turns
@@ -188,19 +187,6 @@ def test_a_namespace_has_a_name_that_kubernetes_takes(name: str, slug: str) -> N
     assert first.startswith(f"sre-{slug}-")
     assert len(first) <= 63
     assert first != second
-
-
-def test_a_chart_may_insist_on_a_namespace() -> None:
-    """Objects that name it, and the Namespace itself, count; others do not."""
-
-    def chart(**metadata: str) -> Rendering:
-        kind = "Namespace" if metadata["name"] == "sre" else "Service"
-        return Rendering((Manifest({"kind": kind, "metadata": metadata}),))
-
-    assert names_namespace(chart(name="a", namespace="sre"), "sre")
-    assert names_namespace(chart(name="sre"), "sre")
-    assert not names_namespace(chart(name="a"), "sre")
-    assert not names_namespace(chart(name="a", namespace="default"), "sre")
 
 
 def test_the_phases_are_timed_from_where_they_begin() -> None:

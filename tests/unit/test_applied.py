@@ -1,0 +1,40 @@
+"""A chart that renders to something else each time is judged by what Helm has applied."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from canaryproof.applied import as_applied
+from canaryproof.evidence import Rendering
+from tests.unit.stories import STABLE, rendering
+from tests.unit.test_judging import REFERENCE, evidence
+
+
+def test_a_name_that_changes_is_the_one_that_was_applied() -> None:
+    """The canary, and all that the upgrade added, have the names that are in the cluster."""
+    applied = rendering(REFERENCE.replace("upcommerce-canary-app", "canary-x7f2a"))
+
+    judged = as_applied(evidence(), applied)
+
+    assert judged.canary
+    assert judged.canary.deployment == "canary-x7f2a"
+    assert "Deployment/canary-x7f2a" in map(str, judged.added)
+    assert (judged.chart, judged.decision.outcome) == (applied, "undecided")
+
+
+def test_a_canary_that_is_only_rendered_is_none() -> None:
+    """What the upgrade left out was not added."""
+    judged = as_applied(evidence(), rendering(STABLE))
+
+    assert (judged.canary, judged.added, judged.decision.outcome) == (None, (), "no-canary")
+
+
+def test_what_was_applied_as_rendered_changes_nothing() -> None:
+    """Templates stay known where Helm's record does not know them, and a record that cannot be read tells nothing."""
+    given = evidence()
+    elsewhere = Rendering(
+        tuple(replace(each, source="upcommerce/templates/objects.yaml") for each in given.chart.manifests)
+    )
+
+    assert as_applied(given, elsewhere) is given
+    assert as_applied(given, Rendering(error="no YAML")) is given
