@@ -70,6 +70,8 @@ class Durations:
     """Until revision 1 is ready."""
     observation: float = 20
     """How long a canary is watched before its fate is taken from what was seen so far."""
+    pull: float = 180
+    """An image that a node pulls from a registry: it comes within the time of a container's start."""
     observation_extended: float = 60
     """The same while a restart or an image pull is still pending."""
     persistence: float = 5
@@ -117,6 +119,11 @@ class Durations:
         """
         ours = [each.name for each in fields(self) if each.name not in _NOT_OF_THE_CLUSTER]
         return replace(self, **{name: getattr(self, name) * patience for name in ours})
+
+    def with_pulls(self) -> Self:
+        """Return them for a cluster whose nodes pull images from a registry that may be far away."""
+        longest = max(self.pull, self.settle, self.observation_extended)
+        return replace(self, settle=longest, observation_extended=longest)
 
 
 DURATIONS = Durations()

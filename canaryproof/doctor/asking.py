@@ -27,7 +27,7 @@ from canaryproof.errors import CanaryproofError, ClusterError, CommandError
 from canaryproof.kube import KubeClient
 from canaryproof.manifests import text_at
 
-HELM = "helm"
+HELM, KIND = "helm", "kind"
 CAPABILITIES = {"CAP_SYS_ADMIN": 21, "CAP_SYS_RESOURCE": 24}  # include/uapi/linux/capability.h
 PATIENCE = replace(DURATIONS, request=DURATIONS.question / 4)
 """A cluster that does not answer is asked three times."""
@@ -61,7 +61,7 @@ def ask(where: Where) -> Facts:
             account=account.result(),
             rootless=() if is_root or not linux else rootless.gaps(rootless.ask(where.environment)),
             docker=commands["docker"].result(),
-            kind=commands["kind"].result(),
+            kind=commands[KIND].result(),
             minikube=commands["minikube"].result(),
             helm=commands[HELM].result(),
             kubectl=commands["kubectl"].result(),
@@ -116,6 +116,7 @@ def _tools(where: Where) -> Tools:
         go=golang.against(go_for(EMBEDDED), machine),
         runc=runc.against(machine),
         helm_built=is_built(where.cache, [HELM]),
+        kind_built=is_built(where.cache, [KIND]),
     )
 
 
@@ -134,7 +135,7 @@ def _kubectls(said: str) -> str:
 
 ASKED = {
     "docker": _Question(("version", "--format", "{{.Server.Version}}"), str.strip),
-    "kind": _Question(("version", "--quiet"), str.strip),
+    KIND: _Question(("version", "--quiet"), str.strip),
     "minikube": _Question(("version", "--short"), str.strip, works=("status",)),
     HELM: _Question(("version", "--template", "{{.Version}}"), str.strip),
     "kubectl": _Question(("version", "--client", "--output=json"), _kubectls),

@@ -57,6 +57,7 @@ class Tools:
     runc: str = ""
     """Why no runc can be had that knows seccomp; empty when one can."""
     helm_built: bool = False
+    kind_built: bool = False
 
 
 @dataclass(frozen=True)

@@ -109,11 +109,14 @@ def _tools(facts: Facts) -> Iterator[Finding]:
 
 def _kind(facts: Facts) -> Iterator[Finding]:
     yield from _docker(facts)
-    if not facts.kind.path:
-        remedy = "or install it: https://kind.sigs.k8s.io/docs/user/quick-start#installation"
-        yield Finding("there is no command kind; it will be built, a minute once", remedy, stops=False)
-    elif _is_older(facts.kind.version, KIND_OLDEST):
-        yield Finding(f"kind {facts.kind.version} is too old", "https://kind.sigs.k8s.io/docs/user/quick-start")
+    yield from _missing(
+        "kind", facts, facts.kind, facts.tools.kind_built, "https://kind.sigs.k8s.io/docs/user/quick-start"
+    )
+    if _is_older(facts.kind.version, KIND_OLDEST):
+        problem = f"kind {facts.kind.version} is of 2022 or older: its nodes lack what lets pods share them"
+        yield Finding(
+            problem, "install a newer one: https://kind.sigs.k8s.io/docs/user/quick-start, or give --kind-bin"
+        )
     if facts.disk.free < KIND_IMAGE:
         yield Finding(
             f"a node image takes {_size(KIND_IMAGE)}, and {_size(facts.disk.free)} are free",
@@ -191,13 +194,18 @@ def _helm(facts: Facts) -> Iterator[Finding]:
         oldest = ".".join(map(str, HELM_OLDEST))
         remedy = "install a newer one: https://helm.sh/docs/intro/install, or give --helm PATH"
         yield Finding(f"Helm {helm.version} is too old, {oldest} is needed", remedy)
-    elif not helm.path and not facts.tools.helm_built:
-        if facts.tools.go:
-            problem = f"there is no command helm, and none can be built: {facts.tools.go}"
-            yield Finding(problem, "https://helm.sh/docs/intro/install")
-        else:
-            problem = "there is no command helm: the first run builds it, about two minutes on two cores"
-            yield Finding(problem, "https://helm.sh/docs/intro/install spares that", stops=False)
+    yield from _missing("helm", facts, helm, facts.tools.helm_built, "https://helm.sh/docs/intro/install")
+
+
+def _missing(name: str, facts: Facts, command: Command, built: bool, where: str) -> Iterator[Finding]:  # noqa: FBT001
+    """Say what becomes of a command that is not on PATH: it is built, where that is possible."""
+    if command.path or built:
+        return
+    if facts.tools.go:
+        yield Finding(f"there is no command {name}, and none can be built: {facts.tools.go}", where)
+    else:
+        problem = f"there is no command {name}: the first run builds it, in a few minutes"
+        yield Finding(problem, f"to be spared that: {where}", stops=False)
 
 
 def _kubectl(kubectl: Command, server: str) -> Iterator[Finding]:

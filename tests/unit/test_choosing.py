@@ -103,6 +103,7 @@ def test_a_machine_is_asked_by_its_commands(tmp_path: Path) -> None:
         ("existing", {"images": "stand-in"}, "pulls its images itself"),
         ("embedded", {"kubeconfig": Path("there")}, "has its own"),
         ("kind", {"kube_context": "mine"}, "is for --cluster existing"),
+        ("existing", {"keep_cluster": True}, "one that exists stays as it is"),
         ("embedded", {"observe": True}, "starts empty"),
         ("kind", {"kubernetes": "1.36"}, "is for --cluster embedded, and this is kind; kind's version is its image's"),
     ],

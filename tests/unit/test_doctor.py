@@ -88,7 +88,13 @@ def test_a_machine_that_is_well_lacks_nothing() -> None:
         (replace(WELL, docker=Command()), "kind", "no command docker", "install docker"),
         (replace(WELL, docker=Command("/d", error="refused")), "kind", "answers: refused", "start docker"),
         (replace(WELL, docker=Command("/d", error="Permission denied")), "kind", "denied", "usermod --append"),
-        (replace(WELL, kind=Command("/k", "0.17.0")), "kind", "kind 0.17.0 is too old", "https://kind"),
+        (replace(WELL, kind=Command("/k", "0.17.0")), "kind", "kind 0.17.0 is of 2022", "https://kind"),
+        (
+            replace(unbuilt(go="there is no Go"), kind=Command()),
+            "kind",
+            "no command kind, and none can",
+            "https://kind",
+        ),
         (replace(WELL, minikube=Command()), "minikube", "no command minikube", "https://minikube"),
         (replace(WELL, account=Account(error="no kubeconfig")), "existing", "no kubeconfig", "--kubeconfig"),
         (
@@ -116,7 +122,7 @@ def test_a_gap_is_told_with_what_closes_it(facts: Facts, provider: str, problem:
     ("facts", "provider", "problem"),
     [
         (unbuilt(), "embedded", "the first run does that"),
-        (replace(WELL, kind=Command()), "kind", "it will be built"),
+        (replace(WELL, kind=Command()), "kind", "no command kind: the first run builds it"),
         (of_kernel(inotify_watches=8192), "kind", "max_user_watches is 8192"),
         (of_kernel(bounding=frozenset()), "kind", "CAP_SYS_RESOURCE"),
         (replace(WELL, disk=replace(WELL.disk, free=10**9)), "kind", "1.0 GB are free"),

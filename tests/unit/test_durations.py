@@ -25,3 +25,15 @@ def test_what_people_wait_for_stays() -> None:
 def test_a_usual_machine_changes_nothing() -> None:
     """A patience of one is the default."""
     assert Durations().stretched(1) == DURATIONS
+
+
+def test_images_that_are_pulled_take_their_time() -> None:
+    """Whatever waits for a container to start waits longer; what is judged by stays the same."""
+    pulling = DURATIONS.with_pulls()
+
+    assert pulling.settle == pulling.observation_extended == DURATIONS.pull > DURATIONS.settle
+    assert (pulling.observation, pulling.hold, pulling.outage) == (
+        DURATIONS.observation,
+        DURATIONS.hold,
+        DURATIONS.outage,
+    )
