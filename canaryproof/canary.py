@@ -31,7 +31,7 @@ def find_canary(baseline: Rendering, chart: Rendering) -> CanaryFinding:
         if renamed := _renamed(stable, candidates):
             candidates.remove(renamed)
     if len(candidates) == 1:
-        return CanaryFinding(new, canary=_describe(candidates[0], chart.manifests))
+        return CanaryFinding(new, canary=_describe(candidates[0], chart.manifests, baseline.manifests))
     if candidates:
         return CanaryFinding(new, decision=_ambiguous(candidates))
     found = "; ".join(_instead(baseline.manifests, chart.manifests, new)) or "it adds nothing"
@@ -64,7 +64,9 @@ def _place(manifest: Manifest) -> str:
     return f"{manifest.key} ({manifest.template})" if manifest.source else str(manifest.key)
 
 
-def _describe(deployment: Manifest, chart: Iterable[Manifest]) -> Canary:
+def _describe(deployment: Manifest, chart: Iterable[Manifest], baseline: Iterable[Manifest]) -> Canary:
+    pulled = {container.image for each in baseline for container in each.containers}
+    never = (container.image for container in deployment.containers if container.never_pulled)
     return Canary(
         deployment=deployment.name,
         source=deployment.source,
@@ -74,6 +76,7 @@ def _describe(deployment: Manifest, chart: Iterable[Manifest]) -> Canary:
         ),
         images=tuple(container.image for container in deployment.containers),
         services=tuple(_routes(deployment, tuple(chart))),
+        unpulled=tuple(image for image in never if image not in pulled),
     )
 
 

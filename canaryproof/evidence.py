@@ -70,6 +70,10 @@ class Canary:
     ports: tuple[int, ...]
     images: tuple[str, ...]
     services: tuple[ServiceRoute, ...] = ()
+    unpulled: tuple[str, ...] = ()
+    """Images that it forbids to pull, and that no container of the course's chart has brought to a node before."""
+    foreign: tuple[str, ...] = ()
+    """Images beside the course's own that the cluster has no way to pull: what becomes of them says nothing."""
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ from canaryproof.places import Place, Places
 from canaryproof.presence import RUN_LABEL
 from canaryproof.probing import Prober
 from canaryproof.quarantine import clean_copy
+from canaryproof.reach import foreign_images, out_of_reach
 from canaryproof.recording import WATCHED, Recorder, Recording
 from canaryproof.safety import node_ports, refusal
 from canaryproof.settling import (
@@ -332,12 +333,16 @@ class _Trial:
         canary, upgrade = self._evidence.canary, self._evidence.upgrade
         if canary is None or upgrade is None or upgrade.error:
             return
+        stand_ins = self._bench.course.stand_ins if self._bench.setting.images == "stand-in" else ()
+        canary = replace(canary, foreign=foreign_images(canary, stand_ins))
         decision = self._wait(
             f"fate of {canary.deployment}",
             lambda: decide(self._recording.timeline, canary, upgrade.ended, self._recording.now, self._durations),
             within=self._durations.observation_extended + self._durations.request,
         )
-        self._note(decision=replace(decision, at=self._recording.now))
+        self._note(canary=canary, decision=replace(decision, at=self._recording.now))
+        if reason := out_of_reach(decision, canary, self._recording.timeline):
+            raise InfrastructureError(reason)
 
     def _take_logs(self) -> None:
         """Keep the last words of the canary's containers: the rollback takes them away."""

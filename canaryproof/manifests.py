@@ -71,6 +71,8 @@ class Container:
     """Whether it must end before the others start; a sidecar (an init container that restarts always) need not."""
     killing_probe: bool = False
     """Whether it has a probe that the kubelet kills it for: liveness or startup."""
+    never_pulled: bool = False
+    """Whether its image must be on the node already: ``imagePullPolicy: Never``."""
     command: tuple[str, ...] = ()
     """What it runs instead of its image's own command, arguments included; empty where it leaves that to the image."""
 
@@ -343,6 +345,7 @@ def _container(body: Body, *, init: bool) -> Container:
             if _is_number(port.get("containerPort"))
         ),
         init=init,
+        never_pulled=body.get("imagePullPolicy") == "Never",
         killing_probe=bool(body.get("livenessProbe") or body.get("startupProbe")),
         command=tuple(str(each) for name in ("command", "args") for each in values_at(body, name)),
     )

@@ -13,9 +13,9 @@ from dataclasses import replace
 
 from canaryproof.durations import Durations
 from canaryproof.evidence import Canary, ContainerLog, Decision, OutcomeName
-from canaryproof.manifests import Manifest, text_at
+from canaryproof.manifests import Manifest, text_at, value_at
 from canaryproof.progress import one_line
-from canaryproof.scene import BACK_OFF, PROBE_KILL, Runs, Scene, counted
+from canaryproof.scene import BACK_OFF, OOM, PROBE_KILL, Runs, Scene, counted
 from canaryproof.timeline import ContainerMoment, Termination, Timeline, condition
 
 IMAGE_HOPELESS = frozenset({"InvalidImageName", "ErrImageNeverPull"})
@@ -112,21 +112,46 @@ def _proof(runs: Runs, ends: tuple[Termination, ...]) -> Iterator[str]:
             return
 
 
+def _never_pulled(scene: Scene) -> Iterator[Decision]:
+    """An image that must not be pulled is there by chance: what else has run on the node decides nothing.
+
+    ``Never``: "the kubelet does not try fetching the image" (Kubernetes, "Images").
+    """
+    for image in scene.canary.unpulled:
+        reason = f"{scene.canary.deployment} does not get its image: imagePullPolicy Never forbids to pull {image}"
+        proof = f"imagePullPolicy: Never, and no container of the course's chart has the image {image}"
+        yield scene.decision("image-pull", f"{reason}, and nothing before has", scene.upgraded_at, proof)
+
+
+def _needed(scene: Scene) -> Iterator[Runs]:
+    """Yield the runs of the containers without which the canary is not what it is: not of sidecars that others make."""
+    return (each for each in scene.runs if each.container.init or each.container.image not in scene.canary.foreign)
+
+
 def _unpullable(scene: Scene) -> Iterator[Decision]:
     """An image that is not there is decided at the first failure; one that may be, at the second."""
-    for runs in scene.runs:
+    for runs in _needed(scene):
         failures = 0
         before = ""
         for moment in runs.moments:
             failures += moment.waiting in IMAGE_FAILED and before not in IMAGE_FAILED
             before = moment.waiting
             hopeless = moment.waiting in IMAGE_HOPELESS or bool(_NO_SUCH_IMAGE.search(moment.message))
+            hopeless = hopeless or _has_capitals(runs.container.image)
             if moment.waiting in IMAGE_WAITING and (hopeless or failures >= ENOUGH):
                 yield _no_image(scene, runs, moment)
 
 
+def _has_capitals(image: str) -> bool:
+    """Report whether its first word has a capital letter: that is taken for the host of a registry."""
+    first, slash, _ = image.partition("/")
+    return bool(slash) and first != first.lower()
+
+
 def _no_image(scene: Scene, runs: Runs, moment: ContainerMoment) -> Decision:
-    if moment.waiting == "InvalidImageName":
+    if _has_capitals(runs.container.image):
+        why = "is none of Docker Hub, where names have no capital letters"
+    elif moment.waiting == "InvalidImageName":
         why = "is no name that an image can have"
     elif moment.waiting == "ErrImageNeverPull":
         why = "is not on the node, and imagePullPolicy Never forbids to pull it"
@@ -165,12 +190,26 @@ def _unmountable(scene: Scene) -> Iterator[Decision]:
                 yield scene.decision("config-error", reason, event.at + scene.durations.persistence, event.message)
 
 
+def _too_small(scene: Scene) -> Iterator[Decision]:
+    """A memory limit below what the start of an empty pod takes: the kubelet tries again and again."""
+    for pod in scene.live:
+        for event in scene.timeline.events_about(pod.uid):
+            killed = event.reason == "FailedCreatePodSandBox" and OOM.search(event.message)
+            if killed and scene.now - event.at >= scene.durations.persistence:
+                reason = (
+                    f"the pod of {scene.canary.deployment} cannot start: its memory limit is too low for any program"
+                )
+                proven_at = event.at + scene.durations.persistence
+                yield scene.decision("oom-killed", reason, proven_at, f"pod {pod.name}: {event.message}")
+
+
 def _unschedulable(scene: Scene) -> Iterator[Decision]:
     """A pod that no node takes; for a moment that is normal, while other pods leave."""
     for pod in scene.live:
         since = pod.unschedulable_since
         if since is not None and scene.now - since >= scene.durations.unschedulable:
-            reason = f"no node takes the pod of {scene.canary.deployment}: {pod.scheduling}"
+            said = pod.scheduling.partition(" preemption: ")[0]  # that no other pod would have to go helps nobody
+            reason = f"no node takes the pod of {scene.canary.deployment}: {said}"
             proof = f"pod {pod.name}: Unschedulable since {since:.1f} s: {pod.scheduling}"
             yield scene.decision("unschedulable", reason, since + scene.durations.unschedulable, proof)
 
@@ -210,6 +249,14 @@ def _asks_for_none(scene: Scene) -> Iterator[Decision]:
     if scene.canary.replicas == 0:
         reason = f"{scene.canary.deployment} asks for 0 replicas, so no pod of it was started"
         yield scene.decision("not-ready", reason, scene.upgraded_at, "spec.replicas: 0")
+
+
+def _paused(scene: Scene) -> Iterator[Decision]:
+    """A Deployment whose rollout is paused gets no pod."""
+    for version in scene.timeline.versions("Deployment", scene.canary.deployment)[-1:]:
+        if not scene.pods and value_at(version.object.body, "spec", "paused") is True:
+            reason = f"{scene.canary.deployment} is paused, so no pod of it was started"
+            yield scene.decision("not-ready", reason, scene.upgraded_at, "spec.paused: true")
 
 
 def _healthy(scene: Scene) -> Iterator[Decision]:
@@ -256,10 +303,13 @@ def _never_ready(scene: Scene) -> Iterator[Decision]:
 Rule = Callable[[Scene], Iterator[Decision]]
 RULES: tuple[Rule, ...] = (
     _asks_for_none,
+    _paused,
+    _never_pulled,
     _loops,
     _unpullable,
     _unconfigured,
     _unmountable,
+    _too_small,
     _unschedulable,
     _refused,
     _healthy,
@@ -281,7 +331,7 @@ def _steady_after_all(scene: Scene) -> Iterator[Decision]:
 
 
 def _still_pulling(scene: Scene) -> Iterator[Decision]:
-    for runs in scene.runs:
+    for runs in _needed(scene):
         if runs.moments and runs.moments[-1].waiting in IMAGE_WAITING:
             yield _no_image(scene, runs, runs.moments[-1])
 

@@ -15,6 +15,8 @@ KILLED = frozenset({128 + 9, 128 + 15})
 """Exit codes of a container that the kubelet ended: SIGKILL and SIGTERM."""
 NOT_STARTED = frozenset({"StartError", "ContainerCannotRun", "RunContainerError"})
 BACK_OFF = "CrashLoopBackOff"
+OOM = re.compile(r"OOM-killed")
+"""What runc says where a container's limit is too low for its own start."""
 PROBE_KILL = re.compile(r"failed (liveness|startup) probe")
 
 
@@ -99,7 +101,7 @@ class Runs:
     def _kind(self, number: int, end: Termination) -> OutcomeName:
         if self.container.init:
             return "init-crash-loop"
-        if end.reason == "OOMKilled":
+        if end.reason == "OOMKilled" or (end.reason in NOT_STARTED and OOM.search(end.message)):
             return "oom-killed"
         if end.reason in NOT_STARTED:
             return "start-error"

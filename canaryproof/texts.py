@@ -49,3 +49,16 @@ def place(files: Iterable[ChartFile], template: str, *keys: str) -> str:
         if len(lines) == 1:
             return f"{template}:{lines[0]}"
     return template
+
+
+def line_with(files: Iterable[ChartFile], text: str) -> str:
+    """Return the one line of values and templates that has *text* as its value; empty where none has, or several."""
+    pattern = re.compile(rf"[\s:\"']{re.escape(text)}[\"']?\s*(#.*)?$")
+    lines = [
+        f"{file.path}:{number}"
+        for file in files
+        if file.path == "values.yaml" or file.path.startswith("templates/")
+        for number, line in enumerate(file.text.splitlines(), 1)
+        if text in line and pattern.search(line)
+    ]
+    return lines[0] if len(lines) == 1 else ""

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from canaryproof.course import Course
-from canaryproof.evidence import Evidence, Leftover, OutcomeName, Step
+from canaryproof.evidence import Canary, Evidence, Leftover, Step
 from canaryproof.judging import by_hand
-from canaryproof.judging.finding import HINTS, KEEP, Finding, because, count, place_of, unknown_workload
+from canaryproof.judging.advice import advice_on
+from canaryproof.judging.finding import KEEP, Finding, because, count, place_of, unknown_workload
 from canaryproof.judging.stable import touched_objects
+from canaryproof.texts import line_with
 from canaryproof.traps import explain
 
 STABLE_REVISION = 1
 CANARY_REVISION = 2
 OWNED = "its owner"
-
-PLACES: Mapping[OutcomeName, tuple[str, ...]] = {
-    "healthy": ("image",),
-    "not-ready": ("readinessProbe", "replicas"),
-    "image-pull": ("image",),
-    "config-error": ("configMapRef", "secretRef", "configMapKeyRef", "secretKeyRef", "configMap", "secret"),
-    "start-error": ("command", "args", "image"),
-    "exits-cleanly": ("command", "args", "image"),
-    "oom-killed": ("memory",),
-    "probe-killed": ("livenessProbe", "startupProbe"),
-    "init-crash-loop": ("initContainers",),
-    "unschedulable": ("cpu", "nodeSelector", "affinity"),
-}
-"""The keys of the canary's template that most likely decide its fate."""
 
 
 def upgrade_applied(evidence: Evidence, course: Course) -> Finding | None:
@@ -62,12 +50,22 @@ def canary_crash_loop(evidence: Evidence, course: Course) -> Finding | None:
     if decision.outcome == course.canary.outcome:
         return None
     none_asked = evidence.canary is not None and not evidence.canary.replicas and course.canary.replicas
+    advice = advice_on(decision)
     return Finding(
         f"the canary's fate is {decision.outcome}, expected {course.canary.outcome}: {decision.reason}",
-        HINTS[decision.outcome],
-        place_of(evidence, evidence.canary.source, *PLACES.get(decision.outcome, ())) if evidence.canary else "",
+        advice.hint,
+        _decided_at(evidence, evidence.canary, advice.keys) if evidence.canary else "",
         "canary-replicas" if none_asked else "",
     )
+
+
+def _decided_at(evidence: Evidence, canary: Canary, keys: Iterable[str]) -> str:
+    """Return where that is written which decided: the name of an image in the values, say, or a key of the template."""
+    if evidence.decision.outcome == "image-pull" and "image" in keys:
+        for image in canary.images:
+            if f" {image} " in evidence.decision.reason and (written := line_with(evidence.files, image)):
+                return written
+    return place_of(evidence, canary.source, *keys)
 
 
 def rollback_recorded(evidence: Evidence, course: Course) -> Finding | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.evidence import Canary, Decision, OutcomeName
@@ -54,7 +54,8 @@ def fate(
 ) -> Fate:
     """Return the fate of *canary*; times are in seconds of the timeline."""
     if any(pod.is_live for pod in timeline.pods_of(canary.deployment)):
-        decision = decide(timeline, canary, upgraded_at, now, durations)
+        seen = replace(canary, unpulled=())  # a node of their own may have had the image: what it did is known
+        decision = decide(timeline, seen, upgraded_at, now, durations)
         if decision and decision.outcome != "undecided":
             return Fate(decision)
     ended = now if rolled_back_at is None else rolled_back_at

@@ -7,6 +7,7 @@ from tests.corpus.mutation import (
     SERVICE,
     STABLE,
     STABLE_SERVICE,
+    Above,
     Add,
     Below,
     Everywhere,
@@ -14,6 +15,7 @@ from tests.corpus.mutation import (
     Replace,
     accepted,
     canary,
+    fate,
     rejected,
 )
 
@@ -27,6 +29,7 @@ def of_kind(version_and_kind: str) -> Mutation:
     return rejected("canary-present", unknown, outcome="no-canary", follows="upgrade-applied")
 
 
+MEMORY = "memory: {{ .Values.memoryLimit }}"
 RANDOM = "{{ .Release.Name }}-canary-{{ randAlphaNum 5 | lower }}"
 BY_REVISION = "{{ .Release.Name }}-canary-{{ .Release.Revision }}"
 CHECKED = """
@@ -67,6 +70,15 @@ MUTATIONS = {
         Replace(STABLE_SERVICE, OLD_LABEL, NEW_LABEL),
         outcome="refused",
         follows="upgrade-applied canary-crash-loop stable-serves-during-canary stable-never-down",
+    ),
+    # --- the canary never gets as far as to crash
+    "never-pulled-though-a-neighbour-did": fate(
+        "image-pull", Replace(DEPLOYMENT, "{{ .Values.imagePullPolicy }}", "Never")
+    ),
+    "paused": fate("not-ready", Above(DEPLOYMENT, "replicas: {{ .Values.replicaCount }}", "paused: true")),
+    "memory-in-the-wrong-unit": fate("oom-killed", Replace(DEPLOYMENT, MEMORY, "memory: 2Mi")),
+    "sidecar-that-only-others-have": accepted(
+        Below(DEPLOYMENT, "containers:", "  - {name: proxy, image: envoyproxy/envoy:v1.31}")
     ),
     # --- the canary's Service and its number of replicas
     "service-is-an-external-name": rejected(

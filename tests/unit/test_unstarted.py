@@ -1,0 +1,97 @@
+"""Canaries that never got as far as to crash, each for a reason of its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from canaryproof.durations import DURATIONS
+from canaryproof.evidence import Decision
+from canaryproof.outcome import decide
+from tests.unit.stories import CANARY, Story
+from tests.unit.test_outcome import crashing, fate
+
+SANDBOX = (
+    "Failed to create pod sandbox: rpc error: failed to create shim task: OCI runtime create failed: runc create failed"
+    ": unable to start container process: container init was OOM-killed (memory limit too low?)"
+)
+NO_HOST = 'failed to do request: Head "https://Uonyeka/v2/canary/manifests/linux-amd64": lookup Uonyeka: no such host'
+
+
+def test_a_paused_deployment_is_not_ready_at_once() -> None:
+    """Nobody has to wait for pods that will not come."""
+    paused = {"kind": "Deployment", "metadata": {"name": CANARY.deployment, "uid": "u"}, "spec": {"paused": True}}
+
+    decision = fate(Story().at(1.5).observe(paused, "MODIFIED"), 1.5)
+
+    assert decision
+    assert (decision.outcome, decision.reason.split(",")[0]) == ("not-ready", f"{CANARY.deployment} is paused")
+
+
+def test_a_limit_below_the_start_of_a_pod_is_out_of_memory() -> None:
+    """The kubelet tells of it in an event only; once may be bad luck."""
+    story = Story().at(1.5).pod().at(2).event("FailedCreatePodSandBox", SANDBOX)
+
+    assert fate(story, 3) is None
+    decision = fate(story, 2 + DURATIONS.persistence)
+    assert decision
+    assert decision.outcome == "oom-killed"
+    assert "memory limit is too low" in decision.reason
+
+
+def test_a_sandbox_that_fails_for_another_reason_is_not_the_canarys() -> None:
+    """A network that is not set up yet says nothing about the chart."""
+    story = Story().at(1.5).pod().at(2).event("FailedCreatePodSandBox", "failed to set up network: cni not ready")
+
+    assert fate(story, 10) is None
+
+
+def test_a_limit_below_the_start_of_a_program_is_out_of_memory() -> None:
+    """A start that the kernel ended for want of memory is no bad command."""
+    said = (
+        "runc create failed: unable to start container process: container init was OOM-killed (memory limit too low?)"
+    )
+    killed = Story().at(1.5).pod().at(2).ended(128, "StartError", message=said)
+    decision = fate(killed.at(3).ended(128, "StartError", message=said), 3)
+
+    assert decision
+    assert decision.outcome == "oom-killed"
+
+
+def test_an_image_that_must_not_be_pulled_is_not_there() -> None:
+    """That another submission has brought it to the node is luck, and decides nothing: crashes do not count."""
+    never = replace(CANARY, unpulled=CANARY.images)
+
+    decision = decide(crashing().timeline, never, 1.0, 3.1, DURATIONS)
+
+    assert decision
+    assert (decision.outcome, decision.proven_at) == ("image-pull", 1.0)
+    assert f"imagePullPolicy Never forbids to pull {CANARY.images[0]}" in decision.reason
+
+
+def test_a_capital_letter_makes_an_image_unknown_at_once() -> None:
+    """It is taken for the host of a registry, which no second try finds."""
+    story = Story(image="Uonyeka/canary:linux-amd64").at(1.5).pod().at(2).waiting("ErrImagePull", NO_HOST)
+
+    decision = fate(story, 2)
+
+    assert decision
+    assert decision.outcome == "image-pull"
+    assert "names have no capital letters" in decision.reason
+
+
+def test_what_becomes_of_a_sidecar_that_cannot_be_had_says_nothing() -> None:
+    """The canary's own container goes on, and decides."""
+    foreign = replace(CANARY, foreign=CANARY.images)
+    story = Story().at(1.5).pod().at(2).waiting("ErrImagePull", "not found")
+
+    assert fate(story, 2)
+    assert decide(story.timeline, foreign, 1.0, 2, DURATIONS) is None
+
+
+def test_preemption_is_left_out() -> None:
+    """That no other pod had to make room helps nobody."""
+    said = "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 is not helpful."
+    decision: Decision | None = fate(Story().at(1.5).pod().unschedulable(said), 1.5 + DURATIONS.unschedulable)
+
+    assert decision
+    assert decision.reason.endswith("1 Insufficient cpu.")
