@@ -60,6 +60,7 @@ from canaryproof.settling import (
     stable_of,
     unready,
 )
+from canaryproof.shortage import shortage
 from canaryproof.texts import read_texts
 from canaryproof.turns import PortTakenError, Turns, taken_by_chance
 from canaryproof.waiting import Heartbeat, wait_for
@@ -110,7 +111,7 @@ def run_experiment(submission: Submission, bench: Bench) -> Evidence:
                 experiment.perform(place)
         except PortTakenError:
             continue  # nothing was tried yet, and it does not happen twice
-        except (InfrastructureError, WaitError) as error:
+        except (InfrastructureError, WaitError, OSError) as error:  # a full disk is an OSError, and nobody's fault
             experiment.note(fault=" ".join(str(error).split()))
         return experiment.evidence
 
@@ -232,6 +233,8 @@ class _Trial:
                 self._await_answer(self._evidence.decision.at)
                 self._roll_back()
                 self._await_answer(self._evidence.rollback.ended if self._evidence.rollback else 0.0)
+            if lack := shortage(self._recording.timeline):
+                raise InfrastructureError(f"the node ran short: {lack}")
         finally:
             self._note(timeline=self._recording.timeline, ended_at=self._recording.now)
             self._note(timings=timings_of(self._evidence))

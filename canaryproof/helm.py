@@ -37,6 +37,9 @@ UNREACHABLE = re.compile(
 )
 """How Helm says that it did not reach the API server: Go's ``url.Error`` names the request."""
 
+STORE = re.compile(r"\betcdserver: (mvcc: database space exceeded|request timed out|leader changed|no leader)")
+"""What the API server passes on of its own store: it is full, or does not answer."""
+
 WEBHOOK = re.compile(r"failed calling webhook|failed to call webhook")
 """An admission webhook that does not answer is reported in the same words, but by the API server, which was reached."""
 
@@ -263,7 +266,8 @@ def _lacking(user: str, what: str) -> str:
 
 def is_unreachable(message: str) -> bool:
     """Report whether Helm failed because it did not reach the API server: the cluster's fault, not the chart's."""
-    return bool(UNREACHABLE.search(message)) and not WEBHOOK.search(message) and not TEMPLATE.search(message)
+    failed = UNREACHABLE.search(message) or STORE.search(message)
+    return bool(failed) and not WEBHOOK.search(message) and not TEMPLATE.search(message)
 
 
 def _environment(home: Path, kubeconfig: Path, context: str, credentials: Mapping[str, str]) -> Mapping[str, str]:

@@ -230,6 +230,7 @@ def test_what_runs_is_ended_when_the_run_is_doomed(tmp_path: Path) -> None:
         ('create: failed to create: Post "https://api/api/v1/namespaces/a/secrets": EOF', True),
         ('Get "https://api/apis": tls: failed to verify certificate: x509: unknown authority', True),
         ('failed calling webhook "a.b": failed to call webhook: Post "https://a.svc": connection refused', False),
+        ("create: failed to create: etcdserver: mvcc: database space exceeded", True),
         ("resource Job/sre/migrate not ready. status: InProgress context deadline exceeded", False),
         ('"upcommerce" has no deployed releases', False),
     ],

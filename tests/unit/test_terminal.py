@@ -57,10 +57,11 @@ def test_many_submissions_are_told_briefly() -> None:
 
 
 def test_an_error_hides_no_failure() -> None:
-    """What was found all the same is told after the fault; equal faults are told once."""
+    """The fault comes before everything else; what was found all the same is told, and equal faults are told once."""
     odd = {"one": FAILED["one"], "another": Judgement("error", "etcd ended")}
 
     assert shown(result("a", odd), result("b", odd)) == [
+        "! 2 of 2 submissions have no verdict: etcd ended",
         "a   ERROR   not scored   5.4 s",
         "  ! etcd ended",
         "  x one   one is wrong",
