@@ -1,0 +1,70 @@
+"""The main job as a process of its own, with a cache of its own, so that its cluster can be found and counted."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@contextmanager
+def main_job(folder: Path, reports: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the main job; what it prints is in *folder*, its cache too, which shares the toolchain of the user's."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "canaryproof"
+    (folder / "canaryproof").mkdir(exist_ok=True)
+    if not (tools := folder / "canaryproof" / "toolchain").exists():
+        tools.symlink_to(cache / "toolchain")
+    command = [sys.executable, "-m", "pytest", "-m", "e2e", "--report-dir", str(reports), *options]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(folder)}
+    with (
+        (folder / "output").open("wb") as output,
+        subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=output, stderr=output) as job,
+    ):
+        try:
+            yield job
+        finally:
+            job.kill()
+
+
+def rows_of(reports: Path) -> dict[str, dict[str, Any]]:
+    """Return what was said of each submission, by its name."""
+    rows = json.loads((reports / "results.json").read_text(encoding="utf-8"))["submissions"]
+    return {row["name"]: row for row in rows}
+
+
+def running(program: str, cache: Path) -> int | None:
+    """Return a process of the cluster in *cache* that runs *program*."""
+    return next((pid for pid in processes_of(cache) if _program(pid) == program), None)
+
+
+def _program(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/exe").readlink().name
+    except (FileNotFoundError, ProcessLookupError):
+        return ""  # it ended while it was looked at
+
+
+def runs_in(cache: Path) -> list[str]:
+    """Return the clusters that were started with *cache* and are not gone."""
+    return [it.name for it in (cache / "canaryproof" / "runs").glob("canaryproof-*")]
+
+
+def processes_of(cache: Path) -> list[int]:
+    """Return the processes of the cluster that was started with *cache*, known by its run folder's name."""
+    names = runs_in(cache)
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cgroup"):
+        try:
+            text = file.read_text(encoding="ascii")
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended while it was looked at
+        if any(f"/{name}" in text for name in names):
+            found.append(int(file.parent.name))
+    return found

@@ -1,0 +1,117 @@
+"""A run over a class can be stopped and goes on; a cluster that dies takes no verdict with it; workers share one."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from canaryproof.waiting import Ticks, wait_for
+from tests.cluster.jobs import main_job, processes_of, rows_of, running, runs_in
+from tests.corpus.catalogue import CORPUS
+
+pytestmark = pytest.mark.cluster
+
+INFRASTRUCTURE = 8
+BROKEN, RIGHT, WRONG, SLOW = "brace-missing", "reference", "mistyped-tag", "stays-healthy"
+MINUTES = 300
+
+
+@pytest.fixture
+def handed_in(tmp_path: Path) -> Callable[..., str]:
+    """Return how to write a class of mutations, by their names in the corpus, as an option."""
+
+    def write(*names: str) -> str:
+        for name in names:
+            if not (tmp_path / "class" / name).exists():
+                CORPUS[name].write(tmp_path / "class" / name)
+        return f"--submissions={tmp_path / 'class'}"
+
+    (tmp_path / "class").mkdir()
+    return write
+
+
+def kept(reports: Path, *names: str) -> None:
+    """Wait for what was seen of submissions to be written."""
+    wait_for(
+        f"records of {', '.join(names)}",
+        lambda: all((reports / "evidence" / f"{name}.jsonl").exists() for name in names) or None,
+        within=MINUTES,
+        changes=Ticks(),
+    )
+
+
+def test_a_stopped_run_goes_on_with_what_is_left(tmp_path: Path, handed_in: Callable[..., str]) -> None:
+    """SIGTERM leaves the verdicts that there are, and no cluster; --resume tries the rest, and what has changed."""
+    reports, submissions = tmp_path / "reports", handed_in(BROKEN, RIGHT, WRONG, SLOW)
+    with main_job(tmp_path, reports, submissions) as job:
+        kept(reports, BROKEN, RIGHT, WRONG)
+        job.send_signal(signal.SIGTERM)
+        assert job.wait(20) == pytest.ExitCode.INTERRUPTED
+    stopped = rows_of(reports)
+    left = processes_of(tmp_path)
+    (tmp_path / "class" / WRONG / "values.yaml").unlink()
+
+    with main_job(tmp_path, reports, submissions, "--resume") as job:
+        assert job.wait(MINUTES) == pytest.ExitCode.TESTS_FAILED
+    finished = rows_of(reports)
+
+    assert not left
+    assert {name: row["verdict"] for name, row in stopped.items()} == {
+        BROKEN: "rejected",
+        WRONG: "rejected",
+        RIGHT: "accepted",
+        SLOW: "error",
+    }
+    assert {name for name, row in finished.items() if row.get("resumed")} == {BROKEN, RIGHT}
+    assert (finished[SLOW]["outcome"], finished[WRONG]["outcome"]) == ("healthy", "broken-chart")
+    assert [finished[name]["score"] for name in (BROKEN, RIGHT)] == [stopped[name]["score"] for name in (BROKEN, RIGHT)]
+
+
+def test_a_cluster_that_dies_in_the_middle_takes_no_verdict_with_it(
+    tmp_path: Path, handed_in: Callable[..., str]
+) -> None:
+    """What was judged stays so; the rest is an error, none is rejected, and that is said before everything else."""
+    reports = tmp_path / "reports"
+    with main_job(tmp_path, reports, handed_in(BROKEN, RIGHT, SLOW)) as job:
+        kept(reports, BROKEN, RIGHT)
+        victim = wait_for("kubelet", lambda: running("kubelet", tmp_path), within=1, changes=Ticks())
+        os.kill(victim, signal.SIGKILL)
+        assert job.wait(20) == INFRASTRUCTURE
+
+    rows = rows_of(reports)
+    said = (tmp_path / "output").read_text(encoding="utf-8").partition("= submissions =")[2].splitlines()
+    assert {name: row["verdict"] for name, row in rows.items()} == {
+        BROKEN: "rejected",
+        RIGHT: "accepted",
+        SLOW: "error",
+    }
+    assert said[1].startswith("! 1 of 3 submissions have no verdict: ")
+    assert "kubelet ended with code -9" in " ".join(line.strip() for line in said[1:4])
+
+
+def test_workers_share_one_cluster(tmp_path: Path, handed_in: Callable[..., str]) -> None:
+    """Under pytest-xdist the controller's cluster is the only one, and everything is judged, once."""
+    pytest.importorskip("xdist", reason="pytest-xdist is not needed to use the harness")
+    reports, seen = tmp_path / "reports", set[str]()
+    with main_job(tmp_path, reports, handed_in(BROKEN, RIGHT, WRONG), "-n", "2") as job:
+
+        def look() -> int | None:
+            seen.update(runs_in(tmp_path))
+            return job.poll()
+
+        code = wait_for("end of the run", look, within=MINUTES, changes=Ticks())
+
+    rows = rows_of(reports)
+    assert code == pytest.ExitCode.TESTS_FAILED
+    assert {name: row["outcome"] for name, row in rows.items()} == {
+        BROKEN: "broken-chart",
+        WRONG: "image-pull",
+        RIGHT: "crash-loop",
+    }
+    assert rows[RIGHT]["score"] == 13
+    assert len(seen) == 1
+    assert not processes_of(tmp_path)
