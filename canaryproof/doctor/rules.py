@@ -113,7 +113,7 @@ def _kind(facts: Facts) -> Iterator[Finding]:
         "kind", facts, facts.kind, facts.tools.kind_built, "https://kind.sigs.k8s.io/docs/user/quick-start"
     )
     if _is_older(facts.kind.version, KIND_OLDEST):
-        problem = f"kind {facts.kind.version} is of 2022 or older: its nodes lack what lets pods share them"
+        problem = f"kind {facts.kind.version} is too old, {'.'.join(map(str, KIND_OLDEST))} is needed"
         yield Finding(
             problem, "install a newer one: https://kind.sigs.k8s.io/docs/user/quick-start, or give --kind-bin"
         )

@@ -88,7 +88,7 @@ def test_a_machine_that_is_well_lacks_nothing() -> None:
         (replace(WELL, docker=Command()), "kind", "no command docker", "install docker"),
         (replace(WELL, docker=Command("/d", error="refused")), "kind", "answers: refused", "start docker"),
         (replace(WELL, docker=Command("/d", error="Permission denied")), "kind", "denied", "usermod --append"),
-        (replace(WELL, kind=Command("/k", "0.17.0")), "kind", "kind 0.17.0 is of 2022", "https://kind"),
+        (replace(WELL, kind=Command("/k", "0.17.0")), "kind", "kind 0.17.0 is too old, 0.20", "https://kind"),
         (
             replace(unbuilt(go="there is no Go"), kind=Command()),
             "kind",

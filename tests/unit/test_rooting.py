@@ -142,3 +142,11 @@ def test_others_are_left_alone(tmp_path: Path) -> None:
     collected(tmp_path, allowed=["exit code 5"])
 
     assert {"conftest.ran", "test_a.ran"} <= set(was_run(tmp_path))
+
+
+def test_the_main_job_imports_no_other_tests() -> None:
+    """A student does not wait for the harness's own tests to be read."""
+    said = collected(HOME)
+
+    assert "13 tests collected" in said
+    assert "deselected" not in said
