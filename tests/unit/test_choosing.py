@@ -99,8 +99,10 @@ def test_a_machine_is_asked_by_its_commands(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("provider", "settings", "problem"),
     [
-        ("embedded", {"images": "upstream"}, "no way out to pull images"),
+        ("embedded", {"image_mirror": "http://mirror"}, "say --images upstream"),
+        ("existing", {"image_mirror": "http://mirror"}, "pulls its images by its own rules"),
         ("existing", {"images": "stand-in"}, "pulls its images itself"),
+        ("minikube", {"images": "stand-in"}, "pulls its images itself"),
         ("embedded", {"kubeconfig": Path("there")}, "has its own"),
         ("kind", {"kube_context": "mine"}, "is for --cluster existing"),
         ("existing", {"keep_cluster": True}, "one that exists stays as it is"),

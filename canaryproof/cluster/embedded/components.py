@@ -11,6 +11,7 @@ from pathlib import Path
 from canaryproof.cluster.embedded.certificates import Certificates
 from canaryproof.cluster.embedded.images import SANDBOX
 from canaryproof.cluster.embedded.inside.plan import Moment, Process
+from canaryproof.cluster.upstream import Upstream
 from canaryproof.durations import DURATIONS, Durations
 
 STATE = Path("/run/canaryproof")
@@ -21,6 +22,9 @@ NODE_NAME = "node1"
 NODE_ADDRESS = "192.0.2.10"  # of TEST-NET-1, RFC 5737: it exists nowhere else
 API_PORT = 6443
 REGISTRY_PORT = 5000
+WAY_OUT_PORT = 3128
+_PROXIES = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), f"http://127.0.0.1:{WAY_OUT_PORT}")
+"""What containerd is told where images are pulled; what is on its own machine it asks without them (Go's net/http)."""
 COURSE_REGISTRY = "docker.io"
 """Where images without a host in their name come from, and so the course's; of others the cluster has no copies."""
 
@@ -50,7 +54,9 @@ class Binaries:
         return self.path(name).parent
 
 
-def files(binaries: Binaries, certificates: Certificates, *, rootless: bool = False) -> dict[str, str]:
+def files(
+    binaries: Binaries, certificates: Certificates, *, rootless: bool = False, upstream: Upstream | None = None
+) -> dict[str, str]:
     """Return every file the components read, by its path inside."""
     contents = {
         "ca.crt": certificates.authority,
@@ -64,12 +70,19 @@ def files(binaries: Binaries, certificates: Certificates, *, rootless: bool = Fa
         "kubelet.yaml": json.dumps(_kubelet_configuration(rootless=rootless)),
         "containerd.toml": _containerd_configuration(binaries, rootless=rootless),
         "cni/10-bridge.conflist": json.dumps(_network_configuration()),
-        f"certs.d/{COURSE_REGISTRY}/hosts.toml": _mirror(),
+        f"certs.d/{COURSE_REGISTRY}/hosts.toml": _hosts(upstream),
     }
     return {str(STATE / name): text for name, text in contents.items()}
 
 
-def processes(binaries: Binaries, logs: Path, kubernetes: str, durations: Durations = DURATIONS) -> tuple[Process, ...]:
+def processes(
+    binaries: Binaries,
+    logs: Path,
+    kubernetes: str,
+    durations: Durations = DURATIONS,
+    *,
+    upstream: Upstream | None = None,
+) -> tuple[Process, ...]:
     """Return the components of version *kubernetes*, ``1.37.2``, in the order in which they are started."""
     commands: list[tuple[str, list[str], Moment]] = [
         ("etcd", _etcd(durations), "at once"),
@@ -80,8 +93,9 @@ def processes(binaries: Binaries, logs: Path, kubernetes: str, durations: Durati
         # It looks for a healthy API server once a second: started when there is one, it finds it at its first look.
         ("kube-controller-manager", _kube_controller_manager(kubernetes), "API healthy"),
     ]
+    further = {"containerd": _PROXIES} if upstream else {}
     return tuple(
-        Process(name, (str(binaries.path(name)), *arguments), str(logs / f"{name}.log"), start)
+        Process(name, (str(binaries.path(name)), *arguments), str(logs / f"{name}.log"), start, further.get(name, {}))
         for name, arguments, start in commands
     )
 
@@ -264,13 +278,12 @@ def _network_configuration() -> dict[str, object]:
     return {"cniVersion": "1.0.0", "name": "canaryproof", "plugins": [bridge]}
 
 
-def _mirror() -> str:
-    server = f"http://127.0.0.1:{REGISTRY_PORT}"
-    return f"""\
-server = "{server}"
-[host."{server}"]
-  capabilities = ["pull", "resolve"]
-"""
+def _hosts(upstream: Upstream | None) -> str:
+    """Return where containerd looks for images: in the cluster's registry, and for upstream images beyond it."""
+    own = f"http://127.0.0.1:{REGISTRY_PORT}"
+    hosts = [own, *([upstream.mirror] if upstream and upstream.mirror else [])]
+    lines = [f'[host."{host}"]\n  capabilities = ["pull", "resolve"]\n' for host in hosts]
+    return "".join(lines if upstream else [f'server = "{own}"\n', *lines])
 
 
 def _milliseconds(seconds: float) -> int:

@@ -7,7 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,9 @@ from canaryproof.cluster.embedded.rootless import Gap, Grants, ask, gaps, instru
 from canaryproof.cluster.embedded.runs import Run, lent_run
 from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.cluster.embedded.tree import PLAINLY, Start, running_tree
+from canaryproof.cluster.embedded.way_out import NAME as WAY_OUT
+from canaryproof.cluster.embedded.way_out import way_out
+from canaryproof.cluster.upstream import Upstream
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.errors import ClusterError
 from canaryproof.progress import Progress, Silence
@@ -47,13 +50,15 @@ class EmbeddedProvider:
     """The API's port on the host's loopback; 0 takes a free one."""
     durations: Durations = DURATIONS
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    upstream: Upstream | None = None
+    """How the images themselves are pulled; with it there are no stand-ins."""
 
     @contextmanager
     def lend(self) -> Iterator[Cluster]:
         """Yield a cluster that takes pods; see :class:`canaryproof.cluster.ClusterProvider`."""
         grants = suitable(self.cache, self.environment)
         programs = (self.toolchain.path("agnhost"), self.toolchain.path("sleep"))
-        images = provide_images(*programs, self.stand_ins, self.cache)
+        images = provide_images(*programs, {} if self.upstream else self.stand_ins, self.cache)
         began = time.monotonic()
         with lent_run(self.cache / "runs") as run, _listening(self.port) as listener:
             certificates = make_certificates(components.SERVER_ADDRESSES)
@@ -61,7 +66,7 @@ class EmbeddedProvider:
             kubeconfig = _write_kubeconfig(run, listener, certificates)
             vitals = Vitals()
             vitals.listen(run.failed.set)
-            with running_tree(plan, run, listener, vitals, self._start(run, grants)):
+            with self._way_out(run), running_tree(plan, run, listener, vitals, self._start(run, grants)):
                 with self.progress.step("starting the embedded Kubernetes") as say, _logs_kept_on_failure(run):
                     await_ready(kubeconfig, run, vitals, say, self.durations)
                 yield Cluster(
@@ -71,10 +76,13 @@ class EmbeddedProvider:
                     kubernetes=self.toolchain.kubernetes,
                     nodes=1,
                     cores=os.cpu_count() or 1,
-                    images="stand-in",
+                    images="upstream" if self.upstream else "stand-in",
                     ready_after=time.monotonic() - began,
                     vitals=vitals,
                 )
+
+    def _way_out(self, run: Run) -> AbstractContextManager[object]:
+        return way_out(run.folder, self.upstream) if self.upstream else nullcontext()
 
     def _start(self, run: Run, grants: Grants | None) -> Start:
         return Start(scope(grants, run.name), session(self.environment)) if grants else PLAINLY
@@ -86,14 +94,18 @@ class EmbeddedProvider:
             node_address=components.NODE_ADDRESS,
             cgroups=() if grants else make_cgroups(run.name),
             memory_folders=components.MEMORY_FOLDERS,
-            files=components.files(binaries, certificates, rootless=grants is not None),
+            files=components.files(binaries, certificates, rootless=grants is not None, upstream=self.upstream),
             images=str(images),
             registry_port=components.REGISTRY_PORT,
             api_port=components.API_PORT,
-            processes=components.processes(binaries, run.logs, self.toolchain.kubernetes, self.durations),
+            processes=components.processes(
+                binaries, run.logs, self.toolchain.kubernetes, self.durations, upstream=self.upstream
+            ),
             environment=components.environment(binaries),
             tick=self.durations.start_tick,
             rootless=instructions(grants, run.name) if grants else None,
+            way_out=str(run.folder / WAY_OUT) if self.upstream else "",
+            way_out_port=components.WAY_OUT_PORT,
         )
 
 

@@ -20,11 +20,13 @@ _CLAMPING_PATCH = """\
 [plugins."io.containerd.grpc.v1.cri"]
   restrict_oom_score_adj = true
 """
-_CGROUP_V1_PATCH = """\
+_KUBELET_PATCH = """\
 kind: KubeletConfiguration
 apiVersion: kubelet.config.k8s.io/v1beta1
-failCgroupV1: false
+serializeImagePulls: false
 """
+"""One image that cannot be had must not keep all others waiting: kubelet pulls one at a time unless told otherwise."""
+_CGROUP_V1 = "failCgroupV1: false\n"
 
 
 def cluster_configuration(registries: Path, *, cgroups: str, clamped: bool) -> str:
@@ -39,7 +41,7 @@ def cluster_configuration(registries: Path, *, cgroups: str, clamped: bool) -> s
             "kind": "Cluster",
             "apiVersion": "kind.x-k8s.io/v1alpha4",
             "containerdConfigPatches": [_REGISTRIES_PATCH, *([_CLAMPING_PATCH] if clamped else [])],
-            "kubeadmConfigPatches": [_CGROUP_V1_PATCH] if cgroups == "1" else [],
+            "kubeadmConfigPatches": [_KUBELET_PATCH + (_CGROUP_V1 if cgroups == "1" else "")],
             "nodes": [{"role": "control-plane", "extraMounts": [mount]}],
         }
     )

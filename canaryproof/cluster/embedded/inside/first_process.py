@@ -90,6 +90,8 @@ class _Supervisor:
         """Supervise until a component ends: without it the others would only keep their callers waiting."""
         self._fork("registry", registry.serve, (_LOOPBACK, self._plan.registry_port), Path(self._plan.images))
         self._fork("gateway", gateway.serve, self._listener, (_LOOPBACK, self._plan.api_port))
+        if self._plan.way_out:
+            self._fork("way out", gateway.lead_out, self._plan.way_out_port, Path(self._plan.way_out))
         self._listener.close()
         endings = _child_endings()
         while not self._reap():
@@ -113,7 +115,7 @@ class _Supervisor:
 
     def _start(self, process: Process) -> None:
         log = (os.POSIX_SPAWN_OPEN, 1, process.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        environment = {**self._plan.environment}
+        environment = {**self._plan.environment, **process.environment}
         pid = os.posix_spawn(
             process.argv[0], process.argv, environment, file_actions=[log, (os.POSIX_SPAWN_DUP2, 1, 2)], setsigmask=()
         )

@@ -17,6 +17,8 @@ class Process:
     argv: tuple[str, ...]
     log: str
     start: Moment = "at once"
+    environment: dict[str, str] = field(default_factory=dict)
+    """What it gets beside what all get."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ class Plan:
     tick: float = 0.01
     """Seconds from one look at whether the API answers to the next, while components wait for it."""
     rootless: Rootless | None = None
+    way_out: str = ""
+    """The socket of the proxy by which images are pulled; empty where there is no way out."""
+    way_out_port: int = 0
+    """Where the proxy is found inside."""
 
     def to_json(self) -> str:
         """Return the plan as one JSON document."""

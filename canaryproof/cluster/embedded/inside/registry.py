@@ -13,6 +13,7 @@ from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 _PATH = re.compile(r"/v2/(?P<repository>.+)/(?P<kind>manifests|blobs)/(?P<reference>[^/]+)")
 _REF_NAME = "org.opencontainers.image.ref.name"
@@ -48,9 +49,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(with_body=True)
 
     def _answer(self, *, with_body: bool) -> None:
-        if self.path == "/v2/":
+        path = urlsplit(self.path).path  # it may come with scheme and host (RFC 9112, "absolute-form")
+        if path == "/v2/":
             self._reply(HTTPStatus.OK, b"{}", "application/json", with_body=with_body)
-        elif (asked := _PATH.fullmatch(self.path.partition("?")[0])) and (blob := self._find(asked)):
+        elif (asked := _PATH.fullmatch(path)) and (blob := self._find(asked)):
             self._send_file(*blob, with_body=with_body)
         else:
             body = json.dumps({"errors": [{"code": "MANIFEST_UNKNOWN", "message": f"not found: {self.path}"}]})

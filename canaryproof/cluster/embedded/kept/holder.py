@@ -22,6 +22,7 @@ from canaryproof.cluster import Cluster
 from canaryproof.cluster.embedded.kept.state import Kept, Place, fingerprint, place_of
 from canaryproof.cluster.embedded.provider import EmbeddedProvider
 from canaryproof.cluster.embedded.toolchain import Toolchain
+from canaryproof.cluster.upstream import Upstream
 from canaryproof.durations import Durations
 from canaryproof.errors import CanaryproofError
 from canaryproof.progress import Say
@@ -42,6 +43,7 @@ class Order:
     binaries: dict[str, str]
     stand_ins: dict[str, tuple[str, ...]]
     durations: Durations
+    upstream: Upstream | None = None
 
     @property
     def place(self) -> Place:
@@ -56,7 +58,7 @@ class Order:
     @property
     def fingerprint(self) -> str:
         """Return what the cluster is made of."""
-        return fingerprint(self.toolchain, self.stand_ins)
+        return fingerprint(self.toolchain, self.stand_ins, self.upstream)
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,12 @@ def _hold(order: Order) -> None:
     place = order.place
     with place.held():
         own = EmbeddedProvider(
-            order.toolchain, Path(order.cache), order.stand_ins, _Told(_tell), durations=order.durations
+            order.toolchain,
+            Path(order.cache),
+            order.stand_ins,
+            _Told(_tell),
+            durations=order.durations,
+            upstream=order.upstream,
         )
         with own.lend() as cluster:
             place.publish(_described(cluster, order), cluster.kubeconfig, order.toolchain)

@@ -19,6 +19,7 @@ from canaryproof.cluster.embedded.kept.state import Kept, Place, place_of
 from canaryproof.cluster.embedded.kept.telling import stays
 from canaryproof.cluster.embedded.provider import EmbeddedProvider
 from canaryproof.cluster.embedded.toolchain import Toolchain
+from canaryproof.cluster.upstream import Upstream
 from canaryproof.command import detached
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.errors import ClusterError
@@ -44,6 +45,8 @@ class KeptProvider:
     keep: bool
     progress: Progress = field(default_factory=Silence)
     durations: Durations = DURATIONS
+    upstream: Upstream | None = None
+    """How the images themselves are pulled; with it there are no stand-ins."""
 
     @contextmanager
     def lend(self) -> Iterator[Cluster]:
@@ -51,7 +54,14 @@ class KeptProvider:
         began = time.monotonic()
         kept, note = self._kept()
         if kept is None:
-            own = EmbeddedProvider(self.toolchain, self.cache, self.stand_ins, self.progress, durations=self.durations)
+            own = EmbeddedProvider(
+                self.toolchain,
+                self.cache,
+                self.stand_ins,
+                self.progress,
+                durations=self.durations,
+                upstream=self.upstream,
+            )
             with own.lend() as cluster:
                 yield replace(cluster, note=note)
             return
@@ -92,6 +102,7 @@ class KeptProvider:
             binaries={name: str(path) for name, path in self.toolchain.binaries.items()},
             stand_ins={name: tuple(arguments) for name, arguments in self.stand_ins.items()},
             durations=self.durations,
+            upstream=self.upstream,
         )
 
 

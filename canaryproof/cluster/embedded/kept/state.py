@@ -14,12 +14,13 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import msgspec
 
 from canaryproof.cluster.embedded.toolchain import Toolchain
+from canaryproof.cluster.upstream import Upstream
 from canaryproof.errors import UsageError
 
 DEFAULT_NAME = "canaryproof"
@@ -168,10 +169,11 @@ def places(cache: Path) -> tuple[Place, ...]:
     return tuple(Place(kept, folder.name) for folder in sorted(kept.glob("[!.]*")) if folder.is_dir())
 
 
-def fingerprint(toolchain: Toolchain, stand_ins: Mapping[str, Sequence[str]]) -> str:
+def fingerprint(toolchain: Toolchain, stand_ins: Mapping[str, Sequence[str]], upstream: Upstream | None = None) -> str:
     """Return what tells clusters of other tools or images apart."""
     files = {name: _identity(path) for name, path in sorted(toolchain.binaries.items())}
-    made_of = {"tools": files, "images": {name: list(arguments) for name, arguments in sorted(stand_ins.items())}}
+    images = asdict(upstream) if upstream else {name: list(it) for name, it in sorted(stand_ins.items())}
+    made_of = {"tools": files, "images": images}
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
 
 

@@ -1,0 +1,58 @@
+"""Upstream images on the embedded cluster: pulled from a mirror, by the user's proxy, as the machine would."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from canaryproof.cluster.embedded.images import provide_images
+from canaryproof.cluster.embedded.inside.registry import make_server
+from canaryproof.cluster.embedded.toolchain import Toolchain
+from canaryproof.command import run
+from canaryproof.course import load_course
+from canaryproof.errors import CommandError
+from tests.corpus.catalogue import CORPUS
+from tests.corpus.trial import expected, told
+
+pytestmark = pytest.mark.cluster
+
+REPOSITORY = Path(__file__).parents[2]
+MIRROR = "http://mirror.invalid"
+NAMES = ("reference", "mistyped-tag")
+
+
+@contextmanager
+def proxy_to_the_mirror(layout: Path) -> Iterator[str]:
+    """Lend a proxy that knows nobody but the mirror, and answers for it."""
+    with make_server(("127.0.0.1", 0), layout) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_images_are_pulled_as_the_machine_would_pull_them(toolchain: Toolchain, tmp_path: Path) -> None:
+    """What the mirror has is pulled by the user's proxy; what nobody has is the student's mistake, as everywhere."""
+    for name in NAMES:
+        CORPUS[name].write(tmp_path / "class" / name)
+    layout = provide_images(toolchain.path("agnhost"), None, load_course().stand_ins, tmp_path)
+    command = [sys.executable, "-m", "pytest", "-m", "e2e", "-q", "--cluster=embedded", "--images=upstream"]
+    command += [f"--image-mirror={MIRROR}", f"--submissions={tmp_path / 'class'}", f"--report-dir={tmp_path / 'out'}"]
+
+    with proxy_to_the_mirror(layout) as proxy:
+        environment = {**os.environ, "http_proxy": proxy}
+        with pytest.raises(CommandError, match="exit code 1"):
+            run(command, timeout=300, cwd=REPOSITORY, env=environment)
+
+    assert json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))["images"] == "upstream"
+    assert {name: each.verdict for name, each in told(tmp_path / "out").items()} == {
+        name: expected(CORPUS[name]) for name in NAMES
+    }
