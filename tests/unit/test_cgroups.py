@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from canaryproof.cluster.embedded.cgroups import make_cgroups, remove_cgroups
+from canaryproof.cluster.embedded.inside import delegation
 from canaryproof.errors import ClusterError
 
 
@@ -78,3 +79,21 @@ def test_removal_leaves_others_alone(legacy: Path) -> None:
 def test_removing_what_is_not_there_is_no_fault(legacy: Path) -> None:
     """A start that was killed before it made cgroups is swept like any other."""
     remove_cgroups("never-made", legacy)
+
+
+@pytest.mark.parametrize("contained", [False, True])
+def test_a_containers_processes_make_way(tmp_path: Path, *, contained: bool) -> None:
+    """A container's root hands on controllers only when no process is in it; the machine's own needs no such thing."""
+    files = {"cgroup.controllers": "cpu memory pids", "cgroup.subtree_control": "memory", "cgroup.procs": "1\n7\n"}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    if contained:
+        (tmp_path / "cgroup.type").write_text("domain\n")
+    made = tmp_path / "ours"
+
+    with pytest.raises(ClusterError, match="cannot make"):  # a plain folder gets no files from the kernel
+        make_cgroups("ours", tmp_path)
+
+    assert made.is_dir()
+    assert (tmp_path / delegation.LEAF).is_dir() is contained
+    assert (tmp_path / "cgroup.subtree_control").read_text() == "+pids"

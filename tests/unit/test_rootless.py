@@ -154,13 +154,6 @@ def test_a_second_cluster_finds_the_same_delegated_cgroup(tmp_path: Path, leaf: 
     assert delegation.own_cgroup(Path("/sys/fs/cgroup"), told) == Path("/sys/fs/cgroup/user.slice/mine.scope")
 
 
-def test_a_cgroup_that_nobody_marked_is_not_ours(tmp_path: Path) -> None:
-    """Being able to write to a cgroup is not enough: it may be systemd's."""
-    (tmp_path / "cgroup.procs").touch()
-
-    assert not delegation.is_delegated(tmp_path)
-
-
 def test_what_systemd_gave_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The scope of an ordinary user's cluster is removed like any other cgroup."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)

@@ -71,11 +71,17 @@ def _remove(folder: Path) -> None:
 
 
 def _make_unified(root: Path, name: str) -> Path:
-    """Make a cgroup v2 with all controllers; systemd has handed on most of them already."""
+    """Make a cgroup v2 with all controllers; systemd has handed on most of them already.
+
+    A container's root is none to the kernel, whose own has no ``cgroup.type``: its processes have to leave first.
+    """
     available = (root / "cgroup.controllers").read_text(encoding="ascii").split()
     handed_on = (root / "cgroup.subtree_control").read_text(encoding="ascii").split()
-    for controller in [it for it in available if it not in handed_on]:
-        (root / "cgroup.subtree_control").write_text(f"+{controller}", encoding="ascii")
+    if missing := [it for it in available if it not in handed_on]:
+        if (root / "cgroup.type").exists():
+            delegation.empty(root, root / delegation.LEAF)
+        for controller in missing:
+            (root / "cgroup.subtree_control").write_text(f"+{controller}", encoding="ascii")
     folder = root / name
     folder.mkdir()
     controllers = (folder / "cgroup.controllers").read_text(encoding="ascii").split()

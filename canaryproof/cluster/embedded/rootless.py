@@ -38,14 +38,16 @@ _SCOPE = ("systemd-run", "--user", "--scope", f"--slice={SLICE}", "--quiet", "--
 
 @dataclass(frozen=True)
 class Gap:
-    """Something that a machine lacks, and the command that closes it."""
+    """Something that a machine lacks, and what closes it: a command, where there is one."""
 
     problem: str
     remedy: str
+    note: str = ""
+    """What else there is to know of the remedy."""
 
     def __str__(self) -> str:
-        """Return both in one line."""
-        return f"{self.problem}; {self.remedy}"
+        """Return it in one line."""
+        return f"{self.problem}; {self.remedy}" + (f" ({self.note})" if self.note else "")
 
 
 @dataclass(frozen=True)
@@ -90,14 +92,15 @@ def _mapping_gaps(grants: Grants) -> Iterator[Gap]:
         if command not in grants.mappers:
             yield Gap(
                 f"there is no command {command}",
-                "sudo apt-get install uidmap (Debian, Ubuntu) or sudo dnf install shadow-utils (Fedora, Red Hat)",
+                "sudo apt-get install uidmap",
+                "Fedora, Red Hat: sudo dnf install shadow-utils",
             )
         if not _range(grants, file):
             option = f"--add-{Path(file).name}s"
             yield Gap(
                 f"{file} gives {grants.user} no {SUBORDINATES} ids in a row",
-                f"sudo usermod {option} 100000-{100000 + SUBORDINATES - 1} {grants.user}"
-                " (another range, where that one is taken)",
+                f"sudo usermod {option} 100000-{100000 + SUBORDINATES - 1} {grants.user}",
+                "another range, where that one is taken",
             )
 
 
@@ -115,8 +118,8 @@ def _cgroup_gaps(grants: Grants) -> Iterator[Gap]:
         yield Gap(
             f"the user's cgroup cannot limit {', '.join(missing)}",
             "sudo mkdir -p /etc/systemd/system/user@.service.d && printf '[Service]\\nDelegate=cpu memory pids\\n' |"
-            " sudo tee /etc/systemd/system/user@.service.d/delegate.conf && sudo systemctl daemon-reload,"
-            " and log in again",
+            " sudo tee /etc/systemd/system/user@.service.d/delegate.conf && sudo systemctl daemon-reload",
+            "and log in again, once no process of the user is left: sudo loginctl terminate-user",
         )
 
 
@@ -144,7 +147,7 @@ def ask(environment: Mapping[str, str], root: Path = Path("/")) -> Grants:
     user = _user_name()
     unified = (root / "sys/fs/cgroup/cgroup.controllers").exists()
     own = delegation.own_cgroup() if unified else Path()
-    delegated = unified and delegation.is_delegated(own)
+    delegated = unified and os.access(own / "cgroup.procs", os.W_OK) and _says_delegated(own, environment, root)
     return Grants(
         user=user,
         kernel=_kernel(os.uname().release),
@@ -193,6 +196,17 @@ def _ranges(file: Path, user: str) -> Iterator[tuple[int, int]]:
         first, _, number = numbers.partition(":")
         if owner in {user, str(os.geteuid())} and first.isdigit() and number.isdigit():
             yield int(first), int(number)
+
+
+def _says_delegated(cgroup: Path, environment: Mapping[str, str], root: Path) -> bool:
+    """Ask systemd whether it leaves *cgroup* alone; without systemd, who may write to it has been given it."""
+    if not (root / "run/systemd/system").exists():
+        return True
+    argv = ("systemctl", "--user", "show", "--property=Delegate", "--value", "--", cgroup.name)
+    try:
+        return run(argv, timeout=DURATIONS.question, env=session(environment)).strip() == "yes"
+    except (CommandError, InfrastructureError):
+        return False
 
 
 def _against_scope(environment: Mapping[str, str]) -> str:

@@ -6,7 +6,6 @@ stay in a cgroup that hands on controllers ("no internal processes", cgroup v2).
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
@@ -22,15 +21,6 @@ def own_cgroup(root: Path = ROOT, told: Path = Path("/proc/self/cgroup")) -> Pat
     return found.parent if found.name == LEAF else found
 
 
-def is_delegated(cgroup: Path) -> bool:
-    """Report whether *cgroup* was handed to the user of this process: systemd marks those that it does."""
-    try:
-        marked = os.getxattr(cgroup, "user.delegate") == b"1"
-    except OSError:
-        return False
-    return marked and os.access(cgroup / "cgroup.procs", os.W_OK)
-
-
 def make_cgroup(name: str, delegated: Path) -> Path:
     """Make the cgroup *name* in *delegated*, with all of its controllers; raises OSError."""
     hand_on_controllers(delegated, delegated / LEAF)
@@ -41,8 +31,13 @@ def make_cgroup(name: str, delegated: Path) -> Path:
 
 def hand_on_controllers(cgroup: Path, leaf: Path) -> None:
     """Enable all controllers below *cgroup*, its processes moved to *leaf*."""
+    empty(cgroup, leaf)
+    controllers = (cgroup / "cgroup.controllers").read_text(encoding="ascii").split()
+    (cgroup / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in controllers), encoding="ascii")
+
+
+def empty(cgroup: Path, leaf: Path) -> None:
+    """Move the processes of *cgroup* to *leaf*."""
     leaf.mkdir(exist_ok=True)
     for process in (cgroup / "cgroup.procs").read_text(encoding="ascii").split():
         (leaf / "cgroup.procs").write_text(process, encoding="ascii")
-    controllers = (cgroup / "cgroup.controllers").read_text(encoding="ascii").split()
-    (cgroup / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in controllers), encoding="ascii")
