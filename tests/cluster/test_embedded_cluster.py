@@ -36,7 +36,7 @@ from canaryproof.cluster.embedded.provider import EmbeddedProvider
 from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.waiting import Ticks, wait_for
 binaries = {name: Path(path) for name, path in json.loads(sys.argv[1]).items()}
-with EmbeddedProvider(Toolchain("", "", binaries), Path(sys.argv[2]), {}).lend() as cluster:
+with EmbeddedProvider(Toolchain(sys.argv[3], "", binaries), Path(sys.argv[2]), {}).lend() as cluster:
     print("ready", flush=True)
     sys.exit(wait_for("end", lambda: cluster.vitals.fault or None, within=600, changes=Ticks()))
 """
@@ -215,7 +215,7 @@ def _host_addresses() -> list[str]:
 def _lender(toolchain: Toolchain, cache: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run a harness that lends a cluster and does nothing else; killed at the end of the block, if need be."""
     binaries = json.dumps({name: str(path) for name, path in toolchain.binaries.items()})
-    command = [sys.executable, "-c", LENDER, binaries, str(cache)]
+    command = [sys.executable, "-c", LENDER, binaries, str(cache), toolchain.kubernetes]
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as harness:
         try:
             yield harness
