@@ -29,7 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Meter(file))
 
 
-@dataclass
+@dataclass(eq=False)  # pytest keeps its plugins in sets
 class Meter:
     """Measures from the opening of the laboratory, when the cluster is warm, to the reports."""
 
