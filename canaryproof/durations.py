@@ -65,7 +65,7 @@ class Durations:
     place: float = 14_400
     """Until there is room for an experiment, or for the rest of it."""
     quiet: float = 3
-    """How long nothing may happen in an experiment before another one takes its place."""
+    """How long nothing may happen in an experiment before another one takes its place; longer on a busy cluster."""
     settle: float = 60
     """Until revision 1 is ready."""
     observation: float = 20

@@ -5,6 +5,7 @@ It always ends in Evidence, and it judges nothing.
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -71,6 +72,8 @@ SERVICE_ACCOUNT = ObjectKey("ServiceAccount", "default")
 DEPLOYMENTS = next(each for each in WATCHED if each.kind == "Deployment")
 SLUG_LENGTH = 40
 """Of the 63 characters that a namespace may have."""
+SILENCES = 3
+"""So many times what the stable app took to start may pass without news before nothing is taken to happen."""
 LOGGED_PODS = 3
 LOG_LINES, LOG_BYTES = 40, 16_384
 
@@ -210,6 +213,8 @@ class _Trial:
         self._recording = recording
         self._namespace = namespace
         self._place = place
+        self._quiet = math.inf
+        """After how many seconds without news another experiment may have the place."""
         self._stable = Stable((), ())
         self._prober: Prober | None = None
         self._changes = Heartbeat(recording.changes, bench.durations.look_again)
@@ -271,6 +276,8 @@ class _Trial:
             seen=self._visit,
         )
         self._note(settled_at=self._recording.now)
+        # A busy cluster is silent for longer, and has no room for more: it is as slow as it was to start stable.
+        self._quiet = max(self._durations.quiet, SILENCES * (self._recording.now - install.ended))
 
     @contextmanager
     def _probing(self) -> Iterator[None]:
@@ -428,7 +435,7 @@ class _Trial:
 
         def look_or_leave() -> Found | None:
             found = look()
-            if found is None and self._recording.quiet >= self._durations.quiet:
+            if found is None and self._recording.quiet >= self._quiet:
                 self._place.leave()
             return found
 
