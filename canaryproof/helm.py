@@ -199,7 +199,7 @@ class Helm:
         try:
             self._run(
                 [*map(str, verb), "--namespace", namespace, *options, *hidden, f"--timeout={self._durations.helm:g}s"],
-                timeout=self._durations.command,
+                timeout=self._durations.helm + self._durations.command,  # Helm ends first, and says what it waited for
                 chart=chart,
                 environment={"HELM_KUBEASUSER": user} if user else {},
             )

@@ -75,7 +75,12 @@ MUTATIONS = {
     "stable-turned-into-the-canary": rejected(
         "canary-present stable-untouched",
         Delete(DEPLOYMENT),
-        Replace(STABLE, "{{ .Values.upcommerce.image }}", "{{ .Values.canary.image }}"),
+        # Never Ready: in an instant between two crashes it would take the place of the pod that serves.
+        Replace(
+            STABLE,
+            "{{ .Values.upcommerce.image }}",
+            "{{ .Values.canary.image }}\n          readinessProbe: {tcpSocket: {port: 5000}}",
+        ),
         outcome="no-canary",
     ),
     "two-deployments": rejected(
