@@ -82,6 +82,13 @@ class Rendering:
 
     manifests: tuple[Manifest, ...] = ()
     error: str = ""
+    rendered: bool = False
+    """Whether Helm did render it, where the error is one of its objects."""
+
+
+def failure(rendering: Rendering) -> str:
+    """Say in a few words what is wrong with a chart that has an error."""
+    return "an object of the chart is not well-formed" if rendering.rendered else "the chart does not render"
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from canaryproof.evidence import (
     Setting,
     Step,
     Timings,
+    failure,
 )
 from canaryproof.fingerprint import fingerprint
 from canaryproof.freezing import freeze
@@ -150,7 +151,7 @@ class _Experiment:
                 return
             self.note(namespace=namespace, chart=chart)
             if chart.error:
-                self.note(decision=Decision("broken-chart", f"the chart does not render: {chart.error}"))
+                self.note(decision=Decision("broken-chart", f"{failure(chart)}: {chart.error}"))
                 return
             if node_ports(chart.manifests):
                 with place.aside():

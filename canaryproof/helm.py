@@ -135,11 +135,16 @@ class Helm:
         command += ["--kube-version", kubernetes] if kubernetes else []
         try:
             text = self._run(command, timeout=self._durations.render, chart=chart, environment=NO_WAY_OUT)
-            return Rendering(parse(text))
         except UnsafeError:
             raise
         except SubmissionError as error:
             return Rendering(error=str(error))
+        try:
+            return Rendering(parse(text))
+        except UnsafeError:
+            raise
+        except SubmissionError as error:
+            return Rendering(error=str(error), rendered=True)
 
     def install(self, release: str, chart: Path, namespace: str) -> Operation:
         """Install *chart* as revision 1; return as soon as the objects are stored."""

@@ -80,10 +80,15 @@ def _loop(scene: Scene, runs: Runs, kind: OutcomeName, alike: tuple[Termination,
         "exits-cleanly": f"{name} does not crash: {who} ended by itself with exit code 0, {when}",
         "oom-killed": f"{who} of {name} was killed for using more memory than its limit, {when}",
         "probe-killed": f"{who} of {name} was killed by the kubelet because its {_probe(runs)} failed, {when}",
-        "start-error": f"{who} of {name} could not be started, {when}: {alike[-1].message or alike[-1].reason}",
+        "start-error": f"{who} of {name} could not be started, {when}: {_own_words(alike[-1])}",
         "init-crash-loop": f"{who} of {name} ended with exit code {codes}, {when}; the others never started",
     }[kind]
     return scene.decision(kind, reason, proven_at, *_proof(runs, alike))
+
+
+def _own_words(end: Termination) -> str:
+    """Return why a start failed, without the programs that passed it on."""
+    return end.message.rpartition("unable to start container process: ")[2] or end.reason
 
 
 def _counted_at(runs: Runs) -> float:

@@ -13,7 +13,7 @@ MANY = 200
 """Files of one chart that are kept."""
 LONG = 64 * 1024
 """Bytes of one file that are kept."""
-KEPT = (".yaml", ".yml", ".tpl", ".json", ".txt")
+KEPT = (".yaml", ".yml", ".tpl", ".json", ".txt", ".helmignore")
 
 
 def read_texts(chart: Path) -> tuple[ChartFile, ...]:
@@ -33,7 +33,7 @@ def _paths(chart: Path) -> Iterator[Path]:
         subfolders.sort()
         for name in sorted(names):
             path = Path(folder, name)
-            if path.suffix in KEPT and path.is_file() and not path.is_symlink():
+            if (path.suffix in KEPT or name in KEPT) and path.is_file() and not path.is_symlink():
                 yield path
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from canaryproof.evidence import ChartFile
 from canaryproof.manifests import Manifest
@@ -37,10 +36,16 @@ def explain(error: str, files: tuple[ChartFile, ...], manifests: Iterable[Manife
     return Explanation(where=where, hint=hint)
 
 
+ELSEWHERE = re.compile(
+    r"nil pointer|already exists|is there \d+ times|no matches for kind|immutable|hooks? |not defined"
+    r"|missing in charts/|incompatible with Kubernetes|execution error|specifications of the schema|no template"
+)
+"""Errors that no character out of place can bring about: where it stands does no harm."""
+
+
 def _backtick(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     """The handout's templates end in the backtick that closes its code block."""
-    del error
-    for file, number, line in _lines(files):
+    for file, number, line in () if ELSEWHERE.search(error) else _lines(files):
         if line.rstrip().endswith("`") and line.count("`") % 2:
             yield Explanation(
                 "there is a stray backtick (`) at the end of a line: it closes the code block in the assignment's text",
@@ -51,8 +56,7 @@ def _backtick(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]
 
 def _typographic(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     """What a web page or a word processor makes of quotes and spaces."""
-    del error
-    for file, number, line in _lines(files):
+    for file, number, line in () if ELSEWHERE.search(error) else _lines(files):
         if found := NOT_PLAIN.search(line.partition(" #")[0]):
             name = "a space that is none (U+00A0)" if found.group() == "\u00a0" else f"a typographic quote ({found[0]})"
             yield Explanation(
@@ -109,6 +113,40 @@ def _tab(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
                     f"{file.path}:{number}",
                     "indent by spaces; an editor can replace the tabs",
                 )
+
+
+def _wide(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+    """What ``>`` of Windows PowerShell makes of a text: two bytes for each letter."""
+    del error
+    for file in files:
+        if file.path.endswith(YAML) and "\0" in file.text and (_inside_templates(file) or file.path == VALUES):
+            yield Explanation(
+                f"{file.path} is written in UTF-16: beside each letter stands a byte that is zero",
+                file.path,
+                "save the file as UTF-8; Windows PowerShell writes it with Out-File -Encoding utf8",
+            )
+
+
+def _colon(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+    """A value with a colon and a space in it, as in ``image: uonyeka/canary: linux-amd64``."""
+    if "mapping values are not allowed" in error:
+        for file, number, line in _lines(files):
+            if re.match(r"[ ]*(- )?[\w.-]+:[ ]+[^\s\"'{\[|>#&*!][^\"'#{]*:([ ]|$)", line):
+                yield Explanation(
+                    "the value has a colon with a space behind it: YAML takes that for another key",
+                    f"{file.path}:{number}",
+                    "take out the space, if it is none of the value's, or put the value in quotes",
+                )
+
+
+def _dotless(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+    del files
+    if found := re.search(r"function \"(Values|Release|Chart|Files|Capabilities)\" not defined", error):
+        yield Explanation(
+            f"{found[1]} lacks its dot: what a template is given begins with one",
+            _where(error),
+            "compare the expression with that of the stable template, character by character",
+        )
 
 
 def _braces(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
@@ -175,6 +213,7 @@ def _below(parent: str, key: str, text: str) -> bool:
 
 Trap = Callable[[str, tuple[ChartFile, ...]], Iterator[Explanation]]
 TRAPS: tuple[Trap, ...] = (
+    _wide,
     _backtick,
     _typographic,
     _twice,
@@ -183,8 +222,10 @@ TRAPS: tuple[Trap, ...] = (
     _no_value,
     _no_image,
     _tab,
+    _dotless,
     _braces,
     _quotes,
+    _colon,
 )
 """Each yields itself where the chart has it and it explains the error; the surest first."""
 
@@ -200,7 +241,19 @@ MEANINGS: Mapping[str, str] = {
     r"hook": "look at what the hook runs: Helm waits for its success, and the release fails with it",
     r"exceeded quota|forbidden": "the cluster's rules do not allow it: its message names the rule",
     r"must be text": "numbers, true and false among labels and annotations need quotes",
-    r"must be a number": "a port is a number: it must not be in quotes",
+    r"must be a number": "a number must not be in quotes",
+    r"is there \d+ times": "two templates call their objects the same: look at kind and metadata.name in both",
+    r"Unsupported value": "the message lists the values that there are: mind capital letters",
+    r"must be less than or equal to": "a request must not be larger than the limit beside it",
+    r"invalid ownership metadata": (
+        "the object is there already, and is not the release's: take it out of the chart, or give it another name"
+    ),
+    r"incompatible with Kubernetes": "look at kubeVersion in Chart.yaml: it rules this cluster out",
+    r"no template \"": "look for the file that defines the named template, and compare the names letter by letter",
+    r"function \"\w+\" not defined": "Helm has no such function: the name is misspelt, or is a text without quotes",
+    r"specifications of the schema": "compare values.yaml with values.schema.json",
+    r"execution error": "the chart checks its values itself, and says what it misses",
+    r"chart\.metadata": "look at Chart.yaml: it needs apiVersion, name and version",
     r"Required value": "look whether the value of that field renders to nothing",
     r"did not find expected|mapping values|could not find expected|block": (
         "look at how the lines around it are indented: neighbours begin in the same column"
@@ -222,16 +275,6 @@ def shares_replicas(files: Iterable[ChartFile], template: str) -> str:
     text = _text(files, template)
     found = re.search(r"^[ \t]*replicas:[ \t]*[\"']?{{-?\s*\.Values\.(\w+)\s*-?}}", text, re.MULTILINE)
     return found.group(1) if found else ""
-
-
-def outside_templates(files: Iterable[ChartFile]) -> str:
-    """Return a manifest that lies where Helm does not look for one; empty where there is none."""
-    for file in files:
-        parts = PurePosixPath(file.path).parts
-        is_yaml = file.path.endswith(YAML) and parts[0] not in {"templates", "charts", "crds"}
-        if is_yaml and re.search(r"^kind:\s*\S", file.text, re.MULTILINE):
-            return file.path
-    return ""
 
 
 def _where(error: str) -> str:

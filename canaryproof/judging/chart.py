@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from canaryproof.course import Course
-from canaryproof.evidence import Canary, Evidence, ServiceRoute
+from canaryproof.evidence import Canary, Evidence, ServiceRoute, failure
 from canaryproof.judging.finding import (
     HINTS,
     Finding,
@@ -19,7 +19,8 @@ from canaryproof.judging.finding import (
     unknown_workload,
 )
 from canaryproof.manifests import Manifest, maps_at, pairs, service_ports, text_at, value_at
-from canaryproof.traps import explain, outside_templates, shares_replicas
+from canaryproof.omissions import omitted
+from canaryproof.traps import explain, shares_replicas
 
 
 def chart_renders(evidence: Evidence, course: Course) -> Finding | None:
@@ -34,7 +35,7 @@ def chart_renders(evidence: Evidence, course: Course) -> Finding | None:
         return Finding(f"{what}: {says or advice}", advice if says else HINTS[outcome])
     known = explain(error, evidence.files)
     hint = known.hint or HINTS["broken-chart"]
-    return Finding(f"the chart does not render: {because(known, error)}", hint, known.where)
+    return Finding(f"{failure(evidence.chart)}: {because(known, error)}", hint, known.where)
 
 
 def canary_present(evidence: Evidence, course: Course) -> Finding | None:
@@ -49,9 +50,8 @@ def canary_present(evidence: Evidence, course: Course) -> Finding | None:
         message = f"{decision.reason}; this cluster knows no kind {unknown.kind}"
         hint = "compare its kind with the stable Deployment's: letters, and whether they are capital letters"
         return Finding(message, hint, place_of(evidence, unknown.source, "kind"))
-    if astray := outside_templates(evidence.files):
-        message = f"{decision.reason}; {astray} lies outside templates/, where Helm does not render it"
-        return Finding(message, "Helm renders what is in the folder templates: move the manifest there", astray)
+    if hidden := omitted(evidence.files, {each.template for each in evidence.chart.manifests}):
+        return Finding(f"{decision.reason}; {hidden.says}", hidden.hint, hidden.where)
     hooked = any(each.is_hook and each.kind == "Deployment" for each in evidence.chart.manifests)
     hint = "a hook is no part of the release: take the annotation helm.sh/hook out of the Deployment" if hooked else ""
     return Finding(decision.reason, hint or HINTS["no-canary"])

@@ -52,8 +52,16 @@ HINTS: Mapping[OutcomeName, str] = {
 """What to try when the canary's fate is not the expected one."""
 
 
+_OF_HELM = re.compile(
+    r"(failed to create resource: )?server-side apply failed for object \S+ \S+, Kind=\w+: "
+    r"(?=\S+ \"|failed to create typed)"
+)
+"""What Helm 4 puts before the API server's own words, which name the object again."""
+
+
 def because(known: Explanation, error: str) -> str:
     """Say what lies behind an error, where that is known, and the error."""
+    error = _OF_HELM.sub("", error)
     return f"{known.says} (the error: {error})" if known.says else error
 
 

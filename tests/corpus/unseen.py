@@ -10,7 +10,10 @@ from tests.corpus.mutation import (
     Above,
     Add,
     Below,
+    Delete,
+    Edit,
     Everywhere,
+    Move,
     Mutation,
     Replace,
     accepted,
@@ -21,6 +24,11 @@ from tests.corpus.mutation import (
 
 KIND = "apiVersion: apps/v1\nkind: Deployment"
 OLD_LABEL, NEW_LABEL = "app: {{ .Release.Name }}-app", "app.kubernetes.io/name: {{ .Release.Name }}"
+
+
+def nowhere(*edits: Edit) -> Mutation:
+    """Return the reference with a canary that is not rendered."""
+    return rejected("canary-present", *edits, outcome="no-canary")
 
 
 def of_kind(version_and_kind: str) -> Mutation:
@@ -100,6 +108,9 @@ MUTATIONS = {
             """,
         ),
     ),
+    # --- a canary that is there, where Helm does not look
+    "name-begins-with-an-underscore": nowhere(Move(DEPLOYMENT, "templates/_canary.yml"), Delete(SERVICE)),
+    "ignored": nowhere(Add(".helmignore", "canary-*.yml")),
     # --- no Deployment, by a word
     "kind-misspelt": of_kind("apiVersion: apps/v1\nkind: Deploymnet"),
     "kind-in-small-letters": of_kind("apiVersion: apps/v1\nkind: deployment"),

@@ -1,0 +1,102 @@
+"""The cause stands first: what Helm and the cluster complain of is said in plain words, where it is understood."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from canaryproof import judging
+from canaryproof.evidence import ChartFile, Rendering, Step
+from canaryproof.traps import explain
+from tests.unit.test_judging import evidence, finding_of
+
+COLON = "error converting YAML to JSON: yaml: line 2: mapping values are not allowed in this context"
+INVALID = 'Deployment.apps "canary" is invalid: spec.template.spec.containers[0].image: Required value'
+REFUSED = (
+    "failed to create resource: server-side apply failed for object sre-a-1b63/canary apps/v1, Kind=Deployment: "
+    f"{INVALID}"
+)
+
+
+@pytest.mark.parametrize(
+    "line", ["  image: uonyeka/canary: linux-amd64", "  - image: uonyeka/canary:  # none", "  name: a b: c"]
+)
+def test_a_colon_in_a_value_is_shown(line: str) -> None:
+    """YAML takes it for another key, and says only that one is not allowed."""
+    found = explain(COLON, (ChartFile("values.yaml", f"canary:\n{line}\n"),))
+
+    assert "a colon with a space behind it" in found.says
+    assert found.where == "values.yaml:2"
+
+
+@pytest.mark.parametrize(
+    "line", ['  image: "a: b"', "  image: {a: b}", "  url: http://a", "  # a: b: c", "  a: 'b: c'"]
+)
+def test_other_colons_do_no_harm(line: str) -> None:
+    """Quotes, flow mappings, addresses and comments may have them."""
+    assert "colon" not in explain(COLON, (ChartFile("values.yaml", f"canary:\n{line}\n"),)).says
+
+
+def test_a_file_in_two_bytes_a_letter_is_named() -> None:
+    """Windows PowerShell writes such files; Helm's error does not say which it is."""
+    wide = "canary:\n".encode("utf-16").decode(errors="replace")
+
+    found = explain("yaml: incomplete UTF-16 character", (ChartFile("values.yaml", wide),))
+
+    assert "values.yaml is written in UTF-16" in found.says
+    assert "UTF-8" in found.hint
+
+
+def test_a_value_without_its_dot_is_named() -> None:
+    """Helm takes it for a function."""
+    found = explain('parse error at (upcommerce/templates/c.yml:7): function "Values" not defined', ())
+
+    assert found.says == "Values lacks its dot: what a template is given begins with one"
+    assert found.where == "templates/c.yml:7"
+
+
+@pytest.mark.parametrize(
+    "error", ["nil pointer evaluating interface {}.image", 'no matches for kind "X" in version "v1"']
+)
+def test_a_quote_that_does_no_harm_is_not_blamed(error: str) -> None:
+    """A typographic quote, or a backtick, in a text explains no missing value."""
+    harmless = ChartFile("values.yaml", "motto: “Keep calm”\ncode: x`\n")
+
+    assert "quote" not in explain(error, (harmless,)).says
+    assert "backtick" not in explain(error, (harmless,)).says
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        ("spec.replicas must be a number, not '1'", "must not be in quotes"),
+        ("Service/a is there 2 times: in templates/a.yaml, templates/b.yaml", "metadata.name in both"),
+        ('imagePullPolicy: Unsupported value: "always": supported values: "Always"', "capital letters"),
+        ('requests: Invalid value: "1": must be less than or equal to cpu limit of 500m', "larger than the limit"),
+        ('Namespace "sre" exists and cannot be imported: invalid ownership metadata', "is there already"),
+        ("chart requires kubeVersion: <1.25.0 which is incompatible with Kubernetes v1.37.2", "kubeVersion"),
+        ('error calling include: template: no template "a.labels" associated', "named template"),
+        ("values don't meet the specifications of the schema(s)", "values.schema.json"),
+        ("execution error at (upcommerce/templates/a.yaml:3:4): set canary.image", "checks its values itself"),
+        ("validation: chart.metadata.version is required", "Chart.yaml"),
+    ],
+)
+def test_each_error_has_a_hint_of_its_own(error: str, hint: str) -> None:
+    """To run the command again is no advice where the reason is known."""
+    assert hint in explain(error, ()).hint
+
+
+def test_objects_that_are_not_well_formed_were_rendered() -> None:
+    """Nobody is sent to look for what Helm complains of, where Helm does not."""
+    rendering = Rendering(error="templates/c.yml: Deployment/c: spec.replicas must be a number, not '1'", rendered=True)
+    given = replace(evidence(files=(ChartFile("templates/c.yml", ""),)), chart=rendering)
+
+    assert finding_of(judging.chart_renders, given).message.startswith("an object of the chart is not well-formed: ")
+
+
+def test_the_cluster_s_own_words_come_first() -> None:
+    """What Helm puts before them names the object once more, and a namespace that nobody knows."""
+    found = finding_of(judging.upgrade_applied, evidence(upgrade=Step("helm upgrade", 1, 2, REFUSED)))
+
+    assert found.message == f"the upgrade failed: {INVALID}"
