@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from canaryproof.cluster.embedded.cgroups import remove_cgroups
+from canaryproof.cluster.embedded.cgroups import make_cgroups, remove_cgroups
 from canaryproof.cluster.embedded.toolchain.locking import locked
 from canaryproof.cluster.kind.docker import Docker
 from canaryproof.durations import DURATIONS
@@ -49,6 +49,7 @@ def lent_docker(cache: Path, progress: Progress) -> Iterator[Docker]:
         tempfile.TemporaryDirectory(prefix="canaryproof-docker-") as run_folder,
     ):
         _end_leftovers()
+        make_cgroups(CGROUP)  # with the share of the processors that a cluster needs on a busy machine
         try:
             with _daemon(packages, cache / "docker", Path(run_folder), progress) as docker:
                 yield docker
@@ -88,7 +89,7 @@ def _answers(docker: Docker) -> bool:
 
 def _end_leftovers() -> None:
     """End what a daemon that was killed has left running; the lock is held, so there is no other."""
-    for folder in _FOLDERS.glob(f"*/{CGROUP}"):
+    for folder in [_FOLDERS / CGROUP, *_FOLDERS.glob(f"*/{CGROUP}")]:
         for procs in folder.rglob("cgroup.procs"):
             for process in procs.read_text(encoding="ascii").split():
                 with suppress(ProcessLookupError):

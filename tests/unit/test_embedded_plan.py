@@ -12,6 +12,7 @@ from canaryproof.cluster.embedded import components
 from canaryproof.cluster.embedded.certificates import make_certificates
 from canaryproof.cluster.embedded.inside.plan import Plan, Process, from_json
 from canaryproof.cluster.embedded.provider import refuse_unsuitable
+from canaryproof.cluster.upstream import Upstream
 from canaryproof.errors import ClusterError
 
 BINARIES = components.Binaries(lambda name: Path("/tools") / name)
@@ -40,6 +41,21 @@ def test_everything_the_cluster_writes_is_in_memory() -> None:
     files = components.files(BINARIES, make_certificates(components.SERVER_ADDRESSES))
 
     assert all(name.startswith("/run/canaryproof/") for name in files)
+    # containerd's own folder for what may be installed would be in the host's /opt
+    assert 'path = "/run/canaryproof/opt"' in files["/run/canaryproof/containerd.toml"]
+
+
+def test_only_what_pulls_images_gets_out_and_only_where_it_is_asked_to() -> None:
+    """Stand-ins come from the cluster's registry alone; upstream images from a mirror too, by containerd's proxy."""
+    certificates, mirror = make_certificates(components.SERVER_ADDRESSES), Upstream("http://mirror:5000")
+    place = f"/run/canaryproof/certs.d/{components.COURSE_REGISTRY}/hosts.toml"
+    plain, pulled = (components.files(BINARIES, certificates, upstream=it)[place] for it in (None, mirror))
+
+    assert plain.startswith('server = "http://127.0.0.1:5000"\n[host."http://127.0.0.1:5000"]')
+    assert pulled.index('[host."http://127.0.0.1:5000"]') < pulled.index('[host."http://mirror:5000"]')
+    assert "server =" not in pulled
+    processes = components.processes(BINARIES, Path("/logs"), "1.37.2", upstream=mirror)
+    assert [it.name for it in processes if it.environment] == ["containerd"]
 
 
 def test_every_component_has_a_binary_and_a_log() -> None:

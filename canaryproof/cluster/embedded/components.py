@@ -241,6 +241,8 @@ state = "{STATE}/containerd-state"
   disable = true
 [plugins.'io.containerd.cri.v1.images']
   stats_collect_period = {_NEVER}
+[plugins.'io.containerd.internal.v1.opt']
+  path = "{STATE}/opt"  # or it makes folders in the host's /opt
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
   sandbox = "{SANDBOX}"
 [plugins.'io.containerd.cri.v1.images'.registry]
