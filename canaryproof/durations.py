@@ -54,8 +54,8 @@ class Durations:
     """From the first process to a cluster that takes pods."""
     start_tick: float = 0.02
     """From one look at a starting cluster to the next."""
-    heartbeat: float = 0.01
-    """Of etcd's only member: after ten of them it elects itself."""
+    heartbeat: float = 0.05
+    """Of etcd's only member, which hears from nobody: a clock that ticks; after ten of them it elects itself."""
     cluster_stop: float = 60
     """From the end of the first process to the last cgroup removed."""
     namespace: float = 20

@@ -71,6 +71,8 @@ Found = TypeVar("Found")
 
 SERVICE_ACCOUNT = ObjectKey("ServiceAccount", "default")
 DEPLOYMENTS = next(each for each in WATCHED if each.kind == "Deployment")
+ENDED = tuple(each for kind in ("Deployment", "ReplicaSet", "Pod") for each in WATCHED if each.kind == kind)
+"""In this order, so that nobody makes new ones."""
 SLUG_LENGTH = 40
 """Of the 63 characters that a namespace may have."""
 SILENCES = 3
@@ -157,7 +159,7 @@ class _Experiment:
                 with place.aside():
                     stack.enter_context(turns.with_ports(chart.manifests))
             recording = stack.enter_context(self._bench.recorder.open(namespace))
-            stack.enter_context(self._namespace(namespace))
+            stack.enter_context(self._namespace(namespace, recording))
             if not self._bench.confined:
                 folder = freeze(folder, chart.manifests, folder.parent / "frozen" / folder.name)
             _Trial(self, self._bench, recording, namespace, place).perform(folder)
@@ -188,7 +190,7 @@ class _Experiment:
         self.note(chart=Rendering(error=str(error)), decision=Decision(outcome, str(error)))
 
     @contextmanager
-    def _namespace(self, name: str) -> Iterator[None]:
+    def _namespace(self, name: str, recording: Recording) -> Iterator[None]:
         uid = self._bench.client.create_namespace(name, {RUN_LABEL: self._bench.run, **confinement.LABELS})
         if uid is None:
             raise InfrastructureError(f"namespace {name} exists already: somebody else made it; try again")
@@ -198,7 +200,22 @@ class _Experiment:
             yield
         finally:
             with suppress(InfrastructureError):  # a cluster that is gone has no namespaces left
+                if name == self._bench.course.namespace:
+                    self._clear(name, recording)
                 self._bench.client.delete_namespace(name, uid)
+
+    def _clear(self, namespace: str, recording: Recording) -> None:
+        """End the pods of a namespace that others wait for.
+
+        A namespace with pods that have a grace period ends no sooner than half of that later, however soon they do
+        (kube-controller-manager, ``namespace_controller.go``): 16 s.
+        """
+        found = live(recording.timeline)
+        with suppress(InfrastructureError):  # on a cluster that does not allow it, it takes longer
+            for resource in ENDED:
+                for key in found:
+                    if key.kind == resource.kind:
+                        self._bench.client.delete_now(resource, key.name, namespace)
 
 
 class _Trial:

@@ -234,6 +234,11 @@ class KubeClient:
         body = {"preconditions": {"uid": uid}} if uid else None
         self._ask("DELETE", NAMESPACES.path(name=name), body=body, allowed=(NOT_FOUND, CONFLICT))
 
+    def delete_now(self, resource: Resource, name: str, namespace: str) -> None:
+        """Delete an object without a grace period, and leave to the cluster what it owns; it need not exist."""
+        query = {"gracePeriodSeconds": "0", "propagationPolicy": "Background"}
+        self._ask("DELETE", resource.path(namespace, name), query=query, allowed=(NOT_FOUND, CONFLICT))
+
     def patch(self, resource: Resource, name: str, namespace: str, body: Body) -> bool:
         """Merge *body* into an object; return whether it exists."""
         status, _ = self._ask("PATCH", resource.path(namespace, name), body=body, allowed=(NOT_FOUND,))

@@ -278,6 +278,16 @@ def test_a_log_that_is_not_there_is_empty(
     assert api.queries[0] == {"container": ["app"], "previous": ["true"], "tailLines": ["5"], "limitBytes": ["100"]}
 
 
+@pytest.mark.parametrize("code", [200, 404, 409])
+def test_an_object_is_deleted_without_grace(api: FakeApi, client: KubeClient, code: int) -> None:
+    """Whoever it owns is left to the cluster, and it may be gone already."""
+    api.answers["DELETE", "/api/v1/namespaces/lab/pods/a"] = (code, {"kind": "Status"})
+
+    client.delete_now(PODS, "a", "lab")
+
+    assert api.queries[-1] == {"gracePeriodSeconds": ["0"], "propagationPolicy": ["Background"]}
+
+
 def test_finalizers_are_dropped(api: FakeApi, client: KubeClient) -> None:
     """The patch empties the finalizers and touches nothing else."""
     client.drop_finalizers(PODS, "a", "lab")
