@@ -71,6 +71,8 @@ class Container:
     """Whether it must end before the others start; a sidecar (an init container that restarts always) need not."""
     killing_probe: bool = False
     """Whether it has a probe that the kubelet kills it for: liveness or startup."""
+    probes: tuple[tuple[str, int | str], ...] = ()
+    """Its probes by name, each with the port that it asks, a number or the name of one."""
     never_pulled: bool = False
     """Whether its image must be on the node already: ``imagePullPolicy: Never``."""
     command: tuple[str, ...] = ()
@@ -345,10 +347,19 @@ def _container(body: Body, *, init: bool) -> Container:
             if _is_number(port.get("containerPort"))
         ),
         init=init,
+        probes=tuple(_probes(body)),
         never_pulled=body.get("imagePullPolicy") == "Never",
         killing_probe=bool(body.get("livenessProbe") or body.get("startupProbe")),
         command=tuple(str(each) for name in ("command", "args") for each in values_at(body, name)),
     )
+
+
+def _probes(container: Body) -> Iterator[tuple[str, int | str]]:
+    for name in ("startupProbe", "livenessProbe", "readinessProbe"):
+        for way in ("httpGet", "tcpSocket", "grpc"):
+            port = value_at(container, name, way, "port")
+            if isinstance(port, (int, str)):
+                yield name, port
 
 
 def _parse_document(document: str) -> Iterator[Manifest]:

@@ -96,6 +96,15 @@ def _container_differences(before: Iterable[Container], after: Iterable[Containe
         ports = [[port.number for port in each.ports] for each in (now[name], container)]
         if ports[0] != ports[1]:
             yield f"declares the ports {ports[0]} instead of {ports[1]}"
+        yield from _deaf_probes(container, now[name])
+
+
+def _deaf_probes(was: Container, now: Container) -> Iterator[str]:
+    """Yield the probes that ask where the app does not listen: they end its pods, or keep them from being Ready."""
+    declared: set[int | str] = {part for port in now.ports for part in (port.number, port.name)}
+    for probe, port in now.probes:
+        if port not in declared and (probe, port) not in was.probes:
+            yield f"has a {probe} that asks port {port}, where it does not listen"
 
 
 def _renamed_back(was: Mapping[str, Container], after: Iterable[Container]) -> Iterator[Container]:

@@ -22,6 +22,7 @@ from tests.corpus.mutation import (
     rejected,
 )
 
+STABLE_IMAGE = "image: {{ .Values.upcommerce.image }}"
 KIND = "apiVersion: apps/v1\nkind: Deployment"
 OLD_LABEL, NEW_LABEL = "app: {{ .Release.Name }}-app", "app.kubernetes.io/name: {{ .Release.Name }}"
 
@@ -71,7 +72,18 @@ MUTATIONS = {
         Replace(STABLE_SERVICE, "targetPort: 5000", "targetPort: web"),
     ),
     "stable-container-renamed": accepted(Replace(STABLE, "- name: upcommerce", "- name: app")),
+    "stable-gets-probes": accepted(
+        Below(
+            STABLE,
+            STABLE_IMAGE,
+            "readinessProbe: {tcpSocket: {port: 5000}}\nlivenessProbe: {httpGet: {path: /, port: 5000}}",
+        )
+    ),
     # --- stable touched, and what follows from it
+    "stable-gets-a-probe-of-the-canary": rejected(
+        "stable-untouched",
+        Below(STABLE, STABLE_IMAGE, "readinessProbe: {tcpSocket: {port: 5003}, periodSeconds: 1}"),
+    ),
     "stable-selector-modernised": rejected(
         "stable-untouched",
         Everywhere(STABLE, OLD_LABEL, NEW_LABEL),

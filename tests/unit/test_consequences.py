@@ -157,3 +157,19 @@ def test_an_external_name_leads_to_no_pods() -> None:
     found = finding_of(judging.canary_service, evidence(REFERENCE.replace(CANARY_SERVICE, external)))
 
     assert "is of the type ExternalName" in found.message
+
+
+@pytest.mark.parametrize(
+    "probe", ["livenessProbe: {tcpSocket: {port: 5003}}", "readinessProbe: {httpGet: {port: web}}"]
+)
+def test_a_probe_that_asks_elsewhere_is_no_probe_of_stable(probe: str) -> None:
+    """The stable app listens on its own port only: asked on the canary's, it is restarted, or never Ready."""
+    image = "          image: uonyeka/upcommerce:v3\n"
+    probed = REFERENCE.replace(image, f"{image}          {probe}\n")
+    well = probed.replace("5003}}", "5000}}").replace("web}}", "http}}")
+
+    assert (
+        f"has a {probe.partition(':')[0]} that asks port"
+        in finding_of(judging.stable_untouched, evidence(probed)).message
+    )
+    assert judging.stable_untouched(evidence(well), COURSE) is None
