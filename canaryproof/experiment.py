@@ -178,7 +178,8 @@ class _Experiment:
             self._release, chart, namespace, upgrade=True, kubernetes=bench.setting.kubernetes
         )
         if reason := refusal(rendering.manifests, (namespace, bench.course.namespace), self._is_namespaced):
-            raise UnsafeError(f"{reason}; take it out: the assignment can be done without it")
+            advice = "" if "; " in reason else "; take it out: the assignment can be done without it"
+            raise UnsafeError(f"{reason}{advice}")
         return rendering
 
     def _is_namespaced(self, manifest: Manifest) -> bool | None:

@@ -286,7 +286,8 @@ def _is_healthy(scene: Scene) -> Decision:
     for_how_long = f"has been Ready for {scene.now - since:.0f} s"
     restarts = sum(pod.restarts for pod in scene.live)
     past = f" after {restarts} restart{'s'[: restarts != 1]}" if restarts else " without a restart"
-    reason = f"{scene.canary.deployment} did not crash: it {for_how_long}{past}"
+    runs = f"it runs {' and '.join(dict.fromkeys(scene.canary.images))}"
+    reason = f"{scene.canary.deployment} did not crash: it {for_how_long}{past}; {runs}"
     proof = (f"pod {pod.name}: Ready since {pod.ready_since:.1f} s" for pod in scene.live)
     return scene.decision("healthy", reason, since + scene.durations.observation, *proof)
 

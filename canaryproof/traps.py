@@ -139,6 +139,18 @@ def _colon(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
                 )
 
 
+def _tight(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+    """A key without the space behind its colon, as in ``image:{{ .Values.canary.image }}``."""
+    if re.search(r"could not find expected ':'|mapping values are not allowed|did not find expected", error):
+        for file, number, line in _lines(files):
+            if re.match(r"[ ]*(- )?[A-Za-z]\w*:({{|\w)", line) and "://" not in line:
+                yield Explanation(
+                    "there is no space behind the colon: key and value are one word",
+                    f"{file.path}:{number}",
+                    "put a space behind the colon of a key",
+                )
+
+
 def _dotless(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     del files
     if found := re.search(r"function \"(Values|Release|Chart|Files|Capabilities)\" not defined", error):
@@ -174,13 +186,16 @@ def _quotes(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
 
 def _no_value(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     """A template asks for a value below a key that the values do not have."""
-    asked = re.search(r"<\.Values\.([\w.]+)>: nil pointer", error)
+    asked = re.search(r"<\.Values\.([\w.]+)>: (nil pointer|can't evaluate field)", error)
     if not asked:
         return
     parent = asked.group(1).split(".")[0]
     text = _text(files, VALUES)
-    if not text:
-        says = f"the chart has no {VALUES}, and its templates ask for .Values.{asked[1]}"
+    if not text.strip():
+        what = f"{VALUES} is empty" if any(file.path == VALUES for file in files) else f"the chart has no {VALUES}"
+        says = f"{what}, and its templates ask for .Values.{asked[1]}"
+    elif asked[2] != "nil pointer":
+        says = f"a template asks for .Values.{asked[1]}, and {parent}: in {VALUES} is no map: a list, or a text"
     elif re.search(rf"^{parent}:", text, re.MULTILINE):
         says = f"a template asks for .Values.{asked[1]}, and {parent}: in {VALUES} has nothing below it"
     elif re.search(rf"^[ \t]+{parent}:", text, re.MULTILINE):
@@ -226,6 +241,7 @@ TRAPS: tuple[Trap, ...] = (
     _braces,
     _quotes,
     _colon,
+    _tight,
 )
 """Each yields itself where the chart has it and it explains the error; the surest first."""
 
@@ -242,6 +258,17 @@ MEANINGS: Mapping[str, str] = {
     r"exceeded quota|forbidden": "the cluster's rules do not allow it: its message names the rule",
     r"must be text": "numbers, true and false among labels and annotations need quotes",
     r"must be a number": "a number must not be in quotes",
+    r"must be a list": "each item of a list begins with a dash: compare it with the stable template",
+    r"must be a map": "a map has keys with values below it: compare it with the stable template",
+    r"unexpected EOF|unexpected {{end}}": "count them: each if, with, range and define has an end of its own",
+    r"cannot unmarshal array into Go value of type map": "values.yaml holds keys with values; a dash makes it a list",
+    r"must contain only alpha-numeric|must be no more than 15": (
+        "names of ports are small letters, digits and hyphens, 15 at most"
+    ),
+    r"not in the valid range": "look at the range in the message, or leave the choice to the cluster",
+    r"spec\.ports\[\d+\]\.name: Required": "a Service with several ports has a name for each",
+    r"must be a valid IP": "an address is expected there; the word None has a capital letter",
+    r"volumeMounts\[\d+\]\.name: Not found": "the mount names a volume that is not among the volumes of the pod",
     r"is there \d+ times": "two templates call their objects the same: look at kind and metadata.name in both",
     r"Unsupported value": "the message lists the values that there are: mind capital letters",
     r"must be less than or equal to": "a request must not be larger than the limit beside it",

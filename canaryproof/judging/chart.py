@@ -106,7 +106,7 @@ def canary_service(evidence: Evidence, course: Course) -> Finding | None:
     if evidence.canary is None:
         return _absent(evidence)
     found = _canary_service(evidence, evidence.canary, course.canary.port)
-    follows = refused_over(evidence, r"selector|targetPort|spec\.ports")
+    follows = refused_over(evidence, r"selector|targetPort|spec\.ports|template\.metadata")
     return replace(found, follows=follows) if found and follows else found
 
 

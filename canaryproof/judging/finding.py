@@ -59,9 +59,13 @@ _OF_HELM = re.compile(
 """What Helm 4 puts before the API server's own words, which name the object again."""
 
 
+_TYPED = re.compile(r"failed to create typed patch object \((?:[\w.-]+/)?([\w.-]+); \S+, Kind=(\w+)\): ")
+"""How the API server begins when a field is none of its schema's: the namespace in it is nobody's business."""
+
+
 def because(known: Explanation, error: str) -> str:
     """Say what lies behind an error, where that is known, and the error."""
-    error = _OF_HELM.sub("", error)
+    error = _TYPED.sub(r"\2/\1: ", _OF_HELM.sub("", error))
     return f"{known.says} (the error: {error})" if known.says else error
 
 

@@ -100,6 +100,12 @@ MUTATIONS = {
     "sidecar-that-only-others-have": accepted(
         Below(DEPLOYMENT, "containers:", "  - {name: proxy, image: envoyproxy/envoy:v1.31}")
     ),
+    "labels-one-level-too-far-left": rejected(
+        "upgrade-applied",
+        Replace(DEPLOYMENT, "      labels:\n        app: {{", "      app: {{"),
+        outcome="refused",
+        follows="canary-service",
+    ),
     # --- the canary's Service and its number of replicas
     "service-is-an-external-name": rejected(
         "canary-service", Below(SERVICE, "spec:", "  type: ExternalName\n  externalName: canary.example.org")

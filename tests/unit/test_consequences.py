@@ -173,3 +173,11 @@ def test_a_probe_that_asks_elsewhere_is_no_probe_of_stable(probe: str) -> None:
         in finding_of(judging.stable_untouched, evidence(probed)).message
     )
     assert judging.stable_untouched(evidence(well), COURSE) is None
+
+
+def test_labels_that_are_refused_are_not_missed_again() -> None:
+    """Labels one level too far left are no labels: that the Service finds none follows."""
+    chart = REFERENCE.replace("labels: {app: upcommerce-canary-app}", "app: upcommerce-canary-app")
+    error = ".spec.template.metadata.app: field not declared in schema"
+
+    assert finding_of(judging.canary_service, evidence(chart, upgrade=refused(error))).follows == "upgrade-applied"

@@ -80,6 +80,14 @@ def test_a_quote_that_does_no_harm_is_not_blamed(error: str) -> None:
         ("values don't meet the specifications of the schema(s)", "values.schema.json"),
         ("execution error at (upcommerce/templates/a.yaml:3:4): set canary.image", "checks its values itself"),
         ("validation: chart.metadata.version is required", "Chart.yaml"),
+        ("containers must be a list, not {'name': 'canary'}", "begins with a dash"),
+        ("parse error at (upcommerce/templates/a.yaml:26): unexpected EOF", "an end of its own"),
+        ("cannot load values.yaml: cannot unmarshal array into Go value of type map[string]interface {}", "a dash"),
+        ('ports[0].name: Invalid value: "A_B": must contain only alpha-numeric characters', "names of ports"),
+        ("nodePort: Invalid value: 80: provided port is not in the valid range", "range in the message"),
+        ("[spec.ports[0].name: Required value, spec.ports[1].name: Required value]", "a name for each"),
+        ('spec.clusterIPs[0]: Invalid value: "none": must be a valid IP address', "capital letter"),
+        ('spec.template.spec.containers[0].volumeMounts[0].name: Not found: "data"', "among the volumes"),
     ],
 )
 def test_each_error_has_a_hint_of_its_own(error: str, hint: str) -> None:
@@ -100,3 +108,34 @@ def test_the_cluster_s_own_words_come_first() -> None:
     found = finding_of(judging.upgrade_applied, evidence(upgrade=Step("helm upgrade", 1, 2, REFUSED)))
 
     assert found.message == f"the upgrade failed: {INVALID}"
+
+
+def test_a_field_that_there_is_not_is_told_with_its_object() -> None:
+    """The namespace of an experiment is no help."""
+    error = (
+        "failed to create typed patch object (sre-a-1b63/canary; apps/v1, Kind=Deployment): .spec.x: field not declared"
+    )
+
+    found = finding_of(judging.upgrade_applied, evidence(upgrade=Step("helm upgrade", 1, 2, error)))
+
+    assert found.message == "the upgrade failed: Deployment/canary: .spec.x: field not declared"
+
+
+def test_a_key_without_a_space_is_shown() -> None:
+    """YAML reads key and value as one word, and complains of the line below."""
+    text = "spec:\n  url: http://a\n  image:{{ .Values.canary.image }}\n  ports: []\n"
+
+    found = explain("yaml: line 4: could not find expected ':'", (ChartFile("templates/c.yaml", text),))
+
+    assert (found.says.split(":")[0], found.where) == ("there is no space behind the colon", "templates/c.yaml:3")
+
+
+def test_values_of_the_wrong_kind_are_told() -> None:
+    """An empty file is no missing file, and a list has nothing below it."""
+    nil = "at <.Values.canary.image>: nil pointer evaluating interface {}.image"
+    field = "at <.Values.canary.image>: can't evaluate field image in type interface {}"
+    listed = (ChartFile("values.yaml", "canary:\n  - image: a\n"),)
+
+    assert "the chart has no values.yaml" in explain(nil, ()).says
+    assert "values.yaml is empty" in explain(nil, (ChartFile("values.yaml", ""),)).says
+    assert "canary: in values.yaml is no map" in explain(field, listed).says
