@@ -255,6 +255,7 @@ MEANINGS: Mapping[str, str] = {
     r"field not declared in schema|unknown field": "a field is misspelt, or too far left or right: mind upper case too",
     r"RFC 1123|RFC 1035": "names are made of lower-case letters, digits and hyphens",
     r"hook": "look at what the hook runs: Helm waits for its success, and the release fails with it",
+    r"error calling lookup": "templates may look at what is in their own namespace, and nowhere else",
     r"exceeded quota|forbidden": "the cluster's rules do not allow it: its message names the rule",
     r"must be text": "numbers, true and false among labels and annotations need quotes",
     r"must be a number": "a number must not be in quotes",

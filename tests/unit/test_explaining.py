@@ -80,6 +80,7 @@ def test_a_quote_that_does_no_harm_is_not_blamed(error: str) -> None:
         ("values don't meet the specifications of the schema(s)", "values.schema.json"),
         ("execution error at (upcommerce/templates/a.yaml:3:4): set canary.image", "checks its values itself"),
         ("validation: chart.metadata.version is required", "Chart.yaml"),
+        ("error calling lookup: secrets is forbidden: User cannot list", "their own namespace"),
         ("containers must be a list, not {'name': 'canary'}", "begins with a dash"),
         ("parse error at (upcommerce/templates/a.yaml:26): unexpected EOF", "an end of its own"),
         ("cannot load values.yaml: cannot unmarshal array into Go value of type map[string]interface {}", "a dash"),
