@@ -17,7 +17,7 @@ from tests.bench import classes, kind, measuring
 from tests.bench.figures import Figures, machine
 
 RESULT = Path("bench.json")
-PARTS = ("cluster", "experiment", "safety-net", "shell", "class", "kind")
+PARTS = ("cluster", "experiment", "safety-net", "shell", "kept", "class", "kind")
 EXAMPLES = """\
 a few minutes:   python -m tests.bench --only class --submissions 100
 all of it:       python -m tests.bench
@@ -65,6 +65,7 @@ def _measure(part: str, said: Namespace, toolchain: Toolchain, figures: Figures,
         "experiment": lambda: measuring.experiments(toolchain, said.runs, figures, progress),
         "safety-net": lambda: measuring.safety_nets(toolchain, said.runs, figures, progress),
         "shell": lambda: measuring.from_the_shell(said.runs, figures, progress),
+        "kept": lambda: measuring.on_a_kept_cluster(said.runs, figures, progress),
         "class": lambda: classes.classes(tuple(said.submissions), (said.runs + 1) // 2, figures, progress, options),
         "kind": lambda: kind.side_by_side(toolchain, said.runs, figures, progress),
     }
