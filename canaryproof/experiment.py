@@ -38,6 +38,7 @@ from canaryproof.evidence import (
     failure,
 )
 from canaryproof.fingerprint import fingerprint
+from canaryproof.foresight import may_take_long
 from canaryproof.freezing import freeze
 from canaryproof.helm import Helm, Operation
 from canaryproof.insisting import insists_on
@@ -155,6 +156,9 @@ class _Experiment:
             if chart.error:
                 self.note(decision=Decision("broken-chart", f"{failure(chart)}: {chart.error}"))
                 return
+            waited_for = namespace == own  # one after the other has that one
+            if not waited_for and not may_take_long(chart, self._bench.baseline.rendered(namespace)):
+                place.let_pass()
             if node_ports(chart.manifests):
                 with place.aside():
                     stack.enter_context(turns.with_ports(chart.manifests))

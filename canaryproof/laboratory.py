@@ -33,8 +33,9 @@ PER_OWN_CORE = 12
 """The same for each core of this machine, where that is another one: Helm and this process take half a second."""
 MOST = 32
 """More than this keep this process, which has one interpreter, too busy to see things when they happen."""
-WAITING = 3
-"""So many times as many are under way: an experiment in which nothing happens lets another one work."""
+WAITING = 6
+"""So many times as many are under way: one in which nothing happens lets another one work, and what may take long is
+found among those that have not begun."""
 
 
 @dataclass(frozen=True)

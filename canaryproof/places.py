@@ -1,4 +1,7 @@
-"""How many experiments are at work at once: one that only waits for time to pass leaves its place to another."""
+"""How many experiments are at work at once: one that only waits for time to pass leaves its place to another.
+
+What may take long goes before what does not, so that it is not all that is left to wait for in the end.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from canaryproof.waiting import Heartbeat, Signal, wait_for
 
 
 class Places:
-    """A number of places, taken in the order in which they are asked for; who comes back goes before who begins."""
+    """A number of places, taken in the order in which they are asked for.
+
+    Who comes back goes before who begins, and that before who is in no hurry.
+    """
 
     def __init__(
         self, number: int, *, doomed: Callable[[], str | None] = lambda: None, durations: Durations = DURATIONS
@@ -23,6 +29,7 @@ class Places:
         self._lock = threading.Lock()
         self._beginning: deque[Signal] = deque()
         self._returning: deque[Signal] = deque()
+        self._unhurried: deque[Signal] = deque()
         self._doomed = doomed
         self._durations = durations
 
@@ -46,6 +53,13 @@ class Places:
         """
         self.take(self._returning)
 
+    def let_pass(self) -> None:
+        """Wait for a place behind all that begin.
+
+        Raises InfrastructureError as `place` does.
+        """
+        self.take(self._unhurried)
+
     def take(self, queue: deque[Signal]) -> None:
         """Take a place as the first of *queue*."""
         turn = Signal()
@@ -67,7 +81,7 @@ class Places:
 
     def _try(self, queue: deque[Signal], turn: Signal) -> bool:
         with self._lock:
-            first = (self._returning or self._beginning)[0] is turn
+            first = self._waiting()[0] is turn
             if first and self._free:
                 self._free -= 1
                 queue.popleft()
@@ -78,9 +92,12 @@ class Places:
         """Let the next one in."""
         with self._lock:
             self._free += 1
-            waiting = (*self._returning, *self._beginning)
+            waiting = self._waiting()
         for turn in waiting[:1]:
             turn.announce()
+
+    def _waiting(self) -> tuple[Signal, ...]:
+        return (*self._returning, *self._beginning, *self._unhurried)
 
 
 class Place:
@@ -96,6 +113,15 @@ class Place:
         if self._held:
             self._held = False
             self._places.give_back()
+
+    def let_pass(self) -> None:
+        """Have it again behind all that begin.
+
+        Raises InfrastructureError when none can come any more.
+        """
+        self.leave()
+        self._places.let_pass()
+        self._held = True
 
     @contextmanager
     def aside(self) -> Iterator[None]:

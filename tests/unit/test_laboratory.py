@@ -68,7 +68,7 @@ def test_a_laboratory_without_helm_does_not_open(api: FakeApi, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("cluster", "own", "work", "most"), [(0, 1, 1, 3), (2, 2, 8, 24), (64, 2, 24, 72), (64, 64, 32, 96)]
+    ("cluster", "own", "work", "most"), [(0, 1, 1, 6), (2, 2, 8, 48), (64, 2, 24, 144), (64, 64, 32, 192)]
 )
 def test_the_default_follows_the_cores(cluster: int, own: int, work: int, most: int) -> None:
     """More cores run more experiments, up to what this machine, and this one process, keep up with."""

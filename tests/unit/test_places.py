@@ -98,6 +98,41 @@ def test_who_only_waits_lets_another_work_and_goes_on_before_others_begin(log: L
     assert log.lines.index("slow goes on") < log.lines.index("late begins")
 
 
+def test_who_is_in_no_hurry_lets_all_pass_that_begin(log: Log) -> None:
+    """It has a place again once nobody begins any more, so that what may take long is under way by then."""
+    places = Places(1, durations=QUICK)
+    over = threading.Event()
+
+    def unhurried() -> None:
+        with places.place() as place:
+            log.lines.append("unhurried begins")
+            over.wait(SOON)
+            place.let_pass()
+            log.lines.append("unhurried goes on")
+
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(unhurried)
+        log.has("unhurried begins")
+        others = [pool.submit(at_work, places, log, name) for name in ("second", "third")]
+        Ticks(0.05).wait(1)
+        over.set()
+        for each in (first, *others):
+            each.result(SOON)
+
+    assert log.lines[-1] == "unhurried goes on"
+
+
+def test_without_others_who_lets_them_pass_goes_on_at_once(log: Log) -> None:
+    """A submission on its own waits for nobody."""
+    places = Places(1, durations=QUICK)
+    with places.place() as place:
+        place.let_pass()
+        with ThreadPoolExecutor() as pool:
+            second = pool.submit(at_work, places, log, "second")
+            Ticks(0.05).wait(1)
+            assert not second.done()  # the place is held again
+
+
 def holding(places: Places, log: Log, name: str, until: threading.Event) -> None:
     """Work until an event."""
     with places.place():
