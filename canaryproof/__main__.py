@@ -21,6 +21,7 @@ from canaryproof.course import UPCOMMERCE, load_course
 from canaryproof.doctor.asking import Where, ask
 from canaryproof.doctor.rules import examine
 from canaryproof.doctor.telling import exit_code, report
+from canaryproof.durations import DURATIONS, MOST_PATIENT
 from canaryproof.errors import CanaryproofError, ClusterError
 from canaryproof.progress import TerminalProgress
 
@@ -45,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--course", type=Path, default=UPCOMMERCE, metavar="FILE", help="as of pytest -m e2e")
     up.add_argument("--kubernetes", choices=kubernetes_minors(), default="", metavar="MINOR", help="the same")
     up.add_argument("--toolchain", type=Path, metavar="DIR", help="the same")
+    up.add_argument("--patience", type=_patience, default=1, metavar="FACTOR", help="the same")
     up.set_defaults(do=_up)
 
     down = commands.add_parser("down", help="end it")
@@ -65,13 +67,31 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _patience(said: str) -> float:
+    try:
+        factor = float(said)
+    except ValueError:
+        factor = 0
+    if not 1 <= factor <= MOST_PATIENT:
+        raise argparse.ArgumentTypeError(f"should be a number from 1 to {MOST_PATIENT}, and is {said!r}")
+    return factor
+
+
 def _up(options: argparse.Namespace) -> int:
     cache, course = cache_folder(os.environ), load_course(options.course)
     place = place_of(cache, options.name)
     suitable(cache, os.environ)
     progress = TerminalProgress(sys.stderr)
     toolchain = provide(cache=cache, progress=progress, ready=options.toolchain, kubernetes=options.kubernetes)
-    provider = KeptProvider(toolchain, cache, course.stand_ins, options.name, keep=True, progress=progress)
+    provider = KeptProvider(
+        toolchain,
+        cache,
+        course.stand_ins,
+        options.name,
+        keep=True,
+        progress=progress,
+        durations=DURATIONS.stretched(options.patience),
+    )
     kept, note = provider.up()
     print(instructions(place, kept, course, note))
     return 0

@@ -17,6 +17,9 @@ _NOT_OF_THE_CLUSTER = (
 )
 """What takes as long as it takes on a slow machine too: downloads, people who watch, and a watch that is renewed."""
 
+MOST_PATIENT = 100
+"""By how much durations may be stretched: an emulated machine is some ten times slower than a real one."""
+
 
 @dataclass(frozen=True)
 class Durations:

@@ -21,3 +21,11 @@ def test_a_command_has_to_be_given(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main([])
     assert "required: COMMAND" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("factor", ["0.5", "soon", "101", "nan"])
+def test_a_cluster_that_stays_is_waited_for_within_reason(capsys: pytest.CaptureFixture[str], factor: str) -> None:
+    """What --patience takes is said in the words that pytest -m e2e has for it."""
+    with pytest.raises(SystemExit, match="2"):
+        main(["up", f"--patience={factor}"])
+    assert f"should be a number from 1 to 100, and is '{factor}'" in capsys.readouterr().err
