@@ -1,12 +1,13 @@
 """``python -m tests.kind COMMAND...``: runs a command that finds Docker, kind and a node image, on any machine.
 
-What the machine has is used.  What it does not have is there while the command runs, and gone afterwards.
+What the machine has is used.  What it does not have is there while the command runs, and gone afterwards, also when
+Ctrl-C, SIGTERM or SIGHUP end it before its time.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
+import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,14 +16,15 @@ from pathlib import Path
 from canaryproof.caching import cache_folder
 from canaryproof.cluster.embedded.toolchain import provide
 from canaryproof.progress import Progress, TerminalProgress
+from tests.kind.calling import call_in
 from tests.kind.docker import lent_docker
 from tests.kind.node_image import provide_node_image
 
 
 def main(command: Sequence[str]) -> int:
     """Run *command* and return its exit code."""
-    with lent_kind(cache_folder(os.environ), TerminalProgress(sys.stderr)) as environment:
-        return subprocess.run(command, env=environment, check=False).returncode
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's jobs in the background would not hear it
+    return call_in(lent_kind(cache_folder(os.environ), TerminalProgress(sys.stderr)), command)
 
 
 @contextmanager
