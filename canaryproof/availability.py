@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.evidence import Probe
 
+NO_ANSWER = "no answer within"
+"""How the error of a request begins that was waited for in vain: it was silent all the time."""
+
 
 @dataclass(frozen=True)
 class Outage:
     """Requests in a row that failed: from the first one made to the end of the last one.
 
-    Requests overlap: it ends at the latest when one is made that is answered.  Only what was seen to fail counts.  A
-    busy machine makes requests late and notices late that one got no answer; the Service may well have answered
-    meanwhile, so that time is *late* and no part of the outage.
+    Requests overlap: it ends at the latest when one is made that is answered.
     """
 
     began: float
@@ -24,13 +25,13 @@ class Outage:
     failures: int
     error: str
     """What the last failing request got."""
-    late: float = 0.0
-    """Seconds in which nobody asked, though it was time to."""
+    seconds: float
+    """For how long the Service is known to have been silent.
 
-    @property
-    def seconds(self) -> float:
-        """Return how long the Service is known to have been silent."""
-        return self.ended - self.began - self.late
+    Only what was seen to fail counts, and a busy machine sees late.  A request that was refused was refused at one
+    moment between its beginning and its end; the Service may well have answered before, and after.  And in a time in
+    which nobody asked, though it was time to, nothing is known.
+    """
 
 
 def outages(probes: Iterable[Probe], durations: Durations = DURATIONS) -> tuple[Outage, ...]:
@@ -64,8 +65,21 @@ def is_certain(probes: tuple[Probe, ...], since: float, durations: Durations = D
 
 def _outage(failing: list[Probe], answered: float, durations: Durations) -> Outage:
     """Sum up requests in a row that failed; *answered* is when the first one was made that did not."""
+    silences = [_known_silence(probe, durations) for probe in failing]
     known_until, late = failing[0].at, 0.0
-    for probe in failing:
+    for probe, (_, until) in zip(failing, silences, strict=True):
         late += max(0.0, probe.at - known_until - durations.probe_every)
-        known_until = max(known_until, probe.at + min(probe.seconds, durations.probe_timeout))
-    return Outage(failing[0].at, min(known_until, answered), len(failing), failing[-1].error, late)
+        known_until = max(known_until, until)
+    known = min(known_until, answered) - min(since for since, _ in silences) - late
+    ended = max(probe.at + min(probe.seconds, durations.probe_timeout) for probe in failing)
+    return Outage(failing[0].at, min(ended, answered), len(failing), failing[-1].error, max(0.0, known))
+
+
+def _known_silence(probe: Probe, durations: Durations) -> tuple[float, float]:
+    """Return since when, and until when, a request that failed shows silence.
+
+    Where it was refused at a moment that nobody knows, since its end at the latest, until its beginning at least.
+    """
+    if probe.error.startswith(NO_ANSWER):
+        return probe.at, probe.at + min(probe.seconds, durations.probe_timeout)
+    return probe.at + probe.seconds, probe.at

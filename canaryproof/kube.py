@@ -20,6 +20,7 @@ import urllib3
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import ConfigException, load_kube_config
 
+from canaryproof.availability import NO_ANSWER
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.errors import CanaryproofError, InfrastructureError, UsageError
 from canaryproof.manifests import Body, text_at, value_at
@@ -291,7 +292,7 @@ class KubeClient:
             response = self._open("GET", path, read=limit, retries=False)
             text = response.read(ENOUGH_OF_AN_ANSWER)
         except urllib3.exceptions.ReadTimeoutError:
-            return f"no answer within {limit:g} s"
+            return f"{NO_ANSWER} {limit:g} s"
         except urllib3.exceptions.HTTPError as error:
             raise _unreachable(self._host, error) from error
         if len(text) == ENOUGH_OF_AN_ANSWER:

@@ -217,8 +217,8 @@ def _answers(probes: Iterable[Probe], durations: Durations) -> Iterator[Stretch]
             yield Stretch("answered", run[0].at, run[-1].at + run[-1].seconds, f"{count} answered")
             continue
         (outage,) = outages(run, durations)
-        said = f"{count} not answered, {outage.seconds:.1f} s: {outage.error}"
-        yield Stretch("silent", outage.began, outage.ended, said)
+        lasted = f", {outage.seconds:.1f} s" if outage.seconds else ""
+        yield Stretch("silent", outage.began, outage.ended, f"{count} not answered{lasted}: {outage.error}")
 
 
 def moments(evidence: Evidence) -> tuple[Moment, ...]:

@@ -8,20 +8,37 @@ from canaryproof.availability import is_certain, longest, outages
 from canaryproof.durations import DURATIONS
 from canaryproof.evidence import Probe
 
+TIMED_OUT = "no answer within 2 s"
+
 
 def test_outage_lasts_from_the_first_failure_to_the_last() -> None:
     """The answers before and after it do not belong to it."""
-    (outage,) = outages([Probe(0, 0.5), Probe(1, 1, "timed out"), Probe(2.1, 0.1, "refused"), Probe(4, 0.25)])
+    (outage,) = outages([Probe(0, 0.5), Probe(1, 2, TIMED_OUT), Probe(3.1, 0.1, "refused"), Probe(4, 0.25)])
 
-    assert (outage.began, outage.ended, outage.failures, outage.error) == (1, 2.2, 2, "refused")
-    assert outage.seconds == pytest.approx(1.2)
+    assert (outage.began, outage.ended, outage.failures, outage.error) == (1, 3.2, 2, "refused")
+    assert outage.seconds == pytest.approx(2.1)
+
+
+def test_what_was_refused_at_one_moment_was_not_silent_for_longer() -> None:
+    """A busy machine makes a request now and learns seconds later what became of it: both may have met one moment."""
+    stalled = [Probe(3.1, 0.03), Probe(3.5, 3.7, "refused"), Probe(5.0, 2.2, "refused"), Probe(7.2, 0.02)]
+    (outage,) = outages(stalled)
+
+    assert outage.seconds == 0
+    assert (outage.began, outage.ended) == (3.5, 7.0), "it is shown for as long as it may have been"
+
+
+def test_refusals_one_after_the_other_are_an_outage() -> None:
+    """From the end of the first to the beginning of the last the Service was silent, as far as anybody asked."""
+    failing = [Probe(number / 4, 0.05, "refused") for number in range(11)]
+
+    assert outages(failing)[0].seconds == pytest.approx(2.45)
 
 
 def test_requests_that_were_sent_late_do_not_lengthen_it() -> None:
     """A busy machine asks late: in that time nobody knows whether the Service would have answered."""
     (outage,) = outages([Probe(1, 0, "refused"), Probe(6, 0, "refused"), Probe(6.1, 0, "refused")])
 
-    assert outage.late == pytest.approx(5 - DURATIONS.probe_every)
     assert outage.seconds == pytest.approx(0.1 + DURATIONS.probe_every)
 
 
@@ -43,10 +60,9 @@ def test_one_lost_request_is_no_outage_that_counts() -> None:
 def test_requests_that_overlap_are_counted_once() -> None:
     """Silence of four requests at once lasts as long as that of one."""
     waiting = [Probe(number / 10, 2, "no answer within 2 s") for number in range(4)]
-    (outage,) = outages([*waiting, Probe(2.1, 0, "refused"), Probe(2.6, 0)])
+    (outage,) = outages([*waiting, Probe(2.3, 0, "refused"), Probe(2.6, 0)])
 
     assert outage.seconds == pytest.approx(2.3)
-    assert outage.late == 0
 
 
 def test_every_outage_is_told() -> None:

@@ -110,10 +110,10 @@ def test_the_last_words_are_those_before_the_crash() -> None:
 
 
 def test_requests_are_counted_with_the_longest_outage() -> None:
-    """An outage lasts as long as the requests in a row that failed."""
-    probes = (Probe(1.0, 0.1), Probe(1.2, 0.1, "refused"), Probe(1.4, 0.1), Probe(1.6, 0.1))
+    """An outage lasts from the first to the last of the requests in a row that failed."""
+    probes = (Probe(1.0, 0.1), Probe(1.2, 0, "refused"), Probe(1.3, 0, "refused"), Probe(1.6, 0.1))
 
-    assert answers(replace(EVIDENCE, probes=probes)) == "stable answered 3 of 4 requests, longest outage 0.1 s"
+    assert answers(replace(EVIDENCE, probes=probes)) == "stable answered 2 of 4 requests, longest outage 0.1 s"
     assert answers(replace(EVIDENCE, probes=probes[:1])) == "stable answered 1 of 1 requests"
 
 

@@ -120,7 +120,7 @@ def test_revisions_follow_each_other() -> None:
 
 def test_answers_and_silence_of_stable_are_told_apart() -> None:
     """Requests in a row are one stretch; an outage says how long and why."""
-    probes = (Probe(1.0, 0.1), Probe(1.2, 0.1), Probe(1.4, 0.1, "refused"), Probe(1.5, 0.1, "refused"), Probe(1.6, 0.1))
+    probes = (Probe(1.0, 0.1), Probe(1.2, 0.1), Probe(1.4, 0, "refused"), Probe(1.6, 0.1, "refused"), Probe(1.8, 0.1))
 
     drawn = picture(replace(EVIDENCE, probes=probes))
 
@@ -128,10 +128,18 @@ def test_answers_and_silence_of_stable_are_told_apart() -> None:
     assert [(each.state, each.began) for each in drawn.answers] == [
         ("answered", 1.0),
         ("silent", 1.4),
-        ("answered", 1.6),
+        ("answered", 1.8),
     ]
     assert drawn.answers[1].said == "2 requests not answered, 0.2 s: refused"
     assert (drawn.answered, drawn.requests) == (3, 5)
+
+
+def test_a_request_that_failed_alone_is_no_outage() -> None:
+    """It shows that the Service was silent for a moment, and not for how long."""
+    drawn = picture(replace(EVIDENCE, probes=(Probe(1.0, 0.1), Probe(1.2, 0.1, "refused"), Probe(1.4, 0.1))))
+
+    assert drawn
+    assert drawn.answers[1].said == "1 request not answered: refused"
 
 
 def test_each_moment_names_the_checks_that_it_settled() -> None:
