@@ -39,6 +39,8 @@ UNLIMITED = Limits()
 AT_HOME = ("HOME", "PATH", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
 """Variables that say where a user's files, commands and services are."""
 POLITELY = (signal.SIGTERM, signal.SIGKILL)
+GRACE = 2.0
+"""Seconds in which a tool that handles SIGTERM has recorded what it was doing."""
 
 
 def run(
@@ -49,11 +51,13 @@ def run(
     cwd: Path | None = None,
     doomed: Callable[[], str | None] = lambda: None,
     limits: Limits = UNLIMITED,
+    grace: float = GRACE,
 ) -> str:
     """Run *argv* and return its standard output.
 
     *env* replaces the environment, where given.  On a time-out, Ctrl-C or any other end the whole process group of the
-    command is ended, not only its first process: SIGTERM, then SIGKILL.  So it is when *doomed* gives a reason.
+    command is ended, not only its first process: SIGTERM, and *grace* seconds later SIGKILL.  So it is when *doomed*
+    gives a reason.
 
     Raises CommandError when it ends with another code than 0, LimitError when not within *timeout* seconds or *limits*,
     and InfrastructureError when it cannot be started or is doomed.
@@ -64,10 +68,10 @@ def run(
         try:
             outputs.read(timeout, doomed)
         except _ExceededError as error:
-            _end(process, error.signals)
+            _end(process, error.signals, grace)
             raise LimitError(argv, str(error), *outputs.texts) from None
         except BaseException:
-            _end(process)
+            _end(process, grace=grace)
             raise
     stdout, stderr = outputs.texts
     if process.returncode and limits.memory and any(sign in stderr for sign in OUT_OF_MEMORY):
@@ -252,7 +256,7 @@ def _ending(code: int) -> str:
     return f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
-def _end(process: subprocess.Popen[str], signals: Sequence[signal.Signals] = POLITELY, grace: float = 2) -> None:
+def _end(process: subprocess.Popen[str], signals: Sequence[signal.Signals] = POLITELY, grace: float = GRACE) -> None:
     """End the process group; a tool that handles SIGTERM gets *grace* seconds to record what it was doing."""
     for ending in signals:
         try:

@@ -17,6 +17,7 @@ from canaryproof.progress import Progress
 from tests.bench.figures import Figures
 from tests.corpus.catalogue import CORPUS
 from tests.corpus.mutation import Mutation
+from tests.corpus.trial import TIDYING
 
 REPOSITORY = Path(__file__).parents[2]
 SIZES = (20, 100, 200)
@@ -79,6 +80,7 @@ def _grade(folder: Path, timeout: float, options: tuple[str, ...]) -> dict[str, 
             [*command, f"--submissions={folder / 'class'}", f"--report-dir={folder / 'reports'}", *options],
             timeout=timeout,
             cwd=REPOSITORY,
+            grace=TIDYING,
         )
     except CommandError as error:
         if error.outcome not in {"exit code 1", "exit code 8"}:

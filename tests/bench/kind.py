@@ -21,6 +21,7 @@ from canaryproof.intake import find_submissions
 from canaryproof.progress import Progress
 from tests.bench.figures import Figures
 from tests.bench.measuring import laboratory
+from tests.corpus.trial import TIDYING
 
 REPOSITORY = Path(__file__).parents[2]
 NAME = "canaryproof-bench"
@@ -69,5 +70,5 @@ def _one(name: str, provider: ClusterProvider, toolchain: Toolchain, figures: Fi
 def _from_the_shell(name: str, figures: Figures) -> None:
     command = [sys.executable, "-m", "pytest", "-m", "e2e", "-q", f"--cluster={name}", "--images=stand-in"]
     began = time.monotonic()
-    run([*command, f"--cluster-name={NAME}"], timeout=DURATIONS.kind, cwd=REPOSITORY)
+    run([*command, f"--cluster-name={NAME}"], timeout=DURATIONS.kind, cwd=REPOSITORY, grace=TIDYING)
     figures.add(f"{name}: shell to verdict, cluster included", time.monotonic() - began)

@@ -18,6 +18,8 @@ from tests.corpus.mutation import Mutation
 REPOSITORY = Path(__file__).parents[2]
 START, EACH = 300.0, 20.0
 """Seconds that a run may take: for the cluster and the slowest chart, and for each chart; a busy machine takes 3."""
+TIDYING = 60.0
+"""Seconds in which a run that is ended has taken its cluster away."""
 NAMED = ("failed", "skipped", "error")
 
 
@@ -96,7 +98,7 @@ def _run(command: list[str], timeout: float) -> None:
     """
     env = {name: value for name, value in os.environ.items() if name != STEP_SUMMARY}
     try:
-        run(command, timeout=timeout, cwd=REPOSITORY, env=env)
+        run(command, timeout=timeout, cwd=REPOSITORY, env=env, grace=TIDYING)
     except CommandError as error:
         if error.outcome not in {"exit code 1", "exit code 8"}:
             raise
