@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from canaryproof.availability import longest, outages
 from canaryproof.course import Course
-from canaryproof.durations import Durations
 from canaryproof.evidence import Evidence, Probe
 from canaryproof.judging import by_hand
 from canaryproof.judging.finding import Finding, count, told_ports
@@ -130,7 +129,7 @@ def stable_serves_during_canary(evidence: Evidence, course: Course) -> Finding |
     began = evidence.upgrade.ended if evidence.upgrade else 0.0
     ended = evidence.rollback.began if evidence.rollback else evidence.ended_at
     probes = [probe for probe in evidence.probes if began <= probe.at < ended]
-    found = _unanswered(probes, evidence.durations, "while the canary was there")
+    found = _unanswered(evidence, probes, "while the canary was there")
     return replace(found, follows=_touched(evidence)) if found and probes else found
 
 
@@ -189,7 +188,7 @@ def stable_never_down(evidence: Evidence, course: Course) -> Finding | None:
     One outage is one mistake: where the check that is about its cause or its time has failed, and the rest of the time
     holds none that is too long, this one follows from that.
     """
-    found = _unanswered(evidence.probes, evidence.durations, "from revision 1 to the end")
+    found = _unanswered(evidence, evidence.probes, "from revision 1 to the end")
     if not found or not evidence.probes:
         return found
     return replace(found, follows=_touched(evidence) or _told_already(evidence, course))
@@ -209,8 +208,8 @@ def _told_already(evidence: Evidence, course: Course) -> str:
     return "stable-healthy" if recovers and all(each.began >= rollback.began for each in down) else ""
 
 
-def _unanswered(probes: Iterable[Probe], durations: Durations, when: str) -> Finding | None:
-    probes = tuple(probes)
+def _unanswered(evidence: Evidence, probes: Iterable[Probe], when: str) -> Finding | None:
+    probes, durations = tuple(probes), evidence.durations
     if not probes:
         return Finding(f"the stable Service was not asked {when}")
     worst = longest(probes, durations)
@@ -220,5 +219,21 @@ def _unanswered(probes: Iterable[Probe], durations: Durations, when: str) -> Fin
     return Finding(
         f"the stable Service gave no answer for {worst.seconds:.1f} s {when}, at most {durations.outage:g} s may pass"
         f" ({answered} of {len(probes)} requests answered; {worst.failures} failed in a row: {worst.error})",
-        "look at what the chart changes in stable, and whether its Service picks other pods too",
+        _nameless(evidence) or "look at what the chart changes in stable, and whether its Service picks other pods too",
     )
+
+
+def _nameless(evidence: Evidence) -> str:
+    """Return what to do where the stable Service goes by a name of a port that the pods of revision 1 lack.
+
+    It leads nowhere until others have started (Kubernetes, "Service", on ports by name).
+    """
+    chart = {each.name: each for each in evidence.chart.manifests if each.kind == "Service"}
+    for stable in evidence.baseline.manifests:
+        now = chart.get(stable.name) if stable.kind == "Service" else None
+        if now and any(not target for _, target in service_ports(now, _picked(stable, evidence.baseline.manifests))):
+            return (
+                f"have {now.key} lead to its port by number: the pods of revision 1 have none of that name,"
+                " and it leads nowhere until others have started"
+            )
+    return ""

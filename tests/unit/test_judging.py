@@ -354,6 +354,16 @@ def test_outage_while_the_canary_was_there_is_its_own() -> None:
     assert judging.stable_serves_during_canary(evidence(probes=answers(*range(10), *range(40, 60))), COURSE) is None
 
 
+def test_a_stable_service_that_goes_by_a_new_name_is_told_why_it_led_nowhere() -> None:
+    """Pods of revision 1 have no port of that name: stable is the course's, and yet nobody answers for a while."""
+    named = REFERENCE.replace("targetPort: 5000", "targetPort: web").replace("name: http", "name: web", 1)
+    found = evidence(named, probes=answers(*range(12, 36)))
+
+    assert judging.stable_untouched(found, COURSE) is None
+    assert "by number" in finding_of(judging.stable_serves_during_canary, found).hint
+    assert "by number" not in str(judging.stable_serves_during_canary(evidence(probes=found.probes), COURSE))
+
+
 @pytest.mark.parametrize("check", [judging.canary_replicas, judging.canary_port, judging.canary_service])
 def test_without_a_canary_everything_about_it_follows(check: Check) -> None:
     """What cannot be judged without a canary is laid to its absence, also when that check was not asked for."""
