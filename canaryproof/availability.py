@@ -11,6 +11,8 @@ from canaryproof.evidence import Probe
 
 NO_ANSWER = "no answer within"
 """How the error of a request begins that was waited for in vain: it was silent all the time."""
+OFTEN = 2
+"""So many times as long as from one request to the next may pass without one before nothing is known of that time."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,8 @@ class Outage:
     """For how long the Service is known to have been silent.
 
     Only what was seen to fail counts, and a busy machine sees late.  A request that was refused was refused at one
-    moment between its beginning and its end; the Service may well have answered before, and after.  And in a time in
-    which nobody asked, though it was time to, nothing is known.
+    moment between its beginning and its end; the Service may well have answered before, and after.  And of a time in
+    which no request was under way, though it was time for one, nothing is known.
     """
 
 
@@ -66,11 +68,12 @@ def is_certain(probes: tuple[Probe, ...], since: float, durations: Durations = D
 def _outage(failing: list[Probe], answered: float, durations: Durations) -> Outage:
     """Sum up requests in a row that failed; *answered* is when the first one was made that did not."""
     silences = [_known_silence(probe, durations) for probe in failing]
-    known_until, late = failing[0].at, 0.0
-    for probe, (_, until) in zip(failing, silences, strict=True):
-        late += max(0.0, probe.at - known_until - durations.probe_every)
-        known_until = max(known_until, until)
-    known = min(known_until, answered) - min(since for since, _ in silences) - late
+    since, until = min(begin for begin, _ in silences), max(end for _, end in silences)
+    asked_until, unasked = since, 0.0
+    for probe, silence in zip(failing, silences, strict=True):
+        unasked += max(0.0, probe.at - asked_until - OFTEN * durations.probe_every)
+        asked_until = max(asked_until, *silence)
+    known = min(until, answered) - since - unasked
     ended = max(probe.at + min(probe.seconds, durations.probe_timeout) for probe in failing)
     return Outage(failing[0].at, min(ended, answered), len(failing), failing[-1].error, max(0.0, known))
 

@@ -39,8 +39,6 @@ UNLIMITED = Limits()
 AT_HOME = ("HOME", "PATH", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
 """Variables that say where a user's files, commands and services are."""
 POLITELY = (signal.SIGTERM, signal.SIGKILL)
-GRACE = 2.0
-"""Seconds in which a tool that handles SIGTERM has recorded what it was doing."""
 
 
 def run(
@@ -51,7 +49,7 @@ def run(
     cwd: Path | None = None,
     doomed: Callable[[], str | None] = lambda: None,
     limits: Limits = UNLIMITED,
-    grace: float = GRACE,
+    grace: float = DURATIONS.grace,
 ) -> str:
     """Run *argv* and return its standard output.
 
@@ -256,7 +254,9 @@ def _ending(code: int) -> str:
     return f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
-def _end(process: subprocess.Popen[str], signals: Sequence[signal.Signals] = POLITELY, grace: float = GRACE) -> None:
+def _end(
+    process: subprocess.Popen[str], signals: Sequence[signal.Signals] = POLITELY, grace: float = DURATIONS.grace
+) -> None:
     """End the process group; a tool that handles SIGTERM gets *grace* seconds to record what it was doing."""
     for ending in signals:
         try:

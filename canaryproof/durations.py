@@ -27,6 +27,8 @@ class Durations:
 
     command: float = 60
     """One call of a tool."""
+    grace: float = 2
+    """From SIGTERM to SIGKILL: a tool has recorded by then what it was doing."""
     question: float = 10
     """One call of a tool that only says how things are: a daemon that hangs is one that does not answer."""
     kind: float = 900

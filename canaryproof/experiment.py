@@ -97,6 +97,8 @@ class Bench:
     """What the evidence says it was recorded on; charts may ask for its version of Kubernetes."""
     places: Places
     """At work."""
+    room: Places
+    """In the cluster, with pods there; what only waits has left its place, and none of its room."""
     turns: Turns
     """At what only one experiment can have at a time."""
     confined: bool
@@ -156,9 +158,8 @@ class _Experiment:
             if chart.error:
                 self.note(decision=Decision("broken-chart", f"{failure(chart)}: {chart.error}"))
                 return
-            waited_for = namespace == own  # one after the other has that one
-            if not waited_for and not may_take_long(chart, self._bench.baseline.rendered(namespace)):
-                place.let_pass()
+            hurry = namespace == own or may_take_long(chart, self._bench.baseline.rendered(namespace))
+            stack.enter_context(self._room(place, hurry=hurry))
             if node_ports(chart.manifests):
                 with place.aside():
                     stack.enter_context(turns.with_ports(chart.manifests))
@@ -167,6 +168,17 @@ class _Experiment:
             if not self._bench.confined:
                 folder = freeze(folder, chart.manifests, folder.parent / "frozen" / folder.name)
             _Trial(self, self._bench, recording, namespace, place).perform(folder)
+
+    @contextmanager
+    def _room(self, place: Place, *, hurry: bool) -> Iterator[None]:
+        """Wait for room in the cluster; what is in a *hurry* may take long, or others wait for its namespace."""
+        place.leave()
+        with self._bench.room.place(ahead=hurry):
+            if hurry:
+                place.take()
+            else:
+                place.let_pass()
+            yield
 
     @contextmanager
     def _copy(self) -> Iterator[Path]:

@@ -12,7 +12,7 @@ from canaryproof.manifests import Manifest, added, mapping_at, maps_at
 
 OF_A_POD = frozenset({"containers", "imagePullSecrets", "restartPolicy", "securityContext", "serviceAccountName"})
 OF_A_CONTAINER = frozenset({"env", "image", "imagePullPolicy", "name", "ports", "resources", "securityContext"})
-"""What pods have that fail as soon as they are started, if they fail; probes, volumes and other commands take time."""
+"""What most canaries of the assignment have: probes, volumes, init containers and other commands may take time."""
 
 
 def may_take_long(chart: Rendering, baseline: Rendering) -> bool:

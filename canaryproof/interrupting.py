@@ -13,7 +13,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def taken_for_ctrl_c() -> Iterator[None]:
-    """Raise KeyboardInterrupt at these signals until the block ends; a second one ends the process at once.
+    """Raise KeyboardInterrupt at these signals until the block ends; a second signal ends the process at once.
 
     One that is ignored is left so: ``nohup`` is there for those who log out.  Only a main thread may ask for this.
     """
@@ -27,6 +27,8 @@ def taken_for_ctrl_c() -> Iterator[None]:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    del frame
-    signal.signal(number, signal.SIG_DFL)
+    del number, frame
+    for each in SIGNALS:
+        if signal.getsignal(each) is _interrupt:
+            signal.signal(each, signal.SIG_DFL)
     raise KeyboardInterrupt

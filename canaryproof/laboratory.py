@@ -33,9 +33,10 @@ PER_OWN_CORE = 12
 """The same for each core of this machine, where that is another one: Helm and this process take half a second."""
 MOST = 32
 """More than this keep this process, which has one interpreter, too busy to see things when they happen."""
-WAITING = 6
-"""So many times as many are under way: one in which nothing happens lets another one work, and what may take long is
-found among those that have not begun."""
+WAITING = 3
+"""So many times as many have pods in the cluster: an experiment in which nothing happens lets another one work."""
+AHEAD = 2
+"""So many times as many again are rendered, in search of those that may take long."""
 
 
 @dataclass(frozen=True)
@@ -44,19 +45,21 @@ class Parallel:
 
     work: int
     """At work."""
+    room: int
+    """With pods in the cluster: with those that only wait for time to pass."""
     most: int
-    """In all, with those that only wait for time to pass."""
+    """In all: with those that are only rendered yet."""
 
     @classmethod
     def exactly(cls, number: int) -> Self:
         """Return *number*, whatever they do."""
-        return cls(number, number)
+        return cls(number, number, number)
 
     @classmethod
     def fitting(cls, cluster: int, own: int) -> Self:
         """Return what a cluster of so many cores takes, and a machine of so many *own* cores keeps up with."""
         work = max(1, min(PER_CORE * cluster, PER_OWN_CORE * own, MOST))
-        return cls(work, WAITING * work)
+        return cls(work, WAITING * work, AHEAD * WAITING * work)
 
 
 class Laboratory:
@@ -121,6 +124,7 @@ class Laboratory:
                     run=run,
                     setting=setting,
                     places=Places(parallel.work, doomed=doomed, durations=durations),
+                    room=Places(parallel.room, doomed=doomed, durations=durations),
                     turns=Turns(client, durations, doomed),
                     confined=all(client.may(*right) for right in confinement.RIGHTS),
                     doomed=doomed,
@@ -133,6 +137,11 @@ class Laboratory:
                     ending.set()
                     recorder.announce()
                     laboratory.close()
+
+    @property
+    def running(self) -> int:
+        """Return how many experiments there are in the cluster."""
+        return self._bench.room.taken
 
     def submit(self, submission: Submission) -> Future[Evidence]:
         """Begin as soon as there is room; the future never raises on account of the cluster or the submission."""

@@ -25,7 +25,7 @@ class Places:
         self, number: int, *, doomed: Callable[[], str | None] = lambda: None, durations: Durations = DURATIONS
     ) -> None:
         """Have *number* places, and let nobody wait for one once *doomed* gives a reason."""
-        self._free = number
+        self._number = self._free = number
         self._lock = threading.Lock()
         self._beginning: deque[Signal] = deque()
         self._returning: deque[Signal] = deque()
@@ -34,17 +34,22 @@ class Places:
         self._durations = durations
 
     @contextmanager
-    def place(self) -> Iterator[Place]:
-        """Wait for a place, and hold it until the end of the block.
+    def place(self, *, ahead: bool = False) -> Iterator[Place]:
+        """Wait for a place, *ahead* of all that begin or behind them, and hold it until the end of the block.
 
         Raises InfrastructureError when none can come any more.
         """
         place = Place(self)
-        self.take(self._beginning)
+        self.take(self._returning if ahead else self._beginning)
         try:
             yield place
         finally:
             place.leave()
+
+    @property
+    def taken(self) -> int:
+        """Return how many are held."""
+        return self._number - self._free
 
     def come_back(self) -> None:
         """Wait for a place in the middle of an experiment.

@@ -219,7 +219,7 @@ def _unanswered(evidence: Evidence, probes: Iterable[Probe], when: str) -> Findi
     return Finding(
         f"the stable Service gave no answer for {worst.seconds:.1f} s {when}, at most {durations.outage:g} s may pass"
         f" ({answered} of {len(probes)} requests answered; {worst.failures} failed in a row: {worst.error})",
-        _nameless(evidence) or "look at what the chart changes in stable, and whether its Service picks other pods too",
+        f"{_nameless(evidence)}look at what the chart changes in stable, and whether its Service picks other pods too",
     )
 
 
@@ -234,6 +234,6 @@ def _nameless(evidence: Evidence) -> str:
         if now and any(not target for _, target in service_ports(now, _picked(stable, evidence.baseline.manifests))):
             return (
                 f"have {now.key} lead to its port by number: the pods of revision 1 have none of that name,"
-                " and it leads nowhere until others have started"
+                " and it leads nowhere until others have started; "
             )
     return ""

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from canaryproof.caching import cache_folder
@@ -76,6 +76,7 @@ def from_the_shell(runs: int, figures: Figures, progress: Progress) -> None:
 
 def on_a_kept_cluster(runs: int, figures: Figures, progress: Progress) -> None:
     """The same on a cluster that the first run has left up."""
+    _down()
     try:
         with progress.step("shell to verdict, the cluster stays"):
             _main_job("--keep-cluster")
@@ -83,6 +84,12 @@ def on_a_kept_cluster(runs: int, figures: Figures, progress: Progress) -> None:
             with progress.step(f"shell to verdict on a kept cluster {number + 1} of {runs}"):
                 figures.add("shell to verdict on a kept cluster", _main_job())
     finally:
+        _down()
+
+
+def _down() -> None:
+    """End the cluster that stays; there need not be one."""
+    with suppress(CommandError):
         run([sys.executable, "-m", "canaryproof", "down", NAME], timeout=60, cwd=REPOSITORY)
 
 

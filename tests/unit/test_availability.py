@@ -28,18 +28,42 @@ def test_what_was_refused_at_one_moment_was_not_silent_for_longer() -> None:
     assert (outage.began, outage.ended) == (3.5, 7.0), "it is shown for as long as it may have been"
 
 
-def test_refusals_one_after_the_other_are_an_outage() -> None:
-    """From the end of the first to the beginning of the last the Service was silent, as far as anybody asked."""
-    failing = [Probe(number / 4, 0.05, "refused") for number in range(11)]
+def refused(every: float, seconds: float, at_once: int = 4, until: float = 5.0) -> list[Probe]:
+    """Return what is seen of an outage of 5 s: requests that are refused after *seconds*, so many *at_once* at most."""
+    probes, at = list[Probe](), 0.0
+    while at < until:
+        probes.append(Probe(at, seconds, "refused"))
+        full = len(probes) >= at_once
+        at = max(at + every, probes[-at_once].at + seconds if full else 0)
+    return probes
 
-    assert outages(failing)[0].seconds == pytest.approx(2.45)
+
+@pytest.mark.parametrize(
+    ("every", "seconds", "known"),
+    [(0.25, 0.005, 4.7), (0.25, 0.5, 4.2), (0.25, 1.5, 2.5), (0.25, 1.9, 2.5), (0.5, 0.3, 4.0), (0.75, 0.1, 2.5)],
+    ids=["at-once", "slowly", "very-slowly", "hardly", "busy-machine", "very-busy-machine"],
+)
+def test_refusals_one_after_the_other_are_an_outage(every: float, seconds: float, known: float) -> None:
+    """However long a refusal takes, and on a machine that asks late, five seconds of them are more than two."""
+    (outage,) = outages(refused(every, seconds))
+
+    assert known <= outage.seconds <= 5
+
+
+def test_more_failures_are_no_shorter_outage() -> None:
+    """What was learned late at its beginning does not make what followed unseen."""
+    late, following = Probe(0, 3, "refused"), [Probe(2.5 + number / 4, 0.01, "refused") for number in range(13)]
+
+    (without,) = outages(following)
+    (whole,) = outages([late, *following])
+    assert whole.seconds >= without.seconds == pytest.approx(2.99)
 
 
 def test_requests_that_were_sent_late_do_not_lengthen_it() -> None:
     """A busy machine asks late: in that time nobody knows whether the Service would have answered."""
     (outage,) = outages([Probe(1, 0, "refused"), Probe(6, 0, "refused"), Probe(6.1, 0, "refused")])
 
-    assert outage.seconds == pytest.approx(0.1 + DURATIONS.probe_every)
+    assert outage.seconds == pytest.approx(0.1 + 2 * DURATIONS.probe_every)
 
 
 def test_a_time_out_that_was_noticed_late_does_not_lengthen_it() -> None:

@@ -75,6 +75,7 @@ def attempt(api: FakeApi, tmp_path: Path) -> Callable[..., Evidence]:
                 run="7",
                 setting=Setting("lab", "1.37.2", 1, "4.3.1", "stand-in"),
                 places=Places(1, doomed=doomed, durations=durations),
+                room=Places(1, doomed=doomed, durations=durations),
                 turns=Turns(client, durations, doomed),
                 confined=True,
                 doomed=doomed,

@@ -67,14 +67,12 @@ def test_a_laboratory_without_helm_does_not_open(api: FakeApi, tmp_path: Path) -
         pytest.fail("it opened")
 
 
-@pytest.mark.parametrize(
-    ("cluster", "own", "work", "most"), [(0, 1, 1, 6), (2, 2, 8, 48), (64, 2, 24, 144), (64, 64, 32, 192)]
-)
-def test_the_default_follows_the_cores(cluster: int, own: int, work: int, most: int) -> None:
+@pytest.mark.parametrize(("cluster", "own", "work"), [(0, 1, 1), (2, 2, 8), (64, 2, 24), (64, 64, 32)])
+def test_the_default_follows_the_cores(cluster: int, own: int, work: int) -> None:
     """More cores run more experiments, up to what this machine, and this one process, keep up with."""
-    assert Parallel.fitting(cluster, own) == Parallel(work, most)
+    assert Parallel.fitting(cluster, own) == Parallel(work, room=3 * work, most=6 * work)
 
 
 def test_a_number_that_is_given_holds_strictly() -> None:
     """--parallel 2 has never more than two under way, not even such as only wait."""
-    assert Parallel.exactly(2) == Parallel(work=2, most=2)
+    assert Parallel.exactly(2) == Parallel(work=2, room=2, most=2)

@@ -99,27 +99,51 @@ def test_who_only_waits_lets_another_work_and_goes_on_before_others_begin(log: L
 
 
 def test_who_is_in_no_hurry_lets_all_pass_that_begin(log: Log) -> None:
-    """It has a place again once nobody begins any more, so that what may take long is under way by then."""
+    """Also those that begin while it waits, so that what may take long is under way by then."""
     places = Places(1, durations=QUICK)
-    over = threading.Event()
+    over = {name: threading.Event() for name in ("unhurried", "second")}
 
     def unhurried() -> None:
         with places.place() as place:
             log.lines.append("unhurried begins")
-            over.wait(SOON)
+            over["unhurried"].wait(SOON)
             place.let_pass()
             log.lines.append("unhurried goes on")
 
     with ThreadPoolExecutor() as pool:
         first = pool.submit(unhurried)
         log.has("unhurried begins")
-        others = [pool.submit(at_work, places, log, name) for name in ("second", "third")]
+        second = pool.submit(lambda: holding(places, log, "second", over["second"]))
         Ticks(0.05).wait(1)
-        over.set()
-        for each in (first, *others):
+        over["unhurried"].set()
+        log.has("second begins")
+        third = pool.submit(at_work, places, log, "third")
+        Ticks(0.05).wait(1)
+        over["second"].set()
+        for each in (first, second, third):
             each.result(SOON)
 
-    assert log.lines[-1] == "unhurried goes on"
+    assert log.lines.index("unhurried goes on") > log.lines.index("third ends")
+
+
+def test_who_goes_ahead_has_the_next_place(log: Log) -> None:
+    """It need not wait for those that asked before it."""
+    places = Places(1, durations=QUICK)
+
+    def ahead() -> None:
+        with places.place(ahead=True):
+            log.lines.append("ahead begins")
+
+    with ThreadPoolExecutor() as pool:
+        with places.place():
+            second = pool.submit(at_work, places, log, "second")
+            Ticks(0.05).wait(1)
+            last = pool.submit(ahead)
+            Ticks(0.05).wait(1)
+        for each in (second, last):
+            each.result(SOON)
+
+    assert log.lines[0] == "ahead begins"
 
 
 def test_without_others_who_lets_them_pass_goes_on_at_once(log: Log) -> None:
