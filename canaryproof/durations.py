@@ -61,6 +61,8 @@ class Durations:
     """From one look at a starting cluster to the next."""
     heartbeat: float = 0.05
     """Of etcd's only member, which hears from nobody: a clock that ticks; after ten of them it elects itself."""
+    last_words: float = 1
+    """From a request that fails because a component has died to the news of which one it was."""
     cluster_stop: float = 60
     """From the end of the first process to the last cgroup removed."""
     namespace: float = 20

@@ -66,7 +66,7 @@ from canaryproof.settling import (
 from canaryproof.shortage import shortage
 from canaryproof.texts import read_texts
 from canaryproof.turns import PortTakenError, Turns, taken_by_chance
-from canaryproof.waiting import Heartbeat, wait_for
+from canaryproof.waiting import Heartbeat, Ticks, wait_for
 
 Found = TypeVar("Found")
 
@@ -120,9 +120,18 @@ def run_experiment(submission: Submission, bench: Bench) -> Evidence:
                 experiment.perform(place)
         except PortTakenError:
             continue  # nothing was tried yet, and it does not happen twice
-        except (InfrastructureError, WaitError, OSError) as error:  # a full disk is an OSError, and nobody's fault
+        except InfrastructureError as error:
+            experiment.note(fault=_cause(bench) or " ".join(str(error).split()))
+        except (WaitError, OSError) as error:  # a full disk is an OSError, and nobody's fault
             experiment.note(fault=" ".join(str(error).split()))
         return experiment.evidence
+
+
+def _cause(bench: Bench) -> str:
+    """Return which fault of the cluster others have met; it is told moments after its connections are gone."""
+    with suppress(WaitError):
+        return wait_for("fault of the cluster", bench.doomed, within=bench.durations.last_words, changes=Ticks())
+    return ""
 
 
 class _Experiment:

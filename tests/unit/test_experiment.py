@@ -116,6 +116,15 @@ def test_a_namespace_that_cannot_be_made_is_a_fault(attempt: Callable[..., Evide
     assert not [path for verb, path in api.asked if verb == "DELETE"]
 
 
+def test_a_request_that_fails_with_the_cluster_names_what_has_died(
+    attempt: Callable[..., Evidence], api: FakeApi
+) -> None:
+    """A connection that is gone says less than whose end took it away."""
+    api.answers["POST", "/api/v1/namespaces"] = REFUSED
+
+    assert attempt(doom="etcd ended").fault == "etcd ended"
+
+
 def test_the_namespace_of_somebody_else_is_left_alone(attempt: Callable[..., Evidence], api: FakeApi) -> None:
     """A chart that insists on the course's namespace waits for it, and never takes what this run did not make."""
     api.answers["GET", "/api/v1/namespaces/sre"] = (200, {"metadata": {"name": "sre"}})
