@@ -21,7 +21,7 @@ from canaryproof.course import UPCOMMERCE, load_course
 from canaryproof.doctor.asking import Where, ask
 from canaryproof.doctor.rules import examine
 from canaryproof.doctor.telling import exit_code, report
-from canaryproof.durations import DURATIONS, MOST_PATIENT
+from canaryproof.durations import DURATIONS, patience_of
 from canaryproof.errors import CanaryproofError, ClusterError
 from canaryproof.progress import TerminalProgress
 
@@ -69,12 +69,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _patience(said: str) -> float:
     try:
-        factor = float(said)
-    except ValueError:
-        factor = 0
-    if not 1 <= factor <= MOST_PATIENT:
-        raise argparse.ArgumentTypeError(f"should be a number from 1 to {MOST_PATIENT}, and is {said!r}")
-    return factor
+        return patience_of(said)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _up(options: argparse.Namespace) -> int:

@@ -133,4 +133,18 @@ class Durations:
         return replace(self, settle=longest, observation_extended=longest)
 
 
+def patience_of(said: str) -> float:
+    """Read by how much durations are to be stretched; of a machine that is faster than usual, nothing has to be known.
+
+    Raises ValueError, which says what was expected and what was seen.
+    """
+    try:
+        factor = float(said)
+    except ValueError:
+        factor = 0
+    if not 1 <= factor <= MOST_PATIENT:
+        raise ValueError(f"should be a number from 1 to {MOST_PATIENT}, and is {said!r}")
+    return factor
+
+
 DURATIONS = Durations()

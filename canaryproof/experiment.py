@@ -120,18 +120,17 @@ def run_experiment(submission: Submission, bench: Bench) -> Evidence:
                 experiment.perform(place)
         except PortTakenError:
             continue  # nothing was tried yet, and it does not happen twice
-        except InfrastructureError as error:
-            experiment.note(fault=_cause(bench) or " ".join(str(error).split()))
-        except (WaitError, OSError) as error:  # a full disk is an OSError, and nobody's fault
-            experiment.note(fault=" ".join(str(error).split()))
+        except (InfrastructureError, WaitError, OSError) as error:  # a full disk is an OSError, and nobody's fault
+            experiment.note(fault=_fault(error, bench))
         return experiment.evidence
 
 
-def _cause(bench: Bench) -> str:
-    """Return which fault of the cluster others have met; it is told moments after its connections are gone."""
-    with suppress(WaitError):
-        return wait_for("fault of the cluster", bench.doomed, within=bench.durations.last_words, changes=Ticks())
-    return ""
+def _fault(error: Exception, bench: Bench) -> str:
+    """Return why an experiment could not go on: a component's end is told moments after its connections are gone."""
+    if isinstance(error, InfrastructureError):
+        with suppress(WaitError):
+            return wait_for("fault of the cluster", bench.doomed, within=bench.durations.last_words, changes=Ticks())
+    return " ".join(str(error).split())
 
 
 class _Experiment:
