@@ -11,15 +11,12 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from canaryproof.command import run
-from canaryproof.errors import CommandError
 from canaryproof.progress import Progress
 from tests.bench.figures import Figures
 from tests.corpus.catalogue import CORPUS
 from tests.corpus.mutation import Mutation
-from tests.corpus.trial import TIDYING
+from tests.corpus.trial import run_to_verdicts
 
-REPOSITORY = Path(__file__).parents[2]
 SIZES = (20, 100, 200)
 START, EACH = 120.0, 20.0
 """Seconds that a run may take: for its cluster, and for each submission."""
@@ -75,16 +72,8 @@ def _measure(size: int, figures: Figures, options: tuple[str, ...]) -> None:
 def _grade(folder: Path, timeout: float, options: tuple[str, ...]) -> dict[str, Any]:
     meter = folder / "meter.json"
     command = [sys.executable, "-m", "pytest", "-p", "tests.bench.meter", f"--meter={meter}", "-m", "e2e", "--quiet"]
-    try:
-        run(
-            [*command, f"--submissions={folder / 'class'}", f"--report-dir={folder / 'reports'}", *options],
-            timeout=timeout,
-            cwd=REPOSITORY,
-            grace=TIDYING,
-        )
-    except CommandError as error:
-        if error.outcome not in {"exit code 1", "exit code 8"}:
-            raise
+    reports = (f"--submissions={folder / 'class'}", f"--report-dir={folder / 'reports'}")
+    run_to_verdicts([*command, *reports, *options], timeout)
     measured: dict[str, Any] = json.loads(meter.read_bytes())
     return measured
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-import time
 from pathlib import Path
 
 from canaryproof.caching import cache_folder
@@ -13,18 +11,13 @@ from canaryproof.cluster.embedded.provider import EmbeddedProvider
 from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.cluster.kind.docker import Docker
 from canaryproof.cluster.kind.provider import KindProvider, StandIns
-from canaryproof.command import run
 from canaryproof.course import load_course
 from canaryproof.durations import DURATIONS
 from canaryproof.errors import CanaryproofError
 from canaryproof.intake import find_submissions
 from canaryproof.progress import Progress
 from tests.bench.figures import Figures
-from tests.bench.measuring import laboratory
-from tests.corpus.trial import TIDYING
-
-REPOSITORY = Path(__file__).parents[2]
-NAME = "canaryproof-bench"
+from tests.bench.measuring import NAME, REPOSITORY, laboratory, main_job
 
 
 def is_here() -> bool:
@@ -42,7 +35,8 @@ def side_by_side(toolchain: Toolchain, runs: int, figures: Figures, progress: Pr
         for name, provider in _providers(toolchain).items():
             with progress.step(f"side by side {number + 1} of {runs}: {name}"):
                 _one(name, provider, toolchain, figures)
-                _from_the_shell(name, figures)
+                seconds = main_job("--images=stand-in", cluster=name, timeout=DURATIONS.kind)
+                figures.add(f"{name}: shell to verdict, cluster included", seconds)
 
 
 def _providers(toolchain: Toolchain) -> dict[str, ClusterProvider]:
@@ -65,10 +59,3 @@ def _one(name: str, provider: ClusterProvider, toolchain: Toolchain, figures: Fi
     with provider.lend() as cluster, laboratory(cluster, toolchain) as submit:
         figures.add(f"{name}: start to useful", cluster.ready_after)
         figures.add(f"{name}: first experiment", submit(reference).timings.total)
-
-
-def _from_the_shell(name: str, figures: Figures) -> None:
-    command = [sys.executable, "-m", "pytest", "-m", "e2e", "-q", f"--cluster={name}", "--images=stand-in"]
-    began = time.monotonic()
-    run([*command, f"--cluster-name={NAME}"], timeout=DURATIONS.kind, cwd=REPOSITORY, grace=TIDYING)
-    figures.add(f"{name}: shell to verdict, cluster included", time.monotonic() - began)

@@ -70,7 +70,7 @@ def from_the_shell(runs: int, figures: Figures, progress: Progress) -> None:
     """The main job as a user starts it: interpreter, cluster, experiment, verdict."""
     for number in range(runs):
         with progress.step(f"shell to verdict {number + 1} of {runs}"):
-            figures.add("shell to verdict, cluster included", _main_job())
+            figures.add("shell to verdict, cluster included", main_job())
             figures.add("harness: memory, at most", _peak() / MEBIBYTE, "MiB")
 
 
@@ -79,10 +79,10 @@ def on_a_kept_cluster(runs: int, figures: Figures, progress: Progress) -> None:
     _down()
     try:
         with progress.step("shell to verdict, the cluster stays"):
-            _main_job("--keep-cluster")
+            main_job("--keep-cluster")
         for number in range(runs):
             with progress.step(f"shell to verdict on a kept cluster {number + 1} of {runs}"):
-                figures.add("shell to verdict on a kept cluster", _main_job())
+                figures.add("shell to verdict on a kept cluster", main_job())
     finally:
         _down()
 
@@ -93,11 +93,11 @@ def _down() -> None:
         run([sys.executable, "-m", "canaryproof", "down", NAME], timeout=60, cwd=REPOSITORY)
 
 
-def _main_job(*options: str) -> float:
+def main_job(*options: str, cluster: str = "embedded", timeout: float = 120) -> float:
     """Return how many seconds it takes to a verdict; no cluster that somebody keeps has this name."""
-    command = [sys.executable, "-m", "pytest", "-m", "e2e", "-q", "--cluster=embedded", f"--cluster-name={NAME}"]
+    command = [sys.executable, "-m", "pytest", "-m", "e2e", "-q", f"--cluster={cluster}", f"--cluster-name={NAME}"]
     began = time.monotonic()
-    run([*command, *options], timeout=120, cwd=REPOSITORY, grace=TIDYING)
+    run([*command, *options], timeout=timeout, cwd=REPOSITORY, grace=TIDYING)
     return time.monotonic() - began
 
 

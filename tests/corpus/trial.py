@@ -81,7 +81,7 @@ def try_all(mutations: Mapping[str, Mutation], folder: Path, *options: str) -> d
         *submissions,
         *options,
     ]
-    _run(command, timeout=START + EACH * len(mutations))
+    run_to_verdicts(command, timeout=START + EACH * len(mutations))
     return told(reports)
 
 
@@ -91,7 +91,7 @@ def told(reports: Path) -> dict[str, Told]:
     return {row["name"]: Told(row) for row in rows}
 
 
-def _run(command: list[str], timeout: float) -> None:
+def run_to_verdicts(command: list[str], timeout: float) -> None:
     """Run *command*; that submissions are rejected, or the infrastructure failed for some, is told by the results.
 
     Nor does it tell a CI system: its summary is for the submissions of the run itself.
