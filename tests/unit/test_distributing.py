@@ -39,6 +39,13 @@ pytestmark = [pytest.mark.e2e]
 def test_it(cluster, number):
     assert cluster.kubernetes == "1.37.2"
 """
+NAMESAKE = """
+import pytest
+
+@pytest.mark.parametrize("cluster", ["of grapes"])
+def test_it(cluster):
+    assert cluster == "of grapes"
+"""
 Run = Callable[..., pytest.RunResult]
 
 
@@ -122,3 +129,13 @@ def test_tests_that_are_no_checks_share_the_cluster_too(run: Run, pytester: pyte
     result.assert_outcomes(passed=4)
     assert Path("started").read_text() == "controller "
     assert not Path("submitted").exists()
+
+
+def test_a_parameter_called_cluster_stays_what_it_is(run: Run, pytester: pytest.Pytester) -> None:
+    """A test's own parameter is not taken for the fixture of that name, and no cluster is started for it."""
+    pytester.makepyfile(test_namesake=NAMESAKE)
+
+    result = run("-n", "2", "-m", "", "test_namesake.py")
+
+    result.assert_outcomes(passed=1)
+    assert not Path("started").exists()
