@@ -16,7 +16,7 @@ import pytest
 
 from canaryproof.cluster.embedded.toolchain import EMBEDDED, Machine, Toolchain, kubernetes_minors, provide
 from canaryproof.cluster.embedded.toolchain.locking import locked
-from canaryproof.cluster.embedded.toolchain.tools import TOOLS, minor_of
+from canaryproof.cluster.embedded.toolchain.tools import TOOLS, minor_of, tool_of
 from canaryproof.errors import ToolchainError
 from canaryproof.progress import Say, Silence
 
@@ -454,7 +454,7 @@ def test_the_pins_are_complete() -> None:
     assert set(EMBEDDED) == {name for tool in TOOLS for name in tool.packages} - of_others | {"runc"}
 
 
-@pytest.mark.parametrize("changed", ["go.mod", "go.sum", "flags", "packages"])
+@pytest.mark.parametrize("changed", ["go.mod", "go.sum", "flags", "packages", "tags"])
 def test_whatever_changes_the_build_changes_its_folder(tmp_path: Path, changed: str) -> None:
     """A binary of other pins, flags or packages is another one: the old one is never taken for it."""
     tool = replace(TOOLS[-1], root=tmp_path)
@@ -463,6 +463,8 @@ def test_whatever_changes_the_build_changes_its_folder(tmp_path: Path, changed: 
 
     if changed == "flags":
         tool = replace(tool, stamps={**tool.stamps, "main.x": "1"})
+    elif changed == "tags":
+        tool = replace(tool, tags=("no_grpc",))
     elif changed == "packages":
         tool = replace(tool, packages={"helm3": "helm.sh/helm/v3/cmd/other"})
     else:
@@ -470,6 +472,27 @@ def test_whatever_changes_the_build_changes_its_folder(tmp_path: Path, changed: 
             file.write("// another\n")
 
     assert tool.key != TOOLS[-1].key
+
+
+def test_whatever_changes_a_program_of_our_own_changes_its_folder(tmp_path: Path) -> None:
+    """The same holds for the one whose source lies beside the pins."""
+    tool = tool_of("agnhost")
+    other = replace(tool, root=tmp_path)
+    shutil.copytree(tool.pins, other.pins)
+    assert other.key == tool.key
+
+    with (other.pins / "agnhost" / "main.go").open("a") as file:
+        file.write("// another\n")
+
+    assert other.key != tool.key
+
+
+def test_the_shim_is_built_as_containerd_builds_it(workshop: Workshop) -> None:
+    """Its build tag is handed on; what has none is built without."""
+    workshop.provide("containerd-shim-runc-v2", "etcd")
+
+    tagged = [call.split()[-1] for call in workshop.calls if " -tags no_grpc " in call]
+    assert tagged == ["github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2"]
 
 
 def test_helm_3_is_stamped_with_the_kubernetes_of_its_client() -> None:

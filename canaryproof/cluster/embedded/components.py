@@ -299,4 +299,4 @@ def _base64(text: str) -> str:
 def environment(binaries: Binaries) -> dict[str, str]:
     """Return the environment of every component; containerd finds its shim on PATH, kubelet the system's ``mount``."""
     system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    return {"PATH": f"{binaries.folder_of('containerd')}:{system}", "HOME": str(STATE), "GOGC": "400"}
+    return {"PATH": f"{binaries.folder_of('containerd-shim-runc-v2')}:{system}", "HOME": str(STATE), "GOGC": "400"}

@@ -88,7 +88,7 @@ def is_built(
 
 def space_for(tools: Collection[str], kubernetes: str = "") -> int:
     """Return the bytes that it takes to build *tools* from nothing, at most."""
-    spaces = {tool.name: tool.space for tool in (tool_of(it, kubernetes) for it in tools if it != RUNC)}
+    spaces = {tool.key: tool.space for tool in (tool_of(it, kubernetes) for it in tools if it != RUNC)}
     return 10**6 * sum(it.build + it.modules + it.binaries for it in spaces.values())
 
 

@@ -79,6 +79,7 @@ def _count(number: int, what: str) -> str:
 
 def _build(binary: str, tool: Tool, work: Path, *, go: Path, env: Mapping[str, str], report: _Report) -> None:
     argv = [str(go), "build", "-v", "-trimpath", "-ldflags", tool.linker_flags]
+    argv += ["-tags", ",".join(tool.tags)] if tool.tags else []
     argv += ["-o", str(work / binary), tool.packages[binary]]
     try:
         stream(argv, timeout=DURATIONS.build, on_line=report.line, env=env, cwd=tool.pins)
