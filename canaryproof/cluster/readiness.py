@@ -51,8 +51,15 @@ def let_pods_share(client: KubeClient, cores: int, memory: int, *, ours_only: bo
 
     With *ours_only* it holds in the namespaces of runs, and nowhere else.
     """
-    client.create(_POLICIES, sharing.policy(cores, memory, label=RUN_LABEL if ours_only else ""))
-    client.create(_BINDINGS, sharing.binding())
+    return enforce(client, sharing.policy(cores, memory, label=RUN_LABEL if ours_only else ""))
+
+
+def enforce(client: KubeClient, policy: Body) -> bool:
+    """Put a MutatingAdmissionPolicy into force wherever it matches; it may be there already."""
+    name = policy["metadata"]["name"]
+    binding = {"kind": _BINDINGS.kind, "metadata": {"name": name}, "spec": {"policyName": name}}
+    client.create(_POLICIES, policy)
+    client.create(_BINDINGS, {"apiVersion": policy["apiVersion"], **binding})
     return True
 
 

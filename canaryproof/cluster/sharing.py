@@ -46,16 +46,6 @@ def policy(cores: float, memory: int, *, label: str = "") -> dict[str, Any]:
     }
 
 
-def binding() -> dict[str, Any]:
-    """Return the binding that puts the policy into force everywhere."""
-    return {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "MutatingAdmissionPolicyBinding",
-        "metadata": {"name": NAME},
-        "spec": {"policyName": NAME},
-    }
-
-
 def _requests(resource: str) -> str:
     """Return the CEL condition that container ``c`` requests *resource*."""
     return f"has(c.resources) && has(c.resources.requests) && '{resource}' in c.resources.requests"

@@ -104,6 +104,34 @@ def test_a_request_no_node_could_hold_stays_unschedulable(provider: EmbeddedProv
         kubectl("wait", "--for=condition=PodScheduled=False", "pod/greedy", "--timeout=30s")
 
 
+def test_a_pod_gets_a_token_where_it_can_use_one(provider: EmbeddedProvider, toolchain: Toolchain) -> None:
+    """A stand-in asks the API nothing: it has a token where its pod says so or names an account, and only there."""
+    wanting = json.dumps({"spec": {"automountServiceAccountToken": True}})
+    naming = json.dumps({"spec": {"serviceAccountName": "own"}})
+    with provider.lend() as cluster:
+        kubectl = _kubectl(toolchain, cluster)
+        kubectl("create", "namespace", "new")
+        kubectl("create", "serviceaccount", "own", "--namespace=new")
+        kubectl("wait", "--for=create", "serviceaccount/default", "--namespace=new", "--timeout=30s")
+        for pod, overrides in {"silent": "{}", "wanting": wanting, "naming": naming}.items():
+            kubectl("run", pod, "--namespace=new", "--image=test/server:1", f"--overrides={overrides}")
+
+        with_volumes = "jsonpath={range .items[?(@.spec.volumes)]}{.metadata.name} {end}"
+        names = kubectl("get", "pods", "--namespace=new", f"--output={with_volumes}").split()
+
+    assert names == ["naming", "wanting"]
+
+
+def test_who_has_no_token_is_refused(provider: EmbeddedProvider, toolchain: Toolchain) -> None:
+    """The kubeconfig's token is what lets one in."""
+    with provider.lend() as cluster:
+        kubectl = _kubectl(toolchain, cluster)
+        assert kubectl("auth", "whoami", "--output=jsonpath={.status.userInfo.username}") == "canaryproof"
+
+        with pytest.raises(CommandError, match="You must be logged in"):
+            kubectl("get", "nodes", "--token=guessed")
+
+
 VICTIMS: dict[str, Callable[[subprocess.Popen[bytes], Path], tuple[int, int]]] = {
     "harness by SIGKILL": lambda harness, _: (harness.pid, signal.SIGKILL),
     "harness by SIGTERM": lambda harness, _: (harness.pid, signal.SIGTERM),

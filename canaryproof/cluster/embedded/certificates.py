@@ -1,8 +1,9 @@
-"""The cluster's certificates: one authority, one for the API server, one for everyone who administers it."""
+"""The cluster's credentials: an authority, the API server's certificates as server and as client, and a token."""
 
 from __future__ import annotations
 
 import ipaddress
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +11,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+ADMINISTRATOR = "canaryproof"
+ADMINISTRATORS = "system:masters"
+"""The group whose members Kubernetes lets do everything (RBAC, "Default roles and role bindings")."""
 
 _LIFETIME = timedelta(days=30)
 _CLOCK_SKEW = timedelta(hours=1)
@@ -41,6 +46,9 @@ class Certificates:
     authority: str
     server: Pair
     admin: Pair
+    """What the API server presents to the kubelet."""
+    token: str
+    """An administrator's.  It is compared; a client's certificate would be verified anew with each of its requests."""
     service_accounts: str
     """The private key that signs the tokens of service accounts."""
 
@@ -56,8 +64,8 @@ def make_certificates(server_addresses: tuple[str, ...]) -> Certificates:
     return Certificates(
         authority=_pem(authority),
         server=_issue(authority, authority_key, "kube-apiserver", names=names),
-        # Kubernetes lets members of system:masters do everything (RBAC, "Default roles and role bindings").
-        admin=_issue(authority, authority_key, "canaryproof", organization="system:masters"),
+        admin=_issue(authority, authority_key, ADMINISTRATOR, organization=ADMINISTRATORS),
+        token=secrets.token_urlsafe(),
         service_accounts=_private(ec.generate_private_key(ec.SECP256R1())),
     )
 

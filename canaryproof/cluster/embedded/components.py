@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from canaryproof.cluster.embedded.certificates import Certificates
+from canaryproof.cluster.embedded.certificates import ADMINISTRATOR, ADMINISTRATORS, Certificates
 from canaryproof.cluster.embedded.images import SANDBOX
 from canaryproof.cluster.embedded.inside.plan import Moment, Process
 from canaryproof.cluster.upstream import Upstream
@@ -64,6 +64,7 @@ def files(
         "server.key": certificates.server.key,
         "admin.crt": certificates.admin.certificate,
         "admin.key": certificates.admin.key,
+        "tokens.csv": f"{certificates.token},{ADMINISTRATOR},{ADMINISTRATOR},{ADMINISTRATORS}\n",
         "service-accounts.key": certificates.service_accounts,
         "admin.conf": kubeconfig(f"https://127.0.0.1:{API_PORT}", certificates),
         "resolv.conf": "",
@@ -103,20 +104,14 @@ def processes(
 def kubeconfig(server: str, certificates: Certificates) -> str:
     """Return a kubeconfig of an administrator; a JSON document, hence YAML too."""
     name = "canaryproof"
-    paths = {
-        "certificate-authority-data": certificates.authority,
-        "client-certificate-data": certificates.admin.certificate,
-        "client-key-data": certificates.admin.key,
-    }
-    data = {key: _base64(text) for key, text in paths.items()}
-    authority = {"certificate-authority-data": data.pop("certificate-authority-data")}
+    authority = _base64(certificates.authority)
     return json.dumps(
         {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": name,
-            "clusters": [{"name": name, "cluster": {"server": server, **authority}}],
-            "users": [{"name": name, "user": data}],
+            "clusters": [{"name": name, "cluster": {"server": server, "certificate-authority-data": authority}}],
+            "users": [{"name": name, "user": {"token": certificates.token}}],
             "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
         }
     )
@@ -145,7 +140,7 @@ def _kube_apiserver() -> list[str]:
         "--bind-address=127.0.0.1",
         "--enable-priority-and-fairness=false",
         f"--advertise-address={NODE_ADDRESS}",
-        f"--client-ca-file={STATE / 'ca.crt'}",
+        f"--token-auth-file={STATE / 'tokens.csv'}",
         f"--tls-cert-file={STATE / 'server.crt'}",
         f"--tls-private-key-file={STATE / 'server.key'}",
         f"--service-cluster-ip-range={_SERVICES}",

@@ -68,7 +68,7 @@ class EmbeddedProvider:
             vitals.listen(run.failed.set)
             with self._way_out(run), running_tree(plan, run, listener, vitals, self._start(run, grants)):
                 with self.progress.step("starting the embedded Kubernetes") as say, _logs_kept_on_failure(run):
-                    await_ready(kubeconfig, run, vitals, say, self.durations)
+                    await_ready(kubeconfig, run, vitals, say, self.durations, tokens=self.upstream is not None)
                 yield Cluster(
                     provider="embedded",
                     kubeconfig=kubeconfig,

@@ -10,24 +10,31 @@ from pathlib import Path
 from canaryproof.cluster import Vitals
 from canaryproof.cluster.embedded.components import NODE_NAME
 from canaryproof.cluster.embedded.runs import Run
+from canaryproof.cluster.embedded.tokens import policy
 from canaryproof.cluster.embedded.tree import log_tail
-from canaryproof.cluster.readiness import await_stage, default_account, is_ready, let_pods_share
+from canaryproof.cluster.readiness import await_stage, default_account, enforce, is_ready, let_pods_share
 from canaryproof.durations import Durations
 from canaryproof.errors import ClusterError, WaitError
 from canaryproof.kube import NODES, KubeClient
 from canaryproof.progress import Say
 
 
-def await_ready(kubeconfig: Path, run: Run, vitals: Vitals, say: Say, durations: Durations) -> None:
-    """Return when the cluster takes pods, its rule for sharing the node in force.
+def await_ready(
+    kubeconfig: Path, run: Run, vitals: Vitals, say: Say, durations: Durations, *, tokens: bool = True
+) -> None:
+    """Return when the cluster takes pods, and has its rules: pods share the node and, without *tokens*, get none.
 
     Raises ClusterError when it does not come to that in time, or a component ends: with the component's name and the
     end of its log.
     """
     cores, memory = os.cpu_count() or 1, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     with closing(KubeClient(kubeconfig, "canaryproof", durations)) as client:
+
+        def rules() -> bool:
+            return let_pods_share(client, cores, memory) and (tokens or enforce(client, policy()))
+
         stages: tuple[tuple[str, str, Callable[[], object]], ...] = (
-            ("API that answers", "kube-apiserver", lambda: let_pods_share(client, cores, memory)),
+            ("API that answers", "kube-apiserver", rules),
             ("Ready node", "kubelet", lambda: is_ready(client.get(NODES, NODE_NAME))),
             ("default ServiceAccount", "kube-controller-manager", lambda: default_account(client)),
         )
