@@ -19,7 +19,7 @@ from typing import Any
 from canaryproof.progress import TerminalProgress
 from tests.bench.figures import machine
 from tests.corpus.catalogue import CORPUS
-from tests.corpus.trial import Told, Verdict, expected, try_all
+from tests.corpus.trial import Told, Verdict, differences, expected, try_all
 
 CLUSTERS = ("embedded", "kind")
 RESULT = Path("compare.json")
@@ -36,14 +36,15 @@ def main(arguments: Sequence[str]) -> int:
     if unknown := [name for name in names if name not in CORPUS]:
         parser.error(f"no mutation is called {', '.join(unknown)}")
     progress = TerminalProgress(sys.stderr)
+    tried = {name: CORPUS[name] for name in names}
     said: dict[str, Mapping[str, Told]] = {}
     load = os.getloadavg()
     with tempfile.TemporaryDirectory() as folder:
         for cluster in CLUSTERS:
             with progress.step(f"{len(names)} mutations on {cluster}"):
                 options = (f"--cluster={cluster}", "--images=stand-in")
-                said[cluster] = try_all({name: CORPUS[name] for name in names}, Path(folder, cluster), *options)
-    found = list(differences(names, said))
+                said[cluster] = try_all(tried, Path(folder, cluster), *options)
+    found = [f"{cluster}: {each}" for cluster, its in said.items() for each in differences(tried, its)]
     told = f"{machine()}, load before: {', '.join(f'{it:.1f}' for it in load)}"
     sys.stdout.write("\n".join([told, "", *table(names, said), "", *(found or ["no difference"]), ""]))
     document = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "machine": told, "verdicts": rows(names, said)}
@@ -68,14 +69,6 @@ def table(names: Sequence[str], said: Said) -> Iterator[str]:
 def _alike(names: Sequence[str], column: Iterable[Verdict]) -> int:
     """Return for how many mutations verdict, outcome, failed and skipped checks are what the corpus asks for."""
     return sum(verdict == expected(CORPUS[name]) for name, verdict in zip(names, column, strict=True))
-
-
-def differences(names: Sequence[str], said: Said) -> Iterator[str]:
-    """Yield what was said otherwise than the corpus asks for, and where."""
-    for name in names:
-        for cluster, told in said.items():
-            if told[name].verdict != expected(CORPUS[name]):
-                yield f"{cluster}: {told[name]}\n  expected {expected(CORPUS[name])}\n  seen     {told[name].verdict}"
 
 
 def rows(names: Sequence[str], said: Said) -> dict[str, Any]:
