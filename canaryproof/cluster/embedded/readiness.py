@@ -7,12 +7,12 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from canaryproof.cluster import Vitals
+from canaryproof.cluster import Vitals, sharing
 from canaryproof.cluster.embedded.components import NODE_NAME
 from canaryproof.cluster.embedded.runs import Run
 from canaryproof.cluster.embedded.tokens import policy
 from canaryproof.cluster.embedded.tree import log_tail
-from canaryproof.cluster.readiness import await_stage, default_account, enforce, is_ready, let_pods_share
+from canaryproof.cluster.readiness import await_stage, default_account, enforce, is_ready
 from canaryproof.durations import Durations
 from canaryproof.errors import ClusterError, WaitError
 from canaryproof.kube import NODES, KubeClient
@@ -22,19 +22,15 @@ from canaryproof.progress import Say
 def await_ready(
     kubeconfig: Path, run: Run, vitals: Vitals, say: Say, durations: Durations, *, tokens: bool = True
 ) -> None:
-    """Return when the cluster takes pods, and has its rules: pods share the node and, without *tokens*, get none.
+    """Return when the cluster takes pods and has its rules: they share the node; without *tokens* they get none.
 
     Raises ClusterError when it does not come to that in time, or a component ends: with the component's name and the
     end of its log.
     """
-    cores, memory = os.cpu_count() or 1, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    rules = [sharing.policy(*_size()), *([] if tokens else [policy()])]
     with closing(KubeClient(kubeconfig, "canaryproof", durations)) as client:
-
-        def rules() -> bool:
-            return let_pods_share(client, cores, memory) and (tokens or enforce(client, policy()))
-
         stages: tuple[tuple[str, str, Callable[[], object]], ...] = (
-            ("API that answers", "kube-apiserver", rules),
+            ("API that answers", "kube-apiserver", lambda: all(enforce(client, rule) for rule in rules)),
             ("Ready node", "kubelet", lambda: is_ready(client.get(NODES, NODE_NAME))),
             ("default ServiceAccount", "kube-controller-manager", lambda: default_account(client)),
         )
@@ -46,3 +42,8 @@ def await_ready(
                 slow = "on a machine that is merely slow, --patience FACTOR waits longer"
                 reason = vitals.fault or f"{error}; {slow}\n{log_tail(run, component)}"
                 raise ClusterError(f"the embedded cluster did not start: {reason}") from None
+
+
+def _size() -> tuple[int, int]:
+    """Return the machine's cores, and its memory (bytes)."""
+    return os.cpu_count() or 1, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,8 +1,8 @@
-"""Keeps tokens out of pods that have no use for them: a rule of the cluster, by which nobody has to be asked for one.
+"""Keeps tokens out of pods that have no use for them, which saves a request and a volume for each pod.
 
 A pod that says nothing of it gets a token of its namespace's ``default`` account, in a volume of its own (Kubernetes,
-"Configure Service Accounts for Pods").  No stand-in asks the API anything, so that is work for nothing; a pod that
-names an account of the chart, or says that it wants a token, gets one here too.
+"Configure Service Accounts for Pods").  No stand-in asks the API anything.  A pod that names an account of the chart,
+or says that it wants a token, gets one here too.
 """
 
 from __future__ import annotations
