@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 import msgspec
 
@@ -121,16 +121,28 @@ def _locked(file: Path) -> Iterator[None]:
     while True:
         with file.open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if file.exists() and file.stat().st_ino == os.fstat(lock.fileno()).st_ino:
+            if _is_there(file, lock):
                 yield
                 return
 
 
 def _remove_if_free(file: Path) -> None:
-    """Remove a file whose lock nobody holds, and hold it meanwhile: who comes for it then finds that it is gone."""
+    """Remove a file whose lock nobody holds, and hold it meanwhile: who comes for it then finds that it is gone.
+
+    Another run may have removed it before, and its owner made it anew: that one is not ours to remove.
+    """
     with suppress(OSError), file.open("r+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        file.unlink()
+        if _is_there(file, lock):
+            file.unlink()
+
+
+def _is_there(file: Path, opened: IO[str]) -> bool:
+    """Report whether what was opened is still what is found under its name."""
+    try:
+        return os.path.samestat(file.stat(), os.fstat(opened.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 import pytest
@@ -157,6 +159,24 @@ def test_what_killed_runs_left_in_the_folder_is_removed(locks: Locks) -> None:
         (locks.folder / "dead").touch()
         with locks.held("b"):
             assert {file.name for file in locks.folder.iterdir()} == {"a", "b"}
+
+
+def test_a_lock_that_was_made_anew_meanwhile_is_not_removed(locks: Locks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three that begin at once, one opens a file, another removes it, the third makes it anew: it stays."""
+    beginning = locks.folder / "beginning"
+    locks.folder.mkdir()
+    beginning.touch()
+    flock = fcntl.flock
+
+    def meanwhile(lock: IO[str], operation: int) -> None:
+        if os.path.samestat(os.fstat(lock.fileno()), beginning.stat()):
+            beginning.replace(locks.folder.parent / "removed")
+            beginning.touch()
+        flock(lock, operation)
+
+    monkeypatch.setattr(fcntl, "flock", meanwhile)
+    with locks.held("sweeping"):
+        assert beginning.exists()
 
 
 def test_a_run_that_is_about_to_hold_its_lock_does_not_lose_it(locks: Locks) -> None:
