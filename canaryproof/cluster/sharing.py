@@ -7,43 +7,33 @@ A pod that asks for more than a whole node is left alone: it must stay unschedul
 
 from __future__ import annotations
 
-from typing import Any
+from canaryproof.cluster.rules import rule
+from canaryproof.manifests import Body
 
 NAME = "canaryproof-share-node"
 
 LOWERED = {"cpu": "10m", "memory": "8Mi"}
 
 
-def policy(cores: float, memory: int, *, label: str = "") -> dict[str, Any]:
+def policy(cores: float, memory: int, *, label: str = "") -> Body:
     """Return the MutatingAdmissionPolicy for nodes of *cores* and *memory* (bytes).
 
     It holds in all namespaces, or in those that have the *label*.
     """
-    namespaces = {"matchExpressions": [{"key": label, "operator": "Exists"}]} if label else {}
-    return {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "MutatingAdmissionPolicy",
-        "metadata": {"name": NAME},
-        "spec": {
-            "failurePolicy": "Fail",
-            "reinvocationPolicy": "IfNeeded",
-            "matchConstraints": {
-                "namespaceSelector": namespaces,
-                "resourceRules": [
-                    {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
-                ],
-            },
-            "matchConditions": [
-                {"name": "a-node-could-hold-its-cpu", "expression": f"{_total('cpu')} <= {float(cores)}"},
-                {"name": "a-node-could-hold-its-memory", "expression": f"{_total('memory')} <= {float(memory)}"},
-            ],
-            "mutations": [
-                {"patchType": "JSONPatch", "jsonPatch": {"expression": _patches(field, resource, lowered)}}
-                for field in ("containers", "initContainers")
-                for resource, lowered in LOWERED.items()
-            ],
+    return rule(
+        NAME,
+        "pods",
+        when={
+            "a-node-could-hold-its-cpu": f"{_total('cpu')} <= {float(cores)}",
+            "a-node-could-hold-its-memory": f"{_total('memory')} <= {float(memory)}",
         },
-    }
+        mutations=[
+            {"patchType": "JSONPatch", "jsonPatch": {"expression": _patches(field, resource, lowered)}}
+            for field in ("containers", "initContainers")
+            for resource, lowered in LOWERED.items()
+        ],
+        namespaces={"matchExpressions": [{"key": label, "operator": "Exists"}]} if label else None,
+    )
 
 
 def _requests(resource: str) -> str:

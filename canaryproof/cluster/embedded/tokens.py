@@ -7,36 +7,18 @@ or says that it wants a token, gets one here too.
 
 from __future__ import annotations
 
-from typing import Any
+from canaryproof.cluster.rules import rule
+from canaryproof.manifests import Body
 
 NAME = "canaryproof-no-tokens"
 
 
-def policy() -> dict[str, Any]:
+def policy() -> Body:
     """Return the MutatingAdmissionPolicy."""
-    return {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "MutatingAdmissionPolicy",
-        "metadata": {"name": NAME},
-        "spec": {
-            "failurePolicy": "Fail",
-            "reinvocationPolicy": "Never",
-            "matchConstraints": {
-                "resourceRules": [
-                    {
-                        "apiGroups": [""],
-                        "apiVersions": ["v1"],
-                        "operations": ["CREATE"],
-                        "resources": ["serviceaccounts"],
-                    }
-                ],
-            },
-            "matchConditions": [{"name": "is-the-default-account", "expression": "object.metadata.name == 'default'"}],
-            "mutations": [
-                {
-                    "patchType": "ApplyConfiguration",
-                    "applyConfiguration": {"expression": "Object{automountServiceAccountToken: false}"},
-                }
-            ],
-        },
-    }
+    withheld = {"expression": "Object{automountServiceAccountToken: false}"}
+    return rule(
+        NAME,
+        "serviceaccounts",
+        when={"is-the-default-account": "object.metadata.name == 'default'"},
+        mutations=[{"patchType": "ApplyConfiguration", "applyConfiguration": withheld}],
+    )

@@ -15,14 +15,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from canaryproof.errors import ToolchainError
 
 _PINS = Path(__file__).parent / "pins"
-_OWN = "./"
-"""How packages begin that are no module's, but lie beside the pins."""
 
 
 @dataclass(frozen=True)
@@ -85,14 +83,11 @@ class Tool:
     def key(self) -> str:
         """Return a short hash of all that decides what is built."""
         files = [self.pins / name for name in ("go.mod", "go.sum")]
-        files += [it for each in self.packages.values() if each.startswith(_OWN) for it in self._sources(each)]
+        for package in self.packages.values():  # those that are no module's lie beside the pins
+            files += sorted((self.pins / package).glob("*.go"))
         parts = [file.read_text() for file in files]
         parts += [self.linker_flags, *self.tags, *map(str, sorted(self.packages.items()))]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
-
-    def _sources(self, package: str) -> list[Path]:
-        """Return the files of a package of our own."""
-        return sorted((self.pins / package).glob("*.go"))
 
     def _version_of(self, module: str) -> str:
         return self._pinned(rf"^\t{re.escape(module)} v(\S+)")
@@ -128,7 +123,7 @@ _OLDER = (_kubernetes("kubernetes-1.36", space=Space(build=4300, modules=650, bi
 _AGNHOST = Tool(
     name="kubernetes",
     module="k8s.io/kubernetes",
-    packages={"agnhost": f"{_OWN}agnhost"},
+    packages={"agnhost": "./agnhost"},
     space=Space(build=10, modules=0, binaries=20),
 )
 _ETCD = Tool(
@@ -147,12 +142,10 @@ _CONTAINERD = Tool(
     space=Space(build=500, modules=550, binaries=150),
     stamps={"github.com/containerd/containerd/v2/version.Version": "{version}"},
 )
-_SHIM = Tool(
-    name="containerd",
-    module="github.com/containerd/containerd/v2",
+_SHIM = replace(
+    _CONTAINERD,
     packages={"containerd-shim-runc-v2": "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2"},
     space=Space(build=10, modules=0, binaries=20),
-    stamps=_CONTAINERD.stamps,
     tags=(
         "no_grpc",
     ),  # as containerd's own Makefile has it: it starts several times for each pod, and is half as large
