@@ -474,14 +474,15 @@ def test_whatever_changes_the_build_changes_its_folder(tmp_path: Path, changed: 
     assert tool.key != TOOLS[-1].key
 
 
-def test_whatever_changes_a_program_of_our_own_changes_its_folder(tmp_path: Path) -> None:
-    """The same holds for the one whose source lies beside the pins."""
-    tool = tool_of("agnhost")
+@pytest.mark.parametrize(("program", "folder"), [("agnhost", "agnhost"), ("containerd-shim-runc-v2", "shim")])
+def test_whatever_changes_a_program_of_our_own_changes_its_folder(tmp_path: Path, program: str, folder: str) -> None:
+    """The same holds for those whose source lies beside the pins."""
+    tool = tool_of(program)
     other = replace(tool, root=tmp_path)
     shutil.copytree(tool.pins, other.pins)
     assert other.key == tool.key
 
-    with (other.pins / "agnhost" / "main.go").open("a") as file:
+    with (other.pins / folder / "main.go").open("a") as file:
         file.write("// another\n")
 
     assert other.key != tool.key
@@ -492,7 +493,7 @@ def test_the_shim_is_built_as_containerd_builds_it(workshop: Workshop) -> None:
     workshop.provide("containerd-shim-runc-v2", "etcd")
 
     tagged = [call.split()[-1] for call in workshop.calls if " -tags no_grpc " in call]
-    assert tagged == ["github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2"]
+    assert tagged == ["./shim"]
 
 
 def test_helm_3_is_stamped_with_the_kubernetes_of_its_client() -> None:

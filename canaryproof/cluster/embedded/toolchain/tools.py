@@ -6,8 +6,9 @@ To move a pin, in that folder: ``go get -tool <package>@<version>``; the lines t
 ``kubernetes`` is the newest, ``kubernetes-1.36`` an older one, of which only the components are built; what talks to
 them (kubectl) or knows nothing of them (agnhost, etcd, Helm) is the same for all.
 
-agnhost has a ``main`` of ours, with those of its commands that need no Kubernetes client: it starts for each container,
-and without what the others bring along it does so in a tenth of the time, and is an eighth as large.
+Two have a ``main`` of ours beside their pins, made of upstream's own packages.  agnhost has those of its commands that
+need no Kubernetes client: it starts for each container, and without what the others bring along it does so in a tenth
+of the time, and is an eighth as large.  The shim starts no runc where there is nothing for it to do.
 """
 
 from __future__ import annotations
@@ -144,11 +145,9 @@ _CONTAINERD = Tool(
 )
 _SHIM = replace(
     _CONTAINERD,
-    packages={"containerd-shim-runc-v2": "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2"},
+    packages={"containerd-shim-runc-v2": "./shim"},
     space=Space(build=10, modules=0, binaries=20),
-    tags=(
-        "no_grpc",
-    ),  # as containerd's own Makefile has it: it starts several times for each pod, and is half as large
+    tags=("no_grpc",),  # as containerd's own Makefile has it: the shim starts several times for each pod
 )
 _CNI = Tool(
     name="cni",

@@ -1,0 +1,61 @@
+"""Containers of the embedded cluster get their signals, and end with all that belongs to them, whoever ends them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from canaryproof.cluster.embedded.provider import EmbeddedProvider
+from canaryproof.cluster.embedded.toolchain import Toolchain
+from canaryproof.command import run
+from canaryproof.waiting import Ticks, wait_for
+from tests.cluster.jobs import processes_of, running
+
+pytestmark = pytest.mark.cluster
+
+SHIM = "containerd-shim-runc-v2"
+PATIENT = 300
+"""Seconds of grace: who does not hear the signal lives for so long."""
+
+
+def test_a_container_hears_its_signal_and_nothing_of_it_stays(toolchain: Toolchain, tmp_path: Path) -> None:
+    """A pod with much time to end ends at once, for it is told to; its shim and its processes go with it."""
+    with _server(toolchain, tmp_path) as kubectl:
+        kubectl("delete", "pod", "server", f"--grace-period={PATIENT}", "--timeout=60s")
+
+        wait_for("end of the shim", lambda: not running(SHIM, tmp_path) or None, within=30, changes=Ticks())
+        assert not running("agnhost", tmp_path)
+
+
+def test_a_container_whose_shim_is_killed_is_ended_and_started_anew(toolchain: Toolchain, tmp_path: Path) -> None:
+    """Nobody waits for its processes any more: containerd has them killed, and kubelet starts the pod again."""
+    with _server(toolchain, tmp_path):
+        shim, orphan = running(SHIM, tmp_path), running("agnhost", tmp_path)
+        assert shim
+        assert orphan
+
+        os.kill(shim, signal.SIGKILL)
+
+        wait_for("end of it", lambda: orphan not in processes_of(tmp_path) or None, within=30, changes=Ticks())
+        wait_for("another", lambda: running("agnhost", tmp_path), within=60, changes=Ticks())
+
+
+@contextmanager
+def _server(toolchain: Toolchain, folder: Path) -> Iterator[Callable[..., str]]:
+    """Run a pod in a cluster of its own, whose traces are in *folder*; and kubectl."""
+    provider = EmbeddedProvider(toolchain, folder / "canaryproof", {"test/server:1": ("netexec", "--http-port=5000")})
+    with provider.lend() as cluster:
+
+        def kubectl(*arguments: str) -> str:
+            return run(
+                [str(toolchain.path("kubectl")), f"--kubeconfig={cluster.kubeconfig}", *arguments], timeout=PATIENT
+            )
+
+        kubectl("run", "server", "--image=test/server:1")
+        kubectl("wait", "--for=condition=Ready", "pod/server", "--timeout=30s")
+        yield kubectl
