@@ -43,6 +43,11 @@ class _Line(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     log: ContainerLog | None = None
 
 
+_HEADS = msgspec.json.Decoder(_Head)
+_VERSIONS = msgspec.json.Decoder(_Version)
+_LINES = msgspec.json.Decoder(_Line)
+
+
 def to_lines(evidence: Evidence) -> bytes:
     """Write evidence so that `from_lines` returns an equal one."""
     lines = [*_seen(evidence.timeline.observations, evidence.probes), *(_Line(log=log) for log in evidence.logs)]
@@ -67,7 +72,7 @@ def from_lines(text: bytes) -> Evidence:
         raise UsageError(
             f"this flight record should have {head.lines + 1} lines, and has {len(others) + 1}: record again"
         )
-    lines = [_decoded(line, _Line, number) for number, line in enumerate(others, 2)]
+    lines = [_decoded(line, _LINES, number) for number, line in enumerate(others, 2)]
     return replace(
         head.evidence,
         timeline=Timeline(tuple(line.observation for line in lines if line.observation)),
@@ -85,14 +90,14 @@ def head_from_line(first: bytes) -> Evidence:
 
 
 def _head(first: bytes) -> _Head:
-    schema = _decoded(first, _Version, 1).schema
+    schema = _decoded(first, _VERSIONS, 1).schema
     if schema != SCHEMA:
         raise UsageError(f"a flight record of schema {schema} cannot be read, only {SCHEMA}: record again")
-    return _decoded(first, _Head, 1)
+    return _decoded(first, _HEADS, 1)
 
 
-def _decoded(line: bytes, kind: type[Content], number: int) -> Content:
+def _decoded(line: bytes, decoder: msgspec.json.Decoder[Content], number: int) -> Content:
     try:
-        return msgspec.json.decode(line, type=kind)
+        return decoder.decode(line)
     except msgspec.DecodeError as error:
         raise UsageError(f"this is no flight record: line {number}: {error}") from error

@@ -23,7 +23,7 @@ from kubernetes.config import ConfigException, load_kube_config
 from canaryproof.availability import NO_ANSWER
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.errors import CanaryproofError, InfrastructureError, UsageError
-from canaryproof.manifests import Body, text_at, value_at
+from canaryproof.manifests import BODIES, Body, text_at, value_at
 
 OK = 200
 REDIRECT = 300
@@ -179,12 +179,12 @@ class KubeClient:
     def get(self, resource: Resource, name: str, namespace: str = "") -> Body | None:
         """Return one object as it is now, or None when there is none."""
         status, text = self._ask("GET", resource.path(namespace, name), allowed=(NOT_FOUND,))
-        return None if status == NOT_FOUND else _decode(text)
+        return None if status == NOT_FOUND else BODIES.decode(text)
 
     def list(self, resource: Resource, namespace: str = "", labels: str = "") -> Listing:
         """Return all objects of a kind, in one namespace or in all, or those that the selector *labels* picks."""
         _, text = self._ask("GET", resource.path(namespace), query={"labelSelector": labels} if labels else None)
-        listing = msgspec.json.decode(text, type=_List)
+        listing = _LISTS.decode(text)
         return Listing(listing.metadata.resource_version, tuple(listing.items or ()))
 
     def watch(self, resource: Resource, version: str) -> Watch:
@@ -214,7 +214,7 @@ class KubeClient:
         """Create a namespace; return its uid, or None when there is one of that name already."""
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels)}}
         status, text = self._ask("POST", NAMESPACES.path(), body=body, allowed=(CONFLICT,))
-        return None if status == CONFLICT else text_at(_decode(text), "metadata", "uid")
+        return None if status == CONFLICT else text_at(BODIES.decode(text), "metadata", "uid")
 
     def create(self, resource: Resource, body: Body, namespace: str = "") -> bool:
         """Create an object; return whether it is new."""
@@ -224,7 +224,7 @@ class KubeClient:
     def try_out(self, resource: Resource, body: Body, namespace: str = "") -> Body:
         """Return what an object would be if it were created; none is."""
         _, text = self._ask("POST", resource.path(namespace), query={"dryRun": "All"}, body=body)
-        return _decode(text)
+        return BODIES.decode(text)
 
     def delete(self, resource: Resource, name: str, namespace: str = "") -> None:
         """Delete an object; it need not exist."""
@@ -254,12 +254,12 @@ class KubeClient:
         asked = {"verb": verb, "group": group, "resource": kind, "subresource": part}
         body = {"apiVersion": "authorization.k8s.io/v1", "kind": RIGHTS.kind, "spec": {"resourceAttributes": asked}}
         _, text = self._ask("POST", RIGHTS.path(), body=body)
-        return value_at(_decode(text), "status", "allowed") is True
+        return value_at(BODIES.decode(text), "status", "allowed") is True
 
     def version(self) -> str:
         """Return the version of the API server, ``1.37.2``."""
         _, text = self._ask("GET", "/version")
-        return text_at(_decode(text), "gitVersion").removeprefix("v")
+        return text_at(BODIES.decode(text), "gitVersion").removeprefix("v")
 
     def now(self) -> datetime:
         """Return the time of the API server, which all who use it share; to the second."""
@@ -305,7 +305,7 @@ class KubeClient:
 
     def _discover(self, api: str) -> dict[str, Resource]:
         status, text = self._ask("GET", api, allowed=(NOT_FOUND,))
-        found = [] if status == NOT_FOUND else msgspec.json.decode(text, type=_Resources).resources
+        found = [] if status == NOT_FOUND else _RESOURCES.decode(text).resources
         return {
             each.kind: Resource(each.kind, api, each.name, each.namespaced) for each in found if "/" not in each.name
         }
@@ -407,14 +407,14 @@ class _Status(msgspec.Struct):
     message: str = ""
 
 
-def _decode(text: bytes) -> Body:
-    body: dict[str, Any] = msgspec.json.decode(text, type=dict[str, Any])
-    return body
+_LISTS = msgspec.json.Decoder(_List)
+_RESOURCES = msgspec.json.Decoder(_Resources)
+_STATUSES = msgspec.json.Decoder(_Status)
 
 
 def _status(text: bytes) -> _Status:
     try:
-        return msgspec.json.decode(text, type=_Status)
+        return _STATUSES.decode(text)
     except msgspec.MsgspecError:
         return _Status()
 

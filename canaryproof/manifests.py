@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import msgspec
 import yaml
 
 from canaryproof.errors import SubmissionError, UnsafeError
 
 Body = dict[str, Any]
+BODIES = msgspec.json.Decoder(Body)
+"""Reads an object from JSON."""
 
 HOOK = "helm.sh/hook"
 POD_PARENTS: Mapping[str, tuple[str, ...]] = {

@@ -16,15 +16,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO, Any, Protocol
-
-import msgspec
+from typing import IO, Protocol
 
 from canaryproof.cluster import Vitals
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.errors import InfrastructureError
 from canaryproof.kube import LEASES, NAMESPACES, Listing, Resource
-from canaryproof.manifests import Body, text_at, value_at
+from canaryproof.manifests import BODIES, Body, text_at, value_at
 from canaryproof.waiting import Signal
 
 RUN_LABEL = "canaryproof/run"
@@ -238,7 +236,7 @@ def sweep(api: Api, locks: Locks) -> tuple[str, ...]:
     """Ask for the end of all namespaces of runs that are over, and return their names."""
     namespaces: dict[str, list[Body]] = {}
     for item in api.list(NAMESPACES, labels=RUN_LABEL).items:
-        body = msgspec.json.decode(item, type=dict[str, Any])
+        body = BODIES.decode(item)
         namespaces.setdefault(body["metadata"]["labels"][RUN_LABEL], []).append(body)
     now = api.now() if namespaces else None
     over = [

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 
 import msgspec
 
@@ -16,7 +16,7 @@ from canaryproof.cluster import Vitals
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.errors import InfrastructureError
 from canaryproof.kube import PODS, ExpiredError, Listing, Resource
-from canaryproof.manifests import Body, Manifest, ObjectKey
+from canaryproof.manifests import BODIES, Body, Manifest, ObjectKey
 from canaryproof.timeline import Change, Observation, Timeline
 from canaryproof.waiting import Clock, Signal, Ticks
 
@@ -229,7 +229,7 @@ class Recorder:
         listing = self._source.list(feed.resource)
         by_namespace: dict[str, list[Body]] = {namespace: [] for namespace in tuple(self._recordings)}
         for item in listing.items:
-            namespace = msgspec.json.decode(item, type=_Head).metadata.namespace
+            namespace = _HEADS.decode(item).metadata.namespace
             if namespace in by_namespace:
                 by_namespace[namespace].append(_body(feed.resource, item))
         for namespace, bodies in by_namespace.items():
@@ -256,14 +256,14 @@ class Recorder:
 
     def _take(self, feed: _Feed, line: bytes) -> None:
         """Record one line of a watch.  Other namespaces are dropped before they are decoded."""
-        event = msgspec.json.decode(line, type=_Line)
+        event = _LINES.decode(line)
         if event.type == "ERROR":
-            status = msgspec.json.decode(event.object, type=_Status)
+            status = _STATUSES.decode(event.object)
             raise (ExpiredError if status.code == GONE else InfrastructureError)(status.message)
-        head = msgspec.json.decode(event.object, type=_Head).metadata
+        head = _HEADS.decode(event.object).metadata
         recording = self._recordings.get(head.namespace)
         if recording and event.type != "BOOKMARK":
-            recording.record(msgspec.convert(event.type, type=Change), _body(feed.resource, event.object))
+            recording.record(event.type, _body(feed.resource, event.object))
         feed.version = head.resource_version
 
 
@@ -282,7 +282,7 @@ _Identity = tuple[str, str, Body]
 
 
 class _Line(msgspec.Struct):
-    type: str
+    type: Change | Literal["BOOKMARK", "ERROR"]
     object: msgspec.Raw
 
 
@@ -300,10 +300,15 @@ class _Status(msgspec.Struct):
     message: str = ""
 
 
+_LINES = msgspec.json.Decoder(_Line)
+_HEADS = msgspec.json.Decoder(_Head)
+_STATUSES = msgspec.json.Decoder(_Status)
+
+
 def _body(resource: Resource, text: msgspec.Raw) -> Body:
     """Decode an object without its noise; the items of a list do not say their kind."""
     body: Body = {"kind": resource.kind, "apiVersion": resource.api.removeprefix("/apis/").removeprefix("/api/")}
-    body |= msgspec.json.decode(text, type=Body)
+    body |= BODIES.decode(text)
     body["metadata"].pop("managedFields", None)
     body["metadata"].get("annotations", {}).pop(LAST_APPLIED, None)
     return body

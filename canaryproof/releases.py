@@ -72,12 +72,16 @@ class _Record(msgspec.Struct):
     chart: _Chart = msgspec.field(default_factory=_Chart)
 
 
+_SECRETS = msgspec.json.Decoder(_Secret)
+_RECORDS = msgspec.json.Decoder(_Record)
+
+
 def _records(secrets: Iterable[msgspec.Raw]) -> Iterator[_Record]:
     for secret in secrets:
         try:
-            data = msgspec.json.decode(secret, type=_Secret).data
+            data = _SECRETS.decode(secret).data
             if data:
-                yield msgspec.json.decode(unpacked(data.release), type=_Record)
+                yield _RECORDS.decode(unpacked(data.release))
         except (binascii.Error, zlib.error, msgspec.MsgspecError):
             continue
 

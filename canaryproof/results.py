@@ -252,7 +252,7 @@ def _check(result: CheckResult) -> dict[str, Any]:
 
 def _rounded(timings: Timings) -> Timings:
     """Return *timings* in whole milliseconds."""
-    return msgspec.convert({name: round(it, 3) for name, it in msgspec.to_builtins(timings).items()}, Timings)
+    return Timings(**{name: round(it, 3) for name, it in msgspec.to_builtins(timings).items()})
 
 
 def _tidy(points: float) -> float:

@@ -6,12 +6,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-import msgspec
-
 from canaryproof.durations import Durations
 from canaryproof.errors import CanaryproofError
 from canaryproof.kube import NAMESPACES, SERVICES, KubeClient
-from canaryproof.manifests import Body, Manifest
+from canaryproof.manifests import BODIES, Manifest
 from canaryproof.safety import node_ports
 from canaryproof.settling import is_going
 from canaryproof.waiting import Ticks, wait_for
@@ -73,7 +71,7 @@ class Turns:
         asking = set(asking)
         ports = frozenset(port for _, port in asking)
         for item in self._client.list(SERVICES).items:
-            service = Manifest(msgspec.json.decode(item, type=Body))
+            service = Manifest(BODIES.decode(item))
             held = node_ports([service]) & ports
             if held and service.namespace != namespace:
                 return f"Service {service.namespace}/{service.name}"

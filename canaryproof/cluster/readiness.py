@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
-
-import msgspec
 
 from canaryproof.cluster import sharing
 from canaryproof.durations import DURATIONS
 from canaryproof.errors import InfrastructureError
 from canaryproof.kube import NAMESPACES, NODES, PODS, KubeClient, Resource
-from canaryproof.manifests import Body
+from canaryproof.manifests import BODIES, Body
 from canaryproof.presence import RUN_LABEL
 from canaryproof.waiting import Ticks, wait_for
 
@@ -103,7 +100,7 @@ def sharing_pods(client: KubeClient) -> Iterator[None]:
 
 def _is_used(client: KubeClient) -> bool:
     """Report whether a namespace of some run is there, other than on its way out."""
-    bodies = [msgspec.json.decode(it, type=dict[str, Any]) for it in client.list(NAMESPACES, labels=RUN_LABEL).items]
+    bodies = [BODIES.decode(it) for it in client.list(NAMESPACES, labels=RUN_LABEL).items]
     return any("deletionTimestamp" not in body["metadata"] for body in bodies)
 
 
@@ -116,7 +113,7 @@ def largest_node(client: KubeClient) -> tuple[int, int]:
 
 def nodes(client: KubeClient) -> list[Body]:
     """Return the cluster's nodes."""
-    return [msgspec.json.decode(item, type=dict[str, Any]) for item in client.list(NODES).items]
+    return [BODIES.decode(item) for item in client.list(NODES).items]
 
 
 def _capacity(node: Body) -> dict[str, str]:

@@ -47,7 +47,7 @@ def load_course(file: Path = UPCOMMERCE) -> Course:
     Raises UsageError when the file cannot be read, has unknown keys, or a value of the wrong kind.
     """
     try:
-        terms = msgspec.convert(yaml.safe_load(file.read_text(encoding="utf-8")), _CourseFile)
+        terms = msgspec.convert(yaml.safe_load(file.read_text(encoding="utf-8")), _CourseFile)  # noqa: TID251 - by one thread
     except OSError as error:
         raise UsageError(f"course file {file}: {error.strerror}; give --course the path of a YAML file") from error
     except (yaml.YAMLError, msgspec.ValidationError) as error:

@@ -25,7 +25,7 @@ from canaryproof.doctor.facts import Account, Cgroups, Command, Disk, Facts, Ker
 from canaryproof.durations import DURATIONS
 from canaryproof.errors import CanaryproofError, ClusterError, CommandError
 from canaryproof.kube import KubeClient
-from canaryproof.manifests import text_at
+from canaryproof.manifests import BODIES, text_at
 
 HELM, KIND = "helm", "kind"
 CAPABILITIES = {"CAP_SYS_ADMIN": 21, "CAP_SYS_RESOURCE": 24}  # include/uapi/linux/capability.h
@@ -130,7 +130,7 @@ class _Question:
 
 
 def _kubectls(said: str) -> str:
-    return text_at(msgspec.json.decode(said), "clientVersion", "gitVersion")
+    return text_at(BODIES.decode(said), "clientVersion", "gitVersion")
 
 
 ASKED = {

@@ -12,8 +12,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-import msgspec
-
 from canaryproof.cluster import Cluster
 from canaryproof.course import Course
 from canaryproof.durations import DURATIONS, Durations
@@ -22,7 +20,7 @@ from canaryproof.evidence import Evidence, Leftover, Observed, Probe, Rendering,
 from canaryproof.helm import Helm
 from canaryproof.intake import Submission
 from canaryproof.kube import KubeClient, Resource
-from canaryproof.manifests import Body, Manifest, ObjectKey, text_at
+from canaryproof.manifests import BODIES, Body, Manifest, ObjectKey, text_at
 from canaryproof.observing.records import Record, record_of
 from canaryproof.observing.remains import fate
 from canaryproof.observing.story import Story, tell
@@ -88,7 +86,7 @@ class Observatory:
         for store in STORES:
             items = self._client.list(store, namespace, labels=selector(release)).items
             if items:
-                return tuple(record_of(_decoded(item)) for item in items)
+                return tuple(record_of(BODIES.decode(item)) for item in items)
         raise InfrastructureError(
             f"there is no release {release} in namespace {namespace} of context {self._client.context}: nothing was"
             " installed there, or it was elsewhere; helm list --all-namespaces shows what there is"
@@ -119,7 +117,7 @@ class _Scene:
     def _all(self, kind: Resource) -> Iterator[Body]:
         known = {"kind": kind.kind, "apiVersion": kind.api.removeprefix("/apis/").removeprefix("/api/")}
         for item in self.client.list(kind, self.namespace).items:
-            body: Body = known | _decoded(item)
+            body: Body = known | BODIES.decode(item)
             body["metadata"].pop("managedFields", None)
             yield body
 
@@ -233,8 +231,3 @@ def _times(value: Any) -> Iterator[str]:
             yield from _times(each)
     elif isinstance(value, str) and _TIME.fullmatch(value):
         yield value
-
-
-def _decoded(item: msgspec.Raw) -> Body:
-    body: Body = msgspec.json.decode(item, type=Body)
-    return body

@@ -13,7 +13,7 @@ import msgspec
 
 from canaryproof.errors import InfrastructureError, SubmissionError
 from canaryproof.evidence import ChartFile, Rendering, Revision
-from canaryproof.manifests import Body, mapping_at, maps_at, parse, text_at, values_at
+from canaryproof.manifests import BODIES, Body, mapping_at, maps_at, parse, text_at, values_at
 from canaryproof.releases import unpacked
 
 ROLLBACK = "Rollback to "
@@ -53,7 +53,7 @@ def record_of(secret: Body) -> Record:
     """
     name = text_at(secret, "metadata", "name")
     try:
-        body = msgspec.json.decode(unpacked(text_at(secret, "data", "release")), type=Body)
+        body = BODIES.decode(unpacked(text_at(secret, "data", "release")))
         return Record(
             revision=int(body["version"]),
             status=text_at(body, "info", "status"),

@@ -55,6 +55,9 @@ class Recorded:
     timeline: Timeline
 
 
+_RECORDINGS = msgspec.json.Decoder(Recorded)
+
+
 def essence(evidence: Evidence) -> Recorded:
     """Return what the decision of *evidence* was made from."""
     assert evidence.canary, f"{evidence.name} has no canary"
@@ -66,7 +69,7 @@ def essence(evidence: Evidence) -> Recorded:
 
 def read(file: Path) -> Recorded:
     """Return a recording."""
-    return msgspec.json.decode(gzip.decompress(file.read_bytes()), type=Recorded)
+    return _RECORDINGS.decode(gzip.decompress(file.read_bytes()))
 
 
 def write(recorded: Recorded, file: Path) -> None:

@@ -50,6 +50,23 @@ def test_helm_sees_nothing_of_the_users(tmp_path: Path, monkeypatch: pytest.Monk
     assert set(re.findall(r"^HELM_\w+_HOME=(.*)/\w+$", seen, re.MULTILINE)) == {f"{tmp_path}/home"}
 
 
+def test_a_command_for_credentials_gets_all_of_the_users_but_helm_settings(tmp_path: Path) -> None:
+    """It may need anything, its language included; elsewhere Helm starts with the smallest of its languages."""
+    helm = helm_that(tmp_path, "*) ;;")
+    theirs = {"CLOUD": "here", "LANG": "fr_FR.UTF-8", "HELM_NAMESPACE": "production"}
+
+    helm.version()
+    assert "LC_MESSAGES=" in calls(tmp_path)
+    (tmp_path / "home" / "calls").unlink()
+    Helm(tmp_path / "helm", tmp_path / "home", tmp_path / "kubeconfig", "lab", credentials=theirs).version()
+
+    seen = calls(tmp_path)
+    assert "CLOUD=here" in seen
+    assert "LANG=fr_FR.UTF-8" in seen
+    assert "LC_MESSAGES=" not in seen
+    assert "production" not in seen
+
+
 def test_an_operation_shows_a_command_that_a_person_would_type(tmp_path: Path) -> None:
     """The command for the user's eyes names the chart shortly; the real one is absolute and has a time limit."""
     chart = tmp_path / "upcommerce"

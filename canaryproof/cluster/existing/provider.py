@@ -9,8 +9,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
-
 from canaryproof.cluster import Cluster
 from canaryproof.cluster.existing.kubeconfig import Target
 from canaryproof.cluster.existing.rights import missing
@@ -18,7 +16,7 @@ from canaryproof.cluster.readiness import quantity
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.errors import ClusterError, InfrastructureError
 from canaryproof.kube import NODES, KubeClient
-from canaryproof.manifests import Body, text_at
+from canaryproof.manifests import BODIES, text_at
 from canaryproof.progress import Progress, Silence
 
 FEW_CORES = 2
@@ -86,5 +84,5 @@ def _size(client: KubeClient) -> tuple[int, int]:
         items = client.list(NODES).items
     except InfrastructureError:
         return 0, FEW_CORES
-    bodies = [msgspec.json.decode(item, type=Body) for item in items]
+    bodies = [BODIES.decode(item) for item in items]
     return len(bodies), sum(int(quantity(text_at(body, "status", "allocatable", "cpu") or "0")) for body in bodies)

@@ -31,6 +31,9 @@ class Made(msgspec.Struct, frozen=True):
     """Whether Docker's network came with it."""
 
 
+_MADE = msgspec.json.Decoder(Made)
+
+
 @dataclass(frozen=True)
 class Record:
     """The folder that goes with a cluster of one name."""
@@ -45,7 +48,7 @@ class Record:
     def made(self) -> Made | None:
         """Return how the cluster was made; None where it was not by this harness."""
         try:
-            return msgspec.json.decode((self.folder / "made.json").read_bytes(), type=Made)
+            return _MADE.decode((self.folder / "made.json").read_bytes())
         except (FileNotFoundError, msgspec.MsgspecError):
             return None
 

@@ -40,6 +40,10 @@ class _Profiles(msgspec.Struct, frozen=True):
     invalid: list[Profile] = []
 
 
+_PROFILES = msgspec.json.Decoder(_Profiles)
+_STATUS = msgspec.json.Decoder(list[Node] | Node)
+
+
 @dataclass(frozen=True)
 class Profiles:
     """The clusters that minikube knows."""
@@ -63,7 +67,7 @@ def read_profiles(said: str) -> Profiles:
     Raises ClusterError when that is something else.
     """
     try:
-        found = msgspec.json.decode(said or "{}", type=_Profiles)
+        found = _PROFILES.decode(said or "{}")
     except msgspec.MsgspecError as error:
         raise ClusterError(f"minikube profile list should print JSON, and prints {said.strip()!r:.200}") from error
     return Profiles(tuple(found.valid), tuple(it.name for it in found.invalid))
@@ -75,7 +79,7 @@ def read_status(said: str) -> tuple[Node, ...]:
     Raises ClusterError when that is something else.
     """
     try:
-        found = msgspec.json.decode(said or "[]", type=list[Node] | Node)
+        found = _STATUS.decode(said or "[]")
     except msgspec.MsgspecError as error:
         raise ClusterError(f"minikube status should print JSON, and prints {said.strip()!r:.200}") from error
     return tuple(found) if isinstance(found, list) else (found,)

@@ -70,6 +70,10 @@ class News:
     failed: str = ""
 
 
+_ORDERS = msgspec.json.Decoder(Order)
+NEWS = msgspec.json.Decoder(News)
+
+
 class _Told:
     """Progress for whoever started the holder."""
 
@@ -85,7 +89,7 @@ class _Told:
 
 def main() -> int:
     """Hold the cluster that the order on standard input describes."""
-    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    order = _ORDERS.decode(sys.stdin.buffer.read())
     if os.fork():
         os._exit(0)  # whoever started this waits for its child, and is told by the pipe
     os.setsid()

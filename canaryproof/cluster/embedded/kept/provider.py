@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from canaryproof.cluster import Cluster, Vitals
-from canaryproof.cluster.embedded.kept.holder import News, Order
+from canaryproof.cluster.embedded.kept.holder import NEWS, News, Order
 from canaryproof.cluster.embedded.kept.state import Kept, Place, place_of
 from canaryproof.cluster.embedded.kept.telling import stays
 from canaryproof.cluster.embedded.provider import EmbeddedProvider
@@ -125,7 +125,7 @@ def start(order: Order, progress: Progress) -> None:
         detached(HOLDER, order=msgspec.json.encode(order), log=order.place.log) as lines,
     ):
         for line in lines:
-            last = msgspec.json.decode(line, type=News)
+            last = NEWS.decode(line)
             say(last.said)
     if not last.ready:
         log = order.place.log.read_text(encoding="utf-8", errors="replace").strip()

@@ -46,6 +46,9 @@ class Kept:
     ready_after: float
 
 
+_KEPT = msgspec.json.Decoder(Kept)
+
+
 @dataclass(frozen=True)
 class Place:
     """The folder of the cluster *name*, there or not."""
@@ -77,7 +80,7 @@ class Place:
     def read(self) -> Kept | None:
         """Return the description of the cluster; None where there is none that this version can use."""
         try:
-            return msgspec.json.decode((self.folder / "cluster.json").read_bytes(), type=Kept)
+            return _KEPT.decode((self.folder / "cluster.json").read_bytes())
         except (FileNotFoundError, msgspec.DecodeError):
             return None
 
