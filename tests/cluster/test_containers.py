@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -45,8 +47,24 @@ def test_a_container_whose_shim_is_killed_is_ended_and_started_anew(toolchain: T
         wait_for("another", lambda: running("agnhost", tmp_path), within=60, changes=Ticks())
 
 
+def test_a_pod_is_what_it_asks_to_be(toolchain: Toolchain, tmp_path: Path) -> None:
+    """Its sandbox does without the shields of a container; what the pod asks for holds for its containers."""
+    sysctl = {"name": "net.ipv4.ip_unprivileged_port_start", "value": "81"}
+    context = {"seccompProfile": {"type": "RuntimeDefault"}, "sysctls": [sysctl]}
+    spec = {"hostname": "counter", "shareProcessNamespace": True, "securityContext": context}
+    with _server(toolchain, tmp_path, f"--overrides={json.dumps({'spec': spec})}"):
+        server = running("agnhost", tmp_path)
+        status = Path(f"/proc/{server}/status").read_text(encoding="ascii")
+        inside = ["nsenter", f"--target={server}", "--net", "--uts"]
+
+        assert re.search(r"^Seccomp:\t2$", status, re.MULTILINE)
+        assert not re.search(r"^NSpid:.*\t1$", status, re.MULTILINE)  # that is the sandbox
+        assert run([*inside, "uname", "-n"], timeout=PATIENT) == "counter\n"
+        assert run([*inside, "cat", "/proc/sys/net/ipv4/ip_unprivileged_port_start"], timeout=PATIENT) == "81\n"
+
+
 @contextmanager
-def _server(toolchain: Toolchain, folder: Path) -> Iterator[Callable[..., str]]:
+def _server(toolchain: Toolchain, folder: Path, *options: str) -> Iterator[Callable[..., str]]:
     """Run a pod in a cluster of its own, whose traces are in *folder*; and kubectl."""
     provider = EmbeddedProvider(toolchain, folder / "canaryproof", {"test/server:1": ("netexec", "--http-port=5000")})
     with provider.lend() as cluster:
@@ -56,6 +74,6 @@ def _server(toolchain: Toolchain, folder: Path) -> Iterator[Callable[..., str]]:
                 [str(toolchain.path("kubectl")), f"--kubeconfig={cluster.kubeconfig}", *arguments], timeout=PATIENT
             )
 
-        kubectl("run", "server", "--image=test/server:1")
+        kubectl("run", "server", "--image=test/server:1", *options)
         kubectl("wait", "--for=condition=Ready", "pod/server", "--timeout=30s")
         yield kubectl
