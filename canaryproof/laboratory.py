@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,6 +24,7 @@ from canaryproof.kube import KubeClient
 from canaryproof.places import Places
 from canaryproof.presence import Locks, present
 from canaryproof.recording import Recorder
+from canaryproof.scratch import scratch, sweep_scratch
 from canaryproof.turns import Turns
 
 PER_CORE = 4
@@ -84,8 +84,8 @@ class Laboratory:
     ) -> Iterator[Self]:
         """Yield a laboratory on *cluster* that uses the Helm binary *helm*.
 
-        What runs that are over have left on the cluster is removed; those of the folder *locks* are known to be over
-        as soon as they are.
+        What runs that are over have left on the cluster and on this machine is removed; those of the folder *locks*
+        are known to be over as soon as they are.
 
         At the end of the block, what has not begun is cancelled, what runs is ended at once, and every namespace that
         was made is on its way out.
@@ -97,11 +97,12 @@ class Laboratory:
         def doomed() -> str | None:
             return cluster.vitals.fault or ("the run was ended" if ending.is_set() else None)
 
+        sweep_scratch()
         with (
             closing(KubeClient(cluster.kubeconfig, cluster.context, durations)) as client,
-            tempfile.TemporaryDirectory(prefix="canaryproof-") as home,
+            scratch() as home,
         ):
-            tool = Helm.on(cluster, helm, Path(home), durations=durations, doomed=doomed)
+            tool = Helm.on(cluster, helm, home, durations=durations, doomed=doomed)
             setting = Setting(
                 provider=cluster.provider,
                 kubernetes=cluster.kubernetes,

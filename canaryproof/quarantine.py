@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from canaryproof.command import Limits, run
 from canaryproof.durations import Durations
 from canaryproof.errors import CommandError, InfrastructureError, LimitError, SubmissionError, UnsafeError
 from canaryproof.intake import Submission
+from canaryproof.scratch import scratch
 
 LIMITS = Limits(memory=512 * 2**20, output=2**20)
 """For the copying: it takes 15 MiB for the course's chart."""
@@ -30,8 +30,8 @@ def clean_copy(
     """
     if submission.problem:
         raise (UnsafeError if submission.unsafe else SubmissionError)(submission.problem)
-    with tempfile.TemporaryDirectory(prefix="canaryproof-chart-") as folder:
-        yield _copied(submission.chart, Path(folder), chart_name, durations, doomed)
+    with scratch() as folder:
+        yield _copied(submission.chart, folder, chart_name, durations, doomed)
 
 
 def _copied(

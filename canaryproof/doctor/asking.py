@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 
@@ -26,6 +25,7 @@ from canaryproof.durations import DURATIONS
 from canaryproof.errors import CanaryproofError, ClusterError, CommandError
 from canaryproof.kube import KubeClient
 from canaryproof.manifests import BODIES, text_at
+from canaryproof.scratch import scratch
 
 HELM, KIND = "helm", "kind"
 CAPABILITIES = {"CAP_SYS_ADMIN": 21, "CAP_SYS_RESOURCE": 24}  # include/uapi/linux/capability.h
@@ -173,8 +173,8 @@ def _account(where: Where) -> Account:
         return Account(error=str(error).partition(";")[0])
     account = Account(target.context, target.server, is_local=target.is_local)
     try:
-        with TemporaryDirectory(prefix="canaryproof-") as folder:
-            file = target.write(Path(folder))
+        with scratch() as folder:
+            file = target.write(folder)
             with closing(KubeClient(file, target.context, PATIENCE)) as client:
                 lacking = tuple(map(str, missing(client.may)))
                 return replace(account, version=client.version(), lacking=lacking)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
@@ -26,6 +25,7 @@ from canaryproof.observing.remains import fate
 from canaryproof.observing.story import Story, tell
 from canaryproof.recording import WATCHED
 from canaryproof.releases import selector
+from canaryproof.scratch import scratch, sweep_scratch
 from canaryproof.settling import descendants, leftover, live, stable_of, unready
 from canaryproof.timeline import Observation, Timeline
 
@@ -56,11 +56,9 @@ class Observatory:
 
         Raises InfrastructureError when Helm does not run, and UsageError when the kubeconfig has no such context.
         """
-        with (
-            closing(KubeClient(cluster.kubeconfig, cluster.context, durations)) as client,
-            tempfile.TemporaryDirectory(prefix="canaryproof-") as home,
-        ):
-            yield cls(cluster, client, Helm.on(cluster, helm, Path(home), durations=durations), course)
+        sweep_scratch()
+        with closing(KubeClient(cluster.kubeconfig, cluster.context, durations)) as client, scratch() as home:
+            yield cls(cluster, client, Helm.on(cluster, helm, home, durations=durations), course)
 
     def submit(self, submission: Submission) -> Future[Evidence]:
         """Look now; the future never raises on account of the cluster."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from canaryproof.cluster import Cluster
 from canaryproof.cluster.existing.kubeconfig import Target
@@ -18,6 +16,7 @@ from canaryproof.errors import ClusterError, InfrastructureError
 from canaryproof.kube import NODES, KubeClient
 from canaryproof.manifests import BODIES, text_at
 from canaryproof.progress import Progress, Silence
+from canaryproof.scratch import scratch
 
 FEW_CORES = 2
 """Cores that a cluster is taken to have where the account may not look at its nodes."""
@@ -41,8 +40,8 @@ class ExistingProvider:
     def lend(self) -> Iterator[Cluster]:
         """Yield the cluster; see :class:`canaryproof.cluster.ClusterProvider`."""
         began = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="canaryproof-") as folder:
-            kubeconfig = self.target.write(Path(folder))
+        with scratch() as folder:
+            kubeconfig = self.target.write(folder)
             with (
                 self.progress.step(f"asking {self.target.server}"),
                 closing(KubeClient(kubeconfig, self.target.context, self.durations)) as client,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,6 +38,7 @@ from canaryproof.durations import DURATIONS, Durations
 from canaryproof.errors import ClusterError, WaitError
 from canaryproof.kube import KubeClient
 from canaryproof.progress import Progress, Say, Silence
+from canaryproof.scratch import scratch
 from canaryproof.waiting import Ticks, wait_for
 
 Found = Literal["absent", "foreign", "unfit", "kept"]
@@ -94,10 +94,10 @@ class KindProvider:
         began = time.monotonic()
         with (
             held_record(self.cache / "kind", self.name) as record,
-            tempfile.TemporaryDirectory(prefix="canaryproof-") as scratch,
-            self._kind(Path(scratch)) as kind,
+            scratch() as folder,
+            self._kind(folder) as kind,
         ):
-            site = _Site(kind, record, docker, engine, Path(scratch))
+            site = _Site(kind, record, docker, engine, folder)
             with (
                 self._running(site) as found,
                 self._watched(docker) as vitals,
