@@ -11,7 +11,8 @@ from canaryproof.evidence import Canary, Decision, OutcomeName
 from canaryproof.manifests import Container
 from canaryproof.timeline import ContainerMoment, Event, PodHistory, Termination, Timeline
 
-KILLED = frozenset({128 + 9, 128 + 15})
+SIGKILLED = 128 + 9
+KILLED = frozenset({SIGKILLED, 128 + 15})
 """Exit codes of a container that the kubelet ended: SIGKILL and SIGTERM."""
 NOT_STARTED = frozenset({"StartError", "ContainerCannotRun", "RunContainerError"})
 BACK_OFF = "CrashLoopBackOff"
@@ -107,7 +108,18 @@ class Runs:
             return "start-error"
         if number in self.probe_killed:
             return "probe-killed"
+        if end.exit_code == SIGKILLED and self.ran_out_of_memory:
+            return "oom-killed"
         return "crash-loop" if end.exit_code else "exits-cleanly"
+
+    @cached_property
+    def ran_out_of_memory(self) -> bool:
+        """Report whether it did at least once.
+
+        Where it does again and again, some of its ends may only say that it was killed: containerd looks whether its
+        cgroup counts a kill for memory, and knows itself that it can miss it (``internal/cri/server/events.go``).
+        """
+        return any(end.reason == "OOMKilled" for end in self.ends)
 
     @cached_property
     def probe_kills(self) -> int:

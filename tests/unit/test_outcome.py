@@ -151,6 +151,21 @@ def test_ends_have_their_own_names(code: int, reason: str, outcome: OutcomeName)
     assert first_decision(crashing(code, reason)).outcome == outcome
 
 
+@pytest.mark.parametrize(("first", "second"), [("OOMKilled", "Error"), ("Error", "OOMKilled")])
+def test_a_kill_for_memory_that_the_runtime_missed_is_one(first: str, second: str) -> None:
+    """A container that was killed for its memory once, and killed once more, is no crash loop."""
+    story = Story().at(1.5).pod().at(2).running().at(2.1).ended(137, first)
+
+    assert first_decision(story.at(3).running().at(3.1).ended(137, second)).outcome == "oom-killed"
+
+
+def test_a_crash_besides_a_kill_for_memory_is_neither_twice() -> None:
+    """Only what was killed is taken for another kill: an end by an exit code of its own decides nothing with it."""
+    story = Story().at(1.5).pod().at(2).running().at(2.1).ended(137, "OOMKilled")
+
+    assert fate(story.at(3).running().at(3.1).ended(1), 4) is None
+
+
 @pytest.mark.parametrize("code", [137, 143, 0, 1])
 def test_probe_kills_are_not_crashes(code: int) -> None:
     """A container that the kubelet kills for its probe is probe-killed, whatever code it ends with."""

@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"slices"
 
@@ -42,7 +43,8 @@ import (
 const collected = 400
 
 func main() {
-	os.Setenv("GOMAXPROCS", "1") // for runc: what it does it does one after the other, and each thread has to end
+	runtime.GOMAXPROCS(2)        // upstream's, where nothing else is said
+	os.Setenv("GOMAXPROCS", "1") // runc's: it does one thing after the other, and each thread that it starts has to end
 	shim.RunShim(context.Background(), frugalManager{manager.NewShimManager("io.containerd.runc.v2")})
 }
 
