@@ -6,7 +6,7 @@ import json
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from canaryproof.cluster.embedded.provider import EmbeddedProvider
 from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.command import run
 from canaryproof.waiting import Ticks, wait_for
+from tests.cluster.commanding import Kubectl, kubectl_of
 from tests.cluster.jobs import processes_of, running
 
 pytestmark = pytest.mark.cluster
@@ -64,16 +65,11 @@ def test_a_pod_is_what_it_asks_to_be(toolchain: Toolchain, tmp_path: Path) -> No
 
 
 @contextmanager
-def _server(toolchain: Toolchain, folder: Path, *options: str) -> Iterator[Callable[..., str]]:
+def _server(toolchain: Toolchain, folder: Path, *options: str) -> Iterator[Kubectl]:
     """Run a pod in a cluster of its own, whose traces are in *folder*; and kubectl."""
     provider = EmbeddedProvider(toolchain, folder / "canaryproof", {"test/server:1": ("netexec", "--http-port=5000")})
     with provider.lend() as cluster:
-
-        def kubectl(*arguments: str) -> str:
-            return run(
-                [str(toolchain.path("kubectl")), f"--kubeconfig={cluster.kubeconfig}", *arguments], timeout=PATIENT
-            )
-
+        kubectl = kubectl_of(toolchain, cluster)
         kubectl("run", "server", "--image=test/server:1", *options)
         kubectl("wait", "--for=condition=Ready", "pod/server", "--timeout=30s")
         yield kubectl

@@ -15,14 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.cluster import Cluster
 from canaryproof.cluster.embedded.provider import EmbeddedProvider
 from canaryproof.cluster.embedded.runs import sweep
 from canaryproof.cluster.embedded.toolchain import Toolchain
-from canaryproof.command import run
 from canaryproof.durations import DURATIONS
 from canaryproof.errors import ClusterError, CommandError
 from canaryproof.waiting import Ticks, wait_for
+from tests.cluster.commanding import kubectl_of
 
 pytestmark = pytest.mark.cluster
 
@@ -35,6 +34,7 @@ from pathlib import Path
 from canaryproof.cluster.embedded.provider import EmbeddedProvider
 from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.waiting import Ticks, wait_for
+from tests.cluster.commanding import kubectl_of
 binaries = {name: Path(path) for name, path in json.loads(sys.argv[1]).items()}
 with EmbeddedProvider(Toolchain(sys.argv[3], "", binaries), Path(sys.argv[2]), {}).lend() as cluster:
     print("ready", flush=True)
@@ -60,7 +60,7 @@ def surroundings() -> Iterator[None]:
 def test_a_pod_runs_and_reaches_nothing_outside(provider: EmbeddedProvider, toolchain: Toolchain) -> None:
     """A pod is scheduled, pulled from the cluster's own registry and run; from it there is no way to the host."""
     with provider.lend() as cluster, socket.create_server(("", 0)) as host_service:
-        kubectl = _kubectl(toolchain, cluster)
+        kubectl = kubectl_of(toolchain, cluster)
         kubectl("run", "curious", "--image=test/server:1")
         kubectl("wait", "--for=condition=Ready", "pod/curious", "--timeout=30s")
         connect = ("exec", "curious", "--", "/agnhost", "connect", "--timeout=2s")
@@ -74,7 +74,7 @@ def test_a_pod_runs_and_reaches_nothing_outside(provider: EmbeddedProvider, tool
 def test_the_cluster_is_of_the_version_that_it_tells(provider: EmbeddedProvider, toolchain: Toolchain) -> None:
     """API server and kubelet are of one version, which is the one that results name."""
     with provider.lend() as cluster:
-        kubectl = _kubectl(toolchain, cluster)
+        kubectl = kubectl_of(toolchain, cluster)
         server = json.loads(kubectl("get", "--raw=/version"))["gitVersion"]
         node = kubectl("get", "nodes", "--output=jsonpath={.items[*].status.nodeInfo.kubeletVersion}")
 
@@ -85,7 +85,7 @@ def test_the_cluster_is_of_the_version_that_it_tells(provider: EmbeddedProvider,
 def test_two_clusters_live_side_by_side(provider: EmbeddedProvider, toolchain: Toolchain) -> None:
     """Each has its own network, mounts and cgroups: both run a pod at the same time."""
     with provider.lend() as first, provider.lend() as second:
-        both = [_kubectl(toolchain, cluster) for cluster in (first, second)]
+        both = [kubectl_of(toolchain, cluster) for cluster in (first, second)]
         for kubectl in both:
             kubectl("run", "server", "--image=test/server:1")
         for kubectl in both:
@@ -95,7 +95,7 @@ def test_two_clusters_live_side_by_side(provider: EmbeddedProvider, toolchain: T
 def test_a_request_no_node_could_hold_stays_unschedulable(provider: EmbeddedProvider, toolchain: Toolchain) -> None:
     """Pods share the node, but one that asks for more than the whole node stays Pending, as it would anywhere."""
     with provider.lend() as cluster:
-        kubectl = _kubectl(toolchain, cluster)
+        kubectl = kubectl_of(toolchain, cluster)
         kubectl("run", "modest", "--image=test/server:1", _limits(cpu=cluster.cores))
         kubectl("run", "second", "--image=test/server:1", _limits(cpu=cluster.cores))
         kubectl("run", "greedy", "--image=test/server:1", _limits(cpu=cluster.cores + 1))
@@ -109,7 +109,7 @@ def test_a_pod_gets_a_token_where_it_can_use_one(provider: EmbeddedProvider, too
     wanting = json.dumps({"spec": {"automountServiceAccountToken": True}})
     naming = json.dumps({"spec": {"serviceAccountName": "own"}})
     with provider.lend() as cluster:
-        kubectl = _kubectl(toolchain, cluster)
+        kubectl = kubectl_of(toolchain, cluster)
         kubectl("create", "namespace", "new")
         kubectl("create", "serviceaccount", "own", "--namespace=new")
         kubectl("wait", "--for=create", "serviceaccount/default", "--namespace=new", "--timeout=30s")
@@ -125,7 +125,7 @@ def test_a_pod_gets_a_token_where_it_can_use_one(provider: EmbeddedProvider, too
 def test_who_has_no_token_is_refused(provider: EmbeddedProvider, toolchain: Toolchain) -> None:
     """The kubeconfig's token is what lets one in."""
     with provider.lend() as cluster:
-        kubectl = _kubectl(toolchain, cluster)
+        kubectl = kubectl_of(toolchain, cluster)
         assert kubectl("auth", "whoami", "--output=jsonpath={.status.userInfo.username}") == "canaryproof"
 
         with pytest.raises(CommandError, match="You must be logged in"):
@@ -219,11 +219,6 @@ def test_a_port_that_is_taken_is_named(provider: EmbeddedProvider) -> None:
             replace(provider, port=port).lend(),
         ):
             pass
-
-
-def _kubectl(toolchain: Toolchain, cluster: Cluster) -> Callable[..., str]:
-    command = [str(toolchain.path("kubectl")), f"--kubeconfig={cluster.kubeconfig}"]
-    return lambda *arguments: run([*command, *arguments], timeout=60)
 
 
 def _limits(cpu: float) -> str:

@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from canaryproof.command import run
 from canaryproof.course import load_course
 from canaryproof.errors import CommandError
 from canaryproof.waiting import Ticks, wait_for
+from tests.cluster.commanding import Kubectl, kubectl_of
 
 pytestmark = pytest.mark.cluster
 
@@ -33,8 +34,6 @@ PLUGIN = """#!/bin/sh
 printf '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": {"token": "%s"}}' \
     "$(cat "$HOME/token")"
 """
-
-Kubectl = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +46,7 @@ def shared(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> It
 @pytest.fixture(scope="module")
 def kubectl(toolchain: Toolchain, shared: Cluster) -> Kubectl:
     """The commands of whoever runs that cluster."""
-    command = [str(toolchain.path("kubectl")), f"--kubeconfig={shared.kubeconfig}"]
-    return lambda *arguments: run([*command, *arguments], timeout=60)
+    return kubectl_of(toolchain, shared)
 
 
 @pytest.fixture(scope="module")

@@ -51,7 +51,7 @@ def test_helm_sees_nothing_of_the_users(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_command_for_credentials_gets_all_of_the_users_but_helm_settings(tmp_path: Path) -> None:
-    """It may need anything, its language included; elsewhere Helm starts with the smallest of its languages."""
+    """It may need anything, its language included; elsewhere Helm starts with one of which little is translated."""
     helm = helm_that(tmp_path, "*) ;;")
     theirs = {"CLOUD": "here", "LANG": "fr_FR.UTF-8", "HELM_NAMESPACE": "production"}
 

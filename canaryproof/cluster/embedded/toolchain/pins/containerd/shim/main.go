@@ -161,6 +161,9 @@ func needed(text json.RawMessage) (json.RawMessage, error) {
 	}))
 }
 
+// errFinished is how upstream's shim says that there is nobody to signal.
+var errFinished = errgrpc.ToGRPC(fmt.Errorf("process already finished: %w", errdefs.ErrNotFound))
+
 // Kill signals the first process of a container itself: it is the shim's own child, so its number is nobody else's.
 // Of one that has ended nothing is left: its shim has ended the others before it said so.
 func (t frugalTasks) Kill(ctx context.Context, request *taskapi.KillRequest) (*emptypb.Empty, error) {
@@ -172,7 +175,7 @@ func (t frugalTasks) Kill(ctx context.Context, request *taskapi.KillRequest) (*e
 	case err != nil:
 		return nil, err
 	case state.Status == tasktypes.Status_STOPPED:
-		return nil, errgrpc.ToGRPC(fmt.Errorf("process already finished: %w", errdefs.ErrNotFound))
+		return nil, errFinished
 	case state.Status == tasktypes.Status_RUNNING && !request.All:
 		return signal(state.Pid, request.Signal)
 	default:
@@ -185,7 +188,7 @@ func signal(pid, number uint32) (*emptypb.Empty, error) {
 	case err == nil:
 		return &emptypb.Empty{}, nil
 	case errors.Is(err, unix.ESRCH):
-		return nil, errgrpc.ToGRPC(fmt.Errorf("process already finished: %w", errdefs.ErrNotFound))
+		return nil, errFinished
 	default:
 		return nil, err
 	}
