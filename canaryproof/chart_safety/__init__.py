@@ -1,0 +1,1 @@
+"""What a rendered chart may have, decided before anything is applied; pure."""
