@@ -21,6 +21,7 @@ from canaryproof.applied import as_applied
 from canaryproof.availability import is_certain
 from canaryproof.baseline import Baseline
 from canaryproof.canary import find_canary
+from canaryproof.chart_safety import Policy, check_chart, explain, node_ports
 from canaryproof.course import Course
 from canaryproof.durations import Durations
 from canaryproof.errors import InfrastructureError, SubmissionError, UnsafeError, WaitError
@@ -53,7 +54,6 @@ from canaryproof.probing import Prober
 from canaryproof.quarantine import clean_copy
 from canaryproof.reach import foreign_images, out_of_reach
 from canaryproof.recording import WATCHED, Recorder, Recording
-from canaryproof.safety import node_ports, refusal
 from canaryproof.settling import (
     Stable,
     descendants,
@@ -79,6 +79,8 @@ SLUG_LENGTH = 40
 SILENCES = 3
 """So many times what the stable app took to start may pass without news before nothing is taken to happen."""
 LOGGED_PODS = 3
+OWN_CLUSTERS = ("embedded", "kind", "minikube")
+"""Providers of clusters that nobody else uses."""
 LOG_LINES, LOG_BYTES = 40, 16_384
 
 
@@ -201,10 +203,20 @@ class _Experiment:
         rendering = bench.helm.template(
             self._release, chart, namespace, upgrade=True, kubernetes=bench.setting.kubernetes
         )
-        if reason := refusal(rendering.manifests, (namespace, bench.course.namespace), self._is_namespaced):
-            advice = "" if "; " in reason else "; take it out: the assignment can be done without it"
-            raise UnsafeError(f"{reason}{advice}")
+        policy = self._policy(namespace)
+        if refusals := check_chart(rendering.manifests, policy):
+            raise UnsafeError(explain(refusals, policy.namespaces[-1]))
         return rendering
+
+    def _policy(self, namespace: str) -> Policy:
+        """Return what a chart may have in *namespace* on this cluster."""
+        setting = self._bench.setting
+        return Policy(
+            namespaces=(namespace, self._bench.course.namespace),
+            namespaced=self._is_namespaced,
+            shared_cluster=setting.provider not in OWN_CLUSTERS,
+            nodes=setting.nodes,
+        )
 
     def _is_namespaced(self, manifest: Manifest) -> bool | None:
         resource = self._bench.client.resource(manifest.api_version, manifest.kind)

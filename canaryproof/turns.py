@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+from canaryproof.chart_safety import node_ports
 from canaryproof.durations import Durations
 from canaryproof.errors import CanaryproofError
 from canaryproof.kube import NAMESPACES, SERVICES, KubeClient
 from canaryproof.manifests import BODIES, Manifest
-from canaryproof.safety import node_ports
 from canaryproof.settling import is_going
 from canaryproof.waiting import Ticks, wait_for
 

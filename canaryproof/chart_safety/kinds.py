@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from canaryproof.chart_safety.refusals import Policy, Refusal
+from canaryproof.manifests import Manifest
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,42 @@ lead the API server's Service proxy to addresses outside of the namespace), Cont
 (their controllers write them).
 """
 
+CLUSTER_SCOPED = frozenset(
+    {
+        "APIService",
+        "CSIDriver",
+        "CSINode",
+        "CertificateSigningRequest",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "ClusterTrustBundle",
+        "CustomResourceDefinition",
+        "DeviceClass",
+        "FlowSchema",
+        "IPAddress",
+        "IngressClass",
+        "MutatingAdmissionPolicy",
+        "MutatingAdmissionPolicyBinding",
+        "MutatingWebhookConfiguration",
+        "Namespace",
+        "Node",
+        "PersistentVolume",
+        "PodSecurityPolicy",
+        "PriorityClass",
+        "PriorityLevelConfiguration",
+        "ResourceSlice",
+        "RuntimeClass",
+        "ServiceCIDR",
+        "StorageClass",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+        "ValidatingWebhookConfiguration",
+        "VolumeAttachment",
+        "VolumeAttributesClass",
+    }
+)
+"""Kinds of the whole cluster, whether or not the cluster at hand has them (Kubernetes API 1.37)."""
+
 
 def group_of(api_version: str) -> str:
     """Return the API group of an ``apiVersion``: ``apps`` of ``apps/v1``, and ``""`` of ``v1``."""
@@ -58,3 +98,21 @@ def group_of(api_version: str) -> str:
 def is_allowed(group: str, kind: str) -> bool:
     """Report whether a submission may have objects of this kind."""
     return any((each.group, each.kind) == (group, kind) for each in ALLOWED_KINDS)
+
+
+def check_kind(manifest: Manifest, policy: Policy) -> Iterator[Refusal]:
+    """Yield why an object may not be there at all: for its kind, its scope or its namespace.
+
+    A kind that the cluster does not know is left to Helm, which refuses it with words of its own.
+    """
+    own = policy.namespaces[-1]
+    group, kind = group_of(manifest.api_version), manifest.kind
+    if (group, kind, manifest.name) == ("", "Namespace", own) and not manifest.is_hook:
+        return  # the course's namespace: it exists, and Helm refuses to adopt it
+    namespaced = policy.namespaced(manifest)
+    if kind in CLUSTER_SCOPED or namespaced is False:
+        yield Refusal("cluster-scoped")
+    elif manifest.namespace and manifest.namespace not in policy.namespaces:
+        yield Refusal("foreign-namespace", value=manifest.namespace)
+    elif namespaced and not is_allowed(group, kind):
+        yield Refusal("kind", field=kind, value=group)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from canaryproof.caching import cache_folder
+from canaryproof.chart_safety import Policy, check_chart, explain
 from canaryproof.cluster.embedded.toolchain import provide
 from canaryproof.durations import Durations
 from canaryproof.errors import UnsafeError
@@ -22,7 +23,6 @@ from canaryproof.helm import Helm
 from canaryproof.intake import Submission
 from canaryproof.progress import Silence
 from canaryproof.quarantine import clean_copy
-from canaryproof.safety import refusal
 
 pytestmark = pytest.mark.chart
 
@@ -207,6 +207,6 @@ def test_definitions_beside_the_templates_are_seen(render: Render) -> None:
 
     found = render({"crds/a.yaml": definition % "a", **inner})
 
-    reason = refusal(found.manifests, ("sre",), lambda _: True)
+    reason = explain(check_chart(found.manifests, Policy(("sre",), lambda _: True)), "sre")
     assert "a.example.com (crds/a.yaml) belongs to the whole cluster" in reason
     assert "b.example.com (charts/b/crds/b.yaml) belongs to the whole cluster" in reason

@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 
+from canaryproof.chart_safety import ALLOWED_KINDS, Policy, check_chart, explain, node_ports
+from canaryproof.chart_safety.counts import MOST, MOST_OBJECTS, storage_bytes, whole
+from canaryproof.chart_safety.kinds import CLUSTER_SCOPED
+from canaryproof.chart_safety.refusals import Code
+from canaryproof.chart_safety.wording import SENTENCES
 from canaryproof.manifests import Manifest, parse
-from canaryproof.safety import CLUSTER_SCOPED, MOST_OBJECTS, node_ports, refusal
 
-API = "v1"
+GROUPS = {each.kind: f"{each.group}/v1" if each.group else "v1" for each in ALLOWED_KINDS}
 
 
 def deployment(spec: dict[str, Any] | None = None, container: dict[str, Any] | None = None, **own: Any) -> Manifest:
@@ -21,12 +25,23 @@ def deployment(spec: dict[str, Any] | None = None, container: dict[str, Any] | N
 def thing(kind: str, namespace: str = "", name: str = "it", **body: Any) -> Manifest:
     """Return an object of a kind, as if from a template."""
     metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
-    return Manifest({"apiVersion": API, "kind": kind, "metadata": metadata, **body}, "shop/templates/it.yaml")
+    api = GROUPS.get(kind, "v1")
+    return Manifest({"apiVersion": api, "kind": kind, "metadata": metadata, **body}, "shop/templates/it.yaml")
 
 
-def refused(*manifests: Manifest, namespaced: bool | None = True) -> str:
-    """Return why the objects are refused in the namespace ``sre-1`` of a course whose own is ``sre``."""
-    return refusal(manifests, ("sre-1", "sre"), lambda _: namespaced)
+def policy(*, namespaced: bool | None = True, shared: bool = False, nodes: int = 1) -> Policy:
+    """Return what may be applied in the namespace ``sre-1`` of a course whose own is ``sre``."""
+    return Policy(("sre-1", "sre"), lambda _: namespaced, shared_cluster=shared, nodes=nodes)
+
+
+def refused(*manifests: Manifest, **policies: Any) -> str:
+    """Return the sentence in which objects are refused; empty where they are not."""
+    return explain(check_chart(manifests, policy(**policies)), "sre")
+
+
+def codes(*manifests: Manifest, **policies: Any) -> list[Code]:
+    """Return the codes of all refusals."""
+    return [each.code for each in check_chart(manifests, policy(**policies))]
 
 
 SECURITY = "securityContext"
@@ -100,7 +115,6 @@ ALLOWED = {
     "own namespace": thing("Service", "sre-1"),
     "course's namespace": thing("Service", "sre"),
     "course's namespace itself": thing("Namespace", name="sre"),
-    "role": thing("Role", rules=[{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]),
     "account": thing("ServiceAccount"),
     "node port": thing("Service", spec={"type": "NodePort", "ports": [{"port": 5003, "nodePort": 30003}]}),
     "load balancer": thing("Service", spec={"type": "LoadBalancer"}),
@@ -115,7 +129,6 @@ ALLOWED = {
     "three replicas": deployment(replicas=3),
     "safe sysctl": deployment({SECURITY: {"sysctls": [{"name": "net.ipv4.tcp_syncookies", "value": "1"}]}}),
     "seccomp": deployment({SECURITY: {"seccompProfile": {"type": "RuntimeDefault"}}}),
-    "custom": thing("Gateway"),
     "nonsense": deployment({"volumes": "none", SECURITY: 7}, {SECURITY: [], "ports": {}}),
 }
 

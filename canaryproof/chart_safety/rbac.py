@@ -1,0 +1,58 @@
+"""What Roles and RoleBindings may give; pure.
+
+The API server lets nobody give rights that they do not have (kubernetes.io, "Privilege escalation prevention"), and the
+user who upgrades has few. These rules say the same before anything is applied, in words that help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from canaryproof.chart_safety.kinds import ALLOWED_KINDS
+from canaryproof.chart_safety.refusals import Policy, Refusal
+from canaryproof.manifests import Body, Manifest, mapping_at, maps_at, text_at, values_at
+
+VERBS = frozenset({"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"})
+"""Verbs of a Role; ``bind``, ``escalate`` and ``impersonate`` give more rights than the Role says."""
+
+RESOURCES = frozenset(
+    {(each.group, each.plural) for each in ALLOWED_KINDS}
+    | {("", "endpoints"), ("", "events"), ("discovery.k8s.io", "endpointslices"), ("events.k8s.io", "events")}
+    | {("", name) for name in ("pods/exec", "pods/log", "pods/portforward", "pods/status")}
+    | {("apps", f"{name}/scale") for name in ("deployments", "replicasets", "statefulsets")}
+)
+"""Resources of a Role, by API group: the allowed kinds, and what apps use to look at their own namespace."""
+
+READ_ONLY = frozenset({("", "endpoints"), ("discovery.k8s.io", "endpointslices")})
+READING = frozenset({"get", "list", "watch"})
+
+CLUSTER_ROLES = ("view",)
+OWN_CLUSTER_ROLES = ("view", "edit")
+"""The ClusterRoles that a RoleBinding may give, the latter on clusters of the run's own."""
+
+
+def check_rbac(manifest: Manifest, policy: Policy) -> Iterator[Refusal]:
+    """Yield the rights that a Role or a RoleBinding may not give.
+
+    Whom they are given to is left open: they end with the namespace.
+    """
+    if manifest.kind == "Role":
+        for rule in maps_at(manifest.body, "rules"):
+            yield from _check_rule(rule)
+    if manifest.kind == "RoleBinding":
+        role = mapping_at(manifest.body, "roleRef")
+        allowed = CLUSTER_ROLES if policy.shared_cluster else OWN_CLUSTER_ROLES
+        if text_at(role, "kind") != "Role" and text_at(role, "name") not in allowed:
+            yield Refusal("cluster-role-binding", field=", ".join(allowed), value=text_at(role, "name"))
+
+
+def _check_rule(rule: Body) -> Iterator[Refusal]:
+    verbs = [str(each) for each in values_at(rule, "verbs")]
+    for verb in verbs:
+        if verb not in VERBS:
+            yield Refusal("role-verb", value=verb)
+    for group in map(str, values_at(rule, "apiGroups")):
+        for resource in map(str, values_at(rule, "resources")):
+            reads = READING.issuperset(verbs)
+            if (group, resource) not in RESOURCES or ((group, resource) in READ_ONLY and not reads):
+                yield Refusal("role-resource", field=group, value=resource)
