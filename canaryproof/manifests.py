@@ -38,6 +38,8 @@ DEEPEST = 100
 SHORT = 2_000
 """Characters of a document that nobody has to measure: they cannot be deep enough to hurt."""
 
+_TAGS = "tag:yaml.org,2002:"
+_MERGE = f"{_TAGS}merge"
 _SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 _SOURCE = re.compile(r"^# Source: (\S+)\s*$", re.MULTILINE)
 
@@ -434,14 +436,61 @@ class _Loader(yaml.CSafeLoader):
         for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
     }
 
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._keys: dict[int, frozenset[str]] = {}
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - PyYAML's signature
+        """Make what *node* stands for; raise MarkedYAMLError for tags that Helm's reader follows in another way."""
+        if not self._is_plain(node):
+            raise yaml.MarkedYAMLError(
+                problem=f"the tag {node.tag.replace(_TAGS, '!!')} is not one of Kubernetes; leave it out",
+                problem_mark=node.start_mark,
+            )
+        return super().construct_object(node, deep)
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
-        seen = set()
+        self._keys_of(node)
         for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
-                if key.value in seen:
-                    raise yaml.MarkedYAMLError(
-                        problem=f"the key {key.value!r} comes twice", problem_mark=key.start_mark
-                    )
-                seen.add(key.value)
-                key.tag = "tag:yaml.org,2002:str"
+            if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE and self._is_plain(key):
+                key.tag = f"{_TAGS}str"
         return super().construct_mapping(node, deep)
+
+    def _is_plain(self, node: yaml.Node) -> bool:
+        """Report whether the tag of *node*, written or not, is what its value looks like, or text."""
+        if isinstance(node, yaml.MappingNode):
+            return bool(node.tag == f"{_TAGS}map")
+        if isinstance(node, yaml.SequenceNode):
+            return bool(node.tag == f"{_TAGS}seq")
+        looks = self.resolve(yaml.ScalarNode, node.value, (True, False))
+        whole_float = node.tag == f"{_TAGS}float" and looks == f"{_TAGS}int"
+        return whole_float or node.tag in {looks, f"{_TAGS}str"}
+
+    def _keys_of(self, node: yaml.MappingNode) -> frozenset[str]:
+        """Return the keys of a map with those that it merges; merged maps are not yet part of it.
+
+        Raises MarkedYAMLError when a key comes twice, or before a merge that sets it too: for Helm's reader the merge
+        wins, for others the key (sigs.k8s.io/yaml 1.6, go.yaml.in/yaml/v2, ``decode.go``).
+        """
+        if id(node) not in self._keys:
+            own: set[str] = set()
+            merged: set[str] = set()
+            for key, value in node.value:
+                if key.tag == _MERGE:
+                    keys = self._merged_keys(value)
+                    again, why = own & keys, "before a merge (<<) that sets it, too; put << first"
+                    merged |= keys
+                else:
+                    keys = {key.value} if isinstance(key, yaml.ScalarNode) else set()
+                    again, why = own & keys, "twice"
+                    own |= keys
+                if again:
+                    raise yaml.MarkedYAMLError(
+                        problem=f"the key {min(again)!r} comes {why}", problem_mark=key.start_mark
+                    )
+            self._keys[id(node)] = frozenset(own | merged)
+        return self._keys[id(node)]
+
+    def _merged_keys(self, value: yaml.Node) -> set[str]:
+        maps = value.value if isinstance(value, yaml.SequenceNode) else [value]
+        return {key for each in maps if isinstance(each, yaml.MappingNode) for key in self._keys_of(each)}
