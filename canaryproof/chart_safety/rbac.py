@@ -42,8 +42,9 @@ def check_rbac(manifest: Manifest, policy: Policy) -> Iterator[Refusal]:
     if manifest.kind == "RoleBinding":
         role = mapping_at(manifest.body, "roleRef")
         allowed = CLUSTER_ROLES if policy.shared_cluster else OWN_CLUSTER_ROLES
-        if text_at(role, "kind") != "Role" and text_at(role, "name") not in allowed:
-            yield Refusal("cluster-role-binding", field=", ".join(allowed), value=text_at(role, "name"))
+        name = text_at(role, "name")
+        if text_at(role, "kind") != "Role" and name and name not in allowed:
+            yield Refusal("cluster-role-binding", field=", ".join(allowed), value=name)
 
 
 def _check_rule(rule: Body) -> Iterator[Refusal]:

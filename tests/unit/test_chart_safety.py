@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -187,6 +187,388 @@ def test_a_message_can_be_read() -> None:
 def test_too_many_objects_are_refused() -> None:
     """A chart of a thousand objects is not an assignment."""
     assert "objects; at most" in refused(*[thing("ConfigMap", name=f"c{n}") for n in range(MOST_OBJECTS + 1)])
+
+
+def volume(**source: Any) -> Manifest:
+    """Return a Deployment with one volume."""
+    return deployment({"volumes": [{"name": "data", **source}]})
+
+
+def projected(**source: Any) -> Manifest:
+    """Return a Deployment with a projected volume of one source."""
+    return volume(projected={"sources": [source]})
+
+
+def role(verbs: list[str], resources: list[str], *groups: str) -> Manifest:
+    """Return a Role of one rule."""
+    return thing("Role", rules=[{"apiGroups": [*groups] or [""], "resources": resources, "verbs": verbs}])
+
+
+def binding(kind: str, name: str, subject: str = "ServiceAccount/default") -> Manifest:
+    """Return a RoleBinding to a role."""
+    group, (whose, _, who) = "rbac.authorization.k8s.io", subject.partition("/")
+    reference = {"apiGroup": group, "kind": kind, "name": name}
+    return thing("RoleBinding", roleRef=reference, subjects=[{"kind": whose, "name": who}])
+
+
+def claim(**spec: Any) -> Manifest:
+    """Return a claim of storage."""
+    return thing("PersistentVolumeClaim", spec=spec)
+
+
+def stored(size: object) -> dict[str, Any]:
+    """Return the spec of a claim of so much storage."""
+    return {"resources": {"requests": {"storage": size}}}
+
+
+def secret(labels: dict[str, str] | None = None, name: str = "it", **body: Any) -> Manifest:
+    """Return a Secret with labels."""
+    return thing("Secret", metadata={"name": name, "labels": labels or {}}, **body)
+
+
+def of(api_version: str, kind: str, name: str = "it") -> Manifest:
+    """Return an object of any kind."""
+    return Manifest({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}})
+
+
+def noted(kind: str, field: str, key: str) -> Manifest:
+    """Return an object with an annotation or a label."""
+    return thing(kind, metadata={"name": "it", field: {key: "x"}})
+
+
+def handler(path: str, way: str, *, group: str = "containers", host: str = "10.0.0.1") -> Manifest:
+    """Return a Deployment with a probe or a lifecycle handler that names a host."""
+    outer, _, inner = path.partition(".")
+    action: dict[str, Any] = {way: {"host": host, "port": 80}}
+    container = {"name": "app", "image": "a", outer: {inner: action} if inner else action}
+    return deployment({group: [container]})
+
+
+EVERYWHERE: dict[str, tuple[Manifest, Code]] = {
+    "flux": (of("kustomize.toolkit.fluxcd.io/v1", "Kustomization"), "kind"),
+    "argo": (of("argoproj.io/v1alpha1", "Application"), "kind"),
+    "secret from elsewhere": (of("external-secrets.io/v1", "ExternalSecret"), "kind"),
+    "endpoints": (of("v1", "Endpoints"), "kind"),
+    "endpoint slice": (of("discovery.k8s.io/v1", "EndpointSlice"), "kind"),
+    "binding": (of("v1", "Binding"), "kind"),
+    "event": (of("v1", "Event"), "kind"),
+    "controller revision": (of("apps/v1", "ControllerRevision"), "kind"),
+    "review": (of("authorization.k8s.io/v1", "LocalSubjectAccessReview"), "kind"),
+    "device claim of its own": (of("resource.k8s.io/v1", "ResourceClaim"), "kind"),
+    "gateway": (of("gateway.networking.k8s.io/v1", "HTTPRoute"), "kind"),
+    "kind of a controller, named like a built-in one": (of("networking.istio.io/v1", "Service"), "kind"),
+    "knative service": (of("serving.knative.dev/v1", "Service"), "kind"),
+    "another Namespace": (of("example.com/v1", "Namespace", "sre"), "cluster-scoped"),
+    "nfs": (volume(nfs={"server": "10.0.0.1", "path": "/"}), "volume-type"),
+    "csi": (volume(csi={"driver": "secrets-store.csi.k8s.io"}), "volume-type"),
+    "iscsi": (volume(iscsi={}), "volume-type"),
+    "git": (volume(gitRepo={"repository": "file:///etc"}), "volume-type"),
+    "flex": (volume(flexVolume={"driver": "a/b"}), "volume-type"),
+    "volume of a later version": (volume(hostDevice={"path": "/dev/sda"}), "volume-type"),
+    "two sources": (volume(emptyDir={}, nfs={"server": "a"}), "volume-type"),
+    "trust bundle": (projected(clusterTrustBundle={"name": "a"}), "projected-source"),
+    "certificate": (projected(podCertificate={"signerName": "a/b"}), "projected-source"),
+    "foreign token": (projected(serviceAccountToken={"audience": "sts.amazonaws.com"}), "projected-audience"),
+    "odd audience": (projected(serviceAccountToken={"audience": ["a"]}), "projected-audience"),
+    "devices": (deployment({"resourceClaims": [{"name": "gpu"}]}), "device-claim"),
+    "ephemeral container": (
+        deployment({"ephemeralContainers": [{"name": "e", SECURITY: {"privileged": True}}]}),
+        "privileged",
+    ),
+    "native sidecar": (
+        deployment({"initContainers": [{"name": "s", "restartPolicy": "Always", "ports": [{"hostPort": 1}]}]}),
+        "host-port",
+    ),
+    "unknown seccomp profile": (deployment({SECURITY: {"seccompProfile": {"type": "None"}}}), "seccomp"),
+    "pods of a job": (thing("Job", spec={"template": {"spec": {"volumes": [{"nfs": {}}]}}}), "volume-type"),
+    "Opaque record of Helm": (secret({"owner": "helm"}, type="Opaque"), "helm-record-label"),
+    "record of Helm without a type": (secret({"owner": "helm", "name": "shop", "version": "50"}), "helm-record-label"),
+    "record of the next Helm": (secret(type="helm.sh/release.v2"), "helm-record-type"),
+    "record of the first Helm": (secret(type="helm.sh/release"), "helm-record-type"),
+    "name of the next Helm": (secret(name="sh.helm.release.v2.shop.v1"), "helm-record-name"),
+    "all rights": (role(["*"], ["*"], "*"), "role-verb"),
+    "all resources": (role(["get"], ["*"]), "role-resource"),
+    "all groups": (role(["get"], ["pods"], "*"), "role-resource"),
+    "escalation": (role(["escalate"], ["roles"], "rbac.authorization.k8s.io"), "role-verb"),
+    "bind": (role(["bind"], ["roles"], "rbac.authorization.k8s.io"), "role-verb"),
+    "impersonation": (role(["impersonate"], ["serviceaccounts"]), "role-verb"),
+    "namespaces": (role(["patch"], ["namespaces"]), "role-resource"),
+    "nodes": (role(["get"], ["nodes"]), "role-resource"),
+    "tokens": (role(["create"], ["serviceaccounts/token"]), "role-resource"),
+    "endpoints by a role": (role(["update"], ["endpoints"]), "role-resource"),
+    "custom resources by a role": (role(["create"], ["applications"], "argoproj.io"), "role-resource"),
+    "resource of another group": (role(["get"], ["pods"], "metrics.k8s.io"), "role-resource"),
+    "admin": (binding("ClusterRole", "admin"), "cluster-role-binding"),
+    "cluster-admin": (binding("ClusterRole", "cluster-admin"), "cluster-role-binding"),
+    "a system role": (binding("ClusterRole", "system:node"), "cluster-role-binding"),
+    "containers": (deployment({"containers": [{"name": f"c{n}"} for n in range(11)]}), "too-many-containers"),
+    "storage": (claim(**stored("51Gi")), "too-much-storage"),
+    "storage for each pod": (
+        thing("StatefulSet", spec={"replicas": 6, "volumeClaimTemplates": [{"spec": stored("9Gi")}]}),
+        "too-much-storage",
+    ),
+    "ephemeral storage": (volume(ephemeral={"volumeClaimTemplate": {"spec": stored("1Ti")}}), "too-much-storage"),
+}
+EVERYWHERE |= {
+    f"host of {path} by {way} in {group}": (handler(path, way, group=group), "host-in-handler")
+    for path in ("livenessProbe", "readinessProbe", "startupProbe", "lifecycle.postStart", "lifecycle.preStop")
+    for way in ("httpGet", "tcpSocket")
+    for group in ("containers", "initContainers")
+}
+
+
+@pytest.mark.parametrize(("manifest", "code"), EVERYWHERE.values(), ids=EVERYWHERE)
+def test_a_rule_of_all_clusters_holds_on_each(manifest: Manifest, code: Code) -> None:
+    """Whoever owns the cluster, the refusal has its code, and names the object where it is about one."""
+    for shared in (False, True):
+        found = check_chart([manifest], policy(shared=shared))
+        assert code in [each.code for each in found]
+        assert all(each.key in {manifest.key, None} for each in found)
+
+
+SHARED_ONLY: dict[str, tuple[Manifest, Code]] = {
+    "load balancer": (thing("Service", spec={"type": "LoadBalancer"}), "load-balancer"),
+    "class of load balancers": (thing("Service", spec={"loadBalancerClass": "a/b"}), "load-balancer"),
+    "ingress": (thing("Ingress", spec={"rules": [{"host": "shop.example.com"}]}), "ingress"),
+    "node": (deployment({"nodeName": "control-plane"}), "node-name"),
+    "all taints": (deployment({"tolerations": [{"operator": "Exists"}]}), "toleration"),
+    "all taints of an effect": (
+        deployment({"tolerations": [{"key": "", "operator": "Exists", "effect": "NoSchedule"}]}),
+        "toleration",
+    ),
+    "control plane": (deployment({"tolerations": [{"key": "node-role.kubernetes.io/control-plane"}]}), "toleration"),
+    "somebody's nodes": (deployment({"tolerations": [{"key": "dedicated", "value": "gpu"}]}), "toleration"),
+    "priority": (deployment({"priorityClassName": "high"}), "priority-class"),
+    "runtime": (deployment({"runtimeClassName": "kata"}), "runtime-class"),
+    "scheduler": (deployment({"schedulerName": "volcano"}), "scheduler"),
+    "gpu": (deployment({}, {"resources": {"limits": {"nvidia.com/gpu": 1}}}), "extended-resource"),
+    "DNS name": (noted("Service", "annotations", "external-dns.alpha.kubernetes.io/hostname"), "annotation"),
+    "certificate": (noted("Secret", "annotations", "cert-manager.io/issuer"), "annotation"),
+    "network": (
+        thing(
+            "Deployment",
+            spec={"template": {"metadata": {"annotations": {"k8s.v1.cni.cncf.io/networks": "host"}}, "spec": {}}},
+        ),
+        "annotation",
+    ),
+    "identity": (noted("ServiceAccount", "annotations", "eks.amazonaws.com/role-arn"), "annotation"),
+    "identity by a label": (noted("Pod", "labels", "azure.workload.identity/use"), "annotation"),
+    "volume by name": (claim(volumeName="pv-of-somebody"), "claim-source"),
+    "volume by label": (claim(selector={"matchLabels": {"a": "b"}}), "claim-source"),
+    "snapshot": (claim(dataSource={"kind": "VolumeSnapshot", "name": "a"}), "claim-source"),
+    "claim of another namespace": (
+        claim(dataSourceRef={"kind": "PersistentVolumeClaim", "name": "a", "namespace": "b"}),
+        "claim-source",
+    ),
+    "volume by name, in an ephemeral volume": (
+        volume(ephemeral={"volumeClaimTemplate": {"spec": {"volumeName": "pv"}}}),
+        "claim-source",
+    ),
+    "edit": (binding("ClusterRole", "edit"), "cluster-role-binding"),
+    "autoscaler that may go far": (
+        thing("HorizontalPodAutoscaler", spec={"minReplicas": 1, "maxReplicas": 100}),
+        "too-many-pods",
+    ),
+}
+
+
+@pytest.mark.parametrize(("manifest", "code"), SHARED_ONLY.values(), ids=SHARED_ONLY)
+def test_a_cluster_of_others_has_further_rules(manifest: Manifest, code: Code) -> None:
+    """What takes something from its owners is refused there, and allowed on a cluster of the run's own."""
+    assert set(codes(manifest, shared=True)) == {code}
+    assert codes(manifest) == []
+
+
+ALLOWED_EVERYWHERE = {
+    **{f"a {each.kind}": thing(each.kind) for each in ALLOWED_KINDS if each.kind != "Ingress"},
+    "label of a team": secret({"owner": "team-a", "name": "upcommerce"}),
+    "managed by Helm": secret({"app.kubernetes.io/managed-by": "Helm", "owner": "Helm"}),
+    "config map of Helm's": thing("ConfigMap", metadata={"name": "it", "labels": {"owner": "helm"}}),
+    "token": secret(type="kubernetes.io/service-account-token"),
+    "external name": thing("Service", spec={"type": "ExternalName", "externalName": "example.org"}),
+    "volumes": deployment(
+        {
+            "volumes": [
+                {"name": "a", "secret": {"secretName": "a"}, "hostPath": None},
+                {"name": "b", "downwardAPI": {}},
+                {"name": "c", "persistentVolumeClaim": {"claimName": "a"}},
+                {"name": "d", "ephemeral": {"volumeClaimTemplate": {"spec": stored("1Gi")}}},
+                {"name": "e", "image": {"reference": "a"}},
+                {"name": "f", "projected": {"sources": [{"configMap": {}}, {"secret": {}}, {"downwardAPI": {}}]}},
+                {"name": "g"},
+            ]
+        }
+    ),
+    "own token": projected(serviceAccountToken={"path": "token", "expirationSeconds": 600}),
+    "own token for the API server": projected(serviceAccountToken={"audience": "https://kubernetes.default.svc"}),
+    "fields of the pod alone": deployment(
+        {
+            "hostUsers": False,
+            "hostname": "a",
+            "hostnameOverride": "a",
+            "subdomain": "b",
+            "setHostnameAsFQDN": True,
+            "shareProcessNamespace": True,
+            "hostAliases": [{"ip": "127.0.0.1", "hostnames": ["a"]}],
+            "schedulerName": "default-scheduler",
+            "dnsPolicy": "Default",
+            "nodeSelector": {"disktype": "ssd"},
+            "tolerations": [{"key": "node.kubernetes.io/not-ready", "operator": "Exists", "tolerationSeconds": 5}],
+        }
+    ),
+    "probe of the pod": handler("livenessProbe", "httpGet", host=""),
+    "hugepages": deployment({}, {"resources": {"limits": {"cpu": 1, "hugepages-2Mi": "4Mi"}}}),
+    "role": role(["get", "list", "watch", "update"], ["configmaps", "pods", "pods/log"]),
+    "leader election": role(["get", "create", "update"], ["leases"], "coordination.k8s.io"),
+    "endpoints are read": role(["get", "list", "watch"], ["endpoints"]),
+    "role of its own is bound": binding("Role", "own"),
+    "view": binding("ClusterRole", "view"),
+    "bound to a group": binding("Role", "own", "Group/system:authenticated"),
+    "claim": claim(storageClassName="standard", **stored("50Gi")),
+    "copy of a claim": claim(dataSource={"kind": "PersistentVolumeClaim", "name": "a"}),
+    "monitoring": noted("Pod", "annotations", "prometheus.io/scrape"),
+    "applied by kubectl": noted("Service", "annotations", "kubectl.kubernetes.io/last-applied-configuration"),
+    "owned": thing("ConfigMap", metadata={"name": "it", "ownerReferences": [{"kind": "Node", "name": "a"}]}),
+    "kept": noted("ConfigMap", "annotations", "helm.sh/resource-policy"),
+}
+
+
+@pytest.mark.parametrize("manifest", ALLOWED_EVERYWHERE.values(), ids=ALLOWED_EVERYWHERE)
+def test_an_honest_object_is_allowed_on_each_cluster(manifest: Manifest) -> None:
+    """No rule of any cluster meets what stays in the namespace."""
+    assert codes(manifest, shared=True) == []
+    assert codes(manifest) == []
+
+
+def test_a_kind_that_the_cluster_does_not_know_is_left_to_helm() -> None:
+    """Helm says best what is wrong with a misspelt kind."""
+    assert codes(of("argoproj.io/v1alpha1", "Rollout"), namespaced=None) == []
+
+
+def test_edit_may_be_bound_on_a_cluster_of_ones_own() -> None:
+    """It ends with the namespace."""
+    assert codes(binding("ClusterRole", "edit")) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (5, 5),
+        (-300, 0),
+        (True, 0),
+        (1.5, 2),
+        (float("nan"), 0),
+        (float("inf"), MOST),
+        (10**400, MOST),
+        ("1e3", 1000),
+        (".5e3", 500),
+        ("0o17", 15),
+        ("1_000", 1000),
+        ("0x", 0),
+        ("0o9", 0),
+        ("-5", 0),
+        ("many", 0),
+        ("inf", 0),
+        (None, 0),
+        ([7], 0),
+    ],
+)
+def test_a_number_counts_as_the_most_that_the_cluster_could_make_of_it(value: object, number: int) -> None:
+    """It is never negative, never fractional, and never too large to be written."""
+    assert whole(value) == number
+
+
+@pytest.mark.parametrize(
+    ("quantity", "size"),
+    [
+        ("1Gi", 2**30),
+        ("50e9", 50 * 10**9),
+        ("1.5k", 1500),
+        ("500m", 1),
+        (".5Ki", 512),
+        (1024, 1024),
+        ("9e999", 2**63),
+        ("-5Gi", 0),
+        ("much", 0),
+        (True, 0),
+        (None, 0),
+    ],
+)
+def test_a_quantity_is_read_as_kubernetes_does(quantity: object, size: int) -> None:
+    """Suffixes of both kinds, exponents and fractions count; what is no quantity is left to the API server."""
+    assert storage_bytes(quantity) == size
+
+
+def autoscaler(least: object, most: object = 5, name: str = "it") -> Manifest:
+    """Return an autoscaler of a Deployment."""
+    target = {"kind": "Deployment", "name": name}
+    return thing("HorizontalPodAutoscaler", spec={"scaleTargetRef": target, "minReplicas": least, "maxReplicas": most})
+
+
+COUNTED = {
+    "negative replicas offset nothing": ([deployment(replicas=-300), thing("StatefulSet", spec={"replicas": 21})], 21),
+    "completions": ([thing("Job", spec={"parallelism": 1, "completions": 300})], 300),
+    "paused job": ([thing("Job", spec={"parallelism": 0, "completions": 50})], 50),
+    "cron job": ([thing("CronJob", spec={"jobTemplate": {"spec": {"completions": 300}}})], 300),
+    "number that only Helm reads": ([thing("Job", spec={"parallelism": "1e3"})], 1000),
+    "replica set": ([thing("ReplicaSet", spec={"replicas": 30})], 30),
+    "replication controller": ([thing("ReplicationController", spec={"replicas": 30})], 30),
+    "bare pods": ([thing("Pod", name=f"p{n}") for n in range(21)], 21),
+    "autoscaler raises its Deployment": ([deployment(replicas=15), autoscaler(25)], 25),
+    "two autoscalers": ([deployment(), autoscaler(15), autoscaler(15, name="other")], 30),
+}
+
+
+@pytest.mark.parametrize(("manifests", "pods"), COUNTED.values(), ids=COUNTED)
+def test_all_pods_of_a_chart_are_counted(manifests: list[Manifest], pods: int) -> None:
+    """Each object counts with the most pods that it may have."""
+    assert f"the chart asks for {pods} pods; at most 20 are tried" in refused(*manifests)
+
+
+def test_a_daemon_set_has_a_pod_on_each_node() -> None:
+    """A cluster of many nodes makes many of one object; one whose nodes are not known makes one."""
+    assert codes(thing("DaemonSet"), nodes=21) == ["too-many-pods"]
+    assert codes(thing("DaemonSet"), nodes=20) == codes(thing("DaemonSet"), nodes=0) == []
+
+
+def test_an_autoscaler_does_not_count_what_its_deployment_has_already() -> None:
+    """The course's own canary with an autoscaler stays far below the limit; templates make no pods."""
+    assert codes(deployment(replicas=20), autoscaler(20)) == []
+    assert codes(deployment(replicas=0), *[thing("PodTemplate", name=f"t{n}") for n in range(30)]) == []
+
+
+def test_services_and_ports_of_the_nodes_are_counted() -> None:
+    """A Service takes an address of the cluster, and each port of a NodePort one of 2768 that all share."""
+    service = thing("Service", spec={"type": "NodePort", "ports": [{"port": n} for n in range(21)]})
+    assert codes(service) == ["too-many-node-ports"]
+    assert codes(*[thing("Service", name=f"s{n}") for n in range(21)]) == ["too-many-services"]
+    assert codes(*[thing("Service", name=f"s{n}") for n in range(20)]) == []
+
+
+def test_the_size_of_all_objects_is_limited() -> None:
+    """Many objects below the limit of one are still too much for the database of all."""
+    large = [thing("ConfigMap", name=f"c{n}", data={"a": "x" * 250_000}) for n in range(9)]
+    assert codes(*large) == ["too-many-bytes"]
+    assert codes(*large[:8]) == []
+
+
+def test_each_code_has_a_sentence() -> None:
+    """A refusal that cannot be told would be a fault of the harness in the middle of a run."""
+    assert set(SENTENCES) == set(get_args(Code))
+
+
+@pytest.mark.parametrize("value", ["", 7, [], ["x"], {}, {"a": []}, [[]], True, None])
+def test_no_shape_of_a_body_breaks_a_rule(value: object) -> None:
+    """What is of the wrong type is refused or left to the API server; it never raises."""
+    for each in ALLOWED_KINDS:
+        for shared in (False, True):
+            check_chart([thing(each.kind, spec=value, rules=value, roleRef=value)], policy(shared=shared))
+    names = ("volumes", "tolerations", "initContainers", "securityContext", "schedulerName", "nodeName")
+    codes(deployment(dict.fromkeys(names, value), dict.fromkeys(("livenessProbe", "resources", "ports"), value)))
+    for name in names:
+        codes(deployment({name: [value]}, {"lifecycle": {"preStop": {"httpGet": value}}}), shared=True)
+    codes(claim(dataSource=value, selector=value), binding("ClusterRole", "view"), shared=True)
+    codes(projected(serviceAccountToken=value), volume(ephemeral=value), shared=True)
 
 
 def test_ports_of_the_node_are_found() -> None:
