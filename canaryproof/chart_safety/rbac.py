@@ -6,25 +6,28 @@ user who upgrades has few. These rules say the same before anything is applied, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from canaryproof.chart_safety.kinds import ALLOWED_KINDS
 from canaryproof.chart_safety.refusals import Policy, Refusal
 from canaryproof.manifests import Body, Manifest, mapping_at, maps_at, text_at, values_at
 
-VERBS = frozenset({"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"})
+READ = frozenset({"get", "list", "watch"})
+VERBS = READ | {"create", "delete", "patch", "update"}
 """Verbs of a Role; ``bind``, ``escalate`` and ``impersonate`` give more rights than the Role says."""
 
-RESOURCES = frozenset(
-    {(each.group, each.plural) for each in ALLOWED_KINDS}
-    | {("", "endpoints"), ("", "events"), ("discovery.k8s.io", "endpointslices"), ("events.k8s.io", "events")}
-    | {("", name) for name in ("pods/exec", "pods/log", "pods/portforward", "pods/status")}
-    | {("apps", f"{name}/scale") for name in ("deployments", "replicasets", "statefulsets")}
-)
-"""Resources of a Role, by API group: the allowed kinds, and what apps use to look at their own namespace."""
+RESOURCES: Mapping[tuple[str, str], frozenset[str]] = {
+    **{(each.group, each.plural): VERBS for each in ALLOWED_KINDS},
+    **{("", name): READ | {"create"} for name in ("limitranges", "resourcequotas")},
+    **{("", name): READ for name in ("endpoints", "pods/log", "pods/status")},
+    ("discovery.k8s.io", "endpointslices"): READ,
+    **{(group, "events"): READ | {"create", "patch", "update"} for group in ("", "events.k8s.io")},
+    **{("apps", f"{name}/scale"): VERBS for name in ("deployments", "replicasets", "statefulsets")},
+}
+"""Resources of a Role, by API group and plural, with the verbs for each: the allowed kinds, and what apps look at.
 
-READ_ONLY = frozenset({("", "endpoints"), ("discovery.k8s.io", "endpointslices")})
-READING = frozenset({"get", "list", "watch"})
+A Role may not change quotas and limits: the harness sets some for each namespace.
+"""
 
 CLUSTER_ROLES = ("view",)
 OWN_CLUSTER_ROLES = ("view", "edit")
@@ -54,6 +57,8 @@ def _check_rule(rule: Body) -> Iterator[Refusal]:
             yield Refusal("role-verb", value=verb)
     for group in map(str, values_at(rule, "apiGroups")):
         for resource in map(str, values_at(rule, "resources")):
-            reads = READING.issuperset(verbs)
-            if (group, resource) not in RESOURCES or ((group, resource) in READ_ONLY and not reads):
-                yield Refusal("role-resource", field=group, value=resource)
+            allowed = RESOURCES.get((group, resource), frozenset())
+            for verb in verbs:
+                if verb in VERBS and verb not in allowed:
+                    yield Refusal("role-resource", field=group, value=resource)
+                    break

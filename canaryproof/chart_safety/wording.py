@@ -13,6 +13,8 @@ SHOWN = 5
 LONGEST = 60
 """Characters of a value that a message quotes."""
 
+CORE = "core"
+"""What the Kubernetes docs call the API group without a name."""
 OF_OTHERS = "on a cluster that belongs to others"
 
 SENTENCES: Mapping[Code, str] = {
@@ -36,8 +38,8 @@ SENTENCES: Mapping[Code, str] = {
     "host-port": "takes port {value} of the node (hostPort)",
     "host-process": "runs as a process of the node (hostProcess)",
     "ingress": f"is an Ingress, which would publish the chart to the outside {OF_OTHERS}",
-    "kind": "is of a kind that a chart may not have ({field} of {value}); controllers act on it with rights of their"
-    " own",
+    "kind": "is of a kind that a chart may not have ({field} of the API group {value}); it may have built-in kinds whose"
+    " effect ends with the namespace",
     "list-in-object": "has a list of items like a List, which kubectl and Helm would apply each for itself",
     "load-balancer": f"has {{field}}, which would take an address of the outside {OF_OTHERS}",
     "node-name": f"has nodeName: {{value}}; the scheduler chooses the node {OF_OTHERS}",
@@ -47,9 +49,10 @@ SENTENCES: Mapping[Code, str] = {
     "projected-audience": "projects a token for {value}; a pod may only have tokens for the API server",
     "projected-source": "has the source {field} in the projected volume {value}; a chart may use configMap,"
     " downwardAPI, secret and serviceAccountToken",
-    "role-resource": "gives rights on {value} of the API group {field}; name resources of the allowed kinds only",
+    "role-resource": "gives rights on {value} of the API group {field} that no chart may give; a Role is for the"
+    " kinds that a chart may have, and what else may be read",
     "role-verb": "gives the verb {value}; name the verbs that are needed: get, list, watch, create, update, patch,"
-    " delete, deletecollection",
+    " delete",
     "runtime-class": f"has the runtime class {{value}}; pods have the default one {OF_OTHERS}",
     "scheduler": f"has the scheduler {{value}}; pods have the default one {OF_OTHERS}",
     "seccomp": "turns seccomp off (seccompProfile: {value})",
@@ -84,7 +87,7 @@ def sentence(refusal: Refusal, namespace: str) -> str:
     count, limit = (f"{number / divisor:.0f} {unit}".rstrip() for number in (refusal.count, refusal.limit))
     value = _quoted(refusal)
     text = SENTENCES[refusal.code].format(
-        value=value, field=_short(refusal.field) or "none", count=count, limit=limit, own=namespace
+        value=value, field=_short(refusal.field) or CORE, count=count, limit=limit, own=namespace
     )
     container = f"container {_short(refusal.container)}: " if refusal.container else ""
     template = f" ({refusal.template})" if refusal.template else ""
@@ -97,13 +100,15 @@ def explain(refusals: Sequence[Refusal], namespace: str) -> str:
     *namespace* is the one that the chart may name.
     """
     found = list(dict.fromkeys(sentence(each, namespace) for each in refusals))
-    if len(found) == 1:
+    if len(found) == 1 and "; " not in found[0]:
         return f"{found[0]}; take it out: the assignment can be done without it"
     more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
     return "; ".join(found[:SHOWN] + more)
 
 
 def _quoted(refusal: Refusal) -> str:
+    if refusal.code == "kind" and not refusal.value:
+        return CORE
     return _short(refusal.value) if refusal.code in _NUMBERS else f"'{_short(refusal.value)}'"
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import chain
 
-from tests.corpus import aftermaths, fates, layouts, neighbours, shapes, traps, unsafe, unseen, wiring
+from tests.corpus import aftermaths, fates, layouts, neighbours, policies, shapes, traps, unsafe, unseen, wiring
 from tests.corpus.mutation import Mutation
 
-THEMES = (layouts, neighbours, fates, wiring, shapes, aftermaths, traps, unsafe, unseen)
+THEMES = (layouts, neighbours, fates, wiring, shapes, aftermaths, traps, unsafe, policies, unseen)
 
 CORPUS: Mapping[str, Mutation] = dict(chain.from_iterable(theme.MUTATIONS.items() for theme in THEMES))
