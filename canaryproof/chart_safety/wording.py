@@ -38,8 +38,8 @@ SENTENCES: Mapping[Code, str] = {
     "host-port": "takes port {value} of the node (hostPort)",
     "host-process": "runs as a process of the node (hostProcess)",
     "ingress": f"is an Ingress, which would publish the chart to the outside {OF_OTHERS}",
-    "kind": "is of a kind that a chart may not have ({field} of the API group {value}); it may have built-in kinds whose"
-    " effect ends with the namespace",
+    "kind": "is of a kind that a chart may not have ({field} of the API group {value}); it may have built-in kinds"
+    " that stay in the namespace",
     "list-in-object": "has a list of items like a List, which kubectl and Helm would apply each for itself",
     "load-balancer": f"has {{field}}, which would take an address of the outside {OF_OTHERS}",
     "node-name": f"has nodeName: {{value}}; the scheduler chooses the node {OF_OTHERS}",
