@@ -162,7 +162,8 @@ MUTATIONS = {
             "hostname: canary",
             "subdomain: upcommerce",
             "hostAliases: [{ip: 127.0.0.1, hostnames: [shop.example.com]}]",
-            "tolerations: [{key: node.kubernetes.io/not-ready, operator: Exists, tolerationSeconds: 5}]",
+            "tolerations:",
+            "  - {key: node.kubernetes.io/not-ready, operator: Exists, effect: NoExecute, tolerationSeconds: 5}",
             "schedulerName: default-scheduler",
         )
     ),
