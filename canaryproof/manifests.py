@@ -462,7 +462,7 @@ class _Loader(yaml.CSafeLoader):
             return bool(node.tag == f"{_TAGS}map")
         if isinstance(node, yaml.SequenceNode):
             return bool(node.tag == f"{_TAGS}seq")
-        looks = self.resolve(yaml.ScalarNode, node.value, (True, False))
+        looks = self.resolve(yaml.ScalarNode, node.value, (True, False))  # type: ignore[no-untyped-call]  # no stub
         whole_float = node.tag == f"{_TAGS}float" and looks == f"{_TAGS}int"
         return whole_float or node.tag in {looks, f"{_TAGS}str"}
 

@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterable, Iterator
 
 from canaryproof.chart_safety.objects import claims_of, size_of
-from canaryproof.chart_safety.refusals import Policy, Refusal
-from canaryproof.manifests import Manifest, mapping_at, maps_at, text_at, value_at
+from canaryproof.chart_safety.pods import pod_template
+from canaryproof.chart_safety.refusals import Code, Policy, Refusal
+from canaryproof.manifests import Body, Manifest, mapping_at, maps_at, text_at, value_at
 
 MOST_PODS = 20
 """Pods of a chart: the course asks for two, and a node takes 110 of all submissions together (kubelet's maxPods)."""
@@ -24,6 +25,11 @@ MOST_STORAGE = 50 * 2**30
 """Bytes of all claims of storage."""
 MOST_BYTES_IN_ALL = 2 * 2**20
 """Of all objects, as JSON: the cluster's database holds those of all submissions."""
+MOST_CPU, MOST_MEMORY = 40, 160 * 2**30
+"""Cores, and bytes, that all pods may request on a cluster of others: twice what the most pods have in the course.
+
+Elsewhere they reserve nothing of anybody's, and a pod that no node can hold is an outcome.
+"""
 MOST = 2**31 - 1
 """The largest number that these fields of the API hold."""
 
@@ -31,8 +37,8 @@ _REPLICATED = frozenset({"Deployment", "ReplicaSet", "StatefulSet", "Replication
 _JOBS = {"Job": ("spec",), "CronJob": ("spec", "jobTemplate", "spec")}
 _INTEGER = re.compile(r"[-+]?0[xob][0-9a-f]+", re.IGNORECASE)
 _DECIMAL = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
-_QUANTITY = re.compile(r"\+?(\d+\.?\d*|\.\d+)(?:([eE][-+]?\d+)|(m|[kMGTPE]|[KMGTPE]i)?)", re.ASCII)
-_SUFFIXES = {"m": 1e-3, "k": 1e3} | {
+_QUANTITY = re.compile(r"\+?(\d+\.?\d*|\.\d+)(?:([eE][-+]?\d+)|([num]|[kMGTPE]|[KMGTPE]i)?)", re.ASCII)
+_SUFFIXES = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3} | {
     suffix + binary: float((1024 if binary else 1000) ** power)
     for power, suffix in enumerate("KMGTPE", start=1)
     for binary in ("", "i")
@@ -54,6 +60,37 @@ def check_counts(manifests: tuple[Manifest, ...], policy: Policy) -> Iterator[Re
         yield Refusal("too-much-storage", count=storage, limit=MOST_STORAGE)
     if (size := sum(map(size_of, manifests))) > MOST_BYTES_IN_ALL:
         yield Refusal("too-many-bytes", count=size, limit=MOST_BYTES_IN_ALL)
+    if policy.shared_cluster:
+        yield from _check_requests(manifests, policy)
+
+
+def _check_requests(manifests: tuple[Manifest, ...], policy: Policy) -> Iterator[Refusal]:
+    limits: tuple[tuple[Code, str, int], ...] = (
+        ("too-much-cpu", "cpu", MOST_CPU),
+        ("too-much-memory", "memory", MOST_MEMORY),
+    )
+    for code, name, limit in limits:
+        asked = sum(pods_of_one(each, policy) * _request(pod_template(each), name) for each in manifests)
+        if asked > limit:
+            yield Refusal(code, count=math.ceil(min(asked, 2.0**63)), limit=limit)
+
+
+def _request(template: Body, name: str) -> float:
+    """Return what a pod requests of a resource (Kubernetes, "Resource sharing within containers").
+
+    A limit is a request where none is written; init containers run before the others, sidecars beside them.
+    """
+    spec = mapping_at(template, "spec")
+    init = maps_at(spec, "initContainers")
+    sidecars = [each for each in init if each.get("restartPolicy") == "Always"]
+    beside = sum(_own_request(each, name) for each in (*maps_at(spec, "containers"), *sidecars))
+    return max([_own_request(spec, name), beside, *(_own_request(each, name) for each in init)])
+
+
+def _own_request(body: Body, name: str) -> float:
+    resources = mapping_at(body, "resources")
+    written = value_at(resources, "requests", name)
+    return quantity(value_at(resources, "limits", name) if written is None else written)
 
 
 def pods_of(manifests: Iterable[Manifest], policy: Policy) -> int:
@@ -120,20 +157,19 @@ def _storage(manifest: Manifest, policy: Policy) -> int:
     """Return the bytes of storage that an object claims; each pod of a workload has claims of its own."""
     times = 1 if manifest.kind == "PersistentVolumeClaim" else max(1, pods_of_one(manifest, policy))
     asked = (value_at(claim, "spec", "resources", "requests", "storage") for claim in claims_of(manifest))
-    return times * sum(map(storage_bytes, asked))
+    return times * sum(math.ceil(quantity(each)) for each in asked)
 
 
-def storage_bytes(quantity: object) -> int:
-    """Return a quantity of Kubernetes (``50Gi``, ``5e10``) in bytes; 0 where it is none.
+def quantity(written: object) -> float:
+    """Return a quantity of Kubernetes (``50Gi``, ``500m``, ``5e10``) as a number; 0 where it is none, or negative.
 
     Source: kubernetes.io, "Quantity".
     """
-    found = _QUANTITY.fullmatch(str(quantity).strip())
-    if isinstance(quantity, bool) or not found:
+    found = _QUANTITY.fullmatch(str(written).strip())
+    if isinstance(written, bool) or not found:
         return 0
     number, exponent, suffix = found.groups()
-    size = float(f"{number}{exponent or ''}") * _SUFFIXES.get(suffix, 1)
-    return math.ceil(min(size, float(2**63)))
+    return min(float(f"{number}{exponent or ''}") * _SUFFIXES.get(suffix, 1), 2.0**63)
 
 
 def node_ports(manifests: Iterable[Manifest]) -> frozenset[int]:

@@ -53,6 +53,8 @@ Code = Literal[
     "too-many-objects",
     "too-many-pods",
     "too-many-services",
+    "too-much-cpu",
+    "too-much-memory",
     "too-much-storage",
     "volume-type",
 ]

@@ -22,12 +22,14 @@ CONTROLLER_PREFIXES = (
     "cloud.google.com/neg",
     "cni.projectcalico.org/",
     "consul.hashicorp.com/",
+    "devices.nri.io/",
     "eks.amazonaws.com/",
     "external-dns.alpha.kubernetes.io/",
     "external-dns.kubernetes.io/",
     "getambassador.io/",
     "iam.amazonaws.com/",
     "iam.gke.io/",
+    "io.kubernetes.cri-o.",
     "k8s.v1.cni.cncf.io/",
     "kueue.x-k8s.io/",
     "reflector.v1.k8s.emberstack.com/",
@@ -38,8 +40,8 @@ CONTROLLER_PREFIXES = (
 )
 """Prefixes of annotations and labels on which controllers act for an object with rights of their own.
 
-They publish DNS names and routes, attach networks, hand out certificates, secrets and identities of the cloud, or copy
-between namespaces.
+They publish DNS names and routes, attach networks and devices, hand out certificates, secrets and identities of the
+cloud, or copy between namespaces.
 """
 
 

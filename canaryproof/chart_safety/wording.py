@@ -67,6 +67,8 @@ SENTENCES: Mapping[Code, str] = {
     "too-many-objects": "the chart has {count} objects; at most {limit} are tried",
     "too-many-pods": "the chart asks for {count} pods; at most {limit} are tried",
     "too-many-services": "the chart has {count} Services; at most {limit} are tried",
+    "too-much-cpu": f"the pods of the chart request {{count}} CPUs; at most {{limit}} are tried {OF_OTHERS}",
+    "too-much-memory": f"the pods of the chart request {{count}} of memory; at most {{limit}} are tried {OF_OTHERS}",
     "too-much-storage": "the chart asks for {count} of storage; at most {limit} are tried",
     "volume-type": "has the volume {value} of the type {field}; a chart may use " + ", ".join(VOLUME_TYPES),
 }
@@ -75,6 +77,7 @@ SENTENCES: Mapping[Code, str] = {
 _SIZES: Mapping[Code, tuple[str, int]] = {
     "size": ("KiB", 2**10),
     "too-many-bytes": ("KiB", 2**10),
+    "too-much-memory": ("GiB", 2**30),
     "too-much-storage": ("GiB", 2**30),
 }
 _NUMBERS = frozenset({"host-port"})

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from canaryproof.chart_safety import ALLOWED_KINDS, Policy, check_chart, explain, node_ports
-from canaryproof.chart_safety.counts import MOST, MOST_OBJECTS, storage_bytes, whole
+from canaryproof.chart_safety.counts import MOST, MOST_OBJECTS, quantity, whole
 from canaryproof.chart_safety.kinds import CLUSTER_SCOPED
 from canaryproof.chart_safety.refusals import Code
 from canaryproof.chart_safety.wording import SENTENCES
@@ -345,6 +345,14 @@ SHARED_ONLY: dict[str, tuple[Manifest, Code]] = {
     "runtime": (deployment({"runtimeClassName": "kata"}), "runtime-class"),
     "scheduler": (deployment({"schedulerName": "volcano"}), "scheduler"),
     "gpu": (deployment({}, {"resources": {"limits": {"nvidia.com/gpu": 1}}}), "extended-resource"),
+    "cores": (deployment({}, {"resources": {"requests": {"cpu": "8"}}}, replicas=6), "too-much-cpu"),
+    "memory by limits": (deployment({}, {"resources": {"limits": {"memory": "200Gi"}}}), "too-much-memory"),
+    "memory of an init container": (
+        deployment({"initContainers": [{"name": "i", "resources": {"requests": {"memory": "200Gi"}}}]}),
+        "too-much-memory",
+    ),
+    "memory of the whole pod": (deployment({"resources": {"requests": {"memory": "1Ti"}}}), "too-much-memory"),
+    "devices by the runtime": (noted("Pod", "annotations", "io.kubernetes.cri-o.Devices"), "annotation"),
     "DNS name": (noted("Service", "annotations", "external-dns.alpha.kubernetes.io/hostname"), "annotation"),
     "certificate": (noted("Secret", "annotations", "cert-manager.io/issuer"), "annotation"),
     "network": (
@@ -420,6 +428,9 @@ ALLOWED_EVERYWHERE = {
         }
     ),
     "probe of the pod": handler("livenessProbe", "httpGet", host=""),
+    "what the course asks for, in twenty pods": deployment(
+        {}, {"resources": {"limits": {"cpu": "1", "memory": "4Gi"}}}, replicas=20
+    ),
     "hugepages": deployment({}, {"resources": {"limits": {"cpu": 1, "hugepages-2Mi": "4Mi"}}}),
     "role": role(["get", "list", "watch", "update"], ["configmaps", "pods"]),
     "logs": role(["get", "list"], ["pods", "pods/log"]),
@@ -486,12 +497,13 @@ def test_a_number_counts_as_the_most_that_the_cluster_could_make_of_it(value: ob
 
 
 @pytest.mark.parametrize(
-    ("quantity", "size"),
+    ("written", "size"),
     [
         ("1Gi", 2**30),
         ("50e9", 50 * 10**9),
         ("1.5k", 1500),
-        ("500m", 1),
+        ("500m", 0.5),
+        ("100u", 0.0001),
         (".5Ki", 512),
         (1024, 1024),
         ("9e999", 2**63),
@@ -501,9 +513,9 @@ def test_a_number_counts_as_the_most_that_the_cluster_could_make_of_it(value: ob
         (None, 0),
     ],
 )
-def test_a_quantity_is_read_as_kubernetes_does(quantity: object, size: int) -> None:
+def test_a_quantity_is_read_as_kubernetes_does(written: object, size: float) -> None:
     """Suffixes of both kinds, exponents and fractions count; what is no quantity is left to the API server."""
-    assert storage_bytes(quantity) == size
+    assert quantity(written) == pytest.approx(size)
 
 
 def autoscaler(least: object, most: object = 5, name: str = "it") -> Manifest:
@@ -562,6 +574,17 @@ def test_the_size_of_all_objects_is_limited() -> None:
 def test_each_code_has_a_sentence() -> None:
     """A refusal that cannot be told would be a fault of the harness in the middle of a run."""
     assert set(SENTENCES) == set(get_args(Code))
+
+
+def test_each_code_is_tried() -> None:
+    """A rule that no object meets may as well not be there."""
+    objects = [each for each, _ in (*REFUSED.values(), *EVERYWHERE.values(), *SHARED_ONLY.values())]
+    many = [thing("Service", name=f"s{n}", spec={"type": "NodePort", "ports": [{"port": 1}]}) for n in range(101)]
+    large = [thing("ConfigMap", name=f"c{n}", data={"a": "x" * 250_000}) for n in range(9)]
+
+    tried = {code for each in objects for code in codes(each, shared=True)} | {*codes(*many, *large)}
+
+    assert tried == set(get_args(Code))
 
 
 @pytest.mark.parametrize("value", ["", 7, [], ["x"], {}, {"a": []}, [[]], True, None])

@@ -54,7 +54,15 @@ def api(tmp_path: Path) -> Iterator[FakeApi]:
 def attempt(api: FakeApi, tmp_path: Path) -> Callable[..., Evidence]:
     """Return a function that tries a submission with a Helm that renders only."""
 
-    def run(*, doom: str = "", extra: str = "", problem: str = "", unsafe: bool = False, **seconds: float) -> Evidence:
+    def run(
+        *,
+        doom: str = "",
+        extra: str = "",
+        problem: str = "",
+        unsafe: bool = False,
+        provider: str = "lab",
+        **seconds: float,
+    ) -> Evidence:
         def doomed() -> str | None:
             return doom if doom and ("POST", "/api/v1/namespaces") in api.asked else None
 
@@ -73,7 +81,7 @@ def attempt(api: FakeApi, tmp_path: Path) -> Callable[..., Evidence]:
                 baseline=Baseline(helm, course, "1.37.2"),
                 recorder=recorder,
                 run="7",
-                setting=Setting("lab", "1.37.2", 1, "4.3.1", "stand-in"),
+                setting=Setting(provider, "1.37.2", 1, "4.3.1", "stand-in"),
                 places=Places(1, doomed=doomed, durations=durations),
                 room=Places(1, doomed=doomed, durations=durations),
                 turns=Turns(client, durations, doomed),
@@ -174,6 +182,22 @@ def test_what_reaches_out_is_refused_before_anything_is_applied(attempt: Callabl
     assert "Service/shop (templates/app.yaml) is for the namespace 'kube-system'" in evidence.chart.error
     assert evidence.files
     assert {verb for verb, _ in api.asked} == {"GET"}
+
+
+@pytest.mark.parametrize(
+    ("provider", "refused"),
+    [("embedded", False), ("kind", False), ("minikube", False), ("existing", True), ("of-a-later-version", True)],
+)
+def test_a_cluster_is_taken_for_somebody_elses_unless_the_run_made_it(
+    attempt: Callable[..., Evidence], api: FakeApi, provider: str, *, refused: bool
+) -> None:
+    """A chart may publish its Services where nobody else lives, and nowhere else."""
+    balanced = "\nspec: {type: LoadBalancer}\n---\napiVersion: v1\nkind: Service\nmetadata:\n  name: other"
+
+    evidence = attempt(extra=balanced, provider=provider)
+
+    assert (evidence.decision.outcome == "unsafe-chart") is refused
+    assert ("POST", "/api/v1/namespaces") not in api.asked or not refused
 
 
 def test_a_namespace_keeps_what_is_tried_inside(attempt: Callable[..., Evidence], api: FakeApi) -> None:
