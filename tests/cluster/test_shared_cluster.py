@@ -1,0 +1,93 @@
+"""On a cluster that belongs to others, charts get nothing that was set up for somebody else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from canaryproof.cluster import Cluster
+from canaryproof.cluster.embedded.provider import EmbeddedProvider
+from canaryproof.cluster.embedded.toolchain import Toolchain
+from canaryproof.course import load_course
+from tests.cluster.commanding import Kubectl, kubectl_of
+from tests.corpus.catalogue import CORPUS
+from tests.corpus.mutation import Below, Mutation, accepted, pod
+from tests.corpus.policies import extra, unsafe_object
+from tests.corpus.trial import expected, try_all
+from tests.corpus.unsafe import unsafe
+
+pytestmark = pytest.mark.cluster
+
+GROUP = "kustomize.toolkit.fluxcd.io"
+DEFINITION = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": f"kustomizations.{GROUP}"},
+    "spec": {
+        "group": GROUP,
+        "names": {"kind": "Kustomization", "plural": "kustomizations"},
+        "scope": "Namespaced",
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+            }
+        ],
+    },
+}
+CHARTS: dict[str, Mutation] = {
+    "custom-resource": unsafe_object(f"{GROUP}/v1", "Kustomization", "spec: {path: ./, prune: true}"),
+    "load-balancer": unsafe(*CORPUS["load-balancer"].edits),
+    "ingress": unsafe(*CORPUS["ingress"].edits),
+    "priority": unsafe(pod("priorityClassName: high")),
+    "node-by-name": unsafe(pod("nodeName: control-plane")),
+    "all-taints": unsafe(pod("tolerations: [{operator: Exists}]")),
+    "runtime": unsafe(pod("runtimeClassName: kata")),
+    "name-in-dns": unsafe(
+        Below(
+            "templates/canary-service.yml", "metadata:", "  annotations: {external-dns.alpha.kubernetes.io/hostname: a}"
+        )
+    ),
+    "volume-of-somebody": unsafe(
+        extra(
+            "v1",
+            "PersistentVolumeClaim",
+            "spec: {volumeName: a, accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}",
+        )
+    ),
+    "reference": accepted(),
+    **{name: CORPUS[name] for name in ("node-port", "network-policy", "role-of-its-own", "secret-of-a-team")},
+}
+
+
+@pytest.fixture(scope="module")
+def shared(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster that somebody else runs."""
+    with EmbeddedProvider(toolchain, tmp_path_factory.mktemp("theirs"), load_course().stand_ins).lend() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def kubectl(toolchain: Toolchain, shared: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
+    """The commands of whoever runs that cluster, which has a controller's kind of its own."""
+    kubectl = kubectl_of(toolchain, shared)
+    file = tmp_path_factory.mktemp("definition") / "definition.json"
+    file.write_text(json.dumps(DEFINITION), encoding="utf-8")
+    kubectl("apply", "--filename", str(file))
+    kubectl("wait", "--for=condition=Established", f"crd/kustomizations.{GROUP}", "--timeout=30s")
+    return kubectl
+
+
+def test_charts_get_nothing_that_is_somebody_elses(shared: Cluster, kubectl: Kubectl, tmp_path: Path) -> None:
+    """What the owners set up is refused before anything is applied; what stays in the namespace is judged as ever."""
+    said = try_all(CHARTS, tmp_path, "--cluster=existing", f"--kubeconfig={shared.kubeconfig}")
+
+    assert {name: told.verdict for name, told in said.items()} == {
+        name: expected(mutation) for name, mutation in CHARTS.items()
+    }
+    assert kubectl("get", f"kustomizations.{GROUP}", "--all-namespaces", "--output=name") == ""
