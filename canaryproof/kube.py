@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import msgspec
 import urllib3
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import ConfigException, load_kube_config
+from kubernetes.utils import parse_quantity
 
 from canaryproof.availability import NO_ANSWER
 from canaryproof.durations import DURATIONS, Durations
@@ -67,6 +69,17 @@ ROLE_BINDINGS = Resource("RoleBinding", "/apis/rbac.authorization.k8s.io/v1", "r
 
 API_VERSION = re.compile(r"([a-z0-9][a-z0-9.-]*/)?[a-z0-9]+")
 """``v1`` and ``apps/v1``: what else somebody writes into an object must not become the path of a request."""
+
+
+def quantity(text: str) -> Decimal:
+    """Return the number that *text* stands for (Kubernetes API, "Quantity"): 0.5 for ``500m``, 1024 for ``1Ki``.
+
+    Raises InfrastructureError when *text* is not a quantity: the API server validates those that it stores.
+    """
+    try:
+        return Decimal(parse_quantity(text))  # type: ignore[no-untyped-call]  # the package types its generated part only
+    except ValueError as error:
+        raise InfrastructureError(f"the Kubernetes API reported {text!r}, which is not a quantity") from error
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from canaryproof.cluster import sharing
 from canaryproof.durations import DURATIONS
 from canaryproof.errors import InfrastructureError
-from canaryproof.kube import NAMESPACES, NODES, PODS, KubeClient, Resource
+from canaryproof.kube import NAMESPACES, NODES, PODS, KubeClient, Resource, quantity
 from canaryproof.manifests import BODIES, Body
 from canaryproof.presence import RUN_LABEL
 from canaryproof.waiting import Ticks, wait_for
@@ -43,7 +43,7 @@ def await_stage(what: str, look: Callable[[], object], *, within: float, doomed:
     )
 
 
-def let_pods_share(client: KubeClient, cores: int, memory: int, *, ours_only: bool = False) -> bool:
+def let_pods_share(client: KubeClient, cores: float, memory: int, *, ours_only: bool = False) -> bool:
     """Put the rule into force by which pods share a node of *cores* and *memory* (bytes); it may be there already.
 
     With *ours_only* it holds in the namespaces of runs, and nowhere else.
@@ -104,11 +104,11 @@ def _is_used(client: KubeClient) -> bool:
     return any("deletionTimestamp" not in body["metadata"] for body in bodies)
 
 
-def largest_node(client: KubeClient) -> tuple[int, int]:
+def largest_node(client: KubeClient) -> tuple[float, int]:
     """Return the cores of the node that has most, and its memory (bytes)."""
     sizes = [(quantity(it["cpu"]), quantity(it["memory"])) for it in (_capacity(body) for body in nodes(client))]
-    cores, memory = max(sizes, default=(1.0, 0.0))
-    return int(cores), int(memory)
+    cores, memory = max(sizes, default=(1, 0))
+    return float(cores), int(memory)
 
 
 def nodes(client: KubeClient) -> list[Body]:
@@ -119,15 +119,6 @@ def nodes(client: KubeClient) -> list[Body]:
 def _capacity(node: Body) -> dict[str, str]:
     capacity: dict[str, str] = node["status"]["capacity"]
     return capacity
-
-
-_UNITS = {"m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
-
-
-def quantity(text: str) -> float:
-    """Return the number that a quantity stands for (Kubernetes, "Resource units"): 0.5 for ``500m``."""
-    unit = text.lstrip("0123456789.")
-    return float(text.removesuffix(unit)) * _UNITS.get(unit, 1)
 
 
 def is_ready(node: Body | None) -> bool:

@@ -20,7 +20,7 @@ REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[FakeApi]:
-    """Serve a fake API that allows everything, with two nodes of three cores."""
+    """Serve a fake API that allows everything, with two nodes of almost four cores."""
     with FakeApi().serve(tmp_path) as api:
         api.answers["GET", "/version"] = (200, {"gitVersion": "v1.37.2"})
         api.answers["POST", REVIEWS] = (201, {"status": {"allowed": True}})
@@ -37,7 +37,7 @@ def provider(api: FakeApi, *, reading: bool = False) -> ExistingProvider:
 def test_it_is_asked_what_it_is(api: FakeApi) -> None:
     """Version, nodes and cores; nothing is made, and the kubeconfig is gone afterwards."""
     with provider(api).lend() as cluster:
-        assert (cluster.provider, cluster.kubernetes, cluster.nodes, cluster.cores) == ("existing", "1.37.2", 2, 6)
+        assert (cluster.provider, cluster.kubernetes, cluster.nodes, cluster.cores) == ("existing", "1.37.2", 2, 7)
         assert (cluster.context, cluster.images) == ("lab", "upstream")
         assert cluster.credentials == {}  # no command needs the user's environment
 

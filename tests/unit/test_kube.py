@@ -12,13 +12,14 @@ import time
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from canaryproof.durations import Durations
 from canaryproof.errors import InfrastructureError, UsageError
-from canaryproof.kube import PODS, ExpiredError, KubeClient, Resource
+from canaryproof.kube import PODS, ExpiredError, KubeClient, Resource, quantity
 from tests.unit.fake_api import FakeApi
 
 SOON = 5.0
@@ -43,6 +44,36 @@ def client(api: FakeApi) -> Iterator[KubeClient]:
 def refusal(code: int, message: str) -> tuple[int, dict[str, object]]:
     """Return how the API says no."""
     return code, {"kind": "Status", "code": code, "message": message}
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("4", "4"),
+        ("3920m", "3.92"),
+        ("0.5", "0.5"),
+        (".5", "0.5"),
+        ("100n", "0.0000001"),
+        ("250u", "0.00025"),
+        ("2e3", "2000"),
+        ("2E3", "2000"),
+        ("1k", "1000"),
+        ("1E", "1e18"),
+        ("16384Ki", "16777216"),
+        ("1Pi", str(2**50)),
+        ("1Ei", str(2**60)),
+    ],
+)
+def test_a_quantity_is_read_with_every_suffix(text: str, number: str) -> None:
+    """Decimal and binary suffixes, fractions and exponents all count, without rounding."""
+    assert quantity(text) == Decimal(number)
+
+
+@pytest.mark.parametrize("text", ["", "many", "1mi", "1KiB"])
+def test_a_text_that_is_no_quantity_is_the_clusters_fault(text: str) -> None:
+    """The error quotes the text."""
+    with pytest.raises(InfrastructureError, match=f"'{text}', which is not a quantity"):
+        quantity(text)
 
 
 def test_an_object_comes_as_json(api: FakeApi, client: KubeClient) -> None:

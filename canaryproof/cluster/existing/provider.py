@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from canaryproof.cluster import Cluster
 from canaryproof.cluster.existing.kubeconfig import Target
 from canaryproof.cluster.existing.rights import missing
-from canaryproof.cluster.readiness import quantity
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.errors import ClusterError, InfrastructureError
-from canaryproof.kube import NODES, KubeClient
+from canaryproof.kube import NODES, KubeClient, quantity
 from canaryproof.manifests import BODIES, text_at
 from canaryproof.progress import Progress, Silence
 from canaryproof.scratch import scratch
@@ -84,4 +83,4 @@ def _size(client: KubeClient) -> tuple[int, int]:
     except InfrastructureError:
         return 0, FEW_CORES
     bodies = [BODIES.decode(item) for item in items]
-    return len(bodies), sum(int(quantity(text_at(body, "status", "allocatable", "cpu") or "0")) for body in bodies)
+    return len(bodies), int(sum(quantity(text_at(body, "status", "allocatable", "cpu") or "0") for body in bodies))
