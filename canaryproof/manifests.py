@@ -35,8 +35,13 @@ VALUES_LIMIT = 200_000
 DEEPEST = 100
 """Levels of maps and lists in one document; reading takes stack for each, and the API server stops at 10 000."""
 
-SHORT = 2_000
-"""Characters of a document that nobody has to measure: they cannot be deep enough to hurt."""
+SHORT = 1_000
+"""Characters of a document that nobody has to measure: too few levels to hurt, or to meet the limit of libyaml."""
+TOO_DEEP = "exceeded maximum nesting depth"
+"""How libyaml refuses more than 1000 levels (yaml_parser_increase_flow_level in its scanner.c), in PyYAML since 6.0.4.
+
+Its scanner reads ahead of the events that are counted here, so it can meet its own limit first.
+"""
 
 _TAGS = "tag:yaml.org,2002:"
 _MERGE = f"{_TAGS}merge"
@@ -378,6 +383,8 @@ def _parse_document(document: str) -> Iterator[Manifest]:
         body = yaml.load(text, _Loader)  # noqa: S506 - a safe loader
         _weigh(body, where)
     except yaml.MarkedYAMLError as error:
+        if error.problem == TOO_DEEP:
+            raise _nested_too_deep(where) from error
         line = f", line {error.problem_mark.line + 1} of what it renders to" if error.problem_mark else ""
         raise SubmissionError(f"{where}{line}: {error.problem or error.context}") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
@@ -425,7 +432,11 @@ def _check_size(count: int, depth: int, where: str) -> None:
     if count > VALUES_LIMIT:
         raise UnsafeError(f"{where} renders to more than {VALUES_LIMIT} values; are there aliases (&, *) in it?")
     if depth > DEEPEST + 1:  # a text below so many maps is fine
-        raise UnsafeError(f"{where} renders to maps and lists that are nested more than {DEEPEST} levels deep")
+        raise _nested_too_deep(where)
+
+
+def _nested_too_deep(where: str) -> UnsafeError:
+    return UnsafeError(f"{where} renders to maps and lists that are nested more than {DEEPEST} levels deep")
 
 
 class _Loader(yaml.CSafeLoader):
