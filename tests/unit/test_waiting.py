@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from time import monotonic
 
 import pytest
 
 from canaryproof.errors import WaitError
 from canaryproof.waiting import Signal, Ticks, wait_for
+
+LONG = 5
+"""Seconds that a test waits only when it fails."""
 
 
 class FakeTime:
@@ -73,11 +78,12 @@ def test_the_last_look_comes_after_the_last_change(time: FakeTime) -> None:
 
 
 def test_an_announcement_between_two_looks_is_not_missed() -> None:
-    """A signal announced before the wait begins ends it at once."""
+    """A signal announced before the wait begins ends that wait at once, and no later one."""
     signal = Signal()
     signal.announce()
 
-    signal.wait(60)
+    assert _seconds_of(signal.wait, LONG) < LONG
+    assert _seconds_of(signal.wait, 0.02) >= 0.02
 
 
 def test_an_announcement_ends_a_wait_under_way() -> None:
@@ -85,12 +91,22 @@ def test_an_announcement_ends_a_wait_under_way() -> None:
     signal, found = Signal(), threading.Event()
     threading.Timer(0.02, lambda: _tell(found, signal)).start()
 
-    assert wait_for("news", lambda: found.is_set() or None, within=60, changes=signal)
+    began = monotonic()
+    assert wait_for("news", lambda: found.is_set() or None, within=LONG, changes=signal)
+    assert monotonic() - began < LONG
 
 
-def test_ticks_never_sleep_past_the_deadline() -> None:
+@pytest.mark.parametrize("left", [0.02, 0, -1])
+def test_ticks_never_sleep_past_the_deadline(left: float) -> None:
     """The last tick is as short as the time that is left, which may be none."""
-    Ticks(every=60).wait(-1)
+    assert max(0, left) <= _seconds_of(Ticks(every=LONG).wait, left) < LONG
+
+
+def _seconds_of(wait: Callable[[float], None], limit: float) -> float:
+    """Return how long *wait* takes when it is given *limit* seconds."""
+    began = monotonic()
+    wait(limit)
+    return monotonic() - began
 
 
 def _tell(found: threading.Event, signal: Signal) -> None:
