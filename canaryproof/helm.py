@@ -10,13 +10,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
-import msgspec
-
 from canaryproof.cluster import Cluster
 from canaryproof.command import Limits, run
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.errors import CommandError, InfrastructureError, LimitError, SubmissionError, UnsafeError
-from canaryproof.evidence import Rendering, Revision
+from canaryproof.evidence import Rendering
 from canaryproof.manifests import parse
 
 LIMITS = Limits(memory=512 * 2**20, output=2**20)
@@ -60,8 +58,6 @@ What is refused, and in which words, stays the same.  Helm 3 validates by itself
 """
 
 NOISE = re.compile(r"^(level=|WARNING:|W\d{4} |walk\.go:|Use --debug flag|I\d{4} )|^\s*$")
-REVISIONS = msgspec.json.Decoder(tuple[Revision, ...])
-"""Reads what ``helm history --output json`` prints."""
 
 STACKS = "\ngoroutine "
 """Where Go begins to tell all it knows about a crash."""
@@ -174,21 +170,6 @@ class Helm:
     def rollback(self, release: str, revision: int, namespace: str, *, user: str = "") -> Operation:
         """Roll back to *revision*, which the caller names instead of trusting a default; as *user*, as above."""
         return self._change(("rollback", release, revision), namespace, user=user)
-
-    def uninstall(self, release: str, namespace: str) -> Operation:
-        """Remove a release and its history."""
-        return self._change(("uninstall", release), namespace)
-
-    def history(self, release: str, namespace: str) -> tuple[Revision, ...]:
-        """Return the revisions, oldest first; none where there is no such release."""
-        command = ("history", release, "--namespace", namespace, "--output", "json")
-        try:
-            text = self._run(command, timeout=self._durations.command)
-        except SubmissionError as error:
-            if "not found" in str(error):
-                return ()
-            raise InfrastructureError(f"helm history {release} --namespace {namespace}: {error}") from error
-        return REVISIONS.decode(text)
 
     @property
     def _validation(self) -> tuple[str, ...]:

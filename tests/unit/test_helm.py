@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 
 from canaryproof.durations import Durations
 from canaryproof.errors import InfrastructureError, UnsafeError
-from canaryproof.evidence import Revision
 from canaryproof.helm import Helm, clean, is_unreachable
 
 FAKE = """#!/bin/sh
@@ -167,12 +165,12 @@ def test_rendering_has_no_way_to_any_network(tmp_path: Path) -> None:
 
 def test_changes_may_be_made_by_somebody_with_fewer_rights(tmp_path: Path) -> None:
     """Helm impersonates the user that it is given, for these calls alone."""
-    helm = helm_that(tmp_path, "history) echo '[]';; *) ;;")
+    helm = helm_that(tmp_path, "*) ;;")
 
     helm.upgrade("shop", tmp_path, "sre", user="guest")
     helm.rollback("shop", 1, "sre", user="guest")
     changes = calls(tmp_path)
-    helm.history("shop", "sre")
+    helm.template("shop", tmp_path, "sre")
 
     assert changes.count("HELM_KUBEASUSER=guest") == 2
     assert "HELM_KUBEASUSER" not in calls(tmp_path).removeprefix(changes)
@@ -203,31 +201,6 @@ def test_a_message_has_an_end(tmp_path: Path) -> None:
     helm = helm_that(tmp_path, "*) head -c 100000 /dev/zero | tr '\\0' x >&2; exit 1;;")
 
     assert len(helm.template("shop", tmp_path, "sre").error) < 2_100
-
-
-def test_history_is_typed(tmp_path: Path) -> None:
-    """Each line of the history comes back as a value, in order."""
-    lines = [
-        {
-            "revision": 1,
-            "updated": "2026-11-24T08:17:29Z",
-            "status": "superseded",
-            "chart": "shop-1",
-            "description": "a",
-        },
-        {"revision": 2, "status": "deployed", "chart": "shop-2", "app_version": "", "description": "Rollback to 1"},
-    ]
-    helm = helm_that(tmp_path, f"history) echo '{json.dumps(lines)}';;")
-
-    assert helm.history("shop", "sre") == (
-        Revision(1, "superseded", "a", "shop-1"),
-        Revision(2, "deployed", "Rollback to 1", "shop-2"),
-    )
-
-
-def test_a_release_that_is_not_there_has_no_history(tmp_path: Path) -> None:
-    """An absent release is no failure."""
-    assert helm_that(tmp_path, "*) echo 'Error: release: not found' >&2; exit 1;;").history("shop", "sre") == ()
 
 
 def test_what_runs_is_ended_when_the_run_is_doomed(tmp_path: Path) -> None:
