@@ -12,7 +12,6 @@ pytest_plugins = [
     "fixtures.reporting",
     "fixtures.order",
     "fixtures.interrupting",
-    "fixtures.distributing",
     "fixtures.terminal",
     "pytester",  # runs pytest in the tests of these plugins
 ]

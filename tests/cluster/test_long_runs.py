@@ -1,4 +1,4 @@
-"""A run over a class can be stopped and goes on; a cluster that dies takes no verdict with it; workers share one."""
+"""A run over a class can be stopped and goes on; a cluster that dies takes no verdict with it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from canaryproof.waiting import Ticks, wait_for
-from tests.cluster.jobs import main_job, processes_of, rows_of, running, runs_in
+from tests.cluster.jobs import main_job, processes_of, rows_of, running
 from tests.corpus.catalogue import CORPUS
 
 pytestmark = pytest.mark.cluster
@@ -91,27 +91,3 @@ def test_a_cluster_that_dies_in_the_middle_takes_no_verdict_with_it(
     }
     assert said[1].startswith("! 1 of 3 submissions have no verdict: ")
     assert "kubelet ended with code -9" in " ".join(line.strip() for line in said[1:4])
-
-
-def test_workers_share_one_cluster(tmp_path: Path, handed_in: Callable[..., str]) -> None:
-    """Under pytest-xdist the controller's cluster is the only one, and everything is judged, once."""
-    pytest.importorskip("xdist", reason="pytest-xdist is not needed to use the harness")
-    reports, seen = tmp_path / "reports", set[str]()
-    with main_job(tmp_path, reports, handed_in(BROKEN, RIGHT, WRONG), "-n", "2") as job:
-
-        def look() -> int | None:
-            seen.update(runs_in(tmp_path))
-            return job.poll()
-
-        code = wait_for("end of the run", look, within=MINUTES, changes=Ticks())
-
-    rows = rows_of(reports)
-    assert code == pytest.ExitCode.TESTS_FAILED
-    assert {name: row["outcome"] for name, row in rows.items()} == {
-        BROKEN: "broken-chart",
-        WRONG: "image-pull",
-        RIGHT: "crash-loop",
-    }
-    assert rows[RIGHT]["score"] == 13
-    assert len(seen) == 1
-    assert not processes_of(tmp_path)

@@ -205,6 +205,34 @@ def test_plain_pytest_starts_nothing_and_says_nothing(run: Run) -> None:
     assert not Path("started").exists()
 
 
+@pytest.mark.parametrize("arguments", [["-n", "2"], ["--dist", "each", "--tx", "2*popen"]])
+def test_acceptance_tests_cannot_be_distributed(
+    run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """With pytest-xdist the run ends before anything starts, and says that nothing would be gained."""
+    pytest.importorskip("xdist", reason="pytest-xdist is not needed to use the harness")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+
+    result = run("-m", "e2e", *arguments, "--report-dir", "out", shop=ACCEPTED)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: acceptance tests cannot be *: * already run in parallel. Leave out -n and *"])
+    assert not Path("started").exists()
+    assert not Path("out").exists()
+
+
+def test_all_other_tests_can_be_distributed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With pytest-xdist the workers run what is no acceptance test."""
+    pytest.importorskip("xdist", reason="pytest-xdist is not needed to use the harness")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+
+    result = run("-n", "2")
+
+    assert result.ret == 0
+    result.assert_outcomes(passed=1)
+    assert not Path("started").exists()
+
+
 def test_what_is_only_collected_starts_nothing(run: Run) -> None:
     """The tests can be listed, by submission, without a cluster."""
     result = run("-m", "e2e", "--collect-only", "-q", "--report-dir", "out", shop=ACCEPTED)
