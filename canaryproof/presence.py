@@ -11,19 +11,19 @@ import fcntl
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Protocol
 
+from canaryproof.background import in_background
 from canaryproof.cluster import Vitals
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.errors import InfrastructureError
 from canaryproof.kube import LEASES, NAMESPACES, Listing, Resource
 from canaryproof.manifests import BODIES, Body, text_at, value_at
-from canaryproof.waiting import Signal
 
 RUN_LABEL = "canaryproof/run"
 """On every namespace that a run makes; its value is the run's."""
@@ -154,7 +154,7 @@ def present(api: Api, run: str, locks: Locks, vitals: Vitals, durations: Duratio
     sweep(api, locks)
     with locks.held(run), _namespace(api, run) as namespace:
         api.create(LEASES, lease(run, locks.holder(run), api.now(), durations.lease), namespace)
-        with _beating(_Heart(api, namespace, vitals, durations)):
+        with in_background("presence", _renewal(api, namespace, vitals, durations.renew)):
             yield
 
 
@@ -191,45 +191,21 @@ def _micro(time: datetime) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-class _Heart:
-    """Renews a Lease again and again."""
+def _renewal(api: Api, namespace: str, vitals: Vitals, seconds: float) -> Callable[[threading.Event], None]:
+    """Return what renews the Lease in *namespace* every so many *seconds*, until its event is set.
 
-    def __init__(self, api: Api, namespace: str, vitals: Vitals, durations: Durations) -> None:
-        self._api = api
-        self._namespace = namespace
-        self._vitals = vitals
-        self._every = durations.renew
-        self._over = threading.Event()
-        self._news = Signal()
+    An API server that does not answer is asked again.
+    """
 
-    def beat(self) -> None:
-        """Renew until told to stop; an API server that does not answer for a while may be asked again."""
-        while not self._over.is_set():
-            self._news.wait(self._every)
+    def renew(over: threading.Event) -> None:
+        while not over.wait(seconds):
             with suppress(InfrastructureError):
-                if not self._over.is_set() and not self._renew():
-                    self._vitals.fail(f"the Lease of this run in namespace {self._namespace} was removed by somebody")
+                renewed = {"spec": {"renewTime": _micro(api.now())}}
+                if not api.patch(LEASES, LEASE, namespace, renewed):
+                    vitals.fail(f"the Lease of this run in namespace {namespace} was removed by somebody")
                     return
 
-    def stop(self) -> None:
-        """End `beat`."""
-        self._over.set()
-        self._news.announce()
-
-    def _renew(self) -> bool:
-        renewed = {"spec": {"renewTime": _micro(self._api.now())}}
-        return self._api.patch(LEASES, LEASE, self._namespace, renewed)
-
-
-@contextmanager
-def _beating(heart: _Heart) -> Iterator[None]:
-    thread = threading.Thread(target=heart.beat, name="presence", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        heart.stop()
-        thread.join()
+    return renew
 
 
 def sweep(api: Api, locks: Locks) -> tuple[str, ...]:

@@ -11,8 +11,9 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol, TextIO
 
+from canaryproof.background import in_background
 from canaryproof.durations import DURATIONS
-from canaryproof.waiting import Clock, Signal
+from canaryproof.waiting import Clock
 
 Say = Callable[[str], None]
 
@@ -44,22 +45,14 @@ Ticking = Callable[[Callable[[], None]], AbstractContextManager[None]]
 @contextmanager
 def ticking(tick: Callable[[], None]) -> Iterator[None]:
     """Call *tick* in a thread of its own until the block ends, however it ends; the thread is over by then."""
-    over = threading.Event()
-    changes = Signal()
 
-    def keep_ticking() -> None:
-        while not over.is_set():
+    def keep_ticking(over: threading.Event) -> None:
+        tick()
+        while not over.wait(DURATIONS.redraw_every):
             tick()
-            changes.wait(DURATIONS.redraw_every)
 
-    thread = threading.Thread(target=keep_ticking, name="progress", daemon=True)
-    thread.start()
-    try:
+    with in_background("progress", keep_ticking):
         yield
-    finally:
-        over.set()
-        changes.announce()
-        thread.join()
 
 
 @dataclass

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from canaryproof.background import in_background
 from canaryproof.cluster import Cluster, Vitals
 from canaryproof.cluster.embedded.images import provide_images
 from canaryproof.cluster.kind.capabilities import lacks_sys_resource
@@ -258,20 +259,15 @@ class KindProvider:
     @contextmanager
     def _watched(self, docker: Docker) -> Iterator[Vitals]:
         """Report the end of the node's container for the length of the block."""
-        vitals, over = Vitals(), threading.Event()
+        vitals = Vitals()
 
-        def watch() -> None:
+        def watch(over: threading.Event) -> None:
             ending = docker.await_end(self._node, lambda: "the run is over" if over.is_set() else None)
             if not over.is_set():
                 vitals.fail(f"the container of the kind node {self._node} ended: {ending or 'docker cannot tell how'}")
 
-        thread = threading.Thread(target=watch, name="kind-node", daemon=True)
-        thread.start()
-        try:
+        with in_background("kind-node", watch):
             yield vitals
-        finally:
-            over.set()
-            thread.join()
 
     @contextmanager
     def _ready(self, kind: Kind, vitals: Vitals, *, ours: bool) -> Iterator[tuple[str, int]]:
