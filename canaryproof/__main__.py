@@ -121,7 +121,7 @@ def _doctor(options: argparse.Namespace) -> int:
         facts = ask(Where(os.environ, cache, options.kubeconfig, options.kube_context))
     found = examine(facts)
     try:
-        auto = str(choose(ThisMachine(os.environ, cache)))
+        auto = str(choose(ThisMachine(os.environ, cache, known={"docker": facts.docker, "minikube": facts.minikube})))
     except ClusterError:
         auto = "none can be had"
     print(*report(found, auto), sep="\n")

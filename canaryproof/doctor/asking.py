@@ -6,25 +6,22 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import msgspec
 
 from canaryproof.cluster.embedded import rootless
 from canaryproof.cluster.embedded.provider import refuse_unsuitable
 from canaryproof.cluster.embedded.toolchain import EMBEDDED, Machine, go_for, golang, is_built, runc, space_for
 from canaryproof.cluster.existing import kubeconfig
 from canaryproof.cluster.existing.rights import missing
-from canaryproof.command import run
-from canaryproof.doctor.facts import Account, Cgroups, Command, Disk, Facts, Kernel, Tools
+from canaryproof.cluster.surroundings import COMMANDS, ask_command
+from canaryproof.doctor.facts import Account, Cgroups, Disk, Facts, Kernel, Tools
 from canaryproof.durations import DURATIONS
-from canaryproof.errors import CanaryproofError, ClusterError, CommandError
+from canaryproof.errors import CanaryproofError, ClusterError
 from canaryproof.kube import KubeClient
-from canaryproof.manifests import BODIES, text_at
 from canaryproof.scratch import scratch
 
 HELM, KIND = "helm", "kind"
@@ -47,7 +44,7 @@ class Where:
 def ask(where: Where) -> Facts:
     """Return the facts of this machine; commands run side by side."""
     with ThreadPoolExecutor(thread_name_prefix="doctor") as pool:
-        commands = {name: pool.submit(_command, name, where.environment) for name in ASKED}
+        commands = {name: pool.submit(ask_command, name, where.environment) for name in COMMANDS}
         account = pool.submit(_account, where)
         is_root = os.geteuid() == 0
         linux = sys.platform == "linux"
@@ -118,50 +115,6 @@ def _tools(where: Where) -> Tools:
         helm_built=is_built(where.cache, [HELM]),
         kind_built=is_built(where.cache, [KIND]),
     )
-
-
-@dataclass(frozen=True)
-class _Question:
-    """How a command tells its version, and whether what is behind it works."""
-
-    version: tuple[str, ...]
-    read: Callable[[str], str]
-    works: tuple[str, ...] = ()
-
-
-def _kubectls(said: str) -> str:
-    return text_at(BODIES.decode(said), "clientVersion", "gitVersion")
-
-
-ASKED = {
-    "docker": _Question(("version", "--format", "{{.Server.Version}}"), str.strip),
-    KIND: _Question(("version", "--quiet"), str.strip),
-    "minikube": _Question(("version", "--short"), str.strip, works=("status",)),
-    HELM: _Question(("version", "--template", "{{.Version}}"), str.strip),
-    "kubectl": _Question(("version", "--client", "--output=json"), _kubectls),
-}
-
-
-def _command(name: str, environment: Mapping[str, str]) -> Command:
-    path = shutil.which(name, path=environment.get("PATH", os.defpath))
-    if path is None:
-        return Command()
-    question, version = ASKED[name], ""
-    try:
-        said = run([path, *question.version], timeout=DURATIONS.question, env=environment)
-        version = question.read(said).removeprefix("v")
-        if question.works:
-            run([path, *question.works], timeout=DURATIONS.question, env=environment)
-    except CommandError as error:
-        return Command(path, version, _last_line(error))
-    except (CanaryproofError, msgspec.DecodeError) as error:
-        return Command(path, version, str(error))
-    return Command(path, version)
-
-
-def _last_line(error: CommandError) -> str:
-    lines = (error.stderr.strip() or error.stdout.strip()).splitlines()
-    return lines[-1].strip() if lines else error.outcome
 
 
 def _account(where: Where) -> Account:

@@ -5,20 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from canaryproof.cluster.embedded.rootless import Gap
+from canaryproof.cluster.surroundings import Command
 
 Version = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Command:
-    """A command on PATH, and what it says of itself."""
-
-    path: str = ""
-    """Empty where there is none."""
-    version: str = ""
-    """``4.3.1``; empty where it does not tell."""
-    error: str = ""
-    """Why it does not do what it is for: no daemon answers, nothing runs; empty when it does."""
 
 
 @dataclass(frozen=True)

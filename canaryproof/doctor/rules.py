@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from canaryproof.doctor.facts import Command, Facts, Version
+from canaryproof.cluster.surroundings import Command
+from canaryproof.doctor.facts import Facts, Version
 
 NAMESPACES = frozenset({"pid", "mnt", "net", "uts", "ipc", "cgroup"})
 CONTROLLERS = frozenset({"cpu", "memory", "pids"})

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from canaryproof.cluster.choosing import Choice, choose
-from canaryproof.cluster.surroundings import ThisMachine
+from canaryproof.cluster.surroundings import Command, ThisMachine
 from canaryproof.course import load_course
 from canaryproof.errors import ClusterError
 from fixtures.choosing import choice_of, conflicts
@@ -91,6 +91,8 @@ def test_a_machine_is_asked_by_its_commands(tmp_path: Path) -> None:
 
     assert machine.against_docker == "docker version --format {{.Server.Version}}: Cannot connect to the Docker daemon"
     assert ThisMachine(env={"PATH": ""}, cache=tmp_path).against_docker == "there is no command docker"
+    known = {"docker": Command("/usr/bin/docker", "28.1")}
+    assert not ThisMachine(env=machine.env, cache=tmp_path, known=known).against_docker
     assert not machine.has_kind
     assert not machine.tools_built
     assert ThisMachine(env={}, cache=tmp_path, ready=True).tools_built

@@ -12,10 +12,12 @@ import pytest
 
 from canaryproof.__main__ import main
 from canaryproof.cluster.embedded.rootless import Gap
+from canaryproof.cluster.surroundings import Command
 from canaryproof.doctor.asking import Where, ask, cgroups, kernel
-from canaryproof.doctor.facts import Account, Cgroups, Command, Disk, Facts, Kernel, Tools
+from canaryproof.doctor.facts import Account, Cgroups, Disk, Facts, Kernel, Tools
 from canaryproof.doctor.rules import CONTROLLERS, NAMESPACES, Finding, examine, works
 from canaryproof.doctor.telling import exit_code, report
+from canaryproof.errors import ClusterError
 from tests.unit.fake_api import FakeApi
 
 KERNEL = Kernel(
@@ -242,8 +244,10 @@ def test_commands_and_cluster_are_asked(tmp_path: Path, api: FakeApi, root: Path
 
     assert facts.helm == Command(str(tmp_path / "helm"), "4.3.1")
     assert facts.kubectl.version == "1.37.0"
-    assert facts.minikube == Command(str(tmp_path / "minikube"), "1.36.0", "host: Stopped")
-    assert facts.docker == Command(str(tmp_path / "docker"), "", "Cannot connect")
+    assert facts.minikube == Command(str(tmp_path / "minikube"), "1.36.0", "host: Stopped", "minikube status")
+    assert facts.docker == Command(
+        str(tmp_path / "docker"), "", "Cannot connect", "docker version --format {{.Server.Version}}"
+    )
     assert facts.kind == Command()
     assert (facts.account.context, facts.account.version, facts.account.is_local) == ("lab", "1.37.2", True)
     assert "create namespaces" in facts.account.lacking
@@ -268,8 +272,11 @@ def test_a_cluster_that_does_not_answer_is_told(tmp_path: Path, root: Path) -> N
 
 
 def test_the_command_line_reports(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every provider is there, and the exit code says whether any works."""
+    """Every provider is there, and the exit code says whether any works; ``auto`` asks no command a second time."""
+    asked: list[str] = []
     monkeypatch.setattr("canaryproof.__main__.ask", lambda where: WELL if isinstance(where, Where) else None)
+    monkeypatch.setattr("canaryproof.cluster.surroundings.suitable", _refuse)
+    monkeypatch.setattr("canaryproof.cluster.surroundings.ask_command", lambda name, _: asked.append(name))
 
     assert main(["doctor"]) == 0
 
@@ -281,3 +288,8 @@ def test_the_command_line_reports(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         "existing   works",
     ]
     assert lines[-1].startswith("--cluster auto: ")
+    assert not asked
+
+
+def _refuse(*_: object) -> None:
+    raise ClusterError("not here")
