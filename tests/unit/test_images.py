@@ -96,17 +96,87 @@ def test_the_sandbox_is_served_too(node: http.client.HTTPConnection) -> None:
     [
         "/v2/course/app/manifests/v33",
         "/v2/course/nothing/manifests/v3",
-        "/v2/course/app/blobs/sha256:..",
         "/v2/course/app/blobs/sha256:" + "0" * 64,
         "/elsewhere",
     ],
 )
 def test_what_is_not_there_is_not_found(node: http.client.HTTPConnection, path: str) -> None:
-    """A mistyped tag gives the answer that makes kubelet say "not found", and nothing outside the layout is served."""
-    status, body = _get(node, path)
+    """A mistyped tag gives the answer that makes kubelet say "not found"."""
+    assert _is_not_found(node, path)
 
-    assert status == 404
-    assert json.loads(body)["errors"][0]["code"] == "MANIFEST_UNKNOWN"
+
+@pytest.mark.parametrize("kind", ["blobs", "manifests"])
+@pytest.mark.parametrize("repository", ["x", "course/app", "..", "%2e%2e"])
+@pytest.mark.parametrize(
+    "reference",
+    [
+        ":etc:hostname",
+        ":..:..:index.json",
+        "sha256:..",
+        "sha256:..:..:index.json",
+        "sha256:..:..:..:SECRET",
+        "sha256%3A..%3A..%3Aindex.json",
+        "sha256:%2e%2e%2f%2e%2e%2findex.json",
+        "sha512:" + "0" * 128,
+        "sha1:" + "0" * 40,
+        "sha256:UNLISTED",
+        "sha256:LINKED",
+        "sha256:LISTED:..:UNLISTED",
+        "SHA256:LISTED",
+        "sha256:LISTED%00",
+        "sha256:LISTED%0a",
+        ":LISTED_FILE",
+        ":SECRET_FILE",
+    ],
+)
+def test_only_listed_digests_are_served(
+    node: http.client.HTTPConnection, layout: Path, kind: str, repository: str, reference: str
+) -> None:
+    """No request reaches a file that the layout does not list, wherever it lies and however the request is written."""
+    secret = layout.parent / "SECRET"
+    secret.write_text("outside of the layout")
+    blobs = layout / "blobs" / "sha256"
+    (blobs / ("1" * 64)).write_text("in the layout, and not listed")
+    (blobs / ("2" * 64)).symlink_to(secret)
+    listed = json.loads((layout / "index.json").read_bytes())["manifests"][0]["digest"].removeprefix("sha256:")
+    places = {
+        "UNLISTED": "1" * 64,
+        "LINKED": "2" * 64,
+        "LISTED_FILE": str(blobs / listed)[1:].replace("/", ":"),
+        "SECRET_FILE": str(secret)[1:].replace("/", ":"),
+        "LISTED": listed,
+    }
+    for name, text in places.items():
+        reference = reference.replace(name, text)
+
+    assert _is_not_found(node, f"/v2/{repository}/{kind}/{reference}")
+
+
+def test_a_blob_replaced_by_a_link_is_not_served(
+    node: http.client.HTTPConnection, layout: Path, tmp_path: Path
+) -> None:
+    """A link that takes the place of a listed file leads nowhere."""
+    (tmp_path / "secret").write_text("outside of the layout")
+    digest = json.loads((layout / "index.json").read_bytes())["manifests"][0]["digest"]
+    blob = layout / "blobs" / "sha256" / digest.removeprefix("sha256:")
+    blob.unlink()
+    blob.symlink_to(tmp_path / "secret")
+
+    assert _is_not_found(node, f"/v2/course/app/manifests/{digest}")
+
+
+@pytest.mark.parametrize("digest", ["sha256:../../index.json", "../../../secret", "sha512:" + "0" * 128, "linked"])
+def test_a_layout_that_leads_elsewhere_is_refused(layout: Path, digest: str) -> None:
+    """An index whose digests are paths, or whose blobs are links, makes no server."""
+    index = json.loads((layout / "index.json").read_bytes())
+    if digest == "linked":
+        digest = "sha256:" + "3" * 64
+        (layout / "blobs" / "sha256" / ("3" * 64)).symlink_to(layout / "index.json")
+    index["manifests"][0]["digest"] = digest
+    (layout / "index.json").write_text(json.dumps(index))
+
+    with pytest.raises(ValueError, match=r"no SHA-256 digest|no regular file"):
+        registry.make_server(("127.0.0.1", 0), layout)
 
 
 def test_head_tells_digest_and_size_without_a_body(node: http.client.HTTPConnection) -> None:
@@ -117,6 +187,11 @@ def test_head_tells_digest_and_size_without_a_body(node: http.client.HTTPConnect
     assert answer.read() == b""
     assert answer.headers["Docker-Content-Digest"].startswith("sha256:")
     assert int(answer.headers["Content-Length"]) > 0
+
+
+def _is_not_found(node: http.client.HTTPConnection, path: str) -> bool:
+    status, body = _get(node, path)
+    return status == 404 and bool(json.loads(body)["errors"][0]["code"] == "MANIFEST_UNKNOWN")
 
 
 def _get(node: http.client.HTTPConnection, path: str) -> tuple[int, bytes]:

@@ -2,21 +2,56 @@
 
 Endpoints and status codes are those of the OCI distribution specification, section "Pulling manifests" and "Pulling
 blobs"; the folder is that of the OCI image specification, with the references in ``org.opencontainers.image.ref.name``.
+
+A client chooses among digests that the layout lists; no part of a request ever becomes part of a path.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 _PATH = re.compile(r"/v2/(?P<repository>.+)/(?P<kind>manifests|blobs)/(?P<reference>[^/]+)")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _REF_NAME = "org.opencontainers.image.ref.name"
+_BLOB = "application/octet-stream"
+
+
+@dataclass(frozen=True)
+class _Content:
+    """A manifest, configuration or layer that the layout lists."""
+
+    file: Path
+    digest: str
+    media_type: str = _BLOB
+
+
+@dataclass(frozen=True)
+class _Catalogue:
+    """All that is served, by the names under which clients ask for it."""
+
+    tagged: Mapping[str, _Content]
+    """Manifests by ``repository:tag``."""
+    manifests: Mapping[str, _Content]
+    """Manifests by digest."""
+    blobs: Mapping[str, _Content]
+    """Manifests, configurations and layers by digest."""
+
+    def find(self, kind: str, repository: str, reference: str) -> _Content | None:
+        """Return the content that a request for *kind*, ``manifests`` or ``blobs``, means, if the layout lists it."""
+        if kind == "blobs":
+            return self.blobs.get(reference)
+        return self.manifests.get(reference) or self.tagged.get(f"{repository}:{reference}")
 
 
 def serve(address: tuple[str, int], layout: Path) -> None:
@@ -25,18 +60,41 @@ def serve(address: tuple[str, int], layout: Path) -> None:
 
 
 def make_server(address: tuple[str, int], layout: Path) -> ThreadingHTTPServer:
-    """Return a server of the images in *layout*, listening at *address*."""
-    index = json.loads((layout / "index.json").read_bytes())
-    images = {entry["annotations"][_REF_NAME]: entry for entry in index["manifests"]}
-    return ThreadingHTTPServer(address, partial(_Handler, layout, images))
+    """Return a server of the images in *layout*, listening at *address*.
+
+    Raises ValueError when the layout names content by anything but a SHA-256 digest, or when the file of such a
+    digest is no regular file of the layout.
+    """
+    return ThreadingHTTPServer(address, partial(_Handler, _read(layout)))
+
+
+def _read(layout: Path) -> _Catalogue:
+    """Collect what the index lists, and the configuration and layers of each manifest in it."""
+    root = layout.resolve()
+    tagged, manifests, blobs = {}, {}, {}
+    for entry in json.loads((root / "index.json").read_bytes())["manifests"]:
+        manifest = _content(root, entry["digest"], entry["mediaType"])
+        tagged[entry["annotations"][_REF_NAME]] = manifests[manifest.digest] = manifest
+        listed: dict[str, Any] = json.loads(manifest.file.read_bytes())
+        digests = [manifest.digest, *(it["digest"] for it in (listed["config"], *listed["layers"]))]
+        blobs.update({digest: _content(root, digest) for digest in digests})
+    return _Catalogue(tagged, manifests, blobs)
+
+
+def _content(root: Path, digest: str, media_type: str = _BLOB) -> _Content:
+    if not _DIGEST.fullmatch(digest):
+        raise ValueError(f"{root / 'index.json'} leads to {digest!r}, which is no SHA-256 digest")
+    file = root / "blobs" / "sha256" / digest.removeprefix("sha256:")
+    if file.resolve() != file or not file.is_file():
+        raise ValueError(f"{file} is no regular file of the image layout")
+    return _Content(file, digest, media_type)
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def __init__(self, layout: Path, images: dict[str, dict[str, str]], *connection: object) -> None:
-        self._layout = layout
-        self._images = images
+    def __init__(self, catalogue: _Catalogue, *connection: object) -> None:
+        self._catalogue = catalogue
         super().__init__(*connection)  # type: ignore[arg-type]  # passed through as socketserver gives them
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # the name http.server calls
@@ -52,38 +110,31 @@ class _Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path  # it may come with scheme and host (RFC 9112, "absolute-form")
         if path == "/v2/":
             self._reply(HTTPStatus.OK, b"{}", "application/json", with_body=with_body)
-        elif (asked := _PATH.fullmatch(path)) and (blob := self._find(asked)):
-            self._send_file(*blob, with_body=with_body)
+        elif (asked := _PATH.fullmatch(path)) and (
+            content := self._catalogue.find(asked["kind"], asked["repository"], asked["reference"])
+        ):
+            self._send(content, with_body=with_body)
         else:
-            body = json.dumps({"errors": [{"code": "MANIFEST_UNKNOWN", "message": f"not found: {self.path}"}]})
-            self._reply(HTTPStatus.NOT_FOUND, body.encode(), "application/json", with_body=with_body)
+            self._refuse(with_body=with_body)
 
-    def _find(self, asked: re.Match[str]) -> tuple[Path, str, str] | None:
-        """Return file, media type and digest of the manifest or blob that is asked for."""
-        reference = asked["reference"]
-        media_type = "application/octet-stream"
-        if asked["kind"] == "manifests":
-            entry = self._image(asked["repository"], reference)
-            if entry is None:
-                return None
-            reference, media_type = entry["digest"], entry["mediaType"]
-        file = self._layout / "blobs" / reference.replace(":", "/")
-        return (file, media_type, reference) if file.is_file() else None
-
-    def _image(self, repository: str, reference: str) -> dict[str, str] | None:
-        if reference.startswith("sha256:"):
-            return next((entry for entry in self._images.values() if entry["digest"] == reference), None)
-        return self._images.get(f"{repository}:{reference}")
-
-    def _send_file(self, file: Path, media_type: str, digest: str, *, with_body: bool) -> None:
-        self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", media_type)
-        self.send_header("Content-Length", str(file.stat().st_size))
-        self.send_header("Docker-Content-Digest", digest)
-        self.end_headers()
-        if with_body:
-            with file.open("rb") as blob:
+    def _send(self, content: _Content, *, with_body: bool) -> None:
+        try:
+            descriptor = os.open(content.file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:  # removed or replaced by a link since the server was made
+            self._refuse(with_body=with_body)
+            return
+        with os.fdopen(descriptor, "rb") as blob:
+            self.send_response(HTTPStatus.OK)
+            self.send_header("Content-Type", content.media_type)
+            self.send_header("Content-Length", str(os.fstat(descriptor).st_size))
+            self.send_header("Docker-Content-Digest", content.digest)
+            self.end_headers()
+            if with_body:
                 shutil.copyfileobj(blob, self.wfile, 1024 * 1024)
+
+    def _refuse(self, *, with_body: bool) -> None:
+        body = json.dumps({"errors": [{"code": "MANIFEST_UNKNOWN", "message": f"not found: {self.path}"}]})
+        self._reply(HTTPStatus.NOT_FOUND, body.encode(), "application/json", with_body=with_body)
 
     def _reply(self, status: HTTPStatus, body: bytes, media_type: str, *, with_body: bool) -> None:
         self.send_response(status)
