@@ -28,7 +28,7 @@ from tests.kind.packages import unpacked_package
 from tests.kind.rootfs import make_rootfs, sandbox_name
 
 REPOSITORY = "canaryproof/kind-node"
-TOOLS = (*EMBEDDED, "kind", "kubeadm", "kube-proxy")
+TOOLS = (*EMBEDDED, "kind", "kubeadm", "kube-proxy", "bridge", "host-local", "loopback")
 _MADE_BY = ("archives.py", "node_image.py", "rootfs.py")
 _CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
 _IPTABLES = ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore")

@@ -441,7 +441,7 @@ def test_a_tool_that_does_not_exist_is_refused(workshop: Workshop) -> None:
 
 
 def test_the_pins_are_complete() -> None:
-    """Each tool ships its pins and tells its version from them; the embedded cluster needs all but Helm 3."""
+    """Each tool ships its pins and tells its version; the embedded cluster needs none of Helm 3 and kind nodes."""
     versions = {tool.name: tool.version for tool in TOOLS}
 
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in versions.values())
@@ -450,7 +450,7 @@ def test_the_pins_are_complete() -> None:
         "kubernetes-1.36": "1.36",
     }
     assert (versions["kubernetes"], versions["helm"], versions["helm3"]) == ("1.37.2", "4.3.1", "3.22.0")
-    of_others = {"helm3", "kind", "kubeadm", "kube-proxy"}
+    of_others = {"helm3", "kind", "kubeadm", "kube-proxy", *CNI}
     assert set(EMBEDDED) == {name for tool in TOOLS for name in tool.packages} - of_others | {"runc"}
 
 

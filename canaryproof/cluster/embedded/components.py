@@ -70,7 +70,7 @@ def files(
         "resolv.conf": "",
         "kubelet.yaml": json.dumps(_kubelet_configuration(rootless=rootless)),
         "containerd.toml": _containerd_configuration(binaries, rootless=rootless),
-        "cni/10-bridge.conflist": json.dumps(_network_configuration()),
+        "cni/10-canaryproof.conflist": json.dumps(_network_configuration()),
         f"certs.d/{COURSE_REGISTRY}/hosts.toml": _hosts(upstream),
     }
     return {str(STATE / name): text for name, text in contents.items()}
@@ -247,7 +247,7 @@ state = "{STATE}/containerd-state"
   restrict_oom_score_adj = true  # for machines without CAP_SYS_RESOURCE
   disable_apparmor = {only}  # only root loads its profiles
 [plugins.'io.containerd.cri.v1.runtime'.cni]
-  bin_dirs = ["{binaries.folder_of("bridge")}"]
+  bin_dirs = ["{binaries.folder_of("namespace-ptp")}"]
   conf_dir = "{_CNI_CONFIG}"
   use_internal_loopback = true  # a process less for each pod, and for its end
 [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
@@ -260,19 +260,12 @@ state = "{STATE}/containerd-state"
 
 
 def _network_configuration() -> dict[str, object]:
-    bridge = {
-        "type": "bridge",
-        "bridge": "canaryproof0",
-        "isGateway": True,
-        "ipMasq": False,
-        "ipam": {
-            "type": "host-local",
-            "dataDir": str(STATE / "addresses"),
-            "ranges": [[{"subnet": _PODS}]],
-            "routes": [{"dst": "0.0.0.0/0"}],
-        },
-    }
-    return {"cniVersion": "1.0.0", "name": "canaryproof", "plugins": [bridge]}
+    """Return the configuration of the CNI plugin, which keeps the pods of each namespace to themselves.
+
+    Its version is 1.0.0, because from 1.1.0 on containerd starts the plugin for each look at its status, too.
+    """
+    plugin = {"type": "namespace-ptp", "subnet": _PODS, "stateDir": str(STATE / "addresses")}
+    return {"cniVersion": "1.0.0", "name": "canaryproof", "plugins": [plugin]}
 
 
 def _hosts(upstream: Upstream | None) -> str:

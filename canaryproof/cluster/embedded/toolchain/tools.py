@@ -6,9 +6,11 @@ To move a pin, in that folder: ``go get -tool <package>@<version>``; the lines t
 ``kubernetes`` is the newest, ``kubernetes-1.36`` an older one, of which only the components are built; what talks to
 them (kubectl) or knows nothing of them (agnhost, etcd, Helm) is the same for all.
 
-Two have a ``main`` of ours beside their pins, made of upstream's own packages.  agnhost has those of its commands that
-need no Kubernetes client: it starts for each container, and without what the others bring along it does so in a tenth
-of the time, and is an eighth as large.  The shim starts no runc where there is nothing for it to do.
+Three have a ``main`` of ours beside their pins, made of upstream's own packages.  agnhost has those of its commands
+that need no Kubernetes client: it starts for each container, and without what the others bring along it does so in a
+tenth of the time, and is an eighth as large.  The shim starts no runc where there is nothing for it to do.  The CNI
+plugin namespace-ptp keeps the pods of each namespace to themselves; it is one process where upstream's bridge starts a
+second one for the address.
 """
 
 from __future__ import annotations
@@ -152,12 +154,17 @@ _SHIM = replace(
 _CNI = Tool(
     name="cni",
     module="github.com/containernetworking/plugins",
+    packages={"namespace-ptp": "./namespace-ptp"},
+    space=Space(build=80, modules=20, binaries=10),
+)
+_NODE_CNI = replace(
+    _CNI,  # upstream's plugins, for kind nodes that the tests make
     packages={
         "bridge": "github.com/containernetworking/plugins/plugins/main/bridge",
         "host-local": "github.com/containernetworking/plugins/plugins/ipam/host-local",
         "loopback": "github.com/containernetworking/plugins/plugins/main/loopback",
     },
-    space=Space(build=80, modules=20, binaries=50),
+    space=Space(build=20, modules=0, binaries=40),
 )
 _SLEEP = Tool(
     name="sleep",
@@ -203,10 +210,24 @@ _NODE = Tool(
     kubernetes=_KUBERNETES.kubernetes,
 )
 
-TOOLS = (_KUBERNETES, *_OLDER, _AGNHOST, _ETCD, _CONTAINERD, _SHIM, _CNI, _SLEEP, _HELM, _KIND, _NODE, _HELM3)
+TOOLS = (
+    _KUBERNETES,
+    *_OLDER,
+    _AGNHOST,
+    _ETCD,
+    _CONTAINERD,
+    _SHIM,
+    _CNI,
+    _SLEEP,
+    _HELM,
+    _KIND,
+    _NODE,
+    _NODE_CNI,
+    _HELM3,
+)
 RUNC = "runc"
 """Not built: with seccomp it needs C, and every distribution has it."""
-_NOT_EMBEDDED = (_KIND, _NODE, _HELM3)
+_NOT_EMBEDDED = (_KIND, _NODE, _NODE_CNI, _HELM3)
 EMBEDDED = (*(name for tool in TOOLS if tool not in _NOT_EMBEDDED for name in tool.packages), RUNC)
 """All that the embedded cluster needs, and Helm."""
 
