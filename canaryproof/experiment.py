@@ -44,8 +44,9 @@ from canaryproof.freezing import freeze
 from canaryproof.helm import Helm, Operation
 from canaryproof.insisting import insists_on
 from canaryproof.intake import Submission
-from canaryproof.kube import ROLE_BINDINGS, SECRETS, KubeClient
+from canaryproof.kube import NETWORK_POLICIES, ROLE_BINDINGS, SECRETS, KubeClient
 from canaryproof.manifests import Body, Manifest, ObjectKey
+from canaryproof.network_policy import network_policy
 from canaryproof.observing.records import record_of
 from canaryproof.outcome import decide, with_last_words
 from canaryproof.places import Place, Places
@@ -232,6 +233,9 @@ class _Experiment:
         if uid is None:
             raise InfrastructureError(f"namespace {name} exists already: somebody else made it; try again")
         try:
+            setting = self._bench.setting
+            if policy := network_policy(setting.provider, setting.nodes):
+                self._bench.client.create(NETWORK_POLICIES, policy, name)
             if self._bench.confined:
                 self._bench.client.create(ROLE_BINDINGS, confinement.role_binding(name), name)
             yield

@@ -66,6 +66,7 @@ PODS = Resource("Pod", "/api/v1", "pods")
 SECRETS = Resource("Secret", "/api/v1", "secrets")
 SERVICES = Resource("Service", "/api/v1", "services")
 ROLE_BINDINGS = Resource("RoleBinding", "/apis/rbac.authorization.k8s.io/v1", "rolebindings")
+NETWORK_POLICIES = Resource("NetworkPolicy", "/apis/networking.k8s.io/v1", "networkpolicies")
 
 API_VERSION = re.compile(r"([a-z0-9][a-z0-9.-]*/)?[a-z0-9]+")
 """``v1`` and ``apps/v1``: what else somebody writes into an object must not become the path of a request."""

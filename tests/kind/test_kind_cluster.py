@@ -145,6 +145,27 @@ def _is_left_alone_by_others(provider: KindProvider, cache: Path) -> None:
         assert (cluster.images, cluster.stays) == ("upstream", ())
 
 
+def test_an_experiment_is_isolated_by_a_network_policy(machine: Machine, tmp_path: Path) -> None:
+    """While a submission is tried, its namespace has a NetworkPolicy for all of its pods."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    look = ("exec", "--env=KUBECONFIG=/etc/kubernetes/admin.conf")
+    asked = ("kubectl", "get", "networkpolicy", "--all-namespaces", "--output=jsonpath={.items[*].spec.policyTypes}")
+    with nothing_stays(machine, folder), _harness(folder, tmp_path / "log") as process:
+        _await("the submission is tried", machine, process, tmp_path / "log")
+        types = wait_for(
+            "NetworkPolicy",
+            lambda: machine.docker(*look, machine.node(), *asked) or None,
+            within=60,
+            changes=Ticks(),
+            doomed=lambda: None if process.poll() is None else "the harness has ended",
+        )
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(300) == pytest.ExitCode.INTERRUPTED
+
+    assert types == '["Egress","Ingress"]'
+
+
 @pytest.mark.parametrize("moment", ["the node is there", "the submission is tried"])
 def test_ctrl_c_leaves_nothing(machine: Machine, tmp_path: Path, moment: str) -> None:
     """Ctrl-C at any moment takes the cluster along, and what was made around it."""

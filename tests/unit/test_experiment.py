@@ -107,6 +107,17 @@ def test_a_wait_for_the_cluster_ends_in_a_fault(attempt: Callable[..., Evidence]
     assert evidence.timings.total > 0
 
 
+@pytest.mark.parametrize(("provider", "policies"), [("kind", 1), ("minikube", 1), ("existing", 0)])
+def test_a_namespace_is_isolated_where_the_cluster_is_the_runs(
+    attempt: Callable[..., Evidence], api: FakeApi, provider: str, policies: int
+) -> None:
+    """On kind and minikube a NetworkPolicy is made with the namespace; on a cluster of others none is."""
+    evidence = attempt(provider=provider)
+
+    path = f"/apis/networking.k8s.io/v1/namespaces/{evidence.namespace}/networkpolicies"
+    assert api.asked.count(("POST", path)) == policies
+
+
 def test_a_doomed_run_waits_for_nothing(attempt: Callable[..., Evidence]) -> None:
     """Once the cluster has failed, a wait of an hour ends at once, with the reason."""
     evidence = attempt(doom="etcd ended", namespace=3600)

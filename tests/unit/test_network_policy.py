@@ -1,0 +1,38 @@
+"""The NetworkPolicy of an experiment is as strict as its cluster lets it be."""
+
+from __future__ import annotations
+
+import pytest
+
+from canaryproof.network_policy import network_policy
+
+
+@pytest.mark.parametrize("provider", ["kind", "minikube"])
+def test_pods_of_a_single_node_keep_to_themselves(provider: str) -> None:
+    """Both directions are limited to the namespace; only the cluster's DNS may be asked besides."""
+    policy = network_policy(provider, nodes=1)
+
+    assert policy
+    assert policy["spec"]["podSelector"] == {}
+    assert set(policy["spec"]["policyTypes"]) == {"Ingress", "Egress"}
+    assert policy["spec"]["ingress"] == [{"from": [{"podSelector": {}}]}]
+    own, dns = policy["spec"]["egress"]
+    assert own == {"to": [{"podSelector": {}}]}
+    assert dns["to"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}]
+    assert {(it["protocol"], it["port"]) for it in dns["ports"]} == {("UDP", 53), ("TCP", 53)}
+
+
+@pytest.mark.parametrize("nodes", [0, 2, 3])
+def test_the_api_server_on_another_node_reaches_stable(nodes: int) -> None:
+    """With several nodes, or an unknown number, nothing limits who reaches a pod."""
+    policy = network_policy("kind", nodes)
+
+    assert policy
+    assert policy["spec"]["policyTypes"] == ["Egress"]
+    assert "ingress" not in policy["spec"]
+
+
+@pytest.mark.parametrize("provider", ["embedded", "existing"])
+def test_other_clusters_get_none(provider: str) -> None:
+    """The embedded cluster isolates by itself; the network of somebody else's cluster is theirs to rule."""
+    assert network_policy(provider, nodes=1) is None
