@@ -45,6 +45,8 @@ Its scanner reads ahead of the events that are counted here, so it can meet its 
 
 _TAGS = "tag:yaml.org,2002:"
 _MERGE = f"{_TAGS}merge"
+LARGEST_INTEGER = 2**64 - 1
+"""What Helm's reader takes for a whole number."""
 _SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 _SOURCE = re.compile(r"^# Source: (\S+)\s*$", re.MULTILINE)
 
@@ -505,3 +507,14 @@ class _Loader(yaml.CSafeLoader):
     def _merged_keys(self, value: yaml.Node) -> set[str]:
         maps = value.value if isinstance(value, yaml.SequenceNode) else [value]
         return {key for each in maps if isinstance(each, yaml.MappingNode) for key in self._keys_of(each)}
+
+
+def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int:
+    """Return a number; raise MarkedYAMLError for one that no field holds, and that could not be written as text."""
+    number: int = loader.construct_yaml_int(node)  # type: ignore[no-untyped-call]  # no stub
+    if not -LARGEST_INTEGER <= number <= LARGEST_INTEGER:
+        raise yaml.MarkedYAMLError(problem="the number has more than 64 bits", problem_mark=node.start_mark)
+    return number
+
+
+_Loader.add_constructor(f"{_TAGS}int", _construct_int)

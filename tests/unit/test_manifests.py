@@ -74,6 +74,8 @@ def test_separators_inside_text_do_not_separate() -> None:
         ("{a: !!bool x}", "the tag !!bool"),
         ("{a: !!int ''}", "the tag !!int"),
         ("{a: !own x}", "the tag !own"),
+        ("{a: 0x" + "f" * 9_000 + "}", "more than 64 bits"),
+        ("{a: -18446744073709551616}", "more than 64 bits"),
     ],
 )
 def test_what_yaml_readers_disagree_about_is_no_object(data: str, message: str) -> None:
@@ -92,6 +94,7 @@ def test_what_yaml_readers_disagree_about_is_no_object(data: str, message: str) 
         ("{first: {deep: &deep {<<: {a: x}, a: y}}, then: {<<: *deep}}", None),
         ("{a: !!str 5, b: !!int '5', c: !!float 1}", {"a": "5", "b": 5, "c": 1.0}),
         ("{a: &a x, b: *a}", {"a": "x", "b": "x"}),
+        ("{a: 18446744073709551615}", {"a": 2**64 - 1}),
     ],
 )
 def test_merges_and_tags_that_readers_agree_about_are_read(data: str, read: dict[str, object] | None) -> None:
