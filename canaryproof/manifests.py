@@ -511,7 +511,7 @@ class _Loader(yaml.CSafeLoader):
 
 def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int:
     """Return a number; raise MarkedYAMLError for one that no field holds, and that could not be written as text."""
-    number: int = loader.construct_yaml_int(node)  # type: ignore[no-untyped-call]  # no stub
+    number: int = loader.construct_yaml_int(node)
     if not -LARGEST_INTEGER <= number <= LARGEST_INTEGER:
         raise yaml.MarkedYAMLError(problem="the number has more than 64 bits", problem_mark=node.start_mark)
     return number
