@@ -43,6 +43,8 @@ class Decision:
     """Seconds from the start of the recording to the observation that made it certain."""
     proof: tuple[str, ...] = ()
     """What was seen, one line each: container, exit code, reason, times."""
+    container: str = ""
+    """The container whose state decided; empty where none did, or where that is not known."""
 
 
 UNDECIDED = Decision("undecided", "the experiment did not get that far")

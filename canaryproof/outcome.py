@@ -83,7 +83,7 @@ def _loop(scene: Scene, runs: Runs, kind: OutcomeName, alike: tuple[Termination,
         "start-error": f"{who} of {name} could not be started, {when}: {_own_words(alike[-1])}",
         "init-crash-loop": f"{who} of {name} ended with exit code {codes}, {when}; the others never started",
     }[kind]
-    return scene.decision(kind, reason, proven_at, *_proof(runs, alike))
+    return scene.decision(kind, reason, proven_at, *_proof(runs, alike), container=runs.container.name)
 
 
 def _own_words(end: Termination) -> str:
@@ -166,7 +166,7 @@ def _no_image(scene: Scene, runs: Runs, moment: ContainerMoment) -> Decision:
         why = f"cannot be pulled: {moment.message or moment.waiting}"
     reason = f"{runs} of {scene.canary.deployment} never started: image {runs.container.image} {why}"
     proof = f"pod {runs.pod.name}, {runs}: {moment.waiting} at {moment.at:.1f} s: {moment.message}"
-    return scene.decision("image-pull", reason, moment.at, proof)
+    return scene.decision("image-pull", reason, moment.at, proof, container=runs.container.name)
 
 
 def _unconfigured(scene: Scene) -> Iterator[Decision]:
@@ -179,7 +179,8 @@ def _unconfigured(scene: Scene) -> Iterator[Decision]:
             if scene.now - since >= scene.durations.persistence:
                 reason = f"{runs} of {scene.canary.deployment} cannot be created: {message or waiting}"
                 proof = f"pod {runs.pod.name}, {runs}: {waiting} since {since:.1f} s: {message}"
-                yield scene.decision(outcome, reason, since + scene.durations.persistence, proof)
+                proven_at = since + scene.durations.persistence
+                yield scene.decision(outcome, reason, proven_at, proof, container=runs.container.name)
 
 
 def _unmountable(scene: Scene) -> Iterator[Decision]:
@@ -328,7 +329,8 @@ def _killed_for_a_probe(scene: Scene) -> Iterator[Decision]:
     for runs in scene.runs:
         if runs.probe_kills:
             reason = f"{runs} of {scene.canary.deployment} is killed by the kubelet because its {_probe(runs)} fails"
-            yield scene.decision("probe-killed", reason, scene.now, *_proof(runs, runs.ends))
+            proof = _proof(runs, runs.ends)
+            yield scene.decision("probe-killed", reason, scene.now, *proof, container=runs.container.name)
 
 
 def _steady_after_all(scene: Scene) -> Iterator[Decision]:
@@ -352,7 +354,8 @@ def _stuck_in_init(scene: Scene) -> Iterator[Decision]:
         if runs.container.init and runs.pod.is_live and runs.moments and runs.moments[-1].running and not runs.ends:
             name = scene.canary.deployment
             reason = f"{name} never became Ready: {runs} did not end {scene.watched}, and the others wait for it"
-            yield scene.decision("not-ready", reason, scene.now, f"pod {runs.pod.name}, {runs}: still running")
+            proof = f"pod {runs.pod.name}, {runs}: still running"
+            yield scene.decision("not-ready", reason, scene.now, proof, container=runs.container.name)
 
 
 def _ended_in_different_ways(scene: Scene) -> Iterator[Decision]:
@@ -360,7 +363,8 @@ def _ended_in_different_ways(scene: Scene) -> Iterator[Decision]:
         if len(runs.kinds) >= ENOUGH:
             ended = f"ended in different ways {scene.watched}, last with {_end(runs)}"
             reason = f"{runs} of {scene.canary.deployment} {ended}"
-            yield scene.decision(runs.kinds[-1], reason, scene.now, *_proof(runs, runs.ends))
+            proof = _proof(runs, runs.ends)
+            yield scene.decision(runs.kinds[-1], reason, scene.now, *proof, container=runs.container.name)
 
 
 def _ended_once(scene: Scene) -> Iterator[Decision]:
@@ -368,7 +372,8 @@ def _ended_once(scene: Scene) -> Iterator[Decision]:
         if runs.ends:
             ended = f"ended once, with {_end(runs)}, and not again {scene.watched}"
             reason = f"{runs} of {scene.canary.deployment} {ended}"
-            yield scene.decision("undecided", reason, scene.now, *_proof(runs, runs.ends))
+            proof = _proof(runs, runs.ends)
+            yield scene.decision("undecided", reason, scene.now, *proof, container=runs.container.name)
 
 
 def _uncertain(scene: Scene) -> Iterator[Decision]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from canaryproof.evidence import Canary, Evidence, OutcomeName, Setting, Timings
+from canaryproof.remarks import Remark, remarks_on
 
 SCHEMA = 1
 NOT_RUN = "not run"
@@ -88,6 +89,8 @@ class SubmissionResult:
     checks: tuple[CheckResult, ...]
     canary: Canary | None = None
     timings: Timings = field(default_factory=Timings)
+    remarks: tuple[Remark, ...] = ()
+    """What to look at; they change neither the verdict nor the points."""
     resumed: bool = False
     """Whether what was seen of it comes from the run that this one goes on with."""
 
@@ -158,7 +161,11 @@ def grade(
     result = SubmissionResult(name, source, verdict, "undecided", "", checks)
     if evidence:
         result = replace(
-            result, outcome=evidence.decision.outcome, canary=evidence.canary, timings=_rounded(evidence.timings)
+            result,
+            outcome=evidence.decision.outcome,
+            canary=evidence.canary,
+            timings=_rounded(evidence.timings),
+            remarks=remarks_on(evidence),
         )
     return replace(result, reason=_reason(result, evidence))
 
@@ -221,6 +228,7 @@ def _submission(result: SubmissionResult) -> dict[str, Any]:
         "max_score": result.max_score,
         "canary": _canary(result.canary),
         "checks": [_check(each) for each in result.checks],
+        "remarks": [{"cause": each.cause, "message": each.message} for each in result.remarks],
         "timings": result.timings,
         **({"resumed": True} if result.resumed else {}),
     }

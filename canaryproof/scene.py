@@ -50,9 +50,11 @@ class Scene:
             for container in pod.containers
         )
 
-    def decision(self, outcome: OutcomeName, reason: str, proven_at: float, *proof: str) -> Decision:
-        """Decide now what was certain at *proven_at*."""
-        return Decision(outcome, reason, self.now, proven_at, proof)
+    def decision(
+        self, outcome: OutcomeName, reason: str, proven_at: float, *proof: str, container: str = ""
+    ) -> Decision:
+        """Decide now what was certain at *proven_at*; *container* is the name of the one whose state decided."""
+        return Decision(outcome, reason, self.now, proven_at, proof, container)
 
     @property
     def watched(self) -> str:
