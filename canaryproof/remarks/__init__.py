@@ -19,6 +19,8 @@ from canaryproof.remarks.causes import Cause
 from canaryproof.remarks.rules import RULES, Scene
 from canaryproof.remarks.wording import sentence
 
+NOTE = "These are no faults, and they change neither the verdict nor the points: a person may want to look at them."
+"""What has to be said beside the remarks, to whoever reads them."""
 MOST = 20
 """Remarks on one submission; the rules come in the order of their weight."""
 

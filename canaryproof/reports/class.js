@@ -7,7 +7,7 @@
   const rows = Array.from(body.rows, (row, place) => ({
     row, place, name: row.cells[0].firstChild.textContent, text: row.cells[0].textContent.toLowerCase(), ...row.dataset,
   }));
-  const fields = ["text", "standing", "outcome", "failed"];
+  const fields = ["text", "standing", "outcome", "failed", "remarked"].filter((name) => form.elements[name]);
   const verdicts = ["error", "incomplete", "rejected", "accepted"];
   const count = (text) => (text ? text.split(" ").length : 0);
   const keys = {
@@ -26,7 +26,8 @@
     it.text.includes(wanted.text.toLowerCase()) &&
     (!wanted.standing || it.standing === wanted.standing) &&
     (!wanted.outcome || it.outcome === wanted.outcome) &&
-    (!wanted.failed || it.failed.split(" ").includes(wanted.failed));
+    (!wanted.failed || it.failed.split(" ").includes(wanted.failed)) &&
+    (!wanted.remarked || it.remarked.split(" ").includes(wanted.remarked) || (wanted.remarked === "any" && it.remarked));
 
   const show = () => {
     const wanted = Object.fromEntries(fields.map((name) => [name, form.elements[name].value]));

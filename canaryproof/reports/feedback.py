@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from canaryproof.evidence import Evidence
+from canaryproof.remarks import NOTE
 from canaryproof.reports.markdown import block, code, text
 from canaryproof.reports.picture import moments
 from canaryproof.results import CheckResult, SubmissionResult
@@ -32,6 +33,10 @@ def _body(result: SubmissionResult, evidence: Evidence | None) -> Iterator[str]:
     if failed:
         yield "## What to do"
         yield "\n".join(_fault(number, each) for number, each in enumerate(failed, 1))
+    if result.remarks:
+        yield "## Remarks"
+        yield NOTE
+        yield "\n".join(f"- {text(each.message)}." for each in result.remarks)
     if evidence:
         yield from _last_words(evidence)
         yield from _happened(evidence)

@@ -7,9 +7,12 @@ import io
 from collections.abc import Sequence
 
 from canaryproof.progress import one_line
+from canaryproof.remarks import codes
 from canaryproof.results import SubmissionResult
 
 COLUMNS = ("name", "verdict", "outcome", "score", "max_score", "reason")
+REMARKS = "remarks"
+"""The last column: the codes of the remarks, which change no points."""
 FORMULA = tuple(
     "=+-@\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
 )
@@ -17,7 +20,7 @@ FORMULA = tuple(
 
 
 def grades_csv(submissions: Sequence[SubmissionResult]) -> str:
-    """Return the table: after `COLUMNS` one for each check, with the points that it brought.
+    """Return the table: after `COLUMNS` one for each check, with the points that it brought, and `REMARKS`.
 
     What was not judged has an empty score, never 0: an empty cell is no grade.
     """
@@ -25,11 +28,12 @@ def grades_csv(submissions: Sequence[SubmissionResult]) -> str:
     text = io.StringIO()
     # All text in quotes: where a semicolon parts cells, none in a name begins another one.
     writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC)
-    writer.writerow([*COLUMNS, *map(cell, ids)])
+    writer.writerow([*COLUMNS, *map(cell, ids), REMARKS])
     for result in submissions:
         won = {each.check.id: each.won for each in result.checks}
         said = (result.name, result.verdict, result.outcome, result.score, result.max_score, result.reason)
-        writer.writerow([cell(value) for value in (*said, *(won.get(id_) for id_ in ids))])
+        remarks = ", ".join(codes(result.remarks))
+        writer.writerow([cell(value) for value in (*said, *(won.get(id_) for id_ in ids), remarks)])
     return text.getvalue()
 
 

@@ -5,11 +5,13 @@ One row for each check that is declared, always, so that the points that can be 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from canaryproof.progress import one_line
+from canaryproof.remarks import NOTE, codes
 from canaryproof.results import CheckResult, SubmissionResult
 
 TEXT = "text"
@@ -27,15 +29,26 @@ def gradescope_json(result: SubmissionResult) -> bytes | None:
     document = {
         "score": result.score,
         "execution_time": result.timings.total,
-        "output": f"{result.standing}: {one_line(result.reason)}",
+        "output": "\n".join((f"{result.standing}: {one_line(result.reason)}", *_remarks(result))),
         "output_format": TEXT,
         "test_output_format": TEXT,
         "test_name_format": TEXT,
         "visibility": "visible",
         "tests": [_test(number, each) for number, each in enumerate(result.checks, 1)],
-        "extra_data": {"verdict": result.verdict, "outcome": result.outcome},
+        "extra_data": {
+            "verdict": result.verdict,
+            "outcome": result.outcome,
+            **({"remarks": codes(result.remarks)} if result.remarks else {}),
+        },
     }
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+def _remarks(result: SubmissionResult) -> Iterator[str]:
+    """Yield the remarks as lines of their own; nothing where there are none."""
+    if result.remarks:
+        yield f"Remarks. {NOTE}"
+        yield from (f"- {each.message}." for each in result.remarks)
 
 
 def _score(result: CheckResult) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from markupsafe import Markup
 
 from canaryproof.evidence import Evidence, Setting
 from canaryproof.progress import cut, elapsed, one_line
+from canaryproof.remarks import NOTE, codes
+from canaryproof.remarks.wording import TITLES
 from canaryproof.reports.overview import overview
 from canaryproof.reports.picture import Picture
 from canaryproof.reports.plain import printable
@@ -161,7 +163,8 @@ def _environment() -> jinja2.Environment:
         "ticks": _ticks,
         "states": _states,
     }
-    environment.globals["style"] = _inline("style.css")
+    environment.filters["codes"] = codes
+    environment.globals |= {"style": _inline("style.css"), "remark_note": NOTE, "remark_titles": TITLES}
     return environment
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from canaryproof.progress import cut
+from canaryproof.remarks import codes
 from canaryproof.reports.markdown import text
 from canaryproof.reports.overview import Overview, overview
 from canaryproof.results import RunResults, SubmissionResult
@@ -20,7 +21,7 @@ TABLE = "| submission | verdict | score | outcome | reason |\n|---|---|---|---|-
 def summary_md(results: RunResults, *, course: str, limit: int = LIMIT) -> str:
     """Return the summary, in *limit* bytes at most: what has no room is counted; nothing where not even that has."""
     seen = overview(results.submissions)
-    head = "\n\n".join((f"## {text(course)}", _counts(seen), *_failures(seen), TABLE))
+    head = "\n\n".join((f"## {text(course)}", _counts(seen), *_remarks(seen), *_failures(seen), TABLE))
     rows = [_row(each) for each in sorted(results.submissions, key=lambda each: ORDER.index(each.standing))]
     whole = head + "".join(rows)
     if len(whole.encode()) <= limit:
@@ -53,7 +54,19 @@ def _failures(seen: Overview) -> Iterator[str]:
         yield f"| check | what does not hold | failed |\n|---|---|---|\n{rows}"
 
 
+def _remarks(seen: Overview) -> Iterator[str]:
+    if seen.remarks:
+        counts = ", ".join(f"{bar.name} ({bar.count})" for bar in seen.remarks)
+        yield (
+            f"{seen.remarked} of them {'has' if seen.remarked == 1 else 'have'} remarks, which change no points:"
+            f" {counts}."
+        )
+
+
 def _row(result: SubmissionResult) -> str:
     score = "" if result.score is None else f"{result.score:g} of {result.max_score:g}"
     reason = "" if result.standing == "accepted" else text(cut(result.reason, REASON))
+    if result.remarks:
+        remarks = f"remarks: {', '.join(codes(result.remarks))}"
+        reason = f"{reason} ({remarks})" if reason else remarks
     return f"| {text(result.name)} | {result.standing} | {score} | {result.outcome} | {reason} |\n"

@@ -19,6 +19,7 @@ from canaryproof.evidence import Canary, ContainerLog, Decision, Evidence, Probe
 from canaryproof.flight import to_lines
 from fixtures.checks import declared_in
 from fixtures.options import STEP_SUMMARY
+from tests.unit.reports.hostile import remarkable
 
 CONFTEST = """
 from concurrent.futures import Future
@@ -116,6 +117,8 @@ NO_CANARY = replace(
     ACCEPTED, canary=None, decision=Decision("no-canary", "the chart adds no Deployment"), timings=Timings(total=3)
 )
 FAULT = replace(ACCEPTED, fault="etcd ended with code 2")
+REMARKED = remarkable(ACCEPTED)
+"""Accepted, though its canary runs a program that the chart chooses."""
 
 Run = Callable[..., pytest.RunResult]
 
@@ -530,6 +533,31 @@ def test_junit_knows_outcome_and_points(run: Run) -> None:
     assert properties["test_renders[shop]"]["points"] == "1"
 
 
+def test_junit_knows_the_remarks(run: Run) -> None:
+    """By their codes, for each test case of a submission that has any, and for no other."""
+    run("-m", "e2e", "--junitxml", "junit.xml", shop=REMARKED, other=ACCEPTED)
+
+    cases = ET.parse("junit.xml").findall(".//testcase")  # noqa: S314 - this test had it written
+    remarks = {
+        (case.attrib["name"].partition("[")[2], each.attrib["value"])
+        for case in cases
+        for each in case.iterfind(".//property[@name='remarks']")
+    }
+    assert remarks == {("shop]", "program-replaced program-mounted workloads-added")}
+
+
+def test_remarks_outlive_a_fault_and_change_no_verdict(run: Run) -> None:
+    """What was seen before the cluster failed is remarked on; an accepted submission stays accepted."""
+    result = run("-m", "e2e", "--report-dir", "out", shop=REMARKED, ill=replace(REMARKED, fault="etcd ended"))
+
+    rows = by_name(results())
+    assert (rows["shop"]["verdict"], rows["ill"]["verdict"]) == ("accepted", "error")
+    assert rows["shop"]["remarks"] == rows["ill"]["remarks"]
+    assert rows["shop"]["remarks"][0]["cause"]["code"] == "program-replaced"
+    assert Path("out/grades.csv").read_text().count('"program-replaced, program-mounted, workloads-added"') == 2
+    result.stdout.fnmatch_lines(["*i remark: program-replaced: container false *"])
+
+
 def test_junit_gives_no_points_for_an_error(run: Run) -> None:
     """A fault of the infrastructure is neither won nor lost."""
     run("-m", "e2e", "--junitxml", "junit.xml", shop=FAULT)
@@ -606,7 +634,7 @@ def test_a_name_gives_no_commands_to_the_ci_system(run: Run) -> None:
 
 def test_a_replay_gives_the_same_verdicts_without_a_cluster(run: Run) -> None:
     """What an earlier run recorded is judged by the same checks; nothing is tried, and the reports are written anew."""
-    run("-m", "e2e", "--report-dir", "out", good=ACCEPTED, bad=NO_CANARY, ill=FAULT)
+    run("-m", "e2e", "--report-dir", "out", good=REMARKED, bad=NO_CANARY, ill=FAULT)
     Path("started").unlink()
     Path("submitted").write_text("1 2 3")
 
@@ -617,6 +645,7 @@ def test_a_replay_gives_the_same_verdicts_without_a_cluster(run: Run) -> None:
     assert not Path("started").exists()
     before, after = results(), results(Path("again/results.json"))
     assert by_name(after) == by_name(before)
+    assert len(by_name(after)["good"]["remarks"]) == 3
     assert after["cluster"] == before["cluster"]
     assert Path("again/evidence/bad.jsonl").read_bytes() == Path("out/evidence/bad.jsonl").read_bytes()
 

@@ -9,6 +9,8 @@ import pytest
 
 from canaryproof.evidence import Canary, Decision, Evidence, ServiceRoute, Setting, Timings
 from canaryproof.results import Check, Judgement, RunResults, SubmissionResult, grade, to_json
+from tests.unit.reports.hostile import EVIDENCE as REPORTED
+from tests.unit.reports.hostile import judged, remarkable
 
 DECLARED = (Check("a", "A holds", points=2), Check("b", "B holds", needs=("a",)), Check("c", "C holds", points=0.5))
 PASSED, FAILED, ERROR = Judgement("passed"), Judgement("failed", "b is\nwrong"), Judgement("error", "etcd ended")
@@ -80,7 +82,8 @@ def test_the_file_follows_the_contract() -> None:
     assert (written["helm"], written["images"], written["patience"]) == ("4.3.1", "upstream", 8)
     (submission,) = written["submissions"]
     assert list(submission) == [
-        *("name", "source", "verdict", "outcome", "reason", "score", "max_score", "canary", "checks", "timings"),
+        *("name", "source", "verdict", "outcome", "reason", "score", "max_score", "canary", "checks"),
+        *("remarks", "timings"),
     ]
     assert list(submission["timings"]) == ["install", "upgrade", "outcome", "rollback", "gone", "total"]
     assert submission["checks"] == [
@@ -106,6 +109,28 @@ def test_the_canary_is_described_where_there_is_one() -> None:
         "image": "shop:canary",
     }
     assert missing is None
+
+
+def test_remarks_are_facts_and_words_and_change_nothing() -> None:
+    """Each has its code, its fields and a sentence; verdict, score and checks are those without it."""
+    plain, remarked = judged(REPORTED), judged(remarkable())
+    (before,), (after,) = document(plain)["submissions"], document(remarked)["submissions"]
+
+    assert before["remarks"] == []
+    assert after["remarks"][0] == {
+        "cause": {
+            "code": "program-replaced",
+            "container": "false",
+            "image": "false",
+            "command": ["false", "a b"],
+            "args": [],
+            "working_dir": "",
+        },
+        "message": "container false starts a program that the chart chooses (command: false 'a b') instead of its"
+        " image's own: the outcome is no evidence about the image false",
+    }
+    same = ("verdict", "outcome", "reason", "score", "max_score", "checks")
+    assert [before[key] for key in same] == [after[key] for key in same]
 
 
 def test_times_are_whole_milliseconds() -> None:

@@ -9,6 +9,7 @@ from canaryproof.cluster import Cluster
 from canaryproof.evidence import ContainerLog, Decision, Evidence, Probe, Timings
 from canaryproof.results import Check, Judgement, RunResults, SubmissionResult, grade
 from fixtures.summary import Line, answers, cluster_line, last_words, standing, summary
+from tests.unit.reports.hostile import judged, remarkable
 
 DECLARED = (Check("one", "One holds"), Check("another", "Another holds"))
 PASSED = {"one": Judgement("passed"), "another": Judgement("passed")}
@@ -73,6 +74,28 @@ def test_an_error_hides_no_failure() -> None:
         "          a.yaml:3",
         "          try: mend it",
     ]
+
+
+def test_remarks_are_told_below_the_verdict() -> None:
+    """Of few submissions each remark with its sentence; of many the codes, and how many submissions have any."""
+    remarked = replace(judged(remarkable()), name="odd")
+    alone = shown(remarked)
+    among = shown(*(result(f"s{n}", PASSED) for n in range(6)), remarked)
+
+    assert alone[4].startswith("  i remark: program-replaced: container false starts a program that the chart chooses")
+    assert sum(line.startswith("  i remark: ") for line in alone) == 3
+    place = next(number for number, line in enumerate(among) if line.startswith("odd   ACCEPTED"))
+    assert among[place + 1] == "  i remarks: program-replaced, program-mounted, workloads-added"
+    assert among[-1] == "7 accepted; 1 with remarks"
+    assert "remark" not in "".join(shown(result("a", PASSED), result("b", FAILED)))
+
+
+def test_remarks_cannot_draw_on_the_terminal() -> None:
+    """Whatever a chart names its containers."""
+    lines = shown(judged(remarkable(text="\x1b[2J\nshop\a")))
+
+    assert any("i remark" in line for line in lines)
+    assert all(line.isprintable() for line in lines)
 
 
 def test_names_cannot_draw_on_the_terminal() -> None:

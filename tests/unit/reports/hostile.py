@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from canaryproof.evidence import ContainerLog, Decision, Evidence, Observed, Probe, Revision, Setting, Step, Timings
+from canaryproof.evidence import (
+    ContainerLog,
+    Decision,
+    Evidence,
+    Observed,
+    Probe,
+    Rendering,
+    Revision,
+    Setting,
+    Step,
+    Timings,
+)
+from canaryproof.manifests import Manifest, parse
 from canaryproof.results import Check, Judgement, SubmissionResult, grade
 from tests.unit.stories import CANARY, CANARY_DEPLOYMENT, STABLE, Story, rendering
 
@@ -74,10 +86,25 @@ BY_HAND = replace(EVIDENCE, observed=Observed(1, 2, 3, "superseded", gaps={"wait
 """The same, done by hand: one of the checks cannot be known."""
 
 
+def remarkable(evidence: Evidence = EVIDENCE, text: str = "false") -> Evidence:
+    """Return *evidence* of a canary that runs *text*, mounts programs and adds a Job, each named *text*."""
+    (canary,) = parse(CANARY_DEPLOYMENT)
+    canary.body["metadata"]["name"] = text
+    canary.body["spec"]["template"]["spec"] = {
+        "containers": [
+            {"name": text, "image": text, "command": [text, "a b"], "volumeMounts": [{"name": "v", "mountPath": text}]}
+        ],
+        "volumes": [{"name": "v", "configMap": {"name": text, "defaultMode": 0o755}}],
+    }
+    job = Manifest({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": text}})
+    chart = Rendering((*evidence.chart.manifests, canary, job))
+    return replace(evidence, chart=chart, canary=replace(CANARY, deployment=text))
+
+
 def hostile_evidence(text: str = ALL) -> Evidence:
     """Return evidence that says *text* wherever a submission can have it said."""
     story = CRASHED.at(5.5).event("BackOff", text).at(5.6).pod(text).at(5.7).waiting(text, text, pod=text)
-    return replace(
+    said = replace(
         EVIDENCE,
         name=text,
         source=text,
@@ -91,6 +118,7 @@ def hostile_evidence(text: str = ALL) -> Evidence:
         probes=(Probe(1.5, 0.1, text), *EVIDENCE.probes),
         logs=(ContainerLog(text, text, previous=True, text=text),),
     )
+    return replace(remarkable(said, text), canary=said.canary)
 
 
 def judged(evidence: Evidence | None, *, failed: str = "", error: str = "", name: str = "shop") -> SubmissionResult:

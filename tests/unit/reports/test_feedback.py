@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from canaryproof.evidence import Evidence
 from canaryproof.reports.feedback import feedback_md
-from tests.unit.reports.hostile import ALL, EVIDENCE, hostile_evidence, judged
+from tests.unit.reports.hostile import ALL, EVIDENCE, hostile_evidence, judged, remarkable
 
 
 def feedback(evidence: Evidence | None = EVIDENCE, *, failed: str = "", error: str = "") -> list[str]:
@@ -23,6 +23,18 @@ def test_a_rejection_begins_with_the_cause() -> None:
     assert headings == ["## What to do", "## What the canary said", "## What happened", "## The checks"]
     assert "| It waits | skipped (needs canary-crash-loop, which failed it did not) | 0 of 1 |" in lines
     assert "| It passes | passed | 2 of 2 |" in lines
+
+
+def test_remarks_are_neutral() -> None:
+    """They follow what has to be done, and say that they change no points; where there are none, nothing is said."""
+    lines = feedback(remarkable(), failed="it did not")
+
+    place = lines.index("## Remarks")
+    assert lines.index("## What to do") < place < lines.index("## What the canary said")
+    assert "no faults, and they change neither the verdict nor the points" in lines[place + 2]
+    assert lines[place + 4].startswith("- container false starts a program that the chart chooses")
+    assert len([line for line in lines[place:] if line.startswith("- ") and line.endswith(".")]) == 3
+    assert "## Remarks" not in feedback()
 
 
 def test_the_last_words_of_the_canary_are_quoted() -> None:
@@ -81,5 +93,5 @@ def test_hostile_text_makes_no_markup() -> None:
     assert "://" not in text
     assert [line for line in outside if line.startswith("#")] == [
         next(line for line in lines if line.startswith("# ")),
-        *("## What to do", "## What the canary said", "## What happened", "## The checks"),
+        *("## What to do", "## Remarks", "## What the canary said", "## What happened", "## The checks"),
     ]

@@ -8,7 +8,7 @@ import pytest
 
 from canaryproof.reports.grades import cell, grades_csv
 from canaryproof.results import SubmissionResult
-from tests.unit.reports.hostile import BY_HAND, EVIDENCE, hostile_evidence, judged
+from tests.unit.reports.hostile import BY_HAND, EVIDENCE, hostile_evidence, judged, remarkable
 
 
 def rows(*submissions: SubmissionResult) -> list[dict[str, str]]:
@@ -31,7 +31,17 @@ def test_a_row_has_the_verdict_and_the_points_of_each_check() -> None:
         "canary-crash-loop": "0",
         "waits": "0",
         "breaks": "1",
+        "remarks": "",
     }
+
+
+def test_remarks_are_the_last_column() -> None:
+    """By their codes, so that a spreadsheet filters by them; the columns before are as they were."""
+    (row,) = rows(judged(remarkable()))
+
+    assert list(row)[-1] == "remarks"
+    assert row["remarks"] == "program-replaced, program-mounted, workloads-added"
+    assert (row["verdict"], row["score"]) == ("accepted", "5")
 
 
 def test_an_error_is_no_grade() -> None:

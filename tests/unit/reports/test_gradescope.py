@@ -7,7 +7,7 @@ from typing import Any
 
 from canaryproof.reports.gradescope import gradescope_json
 from canaryproof.results import SubmissionResult
-from tests.unit.reports.hostile import ALL, BY_HAND, EVIDENCE, hostile_evidence, judged
+from tests.unit.reports.hostile import ALL, BY_HAND, EVIDENCE, hostile_evidence, judged, remarkable
 
 KEYS = {"score", "execution_time", "output", "output_format", "test_output_format", "test_name_format", "visibility"}
 TEST_KEYS = {"score", "max_score", "status", "name", "number", "output", "tags", "visibility"}
@@ -52,6 +52,16 @@ def test_what_cannot_be_known_is_for_information() -> None:
     assert sum(test.get("max_score", 0) for test in written["tests"]) == 4
 
 
+def test_remarks_change_no_points() -> None:
+    """They stand below the verdict and among the data for programs, and in no row of their own."""
+    plain, written = document(judged(EVIDENCE)), document(judged(remarkable()))
+
+    assert written["extra_data"]["remarks"] == ["program-replaced", "program-mounted", "workloads-added"]
+    assert written["output"].splitlines()[1].startswith("Remarks. These are no faults")
+    assert written["output"].count("\n- ") == 3
+    assert {key: written[key] for key in ("score", "tests")} == {key: plain[key] for key in ("score", "tests")}
+
+
 def test_an_error_gives_no_file() -> None:
     """A zero would be a grade, and a row less would change what can be won."""
     assert gradescope_json(judged(EVIDENCE, error="etcd ended")) is None
@@ -63,5 +73,8 @@ def test_text_is_shown_as_text() -> None:
 
     formats = {written[key] for key in ("output_format", "test_output_format", "test_name_format")}
     assert formats == {"text"}
-    shown = [written["output"], *(line for test in written["tests"] for line in test["output"].split("\n"))]
+    shown = [
+        *written["output"].split("\n"),
+        *(line for test in written["tests"] for line in test["output"].split("\n")),
+    ]
     assert all(line.isprintable() for line in shown)

@@ -14,7 +14,7 @@ import pytest
 from canaryproof.evidence import Evidence
 from canaryproof.reports.pages import class_page, submission_page
 from canaryproof.results import RunResults
-from tests.unit.reports.hostile import ALL, EVIDENCE, HTML, hostile_evidence, judged
+from tests.unit.reports.hostile import ALL, EVIDENCE, HTML, hostile_evidence, judged, remarkable
 
 VOID = {"meta", "input"}
 
@@ -67,6 +67,8 @@ EVERY = {
     "accepted": page(),
     "rejected": page(failed="it did not"),
     "error": page(error="etcd ended"),
+    "remarked": page(remarkable(), failed="it did not"),
+    "remarked-class": class_of(EVIDENCE, replace(remarkable(), name="other"), failed="it did not"),
     "untried": page(None, error="no cluster"),
     "class": class_of(EVIDENCE, replace(EVIDENCE, name="other"), failed="it did not"),
     "hostile": page(hostile_evidence(), failed=ALL),
@@ -141,6 +143,30 @@ def test_a_rejection_shows_the_cause_the_picture_and_the_difference() -> None:
         assert part in text
     assert "+  replicas: 1" in text
     assert "canary: exit code 1 (Error)" in text
+
+
+def test_remarks_stand_between_the_faults_and_the_picture() -> None:
+    """The head leads to them, and they say that they are no faults; where there are none, nothing is said."""
+    found = Page(EVERY["remarked"])
+
+    assert {"class": "remarked", "href": "#remarks"} in found.named("a")
+    parts = ("3 remarks", "What is wrong", "These are no faults", "The chart chooses what the canary runs", "happened")
+    places = [found.text.index(part) for part in parts]
+    assert places == sorted(places)
+    assert "remark" not in Page(page(failed="it did not")).text.casefold()
+
+
+def test_the_class_counts_remarks_and_filters_by_them() -> None:
+    """Who has any is counted above, and marked in the list; there is a filter for each code."""
+    found = Page(EVERY["remarked-class"])
+
+    rows = [each["data-remarked"] for each in found.named("tr") if "data-standing" in each]
+    assert rows == ["", "program-replaced program-mounted workloads-added"]
+    buttons = [each["data-value"] for each in found.named("button") if each.get("data-field") == "remarked"]
+    assert buttons == ["any", "program-replaced", "program-mounted", "workloads-added"]
+    assert {"name": "remarked"} in found.named("select")
+    assert "remarks: program-replaced, program-mounted, workloads-added" in found.text
+    assert not [each for each in Page(EVERY["class"]).named("button") if each.get("data-field") == "remarked"]
 
 
 def test_an_error_is_not_scored() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from canaryproof.reports.summary import LIMIT, summary_md
 from canaryproof.results import RunResults, SubmissionResult
-from tests.unit.reports.hostile import ALL, EVIDENCE, hostile_evidence, judged
+from tests.unit.reports.hostile import ALL, EVIDENCE, hostile_evidence, judged, remarkable
 
 
 def summary(*submissions: SubmissionResult, limit: int = LIMIT) -> list[str]:
@@ -39,6 +39,18 @@ def test_what_needs_looking_at_comes_first() -> None:
         "| shop | rejected | 3 of 5 | crash-loop | it did not |",
         "| shop | accepted | 5 of 5 | crash-loop |  |",
     ]
+
+
+def test_remarks_are_counted_and_named() -> None:
+    """Once for the class, and beside the reason of each; where there are none, nothing is said."""
+    lines = summary(GOOD, judged(remarkable()), judged(remarkable(), failed="it did not"))
+
+    codes = "program-replaced, program-mounted, workloads-added"
+    counts = codes.replace(",", " (2),") + " (2)"
+    assert f"2 of them have remarks, which change no points: {counts}." in lines
+    assert f"| shop | accepted | 5 of 5 | crash-loop | remarks: {codes} |" in lines
+    assert f"| shop | rejected | 3 of 5 | crash-loop | it did not (remarks: {codes}) |" in lines
+    assert "remark" not in "\n".join(summary(GOOD, BAD, ILL))
 
 
 def test_a_summary_stays_within_its_limit() -> None:

@@ -1,0 +1,483 @@
+"""Remarks: each way to run something else than the image's own program is named, and ordinary charts are silent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from canaryproof.canary import find_canary
+from canaryproof.evidence import Decision, Evidence, Rendering, Step
+from canaryproof.flight import from_lines, to_lines
+from canaryproof.manifests import Body, Manifest, maps_at, parse
+from canaryproof.remarks import MOST, codes, remarks_on
+from canaryproof.remarks.causes import (
+    Cause,
+    CodeInjected,
+    OtherContainerDecided,
+    ProgramMounted,
+    ProgramReplaced,
+    ProgramStarted,
+)
+from canaryproof.remarks.rules import WORD, WORDS
+from canaryproof.remarks.wording import TITLES, sentence
+from tests.unit.stories import CANARY_DEPLOYMENT, CANARY_SERVICE, STABLE, Story, rendering
+
+Fields = dict[str, Any]
+IMAGE = "uonyeka/canary:linux-amd64"
+CRASHED = Decision("crash-loop", "it crash-loops", 9.0, 9.0, container="main")
+SIDECAR = {"name": "helper", "image": "example/helper:1", "command": ["/pause"]}
+
+
+def canary(*, container: Fields | None = None, pod: Fields | None = None, others: tuple[Body, ...] = ()) -> Manifest:
+    """Return the canary's Deployment, with these fields in its container and its pods, and *others* beside it."""
+    (manifest,) = parse(CANARY_DEPLOYMENT)
+    spec = manifest.body["spec"]["template"]["spec"]
+    (main,) = maps_at(spec, "containers")
+    spec |= {"containers": [main | (container or {}), *others], **(pod or {})}
+    return manifest
+
+
+def tried(
+    deployment: Manifest | None = None, *objects: Body, decision: Decision = CRASHED, story: Story | None = None
+) -> Evidence:
+    """Return the evidence of a chart with this canary, its Service, and more *objects*."""
+    chart = (*parse(STABLE), deployment or canary(), *parse(CANARY_SERVICE), *map(Manifest, objects))
+    baseline = rendering(STABLE)
+    return Evidence(
+        "shop",
+        "class/shop",
+        baseline=baseline,
+        chart=Rendering(chart),
+        canary=find_canary(baseline, Rendering(chart)).canary,
+        decision=decision,
+        upgrade=Step("helm upgrade", 1.0, 2.0),
+        timeline=(story or Story()).timeline,
+    )
+
+
+def causes(evidence: Evidence) -> list[Cause]:
+    """Return what is remarked on."""
+    return [each.cause for each in remarks_on(evidence)]
+
+
+def found(**parts: Any) -> list[str]:
+    """Return the codes of the remarks on a canary; *parts* are those of `canary`."""
+    return list(codes(remarks_on(tried(canary(**parts)))))
+
+
+def test_the_assignments_own_solution_has_none() -> None:
+    """A canary that leaves its program to its image is silent, whatever became of it."""
+    assert causes(tried()) == []
+    assert causes(tried(decision=Decision("healthy", "it runs"))) == []
+    assert causes(Evidence("shop", "class/shop", fault="etcd ended")) == []
+    assert causes(replace(tried(), chart=Rendering(error="no such value"), canary=None)) == []
+
+
+# --- the program
+
+
+@pytest.mark.parametrize(
+    ("fields", "cause"),
+    [
+        ({"command": ["sh", "-c", "exit 1"]}, {"command": ("sh", "-c", "exit 1")}),
+        ({"args": ["--no-such-flag"]}, {"args": ("--no-such-flag",)}),
+        ({"command": ["false"], "args": ["-v"]}, {"command": ("false",), "args": ("-v",)}),
+        ({"workingDir": "/nowhere"}, {"working_dir": "/nowhere"}),
+        ({"command": ["exit", 1]}, {"command": ("exit", "1")}),
+    ],
+)
+def test_a_replaced_program_is_remarked(fields: Fields, cause: Fields) -> None:
+    """Command, arguments and folder of a container replace those of its image (Kubernetes, "Container v1 core")."""
+    evidence = tried(canary(container=fields))
+
+    assert causes(evidence) == [ProgramReplaced(container="main", image=IMAGE, **cause)]
+    assert f"the outcome is no evidence about the image {IMAGE}" in remarks_on(evidence)[0].message
+
+
+@pytest.mark.parametrize("fields", [{"command": []}, {"args": []}, {"command": None}, {"env": [{"name": "PORT"}]}])
+def test_what_replaces_nothing_is_silent(fields: Fields) -> None:
+    """Empty lists leave the program to the image."""
+    assert found(container=fields) == []
+
+
+def test_whatever_became_of_it_a_replaced_program_is_remarked() -> None:
+    """A canary that runs another program proves nothing by staying alive either."""
+    evidence = tried(canary(container={"command": ["sleep", "inf"]}), decision=Decision("healthy", "it runs"))
+
+    assert codes(remarks_on(evidence)) == ("program-replaced",)
+
+
+def test_a_sidecar_with_a_command_is_silent() -> None:
+    """It is not the canary's program, as long as the canary's own container decides the outcome."""
+    native = SIDECAR | {"restartPolicy": "Always"}
+
+    assert found(others=(SIDECAR,)) == []
+    assert found(pod={"initContainers": [native]}) == []
+    assert found(pod={"initContainers": [SIDECAR]}) == []
+
+
+@pytest.mark.parametrize("way", ["containers", "initContainers"])
+def test_a_sidecar_that_decides_the_outcome_is_remarked(way: str) -> None:
+    """Its crash loop is none of the canary's container, which serves the port and runs on."""
+    native = SIDECAR | {"restartPolicy": "Always"}
+    deployment = canary(pod={"initContainers": [native]}) if way == "initContainers" else canary(others=(SIDECAR,))
+
+    assert causes(tried(deployment, decision=replace(CRASHED, container="helper"))) == [
+        ProgramReplaced(container="helper", image="example/helper:1", command=("/pause",)),
+        OtherContainerDecided(container="helper", image="example/helper:1", serving="main", serving_image=IMAGE),
+    ]
+
+
+def test_a_sidecar_that_crashes_with_the_canary_is_not_blamed() -> None:
+    """Where the container with the port ended as well, the canary crashed, whichever was seen first."""
+    story = Story().at(2).pod().running(container="canary").at(3).ended(1)
+    (main,) = maps_at(canary().pod_template["spec"], "containers")
+    deployment = canary(container={"name": "canary"}, others=(SIDECAR | {"command": []},))
+
+    evidence = tried(deployment, decision=replace(CRASHED, container="helper"), story=story)
+
+    assert main["ports"]
+    assert causes(evidence) == []
+
+
+def test_without_the_name_of_a_container_any_may_have_crashed() -> None:
+    """Events of a release that was handled by hand do not say which container was restarted."""
+    unknown = replace(CRASHED, container="")
+
+    assert codes(remarks_on(tried(canary(others=(SIDECAR,)), decision=unknown))) == ("program-replaced",)
+
+
+@pytest.mark.parametrize("way", ["livenessProbe", "readinessProbe", "startupProbe", "postStart"])
+def test_a_program_that_runs_beside_the_canary_is_remarked(way: str) -> None:
+    """A probe or a hook that runs a command can end the image's program."""
+    runs = {"exec": {"command": ["kill", "1"]}}
+    fields = {"lifecycle": {"postStart": runs}} if way == "postStart" else {way: runs}
+
+    assert causes(tried(canary(container=fields))) == [ProgramStarted(container="main", by=way, command=("kill", "1"))]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"livenessProbe": {"httpGet": {"path": "/", "port": 5003}}},
+        {"readinessProbe": {"tcpSocket": {"port": 5003}}},
+        {"lifecycle": {"preStop": {"exec": {"command": ["sleep", "5"]}}}},
+        {"lifecycle": {"postStart": {"httpGet": {"port": 5003}}}},
+    ],
+)
+def test_probes_and_hooks_that_run_nothing_in_it_are_silent(fields: Fields) -> None:
+    """Nor does a hook that runs when the pod is ended anyway."""
+    assert found(container=fields) == []
+
+
+# --- volumes
+
+
+def mounted(volume: Fields, path: str = "/etc/shop") -> list[Cause]:
+    """Return the remarks on a canary that mounts a volume."""
+    fields = {"volumeMounts": [{"name": "files", "mountPath": path}]}
+    return causes(tried(canary(container=fields, pod={"volumes": [{"name": "files", **volume}]})))
+
+
+@pytest.mark.parametrize(
+    ("volume", "origin", "mode"),
+    [
+        ({"configMap": {"name": "tools", "defaultMode": 0o755}}, "ConfigMap/tools", "0755"),
+        ({"configMap": {"name": "tools", "defaultMode": 493.0}}, "ConfigMap/tools", "0755"),
+        ({"configMap": {"name": "tools", "defaultMode": "0o555"}}, "ConfigMap/tools", "0555"),
+        ({"configMap": {"name": "tools", "items": [{"key": "a", "mode": 0o100}]}}, "ConfigMap/tools", "0100"),
+        ({"secret": {"secretName": "tools", "defaultMode": 0o501}}, "Secret/tools", "0501"),
+        (
+            {"projected": {"defaultMode": 0o755, "sources": [{"configMap": {"name": "tools"}}]}},
+            "ConfigMap/tools",
+            "0755",
+        ),
+        (
+            {"projected": {"sources": [{"secret": {"name": "tools", "items": [{"key": "a", "mode": 0o755}]}}]}},
+            "Secret/tools",
+            "0755",
+        ),
+        ({"image": {"reference": "example/tools:1"}}, "image/example/tools:1", ""),
+    ],
+)
+def test_mounted_programs_are_remarked(volume: Fields, origin: str, mode: str) -> None:
+    """Executable files from an object of the chart may be the program that runs."""
+    assert mounted(volume) == [ProgramMounted(container="main", object=origin, path="/etc/shop", mode=mode)]
+
+
+@pytest.mark.parametrize(
+    "volume",
+    [
+        {"configMap": {"name": "settings"}},
+        {"configMap": {"name": "settings", "defaultMode": 0o640}},
+        {"configMap": {"name": "settings", "defaultMode": 0o755, "items": [{"key": "a", "mode": 0o444}]}},
+        {"secret": {"secretName": "token", "defaultMode": 0o400}},
+        {"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}},
+        {"emptyDir": {}},
+    ],
+)
+def test_mounted_settings_are_silent(volume: Fields) -> None:
+    """Files that nobody can execute, where settings and data usually are."""
+    assert mounted(volume) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/bin", "/usr/bin/", "/usr/local/bin/canary", "/lib/x86_64-linux-gnu", "/etc/ld.so.preload", "/usr//./lib/a"),
+        *("/app", "/opt/canary", "/usr/src/app", "/home/canary", "app", "/data/../app", "/srv", "/canary/node_modules"),
+        *("/app/main.py", "/shop/server.js", "/entrypoint.SH", "/plugins/x.so", "/canary/src"),
+    ],
+)
+def test_a_mount_over_programs_is_remarked(path: str) -> None:
+    """What hides the image's program makes it another program, or none."""
+    (cause,) = mounted({"emptyDir": {}}, path)
+
+    assert isinstance(cause, ProgramMounted)
+    assert (cause.object, cause.mode) == ("emptyDir", "")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "/tmp",  # noqa: S108 - a path in a pod
+            "/var/run/secrets/x",
+            "/etc/nginx/conf.d",
+            "/data",
+            "/scratch",
+            "/settings",
+            "/cache",
+            "/var/lib/shop",
+        ),
+        *(
+            "/app/config",
+            "/app/data",
+            "/opt/config",
+            "/usr/share/nginx/html",
+            "/config/app.yaml",
+            "/var/log",
+            "/dev/shm",  # noqa: S108 - the same
+        ),
+        *("/var/lib", "/etc/app", "/home", "/binaries", "/library", "/usr/local/etc/php", "/run/secrets"),
+    ],
+)
+def test_a_mount_beside_programs_is_silent(path: str) -> None:
+    """The usual places of settings, data and scratch files."""
+    assert mounted({"emptyDir": {}}, path) == []
+
+
+# --- the environment
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        *({"name": name, "value": "/x"} for name in ("LD_PRELOAD", "PATH", "PYTHONPATH", "PERL5OPT", "BASH_ENV")),
+        {"name": "NODE_OPTIONS", "value": "--max-old-space-size=64 --require /config/a.js"},
+        {"name": "JAVA_TOOL_OPTIONS", "value": "-javaagent:/config/a.jar"},
+        {"name": "NODE_OPTIONS", "valueFrom": {"configMapKeyRef": {"name": "a", "key": "b"}}},
+    ],
+)
+def test_variables_that_load_code_are_remarked(variable: Fields) -> None:
+    """The program is the image's, and what it does is not."""
+    assert causes(tried(canary(container={"env": [variable]}))) == [
+        CodeInjected(container="main", variables=(variable["name"],))
+    ]
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        *({"name": name, "value": "/x"} for name in ("PORT", "CONFIG_PATH", "NODE_ENV", "PYTHONUNBUFFERED", "ENV")),
+        {"name": "NODE_OPTIONS", "value": "--max-old-space-size=64"},
+        {"name": "JAVA_TOOL_OPTIONS", "value": "-Xmx64m"},
+        {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}},
+    ],
+)
+def test_ordinary_variables_are_silent(variable: Fields) -> None:
+    """Settings, memory limits and secrets."""
+    assert found(container={"env": [variable]}) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "reference"),
+    [
+        ("ConfigMap", {"data": {"LD_PRELOAD": "/x"}}, {"configMapRef": {"name": "all"}}),
+        ("ConfigMap", {"data": {"PRELOAD": "/x"}}, {"prefix": "LD_", "configMapRef": {"name": "all"}}),
+        ("Secret", {"stringData": {"LD_PRELOAD": "/x"}}, {"secretRef": {"name": "all"}}),
+        ("Secret", {"data": {"LD_PRELOAD": "L3g="}}, {"secretRef": {"name": "all"}}),
+    ],
+)
+def test_variables_from_objects_of_the_chart_are_looked_into(kind: str, data: Fields, reference: Fields) -> None:
+    """They come by ``envFrom``, whose names stand in another object."""
+    held = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "all"}, **data}
+
+    assert causes(tried(canary(container={"envFrom": [reference]}), held)) == [
+        CodeInjected(container="main", variables=("LD_PRELOAD",))
+    ]
+    assert causes(tried(canary(), held)) == []
+
+
+# --- the pod, and beside it
+
+
+def test_shared_processes_are_remarked_where_there_are_several_containers() -> None:
+    """One container alone shares its processes with nobody."""
+    shared = {"shareProcessNamespace": True}
+
+    assert found(pod=shared, others=(SIDECAR,)) == ["processes-shared"]
+    assert found(pod=shared) == []
+    assert found(pod={"shareProcessNamespace": False}, others=(SIDECAR,)) == []
+
+
+def an_object(kind: str, name: str = "extra", **annotations: str) -> Body:
+    """Return an object; *annotations* are Helm's, without their prefix."""
+    notes = {f"helm.sh/{key}": value for key, value in annotations.items()}
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "annotations": notes}}
+
+
+@pytest.mark.parametrize(
+    ("extra", "code"),
+    [
+        *((an_object(kind), "workloads-added") for kind in ("Job", "CronJob", "Pod", "StatefulSet", "DaemonSet")),
+        *((an_object(kind), "api-access") for kind in ("Role", "RoleBinding")),
+        *((an_object("Job", hook=when), "upgrade-hooks") for when in ("post-upgrade", "pre-install, PRE-UPGRADE")),
+        (an_object("ConfigMap", hook="pre-upgrade"), "upgrade-hooks"),
+    ],
+)
+def test_what_else_acts_in_the_namespace_is_remarked(extra: Body, code: str) -> None:
+    """Other workloads, hooks, and rights to change objects; each is named."""
+    (remark,) = remarks_on(tried(None, extra))
+
+    assert remark.code == code
+    assert f"{extra['kind']}/extra" in remark.message
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        *map(an_object, ("ConfigMap", "Secret", "ServiceAccount", "Ingress", "NetworkPolicy", "PodDisruptionBudget")),
+        *map(an_object, ("HorizontalPodAutoscaler", "Service", "ResourceQuota")),
+        *(an_object("Job", hook=when) for when in ("test", "pre-delete", "post-install", "pre-rollback")),
+    ],
+)
+def test_what_usually_goes_with_a_canary_is_silent(extra: Body) -> None:
+    """Nor is a hook remarked that an upgrade does not run."""
+    assert causes(tried(None, extra)) == []
+
+
+def test_what_the_course_has_itself_is_silent() -> None:
+    """A remark is about the submission."""
+    evidence = tried(None, an_object("Job", hook="post-upgrade"), an_object("Role"), an_object("Pod"))
+
+    assert causes(replace(evidence, baseline=evidence.chart)) == []
+
+
+def test_hooks_of_an_upgrade_that_never_was_are_silent() -> None:
+    """They did not run."""
+    assert causes(replace(tried(None, an_object("Job", hook="post-upgrade")), upgrade=None)) == []
+
+
+# --- hostile charts, records, words
+
+
+def hostile_remarks() -> Iterator[str]:
+    """Yield all texts of the remarks on a canary that says as much as it can wherever it can."""
+    text = "\x1b[2J\u202e\x00\n<b>`|" + "x" * 10_000
+    evidence = tried(
+        canary(
+            container={
+                "name": text,
+                "image": text,
+                "command": [text] * 500,
+                "args": [text, "", {"a": text}],
+                "workingDir": text,
+                "env": [{"name": "LD_PRELOAD", "value": text}],
+                "lifecycle": {"postStart": {"exec": {"command": [text]}}},
+                "volumeMounts": [{"name": text, "mountPath": f"/bin/{text}"}] * 50,
+            },
+            pod={"volumes": [{"name": text, "configMap": {"name": text, "defaultMode": 0o777}}]},
+        ),
+        *(an_object("Job", f"{text}-{number}") for number in range(80)),
+        an_object("Role", text),
+    )
+    remarks = remarks_on(evidence)
+    assert len(codes(remarks)) == 6
+    for remark in remarks:
+        yield remark.message
+        yield from _texts(msgspec.to_builtins(remark.cause))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ():
+        yield from _texts(each)
+
+
+def test_hostile_texts_are_printable_and_short() -> None:
+    """Facts and sentences alike, however long the chart's texts are."""
+    texts = list(hostile_remarks())
+
+    assert all(text.isprintable() for text in texts)
+    assert max(map(len, texts)) < 600
+
+
+def test_a_command_is_cut_by_words_and_by_length() -> None:
+    """A cause keeps so many words of so many columns."""
+    (cause,) = causes(tried(canary(container={"command": ["y" * 200] * 50})))
+
+    assert isinstance(cause, ProgramReplaced)
+    assert cause.command == (*["y" * (WORD - 1) + "\N{HORIZONTAL ELLIPSIS}"] * WORDS, "...")
+
+
+@pytest.mark.parametrize("body", ["text", [None, "x", 3, {}], {"command": "text"}, [{"name": None, "command": {}}]])
+def test_misshapen_pods_raise_nothing(body: Any) -> None:
+    """The API refuses them; until then they are data of others."""
+    fields = {"env": body, "envFrom": body, "volumeMounts": body, "lifecycle": body, "command": {}, "ports": body}
+
+    remarks_on(tried(canary(container=fields, pod={"volumes": body, "initContainers": body})))
+
+
+def test_there_is_an_end_to_remarks() -> None:
+    """A chart with hundreds of containers does not fill a page; what counts most comes first."""
+    many = tuple({"name": f"c{number}", "command": ["x"], "ports": [{}]} for number in range(300))
+
+    remarks = remarks_on(tried(canary(others=many)))
+
+    assert len(remarks) == MOST
+
+
+def test_a_record_gives_the_same_remarks() -> None:
+    """What a flight record keeps is enough."""
+    evidence = tried(
+        canary(container={"command": ["false"]}, others=(SIDECAR,)),
+        an_object("Job", hook="post-upgrade"),
+        decision=replace(CRASHED, container="helper"),
+    )
+
+    assert remarks_on(from_lines(to_lines(evidence))) == remarks_on(evidence)
+    assert len(remarks_on(evidence)) == 4
+
+
+def test_each_code_has_its_heading_and_its_sentence() -> None:
+    """In the pages, a heading stands above each; sentences leave the full stop to the reports."""
+    kinds = Cause.__args__
+    made = [
+        kind(
+            **{
+                name: "x" if kind.__annotations__[name] == "str" else ("x",)
+                for name in kind.__annotations__
+                if name != "code"
+            }
+        )
+        for kind in kinds
+    ]
+
+    assert [each.code for each in made] == list(TITLES)
+    assert not [each for each in map(sentence, made) if not each or each.endswith(".")]
