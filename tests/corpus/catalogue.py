@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import chain
 
-from tests.corpus import aftermaths, fates, layouts, neighbours, policies, shapes, traps, unsafe, unseen, wiring
+from tests.corpus import (
+    aftermaths,
+    fates,
+    layouts,
+    neighbours,
+    policies,
+    remarked,
+    shapes,
+    traps,
+    unsafe,
+    unseen,
+    wiring,
+)
 from tests.corpus.mutation import Mutation
 
-THEMES = (layouts, neighbours, fates, wiring, shapes, aftermaths, traps, unsafe, policies, unseen)
+THEMES = (layouts, neighbours, fates, wiring, shapes, aftermaths, traps, unsafe, policies, unseen, remarked)
 
 CORPUS: Mapping[str, Mutation] = dict(chain.from_iterable(theme.MUTATIONS.items() for theme in THEMES))

@@ -11,6 +11,7 @@ from canaryproof.caching import cache_folder
 from canaryproof.cluster.embedded.toolchain import provide
 from canaryproof.progress import Silence
 from tests.corpus.catalogue import CORPUS
+from tests.corpus.remarked import REMARKS, SILENT
 from tests.corpus.trial import Told, expected, try_all
 
 pytestmark = pytest.mark.corpus
@@ -33,4 +34,11 @@ def said(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.mark.parametrize("name", CORPUS)
 def test_a_mutation_is_judged_for_what_it_is(said: Mapping[str, Told], name: str) -> None:
     """Verdict, outcome, failed and skipped checks are exactly those that the mutation deserves."""
+    assert said[name].verdict == expected(CORPUS[name]), str(said[name])
+
+
+@pytest.mark.parametrize("name", [*REMARKS, *SILENT])
+def test_a_mutation_is_remarked_on_without_another_verdict(said: Mapping[str, Told], name: str) -> None:
+    """What a teacher should look at is named, ordinary charts are silent, and the verdict is what it was."""
+    assert said[name].remarks == REMARKS.get(name, frozenset()), said[name].row["remarks"]
     assert said[name].verdict == expected(CORPUS[name]), str(said[name])

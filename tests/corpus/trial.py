@@ -48,6 +48,11 @@ class Told:
         )
         return Verdict(self.row["verdict"], self.row["outcome"], failed, skipped, error)
 
+    @property
+    def remarks(self) -> frozenset[str]:
+        """Return the codes of the remarks."""
+        return frozenset(it["cause"]["code"] for it in self.row["remarks"])
+
     def __str__(self) -> str:
         """Read as a student would, what failed and why."""
         failed = (f"x {it['id']}: {it['message']}" for it in self.row["checks"] if it["status"] in {"failed", "error"})
