@@ -42,6 +42,8 @@ class ProgramMounted:
     object: str
     """Where its files come from: ``ConfigMap/tools``, ``emptyDir``."""
     path: str
+    why: Literal["executable", "image", "over-programs"]
+    """Executable files, the files of another image, or a place where images keep programs."""
     mode: str = ""
     """Of the executable files, ``0755``; empty where none is known to be executable."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from canaryproof.evidence import Evidence, OutcomeName
@@ -155,10 +155,13 @@ def _program_mounted(scene: Scene) -> Iterator[Cause]:
     for each in scene.looked_at:
         for mount in maps_at(each.body, "volumeMounts"):
             volume, path = volumes.get(text_at(mount, "name"), {}), normal(text_at(mount, "mountPath"))
-            modes = [mode for mode in _modes(volume) if mode & EXECUTABLE]
-            if modes or "image" in volume or holds_programs(path):
-                mode = f"{modes[0] & 0o7777:04o}" if modes else ""
-                yield ProgramMounted(container=_short(each.name), object=_source(volume), path=_short(path), mode=mode)
+            mounted = partial(ProgramMounted, container=_short(each.name), object=_source(volume), path=_short(path))
+            if modes := [mode for mode in _modes(volume) if mode & EXECUTABLE]:
+                yield mounted(why="executable", mode=f"{modes[0] & 0o7777:04o}")
+            elif "image" in volume:
+                yield mounted(why="image")
+            elif holds_programs(path):
+                yield mounted(why="over-programs")
 
 
 def _program_started(scene: Scene) -> Iterator[Cause]:

@@ -27,7 +27,7 @@ NAMED = 5
 TITLES: Mapping[str, str] = {
     "program-replaced": "The chart chooses what the canary runs",
     "other-container-decided": "Another container decided the outcome",
-    "program-mounted": "A volume may bring the program",
+    "program-mounted": "A volume may bring or hide the program",
     "program-started": "Another program runs in the canary",
     "code-injected": "The environment may load other code",
     "processes-shared": "Containers share their processes",
@@ -73,7 +73,7 @@ def sentence(cause: Cause) -> str:  # noqa: PLR0911 - one branch for each cause,
                 " release"
             )
         case WorkloadsAdded():
-            return f"the chart adds workloads besides the canary: {_list(cause.objects)}"
+            return f"the chart adds workloads beside the canary: {_list(cause.objects)}"
 
 
 def _replaced(cause: ProgramReplaced) -> str:
@@ -81,19 +81,20 @@ def _replaced(cause: ProgramReplaced) -> str:
     given = ", ".join(f"{name}: {text}" for name, text in fields if text)
     if cause.command:
         does = f"starts a program that the chart chooses ({given}) instead of its image's own"
-    elif cause.args:
-        does = f"starts its image's program with arguments that the chart chooses ({given})"
-    else:
-        does = f"starts its image's program in a folder that the chart chooses ({given})"
-    return f"container {cause.container} {does}: the outcome is no evidence about the image {cause.image}"
+        return f"container {cause.container} {does}, so the outcome is no evidence about the image {cause.image}"
+    what = "with arguments" if cause.args else "in a folder"
+    does = f"starts its image's program {what} that the chart chooses ({given})"
+    return f"container {cause.container} {does}, so the outcome may come from that and not from the image {cause.image}"
 
 
 def _mounted(cause: ProgramMounted) -> str:
-    mode = f" with executable files (mode {cause.mode})" if cause.mode else ""
-    return (
-        f"container {cause.container} mounts {cause.object}{mode} at {cause.path}, so a program of the chart may run"
-        " instead of the image's own"
-    )
+    files = f" with executable files (mode {cause.mode})" if cause.mode else ""
+    follows = {
+        "executable": ", so a program of the chart may run instead of the image's own",
+        "image": ", the files of another image, so a program of that may run instead of the image's own",
+        "over-programs": ", where images keep programs, so the image's own may be hidden",
+    }[cause.why]
+    return f"container {cause.container} mounts {cause.object}{files} at {cause.path}{follows}"
 
 
 def _line(words: tuple[str, ...]) -> str:

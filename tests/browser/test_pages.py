@@ -20,7 +20,7 @@ from selenium.webdriver.support.ui import Select
 
 from canaryproof.keeping import Reports
 from canaryproof.results import RunResults
-from tests.unit.reports.hostile import ALL, EVIDENCE, hostile_evidence, judged
+from tests.unit.reports.hostile import ALL, EVIDENCE, hostile_evidence, judged, remarkable
 
 pytestmark = pytest.mark.browser
 
@@ -28,6 +28,8 @@ PHONE, DESK = 390, 1280
 """Widths in pixels."""
 MANY = 200
 REJECTED = 50
+REMARKED = 6
+"""The hostile one, and one in forty."""
 SECOND, MEGABYTE = 1.0, 1_000_000
 ACCESSIBLE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -42,7 +44,9 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     written = Reports(folder, names, course="Releases")
     results = []
     for number, name in enumerate(names):
-        evidence = hostile_evidence() if name == ALL else replace(EVIDENCE, name=name)
+        evidence = (
+            hostile_evidence() if name == ALL else replace(remarkable() if number % 40 == 9 else EVIDENCE, name=name)
+        )
         failed = ALL if name == ALL else "it did not" if number < REJECTED - 1 else ""
         results.append(judged(evidence, failed=failed))
         written.tell(results[-1], evidence)
@@ -126,11 +130,12 @@ def pages(reports: Path) -> dict[str, str]:
         "class": "index.html",
         "rejected": "submissions/student-000.html",
         "accepted": "submissions/student-100.html",
+        "remarked": "submissions/student-009.html",
         "hostile": f"submissions/{hostile.name}",
     }
 
 
-EVERY = pytest.mark.parametrize("page", ["class", "rejected", "accepted", "hostile"])
+EVERY = pytest.mark.parametrize("page", ["class", "rejected", "accepted", "remarked", "hostile"])
 
 
 @EVERY
@@ -232,6 +237,20 @@ def test_a_bar_filters_the_list(reader: Reader) -> None:
 
     bar.click()
     assert len(reader.shown) == MANY
+
+
+def test_the_list_can_be_filtered_by_remarks(reader: Reader) -> None:
+    """Those with any, by the figure above; those with one of them, by its bar or the filter."""
+    reader.open("index.html")
+    some = [f"student-{number:03}" for number in range(9, MANY, 40)]
+
+    reader.find("[data-field=remarked][data-value=any]").click()
+    assert reader.shown == [*some, reader.shown[-1]]
+    assert reader.said == f"{REMARKED} of {MANY} submissions"
+    Select(reader.find("[name=remarked]")).select_by_visible_text("program-replaced")
+    Select(reader.find("[name=standing]")).select_by_visible_text("accepted")
+    assert reader.shown == some[1:]
+    assert reader.find(".list tbody tr:not([hidden]) .remarked").is_displayed()
 
 
 def test_the_list_can_be_sorted_by_keyboard(reader: Reader) -> None:

@@ -127,7 +127,7 @@ def test_remarks_are_facts_and_words_and_change_nothing() -> None:
             "working_dir": "",
         },
         "message": "container false starts a program that the chart chooses (command: false 'a b') instead of its"
-        " image's own: the outcome is no evidence about the image false",
+        " image's own, so the outcome is no evidence about the image false",
     }
     same = ("verdict", "outcome", "reason", "score", "max_score", "checks")
     assert [before[key] for key in same] == [after[key] for key in same]
