@@ -25,6 +25,7 @@ from canaryproof.cluster.existing.rights import OBSERVER
 from canaryproof.command import run
 from canaryproof.course import load_course
 from canaryproof.waiting import Ticks, wait_for
+from tests.corpus.mutation import accepted, container
 
 pytestmark = pytest.mark.cluster
 
@@ -49,9 +50,9 @@ class Student:
     def kubectl(self, *arguments: str) -> str:
         return self._run("kubectl", *arguments)
 
-    def upgrades_to_the_canary(self) -> None:
+    def upgrades_to_the_canary(self, chart: Path = REPOSITORY / "upcommerce") -> None:
         """And sees it crash-loop."""
-        self.helm("upgrade", RELEASE, str(REPOSITORY / "upcommerce"))
+        self.helm("upgrade", RELEASE, str(chart))
         path = "--output=jsonpath={.items[*].status.containerStatuses[*].restartCount}"
         seen = ("get", "pods", f"--namespace={NAMESPACE}", path)
         wait_for("restarts", lambda: "2" in self.kubectl(*seen).split() or None, within=180, changes=Ticks(0.5))
@@ -137,6 +138,7 @@ def test_the_whole_assignment_is_accepted(student: Student, observe: Observe) ->
     assert (row["verdict"], row["outcome"], row["score"], row["max_score"]) == ("accepted", "crash-loop", 11, 11)
     assert _checks(row, "skipped") == UNKNOWABLE
     assert row["canary"]["ports"] == [5003]
+    assert row["remarks"] == []
 
 
 def test_who_tries_again_is_judged_by_the_last_try(student: Student, observe: Observe) -> None:
@@ -160,6 +162,22 @@ def test_an_upgrade_in_disguise_is_none(student: Student, observe: Observe) -> N
 
     assert _checks(row, "failed") == {"rollback-recorded"}
     assert "an upgrade in disguise" in row["reason"]
+
+
+def test_a_replaced_program_is_remarked_from_the_record_of_helm(
+    student: Student, observe: Observe, tmp_path: Path
+) -> None:
+    """While the pods are there, and after the rollback, when only Helm knows what ran; the verdict is the same."""
+    accepted(container('args: ["--no-such-flag"]')).write(tmp_path / "upcommerce")
+    student.upgrades_to_the_canary(tmp_path / "upcommerce")
+    before = observe()
+    student.rolls_back_to(int(json.loads(student.helm("history", RELEASE, "--output=json"))[-2]["revision"]))
+
+    after = observe()
+
+    assert (before["outcome"], after["verdict"], after["outcome"]) == ("crash-loop", "accepted", "crash-loop")
+    assert [each["cause"]["code"] for each in before["remarks"]] == ["program-replaced"]
+    assert after["remarks"] == before["remarks"]
 
 
 def _checks(row: Any, status: str) -> set[str]:
