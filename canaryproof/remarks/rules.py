@@ -291,4 +291,4 @@ def _names(manifests: Iterable[Manifest]) -> tuple[str, ...]:
 
 
 def _short(text: str) -> str:
-    return cut(one_line(text), WORD)
+    return cut(one_line(text[: 10 * WORD]), WORD)  # what is longer is cut anyway, and may be very long
