@@ -16,6 +16,7 @@ from pathlib import Path
 
 from canaryproof.durations import DURATIONS
 from canaryproof.errors import CommandError, InfrastructureError, LimitError
+from canaryproof.sandbox import UNCONFINED, Drop, Sandbox
 
 ProcessError = subprocess.CalledProcessError
 """What libraries raise that start processes themselves."""
@@ -33,12 +34,16 @@ class Limits:
     """Private writable memory (RLIMIT_DATA).  What Go only reserves does not count, as it does for RLIMIT_AS."""
     output: int | None = None
     """Of standard output and standard error, each."""
+    file_size: int | None = None
+    """Of each file that a sandboxed command writes (RLIMIT_FSIZE)."""
 
 
 UNLIMITED = Limits()
 AT_HOME = ("HOME", "PATH", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
 """Variables that say where a user's files, commands and services are."""
 POLITELY = (signal.SIGTERM, signal.SIGKILL)
+FORCIBLY = (signal.SIGKILL,)
+"""A sandboxed command has nothing to record; the first process of a PID namespace is deaf to SIGTERM besides."""
 
 
 def run(
@@ -50,26 +55,34 @@ def run(
     doomed: Callable[[], str | None] = lambda: None,
     limits: Limits = UNLIMITED,
     grace: float = DURATIONS.grace,
+    sandbox: Sandbox = UNCONFINED,
+    files: Sequence[int] = (),
 ) -> str:
     """Run *argv* and return its standard output.
 
-    *env* replaces the environment, where given.  On a time-out, Ctrl-C or any other end the whole process group of the
-    command is ended, not only its first process: SIGTERM, and *grace* seconds later SIGKILL.  So it is when *doomed*
-    gives a reason.
+    *env* replaces the environment, where given; *files* are descriptors that the command inherits.  In a *sandbox* the
+    program is ``argv[0]`` as a path, and may lie where only this process may search.
+
+    On a time-out, Ctrl-C or any other end the whole process group of the command is ended, not only its first process:
+    SIGTERM, and *grace* seconds later SIGKILL; in a sandbox SIGKILL at once.  So it is when *doomed* gives a reason.
 
     Raises CommandError when it ends with another code than 0, LimitError when not within *timeout* seconds or *limits*,
     and InfrastructureError when it cannot be started or is doomed.
     """
-    with _started(argv, env=env, cwd=cwd, stderr=subprocess.PIPE) as process:
-        _limit_memory(process, limits)
+    with (
+        _sandboxed(argv, sandbox, limits, timeout) as (command, program),
+        _started(command, env=env, cwd=cwd, stderr=subprocess.PIPE, files=(*files, *program)) as process,
+    ):
+        if not sandbox.is_active:
+            _limit_memory(process, limits)
         outputs = _Outputs(process, limits.output)
         try:
             outputs.read(timeout, doomed)
         except _ExceededError as error:
-            _end(process, error.signals, grace)
+            _end(process, FORCIBLY if sandbox.is_active else error.signals, grace)
             raise LimitError(argv, str(error), *outputs.texts) from None
         except BaseException:
-            _end(process, grace=grace)
+            _end(process, FORCIBLY if sandbox.is_active else POLITELY, grace)
             raise
     stdout, stderr = outputs.texts
     if process.returncode and limits.memory and any(sign in stderr for sign in OUT_OF_MEMORY):
@@ -208,8 +221,52 @@ def detached(module: str, *, order: bytes, log: Path) -> Iterator[Iterator[bytes
         yield iter(process.stdout)
 
 
+@contextmanager
+def _sandboxed(
+    argv: Sequence[str], sandbox: Sandbox, limits: Limits, timeout: float
+) -> Iterator[tuple[Sequence[str], tuple[int, ...]]]:
+    """Lend the command that runs *argv* in *sandbox*, and the descriptors that it needs.
+
+    Where the user changes, the program is executed through a descriptor: the folders above it need not be searchable.
+    """
+    use = {"memory": limits.memory, "file_size": limits.file_size, "seconds": timeout}
+    if not sandbox.is_active:
+        yield argv, ()
+        return
+    if not sandbox.changes_user or sandbox.drop is Drop.BY_PROGRAM:
+        yield sandbox.command(argv, **use), ()
+        return
+    with _program(argv[0]) as handle:
+        yield sandbox.command([f"/proc/self/fd/{handle}", *argv[1:]], **use), (handle,)
+
+
+@contextmanager
+def _program(path: str) -> Iterator[int]:
+    """Open a program that everybody may execute.
+
+    Raises InfrastructureError when it is not there, or is not for everybody.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise InfrastructureError(f"cannot run {path}: {error.strerror}; is it installed and executable?") from error
+    try:
+        if os.fstat(handle).st_mode & 0o005 != 0o005:  # noqa: PLR2004 - read and execute
+            raise InfrastructureError(
+                f"cannot run {path} as nobody: not everybody may read and execute it; chmod 0755 it"
+            )
+        yield handle
+    finally:
+        os.close(handle)
+
+
 def _started(
-    argv: Sequence[str], *, env: Mapping[str, str] | None, cwd: Path | None, stderr: int
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None,
+    cwd: Path | None,
+    stderr: int,
+    files: Sequence[int] = (),
 ) -> subprocess.Popen[str]:
     try:
         return subprocess.Popen(
@@ -223,6 +280,7 @@ def _started(
             env=env,
             cwd=cwd,
             start_new_session=True,
+            pass_fds=files,
         )
     except OSError as error:
         raise InfrastructureError(f"cannot run {argv[0]}: {error.strerror}; is it installed and executable?") from error

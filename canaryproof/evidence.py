@@ -7,6 +7,7 @@ from typing import Literal
 
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.manifests import Manifest, ObjectKey
+from canaryproof.sandbox import Protection
 from canaryproof.timeline import Timeline
 
 OutcomeName = Literal[
@@ -184,6 +185,8 @@ class Setting:
     """``stand-in`` or ``upstream``."""
     patience: float = 1
     """How many times slower than usual the machine was said to be."""
+    sandbox: Protection | None = None
+    """How submissions were unpacked and rendered; None where nobody has noted it."""
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,7 @@ from canaryproof.probing import Prober
 from canaryproof.quarantine import clean_copy
 from canaryproof.reach import foreign_images, out_of_reach
 from canaryproof.recording import WATCHED, Recorder, Recording
+from canaryproof.sandbox import UNCONFINED, Sandbox
 from canaryproof.settling import (
     Stable,
     descendants,
@@ -109,6 +110,8 @@ class Bench:
     doomed: Callable[[], str | None]
     """Why no experiment can go on: the cluster failed, or the run is being ended."""
     durations: Durations
+    sandbox: Sandbox = UNCONFINED
+    """For the process that parses what was handed in."""
 
 
 def run_experiment(submission: Submission, bench: Bench) -> Evidence:
@@ -194,7 +197,7 @@ class _Experiment:
     @contextmanager
     def _copy(self) -> Iterator[Path]:
         bench = self._bench
-        with clean_copy(self._submission, bench.course.release, bench.durations, bench.doomed) as folder:
+        with clean_copy(self._submission, bench.course.release, bench.durations, bench.doomed, bench.sandbox) as folder:
             self.note(files=read_texts(folder))
             yield folder
 

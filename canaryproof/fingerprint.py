@@ -13,7 +13,7 @@ from pathlib import Path
 from canaryproof.course import Course
 from canaryproof.evidence import Setting
 from canaryproof.intake import Submission
-from canaryproof.members import LARGEST_ARCHIVE, in_folder
+from canaryproof.members import LARGEST_ARCHIVE, in_folder, open_file
 
 MOST_FILES, MOST_BYTES = 10_000, 64 * 2**20
 """Of one submission, that are looked at: a chart that is tried has fewer."""
@@ -24,7 +24,7 @@ def fingerprint(submission: Submission, course: Course, setting: Setting) -> str
 
     How much patience there is, and on how many nodes, is no part of it: a verdict does not depend on that.
     """
-    terms = {**asdict(course), "baseline": contents(course.baseline)}
+    terms = {**asdict(course), "baseline": contents(course.baseline.resolve())}
     tools = [version("canaryproof"), setting.provider, setting.kubernetes, setting.helm, setting.images]
     parts = [terms, tools, submission.problem, contents(submission.chart)]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -46,7 +46,7 @@ def contents(place: Path) -> str:
 
 
 def _file(file: Path) -> Iterator[bytes]:
-    with file.open("rb") as content:
+    with open_file(file) as content:
         yield content.read(LARGEST_ARCHIVE + 1)
 
 

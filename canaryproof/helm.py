@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -16,9 +18,11 @@ from canaryproof.durations import DURATIONS, Durations
 from canaryproof.errors import CommandError, InfrastructureError, LimitError, SubmissionError, UnsafeError
 from canaryproof.evidence import Rendering
 from canaryproof.manifests import parse
+from canaryproof.sandbox import UNCONFINED, WORKING_DIRECTORY, Sandbox
 
-LIMITS = Limits(memory=512 * 2**20, output=2**20)
-"""What Helm may use: it takes 60 MiB for the course's chart, which renders to 2 KiB, and stores no more than 1 MiB."""
+LIMITS = Limits(memory=512 * 2**20, output=2**20, file_size=0)
+"""What Helm may use: it takes 60 MiB for the course's chart, which renders to 2 KiB, and stores no more than 1 MiB.
+In a sandbox it writes no file."""
 LONGEST_MESSAGE = 1_500
 """Characters of what Helm says that are kept: templates can make it say anything."""
 
@@ -30,6 +34,17 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SMALL_LANGUAGE = {"LC_MESSAGES": "ko_KR.UTF-8"}
 """Helm says nothing that kubectl's translations have, and unpacks one at each start: English, the largest, takes 10 of
 the 25 ms that a start takes, this one next to nothing.  A command for credentials gets the user's own language."""
+
+NOWHERE = "/nonexistent"
+"""The home of a user who has none, as Debian's ``/etc/passwd`` has it."""
+
+_SETTINGS = {
+    "HELM_NO_PLUGINS": "1",
+    "HELM_QPS": "1000",  # no throttling on the client's side: -1 makes Helm 4.3.1 fail in client-go's limiter
+    "HELM_BURST_LIMIT": "1000",
+    "GOGC": "off",  # it lives for a moment, and never comes near the limit
+    "GOMEMLIMIT": f"{LIMITS.memory // 2 if LIMITS.memory else 'off'}",
+}
 
 UNREACHABLE = re.compile(
     r"kubernetes cluster unreachable"
@@ -88,16 +103,20 @@ class Helm:
         durations: Durations = DURATIONS,
         doomed: Callable[[], str | None] = lambda: None,
         credentials: Mapping[str, str] = MappingProxyType({}),
+        sandbox: Sandbox = UNCONFINED,
     ) -> None:
         """Keep everything that Helm writes under *home*; end what runs as soon as *doomed* gives a reason.
 
         *credentials* is the environment that a command of the kubeconfig needs, the user's own, where it has one.
+        Charts of submissions are rendered in *sandbox*.
         """
         self._binary = binary
         self._durations = durations
         self._doomed = doomed
         self._version = ""
+        self._sandbox = sandbox
         self._environment = _environment(home.resolve(), kubeconfig.resolve(), context, credentials)
+        self._offline_environment = _environment(home.resolve(), Path(os.devnull), "", {})
 
     @classmethod
     def on(
@@ -108,13 +127,15 @@ class Helm:
         *,
         durations: Durations = DURATIONS,
         doomed: Callable[[], str | None] = lambda: None,
+        sandbox: Sandbox = UNCONFINED,
     ) -> Self:
-        """Return *binary*, aimed at *cluster*."""
+        """Return *binary*, aimed at *cluster*, which renders charts of submissions in *sandbox*."""
         aim = (cluster.kubeconfig, cluster.context)
-        return cls(binary, home, *aim, durations=durations, doomed=doomed, credentials=cluster.credentials)
+        credentials = cluster.credentials
+        return cls(binary, home, *aim, durations=durations, doomed=doomed, credentials=credentials, sandbox=sandbox)
 
     def version(self) -> str:
-        """Return the version of the binary, ``4.3.1``."""
+        """Return the version of the binary, ``4.3.1``; in a sandbox it must run too."""
         command = ("version", "--template", "{{.Version}}")
         try:
             self._version = self._run(command, timeout=self._durations.command).strip().removeprefix("v")
@@ -122,22 +143,52 @@ class Helm:
             raise InfrastructureError(
                 f"{self._binary} is not a Helm that runs: {error}; give --helm a Helm 3 or 4"
             ) from error
+        if self._sandbox.is_active:
+            self._check_sandbox()
         return self._version
 
+    def _check_sandbox(self) -> None:
+        try:
+            run(
+                [str(self._binary), "version"],
+                timeout=self._durations.command,
+                env=self._rendering_environment(self._sandbox),
+                cwd=Path(os.sep),
+                doomed=self._doomed,
+                limits=LIMITS,
+                sandbox=self._sandbox,
+            )
+        except CommandError as error:
+            reason = clean(error.stderr) or error.outcome
+            raise InfrastructureError(
+                f"{self._binary} does not run in the sandbox in which submissions are rendered: {reason}; give --helm a"
+                " Helm that is one executable file, not a script that starts another"
+            ) from error
+
     def template(
-        self, release: str, chart: Path, namespace: str, *, upgrade: bool = False, kubernetes: str = ""
+        self,
+        release: str,
+        chart: Path,
+        namespace: str,
+        *,
+        upgrade: bool = False,
+        kubernetes: str = "",
+        trusted: bool = False,
     ) -> Rendering:
         """Render a chart without asking the cluster, for an upgrade or an install, as for API version *kubernetes*.
 
         The definitions in ``crds`` are rendered as well: an upgrade does not apply them, but they say what is meant.
+        It happens in the sandbox, unless the chart is *trusted*: that of the course may lie where nobody can read it.
 
         Raises UnsafeError when rendering takes more time, memory or output than it may.
         """
-        command = ["template", release, str(chart), "--namespace", namespace, "--skip-tests", "--include-crds"]
+        sandbox = UNCONFINED if trusted else self._sandbox
+        place = Path(WORKING_DIRECTORY, chart.name) if sandbox.is_active else chart
+        command = ["template", release, str(place), "--namespace", namespace, "--skip-tests", "--include-crds"]
         command += ["--is-upgrade"] if upgrade else []
         command += ["--kube-version", kubernetes] if kubernetes else []
         try:
-            text = self._run(command, timeout=self._durations.render, chart=chart, environment=NO_WAY_OUT)
+            text = self._render(command, place, sandbox, chart.parent if sandbox.is_active else None)
         except UnsafeError:
             raise
         except SubmissionError as error:
@@ -148,6 +199,25 @@ class Helm:
             raise
         except SubmissionError as error:
             return Rendering(error=str(error), rendered=True)
+
+    def _render(self, command: Sequence[str], chart: Path, sandbox: Sandbox, folder: Path | None) -> str:
+        """Return what Helm prints when it runs in *folder* and knows nothing of the cluster."""
+        with self._failures(command[0], chart, can_reach=False):
+            return run(
+                [str(self._binary), *command],
+                timeout=self._durations.render,
+                env=self._rendering_environment(sandbox),
+                cwd=folder,
+                doomed=self._doomed,
+                limits=LIMITS,
+                sandbox=sandbox,
+            )
+
+    def _rendering_environment(self, sandbox: Sandbox) -> Mapping[str, str]:
+        """Return what Helm gets to see when it only renders: no cluster, no credentials; no folder in a sandbox."""
+        if sandbox.is_active:
+            return {"PATH": PATH, "HOME": NOWHERE, **SMALL_LANGUAGE, **_SETTINGS, **NO_WAY_OUT}
+        return {**self._offline_environment, **NO_WAY_OUT}
 
     def install(self, release: str, chart: Path, namespace: str) -> Operation:
         """Install *chart* as revision 1; return as soon as the objects are stored."""
@@ -213,7 +283,7 @@ class Helm:
         Raises SubmissionError with Helm's own message when it fails for a reason of the chart or the release; of these,
         UnsafeError when it was ended for what it used.
         """
-        try:
+        with self._failures(arguments[0], chart, user=environment.get("HELM_KUBEASUSER", "")):
             return run(
                 [str(self._binary), *arguments],
                 timeout=timeout,
@@ -221,17 +291,23 @@ class Helm:
                 doomed=self._doomed,
                 limits=LIMITS,
             )
+
+    @contextmanager
+    def _failures(self, verb: str, chart: Path | None, *, can_reach: bool = True, user: str = "") -> Iterator[None]:
+        """Tell apart whose fault it is that Helm fails; without a cluster that it *can_reach*, it is the chart's."""
+        try:
+            yield
         except LimitError as error:
             advice = "look for what has no end in the templates, or makes far too much"
-            raise UnsafeError(f"helm {arguments[0]} {error.outcome}; {advice}") from error
+            raise UnsafeError(f"helm {verb} {error.outcome}; {advice}") from error
         except CommandError as error:
-            message = clean(error.stderr, chart) or f"helm {arguments[0]} failed: {error.outcome}"
-            if arguments[0] == "template":
-                raise SubmissionError(message) from error  # it asks nobody, whatever it says
+            message = clean(error.stderr, chart) or f"helm {verb} failed: {error.outcome}"
+            if not can_reach:
+                raise SubmissionError(message) from error
             if is_unreachable(message):
                 raise InfrastructureError(f"Helm cannot reach the cluster: {message}") from error
             lack = FORBIDDEN.search(message)
-            if lack and "HELM_KUBEASUSER" not in environment and not TEMPLATE.search(message):
+            if lack and not user and not TEMPLATE.search(message):
                 raise InfrastructureError(_lacking(lack["user"], lack["what"])) from error
             raise SubmissionError(message) from error
         except InfrastructureError as error:
@@ -245,7 +321,9 @@ def clean(stderr: str, chart: Path | None = None) -> str:
     said = stderr.partition(STACKS)[0]
     lines = [FAILED.sub("", line).strip() for line in said.splitlines() if not NOISE.search(line)]
     text = " ".join(lines)
-    text = text.replace(f"{chart.resolve()}/", "").replace(f"{chart}/", "") if chart else text
+    if chart:
+        text = text.replace(f"{chart}/", "")
+        text = text if chart.is_relative_to(WORKING_DIRECTORY) else text.replace(f"{chart.resolve()}/", "")
     beginning, end = LONGEST_MESSAGE * 2 // 3, LONGEST_MESSAGE // 3
     return text if len(text) <= LONGEST_MESSAGE else f"{text[:beginning]} ... {text[-end:]}"
 
@@ -271,13 +349,9 @@ def _environment(home: Path, kubeconfig: Path, context: str, credentials: Mappin
         **({name: value for name, value in credentials.items() if not name.startswith("HELM_")} or SMALL_LANGUAGE),
         "KUBECACHEDIR": str(home / "kube"),  # where client-go keeps what it discovers of the API
         "KUBECONFIG": str(kubeconfig),
-        "HELM_KUBECONTEXT": context,
+        **({"HELM_KUBECONTEXT": context} if context else {}),
         "HELM_CACHE_HOME": str(home / "cache"),
         "HELM_CONFIG_HOME": str(home / "config"),
         "HELM_DATA_HOME": str(home / "data"),
-        "HELM_NO_PLUGINS": "1",
-        "HELM_QPS": "1000",  # no throttling on the client's side: -1 makes Helm 4.3.1 fail in client-go's limiter
-        "HELM_BURST_LIMIT": "1000",
-        "GOGC": "off",  # it lives for a moment, and never comes near the limit
-        "GOMEMLIMIT": f"{LIMITS.memory // 2 if LIMITS.memory else 'off'}",
+        **_SETTINGS,
     }

@@ -87,15 +87,17 @@ def _submissions(path: Path, chart_name: str) -> Iterator[Submission]:
     if not path.is_dir():
         seen = "it is something else" if path.exists() else "there is no such path"
         raise UsageError(f"submissions {path}: expected {KINDS}; but {seen}; correct the path")
+    place = path.resolve()  # once: what somebody replaces by a link later is refused when it is opened
     try:
-        members = _members_of_class(path)
+        members = _members_of_class(place)
     except OSError as error:
         raise UsageError(f"submissions {path}: {error.strerror}; look at the rights of the folder") from error
     if members:
         for name, contents in members.items():
-            yield _submission(stem(name) if contents.packed else name, path / name, contents, chart_name)
+            title = stem(name) if contents.packed else name
+            yield _submission(Submission(printable(title), printable(path / name), place / name), contents, chart_name)
         return
-    submission = _submission(path.resolve().name, path, _look(path), chart_name)
+    submission = _submission(Submission(printable(place.name), printable(path), place), _look(place), chart_name)
     if submission.problem and not submission.unsafe:
         raise UsageError(f"submissions {path}: {submission.problem}")
     yield submission
@@ -162,9 +164,9 @@ def _look(folder: Path) -> _Contents:
     return contents
 
 
-def _submission(name: str, path: Path, contents: _Contents, chart_name: str) -> Submission:
-    """Return the submission of one person, with what is wrong with it."""
-    submission = Submission(printable(name), printable(path), path.resolve())
+def _submission(submission: Submission, contents: _Contents, chart_name: str) -> Submission:
+    """Return the submission of one person, whose chart is its folder so far, with what is wrong with it."""
+    path = submission.chart
     if contents.refusal:
         return replace(submission, problem=contents.refusal, unsafe=True)
     try:
@@ -175,7 +177,7 @@ def _submission(name: str, path: Path, contents: _Contents, chart_name: str) -> 
         chart = contents.archives[0]
     if chart is None:
         return replace(submission, problem=contents.trouble or _missing(contents))
-    return replace(submission, chart=(path / chart).resolve())
+    return replace(submission, chart=path / chart)
 
 
 def _missing(contents: _Contents) -> str:

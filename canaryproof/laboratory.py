@@ -24,6 +24,7 @@ from canaryproof.kube import KubeClient
 from canaryproof.places import Places
 from canaryproof.presence import Locks, present
 from canaryproof.recording import Recorder
+from canaryproof.sandbox_detection import sandbox_available
 from canaryproof.scratch import scratch, sweep_scratch
 from canaryproof.turns import Turns
 
@@ -98,11 +99,12 @@ class Laboratory:
             return cluster.vitals.fault or ("the run was ended" if ending.is_set() else None)
 
         sweep_scratch()
+        sandbox = sandbox_available()
         with (
             closing(KubeClient(cluster.kubeconfig, cluster.context, durations)) as client,
             scratch() as home,
         ):
-            tool = Helm.on(cluster, helm, home, durations=durations, doomed=doomed)
+            tool = Helm.on(cluster, helm, home, durations=durations, doomed=doomed, sandbox=sandbox)
             setting = Setting(
                 provider=cluster.provider,
                 kubernetes=cluster.kubernetes,
@@ -110,6 +112,7 @@ class Laboratory:
                 helm=tool.version(),
                 images=cluster.images,
                 patience=durations.patience,
+                sandbox=sandbox.protection,
             )
             run = secrets.token_hex(4)
             with (
@@ -130,6 +133,7 @@ class Laboratory:
                     confined=all(client.may(*right) for right in confinement.RIGHTS),
                     doomed=doomed,
                     durations=durations,
+                    sandbox=sandbox,
                 )
                 laboratory = cls(bench, parallel)
                 try:

@@ -21,7 +21,7 @@ _UNLOCKED = f".{PREFIX}"
 @contextmanager
 def scratch() -> Iterator[Path]:
     """Lend an empty folder that nobody else can read, and remove it."""
-    unlocked = Path(tempfile.mkdtemp(prefix=_UNLOCKED))
+    unlocked = Path(tempfile.mkdtemp(prefix=_UNLOCKED)).resolve()
     with _opened(unlocked) as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         folder = unlocked.rename(unlocked.with_name(unlocked.name.removeprefix(".")))

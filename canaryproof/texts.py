@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from canaryproof.evidence import ChartFile
@@ -19,22 +21,29 @@ KEPT = (".yaml", ".yml", ".tpl", ".json", ".txt", ".helmignore")
 def read_texts(chart: Path) -> tuple[ChartFile, ...]:
     """Return the text files of a chart, sorted by path; links are not followed, and what is too much is left out."""
     found: list[ChartFile] = []
-    for path in _paths(chart):
-        if len(found) == MANY:
-            break
-        with path.open("rb") as file:
-            text = file.read(LONG).decode(errors="replace")
-        found.append(ChartFile(path.relative_to(chart).as_posix(), text))
-    return tuple(found)
-
-
-def _paths(chart: Path) -> Iterator[Path]:
-    for folder, subfolders, names in os.walk(chart):
+    for folder, subfolders, names, handle in os.fwalk(chart):
         subfolders.sort()
         for name in sorted(names):
             path = Path(folder, name)
-            if (path.suffix in KEPT or name in KEPT) and path.is_file() and not path.is_symlink():
-                yield path
+            if path.suffix not in KEPT and name not in KEPT:
+                continue
+            if len(found) == MANY:
+                return tuple(found)
+            if (content := _read(name, handle)) is not None:
+                found.append(ChartFile(path.relative_to(chart).as_posix(), content.decode(errors="replace")))
+    return tuple(found)
+
+
+def _read(name: str, folder: int) -> bytes | None:
+    """Return the beginning of a plain file in an open folder; None where it is none."""
+    try:
+        handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENXIO}:  # a link, a socket
+            return None
+        raise
+    with os.fdopen(handle, "rb") as file:
+        return file.read(LONG) if stat.S_ISREG(os.fstat(handle).st_mode) else None
 
 
 def place(files: Iterable[ChartFile], template: str, *keys: str) -> str:

@@ -1,21 +1,31 @@
-"""Copies the one chart of a folder or an archive that somebody handed in, and nothing else of it.
+"""Takes the one chart out of a folder or an archive that somebody handed in, and nothing else of it.
 
-It runs as a program of its own, so that whatever an archive does to the libraries that read it has a limit on time and
-memory: ``python -m canaryproof.unpacking SOURCE FOLDER CHART_NAME``.
+It runs as a program of its own, with limits on time and memory and, where the machine allows it, as nobody without a
+network: ``python -m canaryproof.unpacking KIND NAME CHART_NAME INPUT OUTPUT [as-nobody]``.  It opens no file:
+*INPUT* and *OUTPUT* are descriptors that it inherits.
+
+Helm reads packed sub-charts itself, in Go.  Go and Python do not read every archive alike, so what was looked through
+here is packed anew: Helm gets archives that this module wrote.
 """
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
+import os
+import posixpath
 import re
 import sys
-import tempfile
+import tarfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
+from typing import BinaryIO
 
-from canaryproof.errors import InfrastructureError, SubmissionError, UnsafeError
-from canaryproof.members import in_archive, in_folder
+from canaryproof.bundle import Files, read_bundle, write_bundle
+from canaryproof.errors import SubmissionError, UnsafeError
+from canaryproof.members import in_archive, in_packed_chart
+from canaryproof.sandbox import become_nobody
 from canaryproof.vetting import (
     CHART_FILE,
     OTHER_ARCHIVES,
@@ -31,39 +41,43 @@ from canaryproof.vetting import (
     vetted,
 )
 
+TOP = PurePosixPath()
 DEEPEST_ARCHIVE = 3
 """Packed sub-charts in packed sub-charts."""
 
-_PLAIN = re.compile(r"\w[\w.-]{0,62}")
-_SUBCHART = re.compile(r"(.*/)?charts/[^/]+\.(tgz|tar\.gz)")
-"""What Helm takes for a packed sub-chart."""
+PLAIN = re.compile(r"\w[\w.-]{0,62}")
+_PACKED = re.compile(r"(charts/[^/]+/)*charts/[^/]+\.tgz")
+"""What Helm takes for a packed sub-chart (``LoadFiles`` in Helm's ``pkg/chart/v2/loader``)."""
+
+AS_NOBODY = "as-nobody"
 
 
-def unpack(source: Path, folder: Path, chart_name: str) -> Path:
-    """Copy the chart of *source* that is meant to a folder of its name in *folder*, and return that.
+def take_chart(found: Iterable[Member], source_name: str, chart_name: str) -> tuple[str, Files]:
+    """Return the chart that is meant, as a plain name for its folder and its files by their paths; nothing is parsed.
 
-    Raises UnsafeError when something is refused, SubmissionError when there is no chart to be had, and
-    InfrastructureError when it cannot be written.
+    Raises UnsafeError when something is refused, SubmissionError when there is no chart to be had, and OSError when it
+    cannot be read.
     """
-    with _opened(source) as found:
-        members = list(vetted(found))
-        chart = _chosen(members, chart_name)
-        place = folder / next(name for name in (chart.name, source.name, chart_name) if _PLAIN.fullmatch(name))
-        for path, content in _contents(members, chart, Allowance()):
-            _write(place / path, content)
-        return place
+    members = list(vetted(found))
+    chart = _chosen(members, chart_name)
+    name = next(each for each in (chart.name, source_name, chart_name) if PLAIN.fullmatch(each))
+    return name, dict(_contents(members, chart, Allowance()))
 
 
-@contextmanager
-def _opened(source: Path) -> Iterator[Iterable[Member]]:
-    if not source.is_dir():
-        with in_archive(source) as members:
-            yield members
-        return
-    try:
-        yield in_folder(source)
-    except OSError as error:
-        raise SubmissionError(f"the chart cannot be read: {error.strerror}; look at the rights of its files") from error
+def needs_parsing(files: Files) -> bool:
+    """Report whether `checked` has anything to do."""
+    return any(path.name == SCHEMA_FILE or _PACKED.fullmatch(str(path)) for path in files)
+
+
+def checked(files: Files, where: PurePosixPath = TOP, depth: int = 1) -> Files:
+    """Return the files of a chart as Helm may have them, with its packed sub-charts packed anew.
+
+    *where* is what messages call the chart's folder; *depth* is 1, or of a packed sub-chart more.
+
+    Raises UnsafeError when Helm would follow a reference out of a schema, or when a packed sub-chart can be read in
+    several ways, and SubmissionError when one cannot be read.
+    """
+    return {path: _checked(path, content, where, depth) for path, content in files.items()}
 
 
 def _chosen(members: Sequence[Member], chart_name: str) -> PurePosixPath:
@@ -93,50 +107,80 @@ def _contents(
         allowance.take(path, member.size)
         content = member.read()
         allowance.size += max(0, len(content) - member.size)
-        _look_into(path, content)
         yield path, content
 
 
-def _look_into(path: PurePosixPath, content: bytes, depth: int = 1) -> None:
-    """Refuse what Helm would follow: the references of schemas, in packed sub-charts too."""
+def _checked(path: PurePosixPath, content: bytes, where: PurePosixPath, depth: int) -> bytes:
     if path.name == SCHEMA_FILE:
-        check_schema(path, content)
-    if not _SUBCHART.fullmatch(str(path)):
-        return
+        check_schema(where / path, content)
+    if not _PACKED.fullmatch(str(path)):
+        return content
     if depth > DEEPEST_ARCHIVE:
         raise UnsafeError(f"{shown(path)} lies in more than {DEEPEST_ARCHIVE} archives; unpack the sub-charts")
-    with tempfile.NamedTemporaryFile() as packed:
-        packed.write(content)
-        packed.flush()
-        with in_archive(Path(packed.name)) as members:
-            allowance = Allowance()
-            for member in vetted(members):
-                if not member.folder:
-                    allowance.take(member.path, member.size)
-                    _look_into(member.path, member.read(), depth + 1)
+    with in_packed_chart(path, content) as members:
+        files = checked(dict(_packed(path, members)), where / path.with_suffix(""), depth + 1)
+    return pack(PurePosixPath(path.stem), files)
 
 
-def _write(file: Path, content: bytes) -> None:
+def _packed(archive: PurePosixPath, members: Iterable[Member]) -> Iterator[tuple[PurePosixPath, bytes]]:
+    """Yield the files of a packed sub-chart by their paths in it."""
+    allowance = Allowance()
+    seen: set[PurePosixPath] = set()
+    for member in members:
+        if member.link is not None:
+            raise UnsafeError(
+                f"{shown(archive)} has a link, {shown(member.path)}, which Helm does not follow; pack the file itself"
+            )
+        if member.special:
+            raise UnsafeError(f"{shown(archive)} has {shown(member.path)}, which is no plain file; leave it out")
+        if member.path in seen:
+            raise UnsafeError(f"{shown(archive)} has {shown(member.path)} twice; make it by helm package")
+        seen.add(member.path)
+        allowance.take(member.path, member.size)
+        yield member.path, member.read()
+
+
+def pack(folder: PurePosixPath, files: Files) -> bytes:
+    """Return a packed chart as ``helm package`` makes them: plain files in one folder, one gzip member."""
+    packed = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for path, content in files.items():
+            info = tarfile.TarInfo(posixpath.join(str(folder), str(path)))
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def main(kind: str, name: str, chart_name: str, source: BinaryIO, target: BinaryIO) -> str:
+    """Read an ``archive`` or a ``bundle`` from *source*, write the files of its chart to *target* as a bundle.
+
+    Returns as JSON the name for the chart's folder, or why there is none.
+    """
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        raise SubmissionError(f"{shown(file.name)} is there as a file and as a folder; pack the chart anew") from error
-    except OSError as error:
-        raise InfrastructureError(f"a chart cannot be copied to {file.parent}: {error.strerror}") from error
-
-
-def main(source: str, folder: str, chart_name: str) -> str:
-    """Unpack, and return as JSON the folder of the chart, or why there is none."""
-    try:
-        return json.dumps({"chart": str(unpack(Path(source), Path(folder), chart_name))})
+        if kind == "archive":
+            with in_archive(source) as members:
+                name, files = take_chart(members, name, chart_name)
+        else:
+            files = dict(read_bundle(source))
+        write_bundle(target, checked(files))
     except UnsafeError as error:
         return json.dumps({"unsafe": str(error)})
     except SubmissionError as error:
         return json.dumps({"broken": str(error)})
-    except InfrastructureError as error:
-        return json.dumps({"fault": str(error)})
+    except OSError as error:
+        return json.dumps({"fault": f"a chart cannot be copied: {error.strerror}"})
+    return json.dumps({"chart": name})
+
+
+def _program(kind: str, name: str, chart_name: str, source: str, target: str, *user: str) -> str:
+    if AS_NOBODY in user:
+        become_nobody()
+    with os.fdopen(int(source), "rb") as reading, os.fdopen(int(target), "wb") as writing:
+        return main(kind, name, chart_name, reading, writing)
 
 
 if __name__ == "__main__":
-    sys.stdout.write(main(*sys.argv[1:]))
+    sys.stdout.write(_program(*sys.argv[1:]))

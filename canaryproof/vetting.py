@@ -127,16 +127,21 @@ def parts_of(name: str) -> PurePosixPath:
     Raises UnsafeError when it leads out of the archive.
     """
     path = name.replace("\\", "/")
-    if path.startswith("/") or _DRIVE.match(path) or ".." in path.split("/"):
+    if path.startswith("/") or is_drive(path) or ".." in path.split("/"):
         raise UnsafeError(f"the archive has an entry that leads out of it: {shown(name)}; pack the chart's folder anew")
     return PurePosixPath(*(part for part in path.split("/") if part not in {"", "."}))
+
+
+def is_drive(path: str) -> bool:
+    """Report whether a path begins with a drive of Windows, ``C:``."""
+    return bool(_DRIVE.match(path))
 
 
 def leads_out(link: PurePosixPath, target: str) -> bool:
     """Report whether a link at *link*, seen from the top, leads to anything outside."""
     target = target.replace("\\", "/")
     where = posixpath.normpath(posixpath.join(str(link.parent), target))
-    return bool(_DRIVE.match(target)) or posixpath.isabs(where) or where.split("/")[0] == ".."
+    return is_drive(target) or posixpath.isabs(where) or where.split("/")[0] == ".."
 
 
 def vetted(members: Iterable[Member]) -> Iterator[Member]:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
+import shutil
 import stat
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from canaryproof import quarantine
+from canaryproof.bundle import read_bundle
+from canaryproof.durations import DURATIONS
 from canaryproof.errors import InfrastructureError, SubmissionError, UnsafeError
-from canaryproof.unpacking import main, unpack
+from canaryproof.intake import Submission
+from canaryproof.quarantine import clean_copy
+from canaryproof.unpacking import main
 from tests.unit.packing import CHART, Files, chart, pack_tar, pack_zip, tar_entry, write
 
 Pack = Callable[[Path, Files], Path]
@@ -28,6 +35,25 @@ KINDS: dict[str, Pack] = {
 def pack(request: pytest.FixtureRequest) -> Pack:
     """Return how to pack files, in each way that there is."""
     return KINDS[request.param]
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parse here: a process for each of so many archives takes a minute, and test_quarantine.py has those."""
+
+    def run(command: Sequence[str], *, files: Sequence[int], **_: object) -> str:
+        source, target = (os.fdopen(os.dup(each), "r+b" if each == files[1] else "rb") for each in files)
+        with source, target:
+            return main(*command[5:8], source, target)
+
+    monkeypatch.setattr(quarantine, "run", run)
+
+
+def unpack(source: Path, folder: Path, chart_name: str) -> Path:
+    """Copy the chart of *source* to a folder of its name in *folder*, and return that."""
+    submission = Submission("alice", str(source), source)
+    with clean_copy(submission, chart_name, DURATIONS, lambda: None) as chart:
+        return shutil.copytree(chart, folder / chart.name, copy_function=shutil.copy)
 
 
 def out(tmp_path: Path, source: Path) -> dict[str, str]:
@@ -67,7 +93,11 @@ def test_a_packed_chart_is_a_chart(tmp_path: Path) -> None:
     place = unpack(archive, tmp_path / "out", "upcommerce")
 
     assert place == tmp_path / "out" / "upcommerce"
-    assert (place / "charts" / "canary-0.1.0.tgz").read_bytes() == inner
+    with tarfile.open(place / "charts" / "canary-0.1.0.tgz") as packed:
+        files = {each.name: packed.extractfile(each) for each in packed}
+        assert {name: file.read().decode() for name, file in files.items() if file} == {
+            f"canary-0.1.0/{path}": text for path, text in CHART.items()
+        }
 
 
 def test_the_copy_has_a_plain_name(tmp_path: Path) -> None:
@@ -248,21 +278,132 @@ def test_a_full_disk_is_nobodys_fault(tmp_path: Path, monkeypatch: pytest.Monkey
         raise OSError(28, "No space left on device")
 
     archive = pack_zip(tmp_path / "a.zip", chart())
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fchmod", full)
 
     with pytest.raises(InfrastructureError, match="No space left"):
         unpack(archive, tmp_path / "out", "upcommerce")
 
 
 def test_the_program_says_what_came_of_it(tmp_path: Path) -> None:
-    """Whoever runs it reads one line of JSON."""
-    said = {
-        source: json.loads(main(str(source), str(tmp_path / "out"), "upcommerce"))
-        for source in (
-            pack_zip(tmp_path / "a.zip", chart()),
-            pack_zip(tmp_path / "b.zip", {}),
-            pack_zip(tmp_path / "c.zip", {"../a": ""}),
-        )
-    }
+    """Whoever runs it reads one line of JSON, and the files in a stream of their own."""
+    said = []
+    for archive in (
+        pack_zip(tmp_path / "a.zip", chart()),
+        pack_zip(tmp_path / "b.zip", {}),
+        pack_zip(tmp_path / "c.zip", {"../a": ""}),
+    ):
+        with archive.open("rb") as source, (tmp_path / "out").open("w+b") as target:
+            said.append(json.loads(main("archive", archive.name, "upcommerce", source, target)))
+            assert "chart" not in said[-1] or len(dict(read_bundle(target))) == len(CHART)
 
-    assert [list(each) for each in said.values()] == [["chart"], ["broken"], ["unsafe"]]
+    assert [list(each) for each in said] == [["chart"], ["broken"], ["unsafe"]]
+
+
+def packed_chart(*entries: bytes | tuple[str, str | bytes], end: bytes = bytes(1024)) -> bytes:
+    """Return a packed sub-chart of files and of raw blocks, in this order."""
+    return gzip.compress(b"".join(each if isinstance(each, bytes) else blocks(*each) for each in entries) + end)
+
+
+def blocks(name: str, content: str | bytes, *, kind: bytes = tarfile.REGTYPE, mode: str = "ustar") -> bytes:
+    """Return the blocks of one entry of a tar; *mode* is ``ustar`` or ``v7``, which has no magic."""
+    content = content.encode() if isinstance(content, str) else content
+    info = tarfile.TarInfo(name)
+    info.size, info.type = len(content), kind
+    header = bytearray(info.tobuf(tarfile.USTAR_FORMAT))
+    if mode == "v7":
+        header[257:] = bytes(255)
+        header[148:156] = b" " * 8
+        header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header) + content + bytes(-len(content) % 512)
+
+
+def damaged_header(mode: str, offset: int, content: bytes) -> bytes:
+    """Return the blocks of an empty entry with some bytes of its header overwritten."""
+    header = bytearray(blocks("sub/a", "", mode=mode))
+    header[offset : offset + len(content)] = content
+    return bytes(header)
+
+
+SUB = [(f"sub/{path}", text) for path, text in CHART.items()]
+HIDDEN = ("sub/values.schema.json", json.dumps({"$ref": "http://127.0.0.1:9/"}))
+SPARSE = tarfile.TarInfo("sub/sparse")
+SPARSE.type = tarfile.GNUTYPE_SPARSE
+AMBIGUOUS = {
+    "a damaged checksum, V7": packed_chart(*SUB, damaged_header("v7", 148, b"000001\0 "), HIDDEN),
+    "a damaged checksum, ustar": packed_chart(*SUB, damaged_header("ustar", 148, b"000001\0 "), HIDDEN),
+    "a size that is no number": packed_chart(*SUB, damaged_header("ustar", 124, b"zzzzzzzzzzz\0"), HIDDEN),
+    "a mode that is no number": packed_chart(*SUB, damaged_header("v7", 100, b"\xff\xfe\xfd"), HIDDEN),
+    "one block of zeros": packed_chart(*SUB, bytes(512), HIDDEN),
+    "two blocks of zeros": packed_chart(*SUB, bytes(1024), HIDDEN),
+    "another gzip member": packed_chart(*SUB) + packed_chart(HIDDEN),
+    "another gzip member at once": packed_chart(*SUB, end=b"") + packed_chart(damaged_header("v7", 0, b"b"), HIDDEN),
+    "the same file twice": packed_chart(*SUB, ("sub/values.schema.json", "{}"), HIDDEN),
+    "the same file twice in other words": packed_chart(*SUB, ("sub/./values.yaml", ""), ("other/values.yaml", "")),
+    "a symbolic link": packed_chart(*SUB, blocks("sub/templates/a.yaml", "", kind=tarfile.SYMTYPE)),
+    "a hard link": packed_chart(*SUB, blocks("sub/templates/a.yaml", "", kind=tarfile.LNKTYPE)),
+    "a device": packed_chart(*SUB, blocks("sub/templates/a.yaml", "", kind=tarfile.CHRTYPE)),
+    "a sparse file": packed_chart(*SUB, SPARSE.tobuf(tarfile.GNU_FORMAT), HIDDEN),
+    "an absolute name": packed_chart(*SUB, ("sub//etc/passwd", "")),
+    "a name that leads out": packed_chart(*SUB, ("sub/../../a", "")),
+    "a name that leads out to the left": packed_chart(*SUB, ("sub\\..\\..\\a", "")),
+    "a drive": packed_chart(*SUB, ("sub/C:/a", "")),
+}
+"""Packed sub-charts that one program reads otherwise than another, most with a schema that Python would miss."""
+
+
+@pytest.mark.parametrize("packed", AMBIGUOUS.values(), ids=AMBIGUOUS)
+@pytest.mark.parametrize("folder", ["charts", "charts/middle/charts"])
+def test_a_packed_sub_chart_that_can_be_read_in_several_ways_is_refused(
+    tmp_path: Path, packed: bytes, folder: str
+) -> None:
+    """Nothing in it gets past the look at its schemas: Helm, which reads on, is not given it."""
+    archive = pack_zip(tmp_path / "a.zip", {**chart(), f"upcommerce/{folder}/sub-0.1.0.tgz": packed})
+
+    with pytest.raises(UnsafeError):
+        unpack(archive, tmp_path / "out", "upcommerce")
+
+
+HONEST = {
+    "helm package": packed_chart(*SUB),
+    "no end": packed_chart(*SUB, end=b""),
+    "zeros to a full record": packed_chart(*SUB, end=bytes(10240)),
+    "two gzip members": gzip.compress(b"".join(blocks(*each) for each in SUB[:1])) + packed_chart(*SUB[1:]),
+    "V7": packed_chart(*(blocks(*each, mode="v7") for each in SUB)),
+    "entries of folders": packed_chart(blocks("sub/", "", kind=tarfile.DIRTYPE), *SUB),
+    "packed in the folder itself": packed_chart(*((f"./{path}", text) for path, text in CHART.items())),
+    "packed on Windows": packed_chart(*(("sub\\" + path.replace("/", "\\"), text) for path, text in CHART.items())),
+    "a schema of its own": packed_chart(*SUB, ("sub/values.schema.json", '{"$ref": "#/a"}')),
+}
+
+
+@pytest.mark.parametrize("packed", HONEST.values(), ids=HONEST)
+def test_an_honest_packed_sub_chart_is_packed_anew(tmp_path: Path, packed: bytes, pack: Pack) -> None:
+    """Helm gets the same files at the same places, in an archive that was written here."""
+    place = unpack(
+        pack(tmp_path, {**chart(), "upcommerce/charts/sub-0.1.0.tgz": packed}), tmp_path / "out", "upcommerce"
+    )
+
+    with tarfile.open(place / "charts" / "sub-0.1.0.tgz") as archive:
+        names = archive.getnames()
+    assert {f"sub-0.1.0/{path}" for path in CHART} <= set(names)
+    assert (place / "charts" / "sub-0.1.0.tgz").read_bytes() != packed
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"ustar"])
+def test_a_packed_sub_chart_that_helm_does_not_take_is_broken(tmp_path: Path, content: bytes) -> None:
+    """It takes nothing but tar and gzip."""
+    archive = pack_zip(tmp_path / "a.zip", {**chart(), "upcommerce/charts/sub.tgz": content})
+
+    with pytest.raises(SubmissionError, match=r"charts/sub\.tgz is not compressed by gzip") as caught:
+        unpack(archive, tmp_path / "out", "upcommerce")
+    assert type(caught.value) is SubmissionError
+
+
+def test_a_submission_with_a_damaged_header_is_damaged(tmp_path: Path) -> None:
+    """Python takes it for the end, so that half of the chart would be missing without a word."""
+    archive = tmp_path / "a.tar"
+    files = [blocks(f"upcommerce/{path}", text) for path, text in CHART.items()]
+    archive.write_bytes(b"".join([*files[:2], damaged_header("ustar", 148, b"000001\0 "), *files[2:]]))
+
+    with pytest.raises(SubmissionError, match="cannot be unpacked: a header is damaged"):
+        unpack(archive, tmp_path / "out", "upcommerce")
