@@ -110,7 +110,7 @@ class Helm:
         *credentials* is the environment that a command of the kubeconfig needs, the user's own, where it has one.
         Charts of submissions are rendered in *sandbox*.
         """
-        self._binary = binary
+        self.binary = binary
         self._durations = durations
         self._doomed = doomed
         self._version = ""
@@ -141,7 +141,7 @@ class Helm:
             self._version = self._run(command, timeout=self._durations.command).strip().removeprefix("v")
         except SubmissionError as error:
             raise InfrastructureError(
-                f"{self._binary} is not a Helm that runs: {error}; give --helm a Helm 3 or 4"
+                f"{self.binary} is not a Helm that runs: {error}; give --helm a Helm 3 or 4"
             ) from error
         if self._sandbox.is_active:
             self._check_sandbox()
@@ -150,7 +150,7 @@ class Helm:
     def _check_sandbox(self) -> None:
         try:
             run(
-                [str(self._binary), "version"],
+                [str(self.binary), "version"],
                 timeout=self._durations.command,
                 env=self._rendering_environment(self._sandbox),
                 cwd=Path(os.sep),
@@ -161,7 +161,7 @@ class Helm:
         except CommandError as error:
             reason = clean(error.stderr) or error.outcome
             raise InfrastructureError(
-                f"{self._binary} does not run in the sandbox in which submissions are rendered: {reason}; give --helm a"
+                f"{self.binary} does not run in the sandbox in which submissions are rendered: {reason}; give --helm a"
                 " Helm that is one executable file, not a script that starts another"
             ) from error
 
@@ -204,7 +204,7 @@ class Helm:
         """Return what Helm prints when it runs in *folder* and knows nothing of the cluster."""
         with self._failures(command[0], chart, can_reach=False):
             return run(
-                [str(self._binary), *command],
+                [str(self.binary), *command],
                 timeout=self._durations.render,
                 env=self._rendering_environment(sandbox),
                 cwd=folder,
@@ -285,7 +285,7 @@ class Helm:
         """
         with self._failures(arguments[0], chart, user=environment.get("HELM_KUBEASUSER", "")):
             return run(
-                [str(self._binary), *arguments],
+                [str(self.binary), *arguments],
                 timeout=timeout,
                 env={**self._environment, **environment},
                 doomed=self._doomed,

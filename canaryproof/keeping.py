@@ -5,13 +5,13 @@ What the files say is decided in :mod:`canaryproof.reports`; a reader sees a who
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 from urllib.parse import quote
 
 from canaryproof.evidence import Evidence
 from canaryproof.flight import to_lines
+from canaryproof.private_files import remove_private, write_private
 from canaryproof.replaying import EVIDENCE, SUFFIX
 from canaryproof.reports.feedback import feedback_md
 from canaryproof.reports.grades import grades_csv
@@ -23,6 +23,7 @@ from canaryproof.reports.summary import LIMIT, summary_md
 from canaryproof.reports.tables import before_rollback, events_table, history_table, objects_table, pods_table
 from canaryproof.results import RunResults, SubmissionResult, to_json
 
+HERE = PurePath()
 PAGES = "submissions"
 INDEX = "index.html"
 """The page of the class; of a class of one, the page of that one."""
@@ -45,16 +46,16 @@ class Reports:
         """
         file = self._files[result.name]
         if evidence:
-            keep_evidence(evidence, self._folder / EVIDENCE, file)
-        write(self._folder / PAGES / f"{file}.html", submission_page(result, evidence, course=self._course))
+            keep_evidence(evidence, self._folder, file, below=PurePath(EVIDENCE))
+        self._write(f"{PAGES}/{file}.html", submission_page(result, evidence, course=self._course))
         if self._is_alone:
-            write(self._folder / INDEX, submission_page(result, evidence, course=self._course, index=""))
-        write(self._folder / "feedback" / f"{file}.md", feedback_md(result, evidence, course=self._course))
-        gradescope = self._folder / "gradescope" / file / "results.json"
+            self._write(INDEX, submission_page(result, evidence, course=self._course, index=""))
+        self._write(f"feedback/{file}.md", feedback_md(result, evidence, course=self._course))
+        gradescope = PurePath("gradescope", file, "results.json")
         if (score := gradescope_json(result)) is None:
-            gradescope.unlink(missing_ok=True)  # an earlier run's grade is not this one's
+            remove_private(self._folder, gradescope)  # an earlier run's grade is not this one's
         else:
-            write(gradescope, score)
+            self._write(gradescope, score)
 
     def conclude(self, results: RunResults) -> None:
         """Write all that there is about the class.
@@ -63,17 +64,20 @@ class Reports:
         """
         links = {name: f"{PAGES}/{quote(file)}.html" for name, file in self._files.items()}
         self.save(results)
-        write(self._folder / "grades.csv", grades_csv(results.submissions))
-        write(self._folder / "summary.md", summary_md(results, course=self._course))
+        self._write("grades.csv", grades_csv(results.submissions))
+        self._write("summary.md", summary_md(results, course=self._course))
         if not self._is_alone:
-            write(self._folder / INDEX, class_page(results, links, course=self._course))
+            self._write(INDEX, class_page(results, links, course=self._course))
 
     def save(self, results: RunResults) -> None:
         """Write what programs read of the class, as far as it is.
 
         Raises OSError when it cannot be written.
         """
-        write(self._folder / "results.json", to_json(results))
+        self._write("results.json", to_json(results))
+
+    def _write(self, path: str | PurePath, content: str | bytes) -> None:
+        write_private(self._folder, PurePath(path), _bytes(content))
 
     def page_of(self, name: str) -> Path:
         """Return the page of a submission."""
@@ -90,22 +94,23 @@ def append_summary(file: Path, results: RunResults, *, course: str) -> None:
         summary.write(summary_md(results, course=course, limit=LIMIT - taken))
 
 
-def keep_evidence(evidence: Evidence, folder: Path, file: str) -> None:
-    """Write the flight record to *folder* as *file*, and what people read to a folder of that name beside it.
+def keep_evidence(evidence: Evidence, folder: Path, file: str, *, below: PurePath = HERE) -> None:
+    """Write the flight record to *below*, in *folder*, as *file*, and what people read to a folder of that name.
 
     Raises OSError when it cannot be written.
     """
-    write(folder / f"{file}{SUFFIX}", to_lines(evidence))
+    write_private(folder, below / f"{file}{SUFFIX}", _bytes(to_lines(evidence)))
     for name, content in evidence_files(evidence).items():
-        write(folder / file / name, content)
+        write_private(folder, below / file / name, _bytes(content))
 
 
 def write(file: Path, content: str | bytes) -> None:
-    """Write *file* so that whoever reads it sees all of it or nothing."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f".{os.getpid()}.unfinished")
-    unfinished.write_bytes(content if isinstance(content, bytes) else content.encode(errors="replace"))
-    unfinished.replace(file)
+    """Write *file*, for its owner alone, so that whoever reads it sees all of it or nothing."""
+    write_private(file.parent, PurePath(file.name), _bytes(content))
+
+
+def _bytes(content: str | bytes) -> bytes:
+    return content if isinstance(content, bytes) else content.encode(errors="replace")
 
 
 def evidence_files(evidence: Evidence) -> dict[str, str]:

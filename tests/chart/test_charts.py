@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from canaryproof.evidence import Rendering
 from canaryproof.helm import Helm
 from canaryproof.manifests import ObjectKey
 from canaryproof.progress import Silence
+from canaryproof.sandbox_detection import sandbox_available
 
 pytestmark = pytest.mark.chart
 
@@ -26,7 +28,8 @@ def helm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """The pinned Helm 4, and the pinned Helm 3."""
     toolchain = provide(cache=cache_folder(os.environ), progress=Silence(), tools=[request.param])
     home = tmp_path_factory.mktemp("helm")
-    return Helm(toolchain.path(request.param), home, home / "no-kubeconfig", "no-context")
+    sandbox = sandbox_available()
+    return Helm(toolchain.path(request.param), home, home / "no-kubeconfig", "no-context", sandbox=sandbox)
 
 
 @pytest.fixture(scope="module")
@@ -36,15 +39,25 @@ def course() -> Course:
 
 
 @pytest.fixture(scope="module")
-def baseline(helm: Helm, course: Course) -> Rendering:
-    """What every student starts from."""
-    return helm.template(course.release, course.baseline, course.namespace)
+def readable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that everybody may search, for a chart that is rendered as nobody."""
+    folder = tmp_path_factory.mktemp("charts")
+    folder.chmod(0o755)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def reference(helm: Helm, course: Course) -> Rendering:
+def baseline(helm: Helm, course: Course) -> Rendering:
+    """What every student starts from."""
+    return helm.template(course.release, course.baseline, course.namespace, trusted=True)
+
+
+@pytest.fixture(scope="module")
+def reference(helm: Helm, course: Course, readable: Path) -> Rendering:
     """What the course wants in the end."""
-    return helm.template(course.release, REFERENCE, course.namespace)
+    return helm.template(
+        course.release, shutil.copytree(REFERENCE, readable / "upcommerce", dirs_exist_ok=True), course.namespace
+    )
 
 
 def test_the_courses_chart_is_a_deployment_and_its_service(baseline: Rendering) -> None:
@@ -84,7 +97,7 @@ def test_the_reference_adds_one_canary_and_its_service(
 
 def test_a_template_that_does_not_render_is_named_with_its_line(helm: Helm, tmp_path: Path) -> None:
     """Helm's own message comes back, with file and line and without the folder of the harness."""
-    chart = tmp_path / "broken"
+    chart = tmp_path / "charts" / "broken"
     (chart / "templates").mkdir(parents=True)
     (chart / "Chart.yaml").write_text("apiVersion: v2\nname: broken\nversion: 0.1.0\n", encoding="utf-8")
     (chart / "templates" / "app.yaml").write_text("kind: Deployment\nname: {{ .Values.a.b }}\n", encoding="utf-8")

@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from canaryproof.caching import cache_folder
 from canaryproof.chart_safety import Policy, check_chart, explain
 from canaryproof.cluster.embedded.toolchain import provide
+from canaryproof.command import run
 from canaryproof.durations import Durations
 from canaryproof.errors import UnsafeError
 from canaryproof.evidence import Rendering
@@ -23,6 +25,8 @@ from canaryproof.helm import Helm
 from canaryproof.intake import Submission
 from canaryproof.progress import Silence
 from canaryproof.quarantine import clean_copy
+from canaryproof.sandbox import Protection
+from canaryproof.sandbox_detection import sandbox_available
 
 pytestmark = pytest.mark.chart
 
@@ -39,20 +43,29 @@ def helm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """The pinned Helm 4, and the pinned Helm 3, with little time."""
     toolchain = provide(cache=cache_folder(os.environ), progress=Silence(), tools=[request.param])
     home = tmp_path_factory.mktemp("home")
-    kubeconfig = home / "no-kubeconfig"
-    return Helm(toolchain.path(request.param), home, kubeconfig, "no-context", durations=Durations(render=RENDER))
+    return Helm(
+        toolchain.path(request.param),
+        home,
+        home / "no-kubeconfig",
+        "no-context",
+        durations=Durations(render=RENDER),
+        sandbox=sandbox_available(),
+    )
 
 
 @pytest.fixture
 def render(helm: Helm, tmp_path: Path) -> Render:
-    """Return how to render a chart of some files, by their paths, straight from where they lie."""
+    """Return how to render a chart of some files, by their paths, straight from where they lie.
+
+    As a copy does, they lie where everybody may search, below a private folder.
+    """
 
     def render(files: dict[str, str]) -> Rendering:
         for path, text in {"Chart.yaml": CHART, **files}.items():
-            file = tmp_path / "hostile" / path
+            file = tmp_path / "charts" / "hostile" / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
-        return helm.template("hostile", tmp_path / "hostile", "sre", upgrade=True)
+        return helm.template("hostile", tmp_path / "charts" / "hostile", "sre", upgrade=True)
 
     return render
 
@@ -124,7 +137,8 @@ def test_what_is_nested_without_end_is_refused(render: Render) -> None:
 
 def test_templates_see_nothing_of_the_machine(render: Render, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No cluster, no names of hosts, no files outside of the chart, no environment."""
-    (tmp_path / "secret").write_text("of the machine")
+    (tmp_path / "charts").mkdir()
+    (tmp_path / "charts" / "secret").write_text("of the machine")
     monkeypatch.setenv("SECRET", "of the user")
     asked = {
         "lookup": '{{ lookup "v1" "Secret" "" "" | toJson }}',
@@ -163,21 +177,24 @@ def listener() -> Iterator[tuple[str, list[str]]]:
 
 
 def test_a_schema_fetches_nothing(helm: Helm, render: Render, listener: tuple[str, list[str]], tmp_path: Path) -> None:
-    """Helm would follow a reference, even to this machine; so the chart does not get as far as Helm."""
+    """Helm follows a reference, even to this machine: not in the sandbox, and the chart does not get as far as Helm."""
     address, asked = listener
     files = {"values.schema.json": json.dumps({"$ref": f"{address}/schema.json"}), **template(CONFIG)}
     render(files)
-    followed = bool(asked)
+    in_sandbox = bool(asked)
+    helm.template("hostile", tmp_path / "charts" / "hostile", "sre", trusted=True)
+    without = bool(asked)
     asked.clear()
 
-    submission = Submission("hostile", "hostile", tmp_path / "hostile")
+    submission = Submission("hostile", "hostile", tmp_path / "charts" / "hostile")
     with (
         pytest.raises(UnsafeError, match=r"values\.schema\.json refers to http://127"),
-        clean_copy(submission, "hostile", Durations(), lambda: None) as chart,
+        clean_copy(submission, "hostile", Durations(), lambda: None, sandbox_available()) as chart,
     ):
         helm.template("hostile", chart, "sre")
 
-    assert followed
+    assert without
+    assert not in_sandbox or not sandbox_available().is_active
     assert asked == []
 
 
@@ -192,7 +209,7 @@ def test_a_frozen_chart_renders_to_what_was_vetted(helm: Helm, render: Render, t
         }
     ).manifests
 
-    frozen = freeze(tmp_path / "hostile", vetted, tmp_path / "frozen" / "hostile")
+    frozen = freeze(tmp_path / "charts" / "hostile", vetted, tmp_path / "frozen" / "hostile")
 
     again = helm.template("hostile", frozen, "sre", upgrade=True).manifests
     assert [each.body for each in again] == [each.body for each in vetted]
@@ -210,3 +227,53 @@ def test_definitions_beside_the_templates_are_seen(render: Render) -> None:
     reason = explain(check_chart(found.manifests, Policy(("sre",), lambda _: True)), "sre")
     assert "a.example.com (crds/a.yaml) belongs to the whole cluster" in reason
     assert "b.example.com (charts/b/crds/b.yaml) belongs to the whole cluster" in reason
+
+
+def test_a_chart_is_rendered_by_nobody(helm: Helm, render: Render, tmp_path: Path) -> None:
+    """The kernel says so of the real Helm: no rights, no network, and processes of no other; root, or it is skipped."""
+    if sandbox_available().protection is not Protection.NOBODY_ISOLATED:
+        pytest.skip("needs root on Linux, and util-linux")
+    render(template(CONFIG))  # writes the rest of the chart
+    seen: list[dict[str, str]] = []
+
+    def look() -> None:
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError, ValueError):
+                if b"\0release-of-nobody\0" in (process / "cmdline").read_bytes():
+                    status = dict(line.split(":\t", 1) for line in (process / "status").read_text().splitlines())
+                    names = {each: str((process / "ns" / each).readlink()) for each in ("net", "pid", "ipc")}
+                    seen.append({**status, **names, "root": str((process / "exe").readlink())})
+
+    looking = Helm(
+        helm.binary, tmp_path, tmp_path, "", durations=Durations(render=1), doomed=look, sandbox=sandbox_available()
+    )
+    write = tmp_path / "charts" / "hostile" / "templates" / "a.yaml"
+    write.write_text("{{ range until 30000 }}{{ range until 30000 }}{{ range until 9 }}{{ end }}{{ end }}{{ end }}")
+    with pytest.raises(UnsafeError, match="did not end within 1 s"):
+        looking.template("release-of-nobody", tmp_path / "charts" / "hostile", "sre")
+
+    rendering = [each for each in seen if each["root"] == str(helm.binary)]
+    assert rendering
+    assert {each["Uid"] for each in rendering} == {each["Gid"] for each in rendering} == {"\t".join(["65534"] * 4)}
+    assert {each[name] for each in rendering for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+    for name in ("net", "pid", "ipc"):
+        assert str(Path("/proc/self/ns", name).readlink()) not in {each[name] for each in rendering}
+
+
+def test_a_packed_sub_chart_is_rendered_as_helm_packed_it(helm: Helm, tmp_path: Path) -> None:
+    """What was packed anew is the same sub-chart to Helm, in packed sub-charts too."""
+    sources = tmp_path / "sources"
+    for name, inner in (("inner", ""), ("middle", "inner-0.1.0.tgz"), ("hostile", "middle-0.1.0.tgz")):
+        (sources / name / "templates").mkdir(parents=True)
+        (sources / name / "Chart.yaml").write_text(CHART.replace("hostile", name))
+        (sources / name / "templates" / "a.yaml").write_text(CONFIG.replace("config", name))
+        if inner:
+            (sources / name / "charts").mkdir()
+            (sources / inner).rename(sources / name / "charts" / inner)
+        run([str(helm.binary), "package", name], timeout=30, cwd=sources, env={"HOME": str(tmp_path)})
+
+    for source in (sources / "hostile", sources / "hostile-0.1.0.tgz"):
+        submission = Submission("hostile", "hostile", source)
+        with clean_copy(submission, "hostile", Durations(), lambda: None, sandbox_available()) as chart:
+            rendered = helm.template("hostile", chart, "sre")
+        assert sorted(each.name for each in rendered.manifests) == ["hostile", "inner", "middle"]

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from canaryproof.keeping import Reports, append_summary, evidence_files, keep_evidence, write
 from canaryproof.replaying import read_evidence
@@ -142,3 +146,90 @@ def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
 
     assert file.read_text() == "new"
     assert list(file.parent.iterdir()) == [file]
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o077])
+def _umask(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A mask of any kind."""
+    before = os.umask(request.param)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("_umask")
+def test_only_the_owner_reads_grades(tmp_path: Path) -> None:
+    """Folders that are made are private, and so is every file; a folder that was there keeps its mode."""
+    there = tmp_path / "there"
+    there.mkdir()
+    there.chmod(0o755)
+    for folder in (there, tmp_path / "new" / "reports"):
+        reports = Reports(folder, ["shop", "other"], course="Releases")
+        reports.tell(judged(EVIDENCE), EVIDENCE)
+        reports.conclude(run_of(judged(EVIDENCE)))
+
+        assert {each.stat().st_mode & 0o777 for each in folder.rglob("*") if each.is_file()} == {0o600}
+        assert {each.stat().st_mode & 0o777 for each in folder.rglob("*") if each.is_dir()} == {0o700}
+    assert there.stat().st_mode & 0o777 == 0o755
+    assert {each.stat().st_mode & 0o777 for each in (tmp_path / "new", tmp_path / "new" / "reports")} == {0o700}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_what_root_writes_belongs_to_the_owner_of_the_folder(tmp_path: Path) -> None:
+    """A teacher who used sudo can read their reports, and remove them."""
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chown(home, 1234, 1235)
+    reports = Reports(home / "class" / "reports", ["shop", "other"], course="Releases")
+    reports.tell(judged(EVIDENCE), EVIDENCE)
+    reports.conclude(run_of(judged(EVIDENCE)))
+
+    assert {(each.stat().st_uid, each.stat().st_gid) for each in home.rglob("*")} == {(1234, 1235)}
+
+
+@pytest.mark.parametrize("planted", ["submissions", "evidence/shop/logs", "gradescope/shop", "feedback"])
+def test_reports_follow_no_link_in_their_folder(tmp_path: Path, planted: str) -> None:
+    """Who may write to the folder cannot have something written elsewhere."""
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "reports"
+    elsewhere.mkdir()
+    (folder / planted).parent.mkdir(parents=True)
+    (folder / planted).symlink_to(elsewhere)
+
+    with pytest.raises(OSError, match=r"Not a directory|symbolic links"):
+        Reports(folder, ["shop", "other"], course="Releases").tell(judged(EVIDENCE), EVIDENCE)
+
+    assert not list(elsewhere.iterdir())
+
+
+def test_a_link_in_a_files_place_is_replaced(tmp_path: Path) -> None:
+    """What it leads to stays as it is, and so does what a temporary name that could be guessed leads to."""
+    (tmp_path / "secret").write_text("kept")
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    for name in ("results.json", f".{os.getpid()}.unfinished"):
+        (folder / name).symlink_to(tmp_path / "secret")
+
+    write(folder / "results.json", "new")
+
+    assert (tmp_path / "secret").read_text() == "kept"
+    assert not (folder / "results.json").is_symlink()
+    assert (folder / "results.json").read_text() == "new"
+
+
+def test_the_folder_itself_may_be_a_link(tmp_path: Path) -> None:
+    """The user chose it."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+
+    Reports(tmp_path / "link", ["shop"], course="Releases").conclude(run_of(judged(EVIDENCE)))
+
+    assert (tmp_path / "real" / "results.json").is_file()
+
+
+def test_nothing_unfinished_is_left(tmp_path: Path) -> None:
+    """A file that cannot take its place is gone."""
+    (tmp_path / "taken").mkdir()
+
+    with pytest.raises(OSError, match="directory"):
+        write(tmp_path / "taken", "new")
+
+    assert [each.name for each in tmp_path.iterdir()] == ["taken"]
