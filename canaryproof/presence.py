@@ -24,6 +24,7 @@ from canaryproof.durations import DURATIONS, Durations
 from canaryproof.errors import InfrastructureError
 from canaryproof.kube import LEASES, NAMESPACES, Listing, Resource
 from canaryproof.manifests import BODIES, Body, text_at, value_at
+from canaryproof.ownership import make_folder
 
 RUN_LABEL = "canaryproof/run"
 """On every namespace that a run makes; its value is the run's."""
@@ -89,7 +90,7 @@ class Locks:
     @contextmanager
     def held(self, run: str) -> Iterator[None]:
         """Hold the file of *run* for the length of the block; those of runs that are over are removed."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         file = self.folder / run
         with _locked(file):
             for other in self.folder.iterdir():
@@ -104,7 +105,7 @@ class Locks:
         file = self.folder / ".name"
         with suppress(FileNotFoundError):
             return file.read_text(encoding="ascii")
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         own = self.folder / f".name.{secrets.token_hex(4)}"
         own.write_text(secrets.token_hex(8), encoding="ascii")
         with suppress(FileExistsError):

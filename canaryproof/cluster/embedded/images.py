@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from canaryproof.ownership import make_folder
+
 SANDBOX = "canaryproof/sandbox:1"
 """The image that holds a pod's namespaces."""
 
@@ -47,7 +49,7 @@ def provide_images(agnhost: Path, sleep: Path | None, stand_ins: Mapping[str, Se
     images |= {reference: Image(agnhost, tuple(arguments)) for reference, arguments in stand_ins.items()}
     folder = cache / "images" / _fingerprint(images)
     if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(folder.parent)
         unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
         try:
             _write_layout(unfinished, images)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from canaryproof.cluster.embedded.cgroups import remove_cgroups
+from canaryproof.ownership import make_folder
 
 _LOCK = "lock"
 _KEPT = 5
@@ -47,7 +48,7 @@ class Run:
 @contextmanager
 def lent_run(runs: Path) -> Iterator[Run]:
     """Sweep what dead clusters left below *runs*, lend a new run folder there, and remove it and its cgroups."""
-    runs.mkdir(parents=True, exist_ok=True)
+    make_folder(runs)
     sweep(runs)
     run = _new_run(runs)
     try:

@@ -15,6 +15,7 @@ import msgspec
 
 from canaryproof.cluster.kind.configuration import COURSE_IMAGES
 from canaryproof.errors import ClusterError, UsageError
+from canaryproof.ownership import make_folder
 
 _NAME = re.compile(r"[a-z0-9.-]+")
 """As kind has it."""
@@ -54,7 +55,7 @@ class Record:
 
     def note(self, made: Made) -> None:
         """Remember *made*."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         (self.folder / "made.json").write_bytes(msgspec.json.encode(made))
 
     def send_to(self, registry: str) -> None:
@@ -78,7 +79,7 @@ def held_record(folder: Path, name: str) -> Iterator[Record]:
     if not _NAME.fullmatch(name):
         raise UsageError(f"--cluster-name should be of small letters, digits, dots and hyphens, and is {name!r}")
     record = Record(folder / name)
-    record.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(record.folder)
     with (record.folder / "lock").open("a+", encoding="ascii") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

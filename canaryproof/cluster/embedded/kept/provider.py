@@ -23,6 +23,7 @@ from canaryproof.cluster.upstream import Upstream
 from canaryproof.command import detached
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.errors import ClusterError
+from canaryproof.ownership import make_folder
 from canaryproof.progress import Progress, Silence
 from canaryproof.waiting import Signal, Ticks, wait_for
 
@@ -118,7 +119,7 @@ def start(order: Order, progress: Progress) -> None:
 
     Raises ClusterError when it does not come to that, with the reason of its holder.
     """
-    order.place.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(order.place.folder)
     last = News()
     with (
         progress.step("starting an embedded Kubernetes to keep") as say,

@@ -22,6 +22,7 @@ import msgspec
 from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.cluster.upstream import Upstream
 from canaryproof.errors import UsageError
+from canaryproof.ownership import make_folder
 
 DEFAULT_NAME = "canaryproof"
 BINARIES = ("kubectl", "helm")
@@ -111,7 +112,7 @@ class Place:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the cluster's folder for the length of the block; what a dead one left in it is removed first."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         with (self.folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # others that look hold it for moments only
             self._clear()
@@ -150,7 +151,7 @@ class Place:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Be the only one for the length of the block who looks for this cluster in order to start or end it."""
-        self.kept.mkdir(parents=True, exist_ok=True)
+        make_folder(self.kept)
         with (self.kept / f".{self.name}").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield

@@ -28,6 +28,7 @@ from canaryproof.cluster.embedded.toolchain.tools import (
 from canaryproof.command import run
 from canaryproof.durations import DURATIONS
 from canaryproof.errors import CommandError, ToolchainError
+from canaryproof.ownership import require_own
 from canaryproof.progress import Progress
 
 __all__ = ["EMBEDDED", "Machine", "Toolchain", "is_built", "kubernetes_minors", "provide"]
@@ -64,7 +65,8 @@ def provide(
     *ready* is a folder that has them all; runc may be the system's all the same.  *kubernetes* is a minor version, one
     of :func:`kubernetes_minors`; without it, the newest or whatever *ready* has.
 
-    Raises ToolchainError when one is missing or cannot be had: the message says which, and what to do.
+    Raises ToolchainError when one is missing or cannot be had: the message says which, and what to do; UsageError when
+    somebody else could replace one.
     """
     machine = machine or Machine()
     if ready:
@@ -76,6 +78,8 @@ def provide(
             )
         return toolchain
     places = _provide(tools, kubernetes, cache=cache, progress=progress, machine=machine)
+    for path in places.values():
+        require_own(path, "the cluster's tool")
     return Toolchain(kubernetes=pinned_kubernetes(kubernetes), helm=pinned_helm(), binaries=places)
 
 
@@ -128,6 +132,8 @@ def _missing(places: Mapping[str, Path]) -> list[str]:
 
 def _ready(folder: Path, *, cache: Path, progress: Progress, tools: Collection[str], machine: Machine) -> Toolchain:
     places = {name: folder.absolute() / name for name in tools}
+    for path in (folder, *places.values()):
+        require_own(path, "--toolchain")
     missing = _missing(places)
     if RUNC in missing:
         missing.remove(RUNC)

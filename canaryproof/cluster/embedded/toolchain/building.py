@@ -14,6 +14,7 @@ from canaryproof.cluster.embedded.toolchain.tools import Tool
 from canaryproof.command import stream
 from canaryproof.durations import DURATIONS
 from canaryproof.errors import CommandError, ToolchainError
+from canaryproof.ownership import make_folder
 from canaryproof.progress import Progress, Say
 
 _LAST_LINES = 20
@@ -114,5 +115,6 @@ def _put(built: Path, place: Path) -> None:
     """Move a finished binary to its place, on the disk before under its name: a name never means half a file."""
     with built.open("rb") as file:
         os.fsync(file.fileno())
-    place.parent.mkdir(exist_ok=True)
+    make_folder(place.parent)
+    built.chmod(0o755)
     built.replace(place)

@@ -13,6 +13,7 @@ from typing import IO
 
 from canaryproof.durations import DURATIONS
 from canaryproof.errors import ToolchainError, WaitError
+from canaryproof.ownership import make_folder
 from canaryproof.progress import Progress, Say
 from canaryproof.waiting import Ticks, wait_for
 
@@ -36,7 +37,7 @@ def locked(file: Path, progress: Progress, *, within: float = DURATIONS.toolchai
 def _opened(file: Path) -> IO[str]:
     """Open *file*, close-on-exec as all that Python opens: no child holds the lock."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(file.parent)
         return file.open("a+")
     except OSError as error:
         raise ToolchainError(

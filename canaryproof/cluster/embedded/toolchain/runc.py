@@ -12,6 +12,7 @@ from canaryproof.cluster.embedded.toolchain.machine import Machine
 from canaryproof.command import run
 from canaryproof.durations import DURATIONS
 from canaryproof.errors import CommandError, InfrastructureError, ToolchainError
+from canaryproof.ownership import make_folder
 from canaryproof.progress import Progress
 
 _INSTALL = """\
@@ -39,7 +40,7 @@ def provide_runc(place: Path, work: Path, *, progress: Progress, machine: Machin
 
     Raises ToolchainError when the system has none and it cannot be fetched.
     """
-    place.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(place.parent)
     system = machine.which("runc")
     seen = _shortcoming(system, machine) if system else "there is no runc on PATH"
     if system and not seen:
