@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from canaryproof.durations import DURATIONS
@@ -229,15 +230,15 @@ def _sandboxed(
 
     Where the user changes, the program is executed through a descriptor: the folders above it need not be searchable.
     """
-    use = {"memory": limits.memory, "file_size": limits.file_size, "seconds": timeout}
+    start = partial(sandbox.command, memory=limits.memory, file_size=limits.file_size, seconds=timeout)
     if not sandbox.is_active:
         yield argv, ()
         return
     if not sandbox.changes_user or sandbox.drop is Drop.BY_PROGRAM:
-        yield sandbox.command(argv, **use), ()
+        yield start(argv), ()
         return
     with _program(argv[0]) as handle:
-        yield sandbox.command([f"/proc/self/fd/{handle}", *argv[1:]], **use), (handle,)
+        yield start([f"/proc/self/fd/{handle}", *argv[1:]]), (handle,)
 
 
 @contextmanager

@@ -79,6 +79,7 @@ def _unpack(name: str, place: Path) -> None:
 def _fetch(name: str, work: Path) -> None:
     """Download what this machine lacks of the package, by its own lists or, where these are old, by new ones."""
     apt = ["apt-get", "-qq", "-o", f"Dir::Cache::archives={work / 'archives'}"]
+    apt += ["-o", "Acquire::AllowInsecureRepositories=false", "-o", "APT::Get::AllowUnauthenticated=false"]
     private = [
         "-o",
         f"Dir::State::lists={work / 'lists'}",

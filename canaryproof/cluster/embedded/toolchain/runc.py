@@ -15,6 +15,14 @@ from canaryproof.errors import CommandError, InfrastructureError, ToolchainError
 from canaryproof.ownership import make_folder
 from canaryproof.progress import Progress
 
+_SIGNED = """\
+Acquire::AllowInsecureRepositories "false";
+Acquire::AllowWeakRepositories "false";
+Acquire::AllowDowngradeToInsecureRepositories "false";
+APT::Get::AllowUnauthenticated "false";
+"""
+"""apt's own defaults: a package counts only with the distribution's signature, whatever the host's settings say."""
+
 _INSTALL = """\
 install it, as root:
   Debian, Ubuntu   apt-get install runc
@@ -98,7 +106,7 @@ def _private_configuration(work: Path) -> Path:
         (folder / "partial").mkdir(parents=True)
     file = work / "apt.conf"
     file.write_text(
-        f'Dir::State::lists "{lists}";\nDir::Cache "{work / "cache"}";\n#clear APT::Update;\n#clear DPkg;\n'
+        f'Dir::State::lists "{lists}";\nDir::Cache "{work / "cache"}";\n#clear APT::Update;\n#clear DPkg;\n{_SIGNED}'
     )
     return file
 

@@ -1,0 +1,90 @@
+"""What tox installs is pinned by its hash, and the hashes are those of the pinned versions."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from configparser import ConfigParser
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
+LOCKS = ("hashed.txt", "tox.txt")
+
+
+def pins(file: Path) -> dict[str, str]:
+    """Return the versions in a file of requirements."""
+    return dict(PIN.findall(file.read_text(encoding="utf-8")))
+
+
+def test_the_hashes_are_of_the_pinned_versions() -> None:
+    """``./toxw run -e hashes`` was not forgotten after ``constraints.txt`` was changed."""
+    constraints = pins(ROOT / "constraints.txt")
+
+    assert pins(ROOT / "requirements" / "hashed.txt") == constraints
+    assert pins(ROOT / "requirements" / "tox.txt").items() <= constraints.items()
+    assert "tox" in pins(ROOT / "requirements" / "tox.txt")
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_every_version_has_hashes(name: str) -> None:
+    """For the wheels of all platforms, and for the sources."""
+    text = (ROOT / "requirements" / name).read_text(encoding="utf-8")
+    requirements = [each for each in re.split(r"\n(?=\S)", text) if not each.startswith("#")]
+
+    assert len(requirements) == len(pins(ROOT / "requirements" / name))
+    assert all(re.search(r"--hash=sha256:[0-9a-f]{64}", each) for each in requirements)
+
+
+def test_tox_and_its_environments_are_installed_by_hash() -> None:
+    """The bootstrap, what the environments install, and what builds the package."""
+    tox = ConfigParser(interpolation=None)
+    tox.read(ROOT / "tox.ini", encoding="utf-8")
+
+    assert "--require-hashes" in (ROOT / "toxw").read_text(encoding="utf-8")
+    assert "pip_install.py" in tox["testenv"]["install_command"]
+    assert "PIP_REQUIRE_HASHES = 1" in tox["pkgenv"]["set_env"]
+    assert not any("install_command" in tox[each] for each in tox.sections() if each != "testenv")
+
+
+def test_only_the_package_itself_is_installed_without_a_hash(tmp_path: Path) -> None:
+    """It comes from this folder, with nothing else."""
+    spec = spec_from_file_location("pip_install", ROOT / "requirements" / "pip_install.py")
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    wheel = tmp_path / "canaryproof-0.1.0-0.editable-py3-none-any.whl"
+    wheel.touch()
+
+    assert "--require-hashes" in module.command(["pytest>=9"])
+    assert "--require-hashes" in module.command([str(tmp_path / "missing.whl")])
+    own = module.command(["--force-reinstall", str(wheel)])
+    assert {"--no-deps", "--no-index"} < set(own)
+    assert "--require-hashes" not in own
+
+
+def test_a_file_with_another_hash_is_not_installed(tmp_path: Path) -> None:
+    """By any pip that there is: nothing of it is unpacked."""
+    wheel = tmp_path / "wheels" / "thing-1.0-py3-none-any.whl"
+    wheel.parent.mkdir()
+    wheel.write_bytes(b"not what was pinned")
+    requirement = tmp_path / "requirements.txt"
+    requirement.write_text(f"thing==1.0 --hash=sha256:{'0' * 64}\n")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--require-hashes", "--no-index", "--find-links", str(wheel.parent)]
+        + ["--target", str(tmp_path / "target"), "--requirement", str(requirement)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert done.returncode
+    assert "DO NOT MATCH THE HASHES" in done.stderr
+    assert not (tmp_path / "target").exists()
