@@ -76,9 +76,9 @@ def test_a_file_with_another_hash_is_not_installed(tmp_path: Path) -> None:
     requirement = tmp_path / "requirements.txt"
     requirement.write_text(f"thing==1.0 --hash=sha256:{'0' * 64}\n")
 
+    offline = ("--no-index", "--find-links", str(wheel.parent), "--target", str(tmp_path / "target"))
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--require-hashes", "--no-index", "--find-links", str(wheel.parent)]
-        + ["--target", str(tmp_path / "target"), "--requirement", str(requirement)],
+        [sys.executable, "-m", "pip", "install", "--require-hashes", *offline, "--requirement", str(requirement)],
         capture_output=True,
         text=True,
         check=False,

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from canaryproof.cluster.embedded.toolchain import EMBEDDED, Machine, Toolchain, kubernetes_minors, provide
+from canaryproof.cluster.embedded.toolchain.building import _environment
 from canaryproof.cluster.embedded.toolchain.locking import locked
 from canaryproof.cluster.embedded.toolchain.tools import TOOLS, minor_of, tool_of
 from canaryproof.errors import ToolchainError
@@ -535,3 +537,60 @@ def _another_run_holding(lock: Path) -> Iterator[subprocess.Popen[str]]:
             yield other
         finally:
             other.kill()
+
+
+WEAKENED = {
+    "GOFLAGS": "-mod=mod",
+    "GONOSUMDB": "*",
+    "GONOSUMCHECK": "1",
+    "GOSUMDB": "off",
+    "GOINSECURE": "*",
+    "GOPRIVATE": "*",
+    "GO111MODULE": "off",
+    "GOROOT": "/nonexistent",
+    "GOENV": "/nonexistent",
+}
+"""What of the user's environment would loosen which modules Go takes, or change what it is."""
+
+
+def test_the_users_environment_does_not_weaken_go(workshop: Workshop) -> None:
+    """Modules are those of go.sum, whatever is set; where they are downloaded from stays the user's choice."""
+    machine = replace(workshop.machine, env={**workshop.machine.env, **WEAKENED, "GOPROXY": "https://proxy.test"})
+
+    environment = _environment(machine.env, workshop.folder)
+
+    assert environment["GOFLAGS"] == "-mod=readonly -buildvcs=false"
+    assert environment["GO111MODULE"] == "on"
+    assert not {"GONOSUMDB", "GONOSUMCHECK", "GOSUMDB", "GOINSECURE", "GOPRIVATE", "GOROOT", "GOENV"} & set(environment)
+    assert environment["GOPROXY"] == "https://proxy.test"
+
+
+@pytest.mark.skipif(not shutil.which("go"), reason="needs Go")
+def test_a_module_with_another_hash_is_not_built(tmp_path: Path) -> None:
+    """The real Go refuses it, where the user has switched every check off."""
+    proxy = tmp_path / "proxy" / "example.com" / "a" / "@v"
+    proxy.mkdir(parents=True)
+    (proxy / "v1.0.0.info").write_text('{"Version": "v1.0.0"}')
+    (proxy / "v1.0.0.mod").write_text("module example.com/a\n")
+    with zipfile.ZipFile(proxy / "v1.0.0.zip", "w") as packed:
+        packed.writestr("example.com/a@v1.0.0/a.go", "package main\nfunc main() {}\n")
+        packed.writestr("example.com/a@v1.0.0/go.mod", "module example.com/a\n")
+    pins = tmp_path / "pins"
+    pins.mkdir()
+    (pins / "go.mod").write_text("module pins\ngo 1.21\nrequire example.com/a v1.0.0\n")
+    wrong = "h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
+    (pins / "go.sum").write_text(f"example.com/a v1.0.0 {wrong}\nexample.com/a v1.0.0/go.mod {wrong}\n")
+    user = {**os.environ, **WEAKENED, "GOPROXY": f"file://{tmp_path}/proxy", "GOMODCACHE": str(tmp_path / "cache")}
+
+    done = subprocess.run(
+        [shutil.which("go") or "", "build", "-o", str(tmp_path / "a"), "example.com/a"],
+        env=_environment(user, tmp_path) | {"GOFLAGS": "-mod=readonly -modcacherw"},
+        cwd=pins,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert "checksum mismatch" in done.stderr
+    assert not (tmp_path / "a").exists()
