@@ -18,6 +18,7 @@ from canaryproof.cluster.embedded.inside import gateway
 from canaryproof.cluster.embedded.way_out import way_out
 from canaryproof.cluster.upstream import Upstream, upstream_of
 
+MIRROR = "http://registry.invalid"
 Seen = list[tuple[str, str, str | None]]
 
 
@@ -95,7 +96,7 @@ def deep(tmp_path: Path) -> Path:
 def test_a_registry_is_asked(deep: Path) -> None:
     """Of a plain URL the registry gets to see its path, as if it had been asked at once."""
     seen: Seen = []
-    with serving(seen) as registry, connected(deep, Upstream()) as connection:
+    with serving(seen) as registry, connected(deep, Upstream(f"http://{registry}")) as connection:
         assert _get(connection, f"http://{registry}/v2/course/app/manifests/v1?ns=x") == (200, b"layer")
 
     assert seen == [("GET", "/v2/course/app/manifests/v1?ns=x", None)]
@@ -105,7 +106,7 @@ def test_a_registry_is_asked(deep: Path) -> None:
 def test_a_tunnel_leads_through(deep: Path) -> None:
     """What is said after CONNECT is nobody's but the registry's."""
     seen: Seen = []
-    with serving(seen) as registry, connected(deep, Upstream()) as connection, connection:
+    with serving(seen) as registry, connected(deep, Upstream(registries=(registry,))) as connection, connection:
         connection.sendall(f"CONNECT {registry} HTTP/1.1\r\nHost: {registry}\r\n\r\n".encode())
         assert connection.recv(1000) == b"HTTP/1.1 200 Connection established\r\n\r\n"
         connection.sendall(b"GET /v2/ HTTP/1.0\r\n\r\n")
@@ -119,7 +120,8 @@ def test_the_users_proxy_is_used(deep: Path) -> None:
     seen: Seen = []
     account = f"Basic {b64encode(b'me:p@ss').decode()}"
     with serving(seen) as proxy:
-        upstream = Upstream(proxies=dict.fromkeys(("http", "https"), f"http://me:p%40ss@{proxy}"))
+        account_of = f"http://me:p%40ss@{proxy}"
+        upstream = Upstream(MIRROR, dict.fromkeys(("http", "https"), account_of), registries=("registry.invalid",))
         with connected(deep, upstream) as connection:
             assert _get(connection, "http://registry.invalid/v2/") == (200, b"layer")
         with connected(deep, upstream) as connection, connection:
@@ -128,15 +130,16 @@ def test_the_users_proxy_is_used(deep: Path) -> None:
 
     assert said == b"HTTP/1.1 200 Connection established\r\n\r\nthrough"
     assert seen == [
-        ("GET", "http://registry.invalid/v2/", account),
+        ("GET", "http://registry.invalid:80/v2/", account),
         ("CONNECT", "registry.invalid:443", account),
     ]
 
 
-@pytest.mark.parametrize("request_line", [b"CONNECT 127.0.0.1:1", b"GET http://127.0.0.1:1/v2/", b"GET /v2/"])
+@pytest.mark.parametrize("request_line", [b"CONNECT 127.0.0.1:1", b"GET http://127.0.0.1:2/v2/"])
 def test_where_nothing_answers_the_client_is_told(deep: Path, request_line: bytes) -> None:
     """A registry that cannot be reached is an answer, which lands in the events of the pod."""
-    with connected(deep, Upstream()) as connection, connection:
+    upstream = Upstream("http://127.0.0.1:2", registries=("127.0.0.1:1",))
+    with connected(deep, upstream) as connection, connection:
         connection.sendall(request_line + b" HTTP/1.1\r\n\r\n")
         assert connection.recv(1000).startswith(b"HTTP/1.1 502 no way to ")
 
@@ -150,3 +153,137 @@ def test_proxies_are_read_as_curl_reads_them() -> None:
     assert upstream.proxy_for("https", "registry.lan:443") == ""
     assert upstream.proxy_for("http", "registry.invalid") == ""
     assert upstream_of({}) == Upstream()
+
+
+REFUSED = (
+    ("CONNECT 127.0.0.1:{port} HTTP/1.1", "is not a registry"),
+    ("CONNECT localhost:{port} HTTP/1.1", "is not a registry"),
+    ("CONNECT [::ffff:127.0.0.1]:{port} HTTP/1.1", "is not a registry"),
+    ("CONNECT 169.254.169.254:80 HTTP/1.1", "is not a registry"),
+    ("CONNECT evil.invalid:443 HTTP/1.1", "--image-registry evil.invalid adds it"),
+    ("CONNECT docker.io.evil.invalid:443 HTTP/1.1", "is not a registry"),
+    ("CONNECT xdocker.io:443 HTTP/1.1", "is not a registry"),
+    ("CONNECT docker.io:{port} HTTP/1.1", "registries are asked on port 443"),
+    ("CONNECT registry-1.docker.io@127.0.0.1:{port} HTTP/1.1", "names no host"),
+    ("CONNECT / HTTP/1.1", "names no host"),
+    ("GET http://127.0.0.1:{port}/latest/meta-data HTTP/1.1", "plain HTTP"),
+    ("GET http://registry-1.docker.io/v2/ HTTP/1.1", "plain HTTP"),
+    ("HEAD http://mirror.invalid:8080/v2/ HTTP/1.1", "plain HTTP"),
+    ("GET http://mirror.invalid@127.0.0.1:{port}/ HTTP/1.1", "names no host"),
+    ("GET http://mirror.invalid\\@127.0.0.1:{port}/ HTTP/1.1", "names no host"),
+    ("GET https://mirror.invalid/v2/ HTTP/1.1", "names no host"),
+    ("GET http://[::1/ HTTP/1.1", "names no host"),
+    ("GET /v2/ HTTP/1.1", "names no host"),
+)
+
+
+@pytest.mark.parametrize("proxied", [False, True])
+def test_only_registries_are_asked(deep: Path, *, proxied: bool) -> None:
+    """Neither an image nor a token realm leads anywhere else, with a proxy of the user's or without."""
+    seen: Seen = []
+    with serving(seen) as service:
+        proxies = dict.fromkeys(("http", "https"), service) if proxied else {}
+        upstream = Upstream("http://mirror.invalid", proxies, images=("course/app:v1",))
+        with way_out(deep, upstream) as place:
+            for request_line, why in REFUSED:
+                status = _status_of(place, request_line.format(port=service.rpartition(":")[2]).encode())
+                assert status.startswith(b"HTTP/1.1 403 "), request_line
+                assert why in status.decode(), request_line
+
+    assert seen == []
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [["127.0.0.1"], ["10.1.2.3"], ["169.254.169.254"], ["8.8.8.8", "127.0.0.1"], ["::ffff:127.0.0.1"], ["::1"]],
+)
+def test_a_registry_with_an_address_that_is_not_public_is_refused(
+    deep: Path, addresses: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every address of a name counts, unless the user has named that very host."""
+    answers = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, 443)) for each in addresses]
+    monkeypatch.setattr("canaryproof.cluster.embedded.way_out.socket.getaddrinfo", lambda *_, **__: answers)
+    connected_to: list[str] = []
+
+    def connect(address: list[str], port: int) -> socket.socket:
+        connected_to.append(f"{address[0]}:{port}")
+        raise OSError("not in a test")
+
+    monkeypatch.setattr("canaryproof.cluster.embedded.way_out._connected", connect)
+    with way_out(deep, Upstream(images=("app",))) as place:
+        refused = _status_of(place, b"CONNECT auth.docker.io:443 HTTP/1.1")
+    with way_out(deep, Upstream(images=("app",), registries=("auth.docker.io",))) as place:
+        tried = _status_of(place, b"CONNECT auth.docker.io:443 HTTP/1.1")
+
+    assert b"403 auth.docker.io has an address that is not public; --image-registry auth.docker.io" in refused
+    assert tried.startswith(b"HTTP/1.1 502 no way to auth.docker.io:443")
+    assert connected_to == [f"{addresses[0]}:443"]
+
+
+def _status_of(place: Path, request: bytes) -> bytes:
+    with socket.socket(socket.AF_UNIX) as connection, gateway.short_path(place) as address:
+        connection.connect(address)
+        connection.sendall(request + b"\r\n\r\n")
+        return connection.recv(1000).partition(b"\r\n")[0]
+
+
+def test_the_address_that_was_checked_is_the_one_that_is_connected_to(
+    deep: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name is looked up once: a second answer of its server changes nothing."""
+    asked: list[str] = []
+    look_up = socket.getaddrinfo
+
+    def rebind(host: str, *arguments: object, **options: object) -> object:
+        asked.append(host)
+        return look_up("127.0.0.1", *arguments, **options)  # type: ignore[arg-type]  # passed through
+
+    seen: Seen = []
+    with serving(seen) as service:
+        mirror = f"http://mirror.invalid:{service.rpartition(':')[2]}"
+        monkeypatch.setattr("canaryproof.cluster.embedded.way_out.socket.getaddrinfo", rebind)
+        with way_out(deep, Upstream(mirror)) as place:
+            assert _status_of(place, f"GET {mirror}/v2/ HTTP/1.1".encode()).endswith(b"200 OK")
+
+    assert asked.count("mirror.invalid") == 1
+
+
+def test_other_methods_are_refused(deep: Path) -> None:
+    """Pulling takes GET, HEAD and CONNECT."""
+    seen: Seen = []
+    with serving(seen) as service, way_out(deep, Upstream(f"http://{service}")) as place:
+        for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"):
+            status = _status_of(place, f"{method} http://{service}/v2/ HTTP/1.1".encode())
+            assert status.startswith(b"HTTP/1.1 501 "), method
+
+    assert seen == []
+
+
+def test_a_second_request_behind_the_first_is_not_passed_on(deep: Path) -> None:
+    """What follows a request on the same connection was not checked, so the user's proxy must not see it."""
+    seen: Seen = []
+    with serving(seen) as proxy, connected(deep, Upstream(MIRROR, {"http": proxy})) as connection, connection:
+        first = f"GET {MIRROR}/v2/ HTTP/1.1\r\nContent-Length: 200\r\nHost: evil.invalid\r\n\r\n".encode()
+        connection.sendall(first + b"GET http://169.254.169.254/ HTTP/1.1\r\n\r\n")
+        while connection.recv(1000):
+            connection.sendall(b"GET http://169.254.169.254/ HTTP/1.1\r\n\r\n")
+            break
+
+    assert [path for _, path, _ in seen] == ["http://registry.invalid:80/v2/"]
+
+
+@pytest.mark.parametrize(
+    "proxy", ["http://teacher:s3cr3t-pass@127.0.0.1:1", "teacher:s3cr3t-pass@127.0.0.1:1", "http://teacher:s3/cr3t@x:1"]
+)
+@pytest.mark.parametrize("request_line", [b"CONNECT registry.invalid:443", b"GET http://registry.invalid/"])
+def test_the_account_at_a_proxy_is_not_told(deep: Path, proxy: str, request_line: bytes) -> None:
+    """The answer lands in the events of a pod, and in reports."""
+    upstream = Upstream(MIRROR, dict.fromkeys(("http", "https"), proxy), registries=("registry.invalid",))
+    with connected(deep, upstream) as connection, connection:
+        connection.sendall(request_line + b" HTTP/1.1\r\n\r\n")
+        answer = b"".join(iter(lambda: connection.recv(1000), b""))
+
+    assert answer.startswith(b"HTTP/1.1 502 no way ")
+    assert not any(part in answer for part in (b"s3cr3t", b"s3", b"cr3t"))
+    assert "s3" not in repr(upstream)
+    assert "s3" not in str(upstream.description)

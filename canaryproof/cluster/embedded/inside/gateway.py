@@ -39,6 +39,11 @@ def join(client: socket.socket, server: socket.socket) -> None:
     _copy(server, client)
 
 
+def copy_answer(server: socket.socket, client: socket.socket) -> None:
+    """Copy from *server* to *client* until either side ends; nothing else that the client sends is read."""
+    _copy(server, client)
+
+
 @contextmanager
 def short_path(place: Path) -> Iterator[str]:
     """Yield another path to *place*: the address of a socket has room for no more than 107 bytes (``man 7 unix``)."""

@@ -14,7 +14,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -176,7 +176,7 @@ def places(cache: Path) -> tuple[Place, ...]:
 def fingerprint(toolchain: Toolchain, stand_ins: Mapping[str, Sequence[str]], upstream: Upstream | None = None) -> str:
     """Return what tells clusters of other tools or images apart."""
     files = {name: _identity(path) for name, path in sorted(toolchain.binaries.items())}
-    images = asdict(upstream) if upstream else {name: list(it) for name, it in sorted(stand_ins.items())}
+    images = upstream.description if upstream else {name: list(it) for name, it in sorted(stand_ins.items())}
     made_of = {"tools": files, "images": images}
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
 

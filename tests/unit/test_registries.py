@@ -1,0 +1,132 @@
+"""Which hosts images are pulled from: the registries of a run, and public addresses."""
+
+from __future__ import annotations
+
+import pytest
+
+from canaryproof.cluster.registries import Endpoint, Grant, Refusal, Registries, endpoint, is_public, registry_of
+
+RUN = Registries.of(
+    ["uonyeka/canary:linux-amd64", "registry.lan:5000/app@sha256:0"],
+    ["own.lan", "Other.LAN.:8443"],
+    "http://mirror.lan:5001",
+)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "docker.io",
+        "registry-1.docker.io:443",
+        "AUTH.docker.io.:443",
+        "production.cloudflare.docker.com:443",
+        "own.lan:443",
+        "auth.own.lan",
+        "other.lan:8443",
+        "registry.lan:5000",
+    ],
+)
+def test_registries_of_the_run_are_granted(target: str) -> None:
+    """Those that the course's images name, with what belongs to them, and those that the user adds."""
+    answer = RUN.check("https", target)
+
+    assert isinstance(answer, Grant)
+    assert answer.configured == (answer.endpoint.host in {"own.lan", "other.lan"})
+
+
+@pytest.mark.parametrize(
+    ("scheme", "target", "code"),
+    [
+        ("https", "evil.com:443", "registry"),
+        ("https", "evildocker.io", "registry"),
+        ("https", "docker.io.evil.com", "registry"),
+        ("https", "cloudflare.docker.com", "registry"),
+        ("https", "own.lan.evil.com", "registry"),
+        ("https", "10.0.0.1", "registry"),
+        ("https", "2130706433", "registry"),
+        ("https", "[::1]:443", "registry"),
+        ("https", "own.lan:22", "port"),
+        ("https", "docker.io:5000", "port"),
+        ("https", "auth.own.lan:8080", "port"),
+        ("https", "mirror.lan:5001", "registry"),
+        ("http", "own.lan", "scheme"),
+        ("http", "mirror.lan", "scheme"),
+        ("http", "mirror.lan:5002", "scheme"),
+        ("https", "own.lan:99999", "malformed"),
+        ("https", "a@own.lan", "malformed"),
+        ("https", "own.lan/x", "malformed"),
+        ("https", "own.lan%00.evil.com", "malformed"),
+        ("https", "", "malformed"),
+        ("https", "own..lan", "malformed"),
+    ],
+)
+def test_other_hosts_are_refused(scheme: str, target: str, code: str) -> None:
+    """The reason is typed, and its sentence is one line of ASCII."""
+    answer = RUN.check(scheme, target)
+
+    assert isinstance(answer, Refusal)
+    assert answer.code == code
+    assert str(answer).isascii()
+    assert len(str(answer).splitlines()) == 1
+
+
+def test_a_mirror_is_asked_as_it_is_configured() -> None:
+    """By its own port and with or without TLS, as its URL says."""
+    plain, tls = Registries.of(mirror="http://mirror.lan"), Registries.of(mirror="https://mirror.lan:5443")
+
+    assert plain.check("http", "mirror.lan") == Grant(Endpoint("mirror.lan", 80), configured=True)
+    assert plain.check("https", "mirror.lan") == Refusal("registry", "mirror.lan", 443)
+    assert tls.check("https", "mirror.lan:5443") == Grant(Endpoint("mirror.lan", 5443), configured=True)
+    assert tls.check("http", "mirror.lan:5443") == Refusal("scheme", "mirror.lan", 5443)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
+def test_public_addresses(address: str) -> None:
+    """Addresses of the internet, however they are written."""
+    assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("127.0.0.1", "127.9.9.9", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254"),
+        *("100.64.0.1", "192.0.0.8", "198.18.0.1", "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255"),
+        *("::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "ff02::1", "2001:db8::1"),
+        *("::ffff:127.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::"),
+        "no address",
+    ],
+)
+def test_other_addresses(address: str) -> None:
+    """Loopback, link-local, private, shared, multicast, unspecified and reserved ones, inside of IPv6 too."""
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize(
+    ("image", "registry"),
+    [
+        ("busybox", "docker.io"),
+        ("uonyeka/canary:linux-amd64", "docker.io"),
+        ("registry.lan/app:v1", "registry.lan"),
+        ("localhost/app", "localhost"),
+        ("host:5000/app@sha256:0", "host:5000"),
+        ("app:5000", "docker.io"),
+    ],
+)
+def test_the_registry_of_an_image(image: str, registry: str) -> None:
+    """As the first part of a reference says, or the default."""
+    assert registry_of(image) == registry
+
+
+def test_images_of_other_registries_are_known() -> None:
+    """What is no reference at all is the image's own fault."""
+    assert RUN.has("busybox")
+    assert RUN.has("own.lan/x")
+    assert RUN.has("a b.c/x")
+    assert not RUN.has("elsewhere.lan/x:1")
+
+
+@pytest.mark.parametrize("text", ["http://x", "x/y", "x:y", "x:0", "a b", "", "x@y", "[1::zz]"])
+def test_what_is_no_host_and_port(text: str) -> None:
+    """The user is told at once."""
+    with pytest.raises(ValueError, match=r"."):
+        endpoint(text)
