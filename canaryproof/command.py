@@ -17,6 +17,7 @@ from pathlib import Path
 
 from canaryproof.durations import DURATIONS
 from canaryproof.errors import CommandError, InfrastructureError, LimitError
+from canaryproof.redaction import Redactor, environment_values
 from canaryproof.sandbox import UNCONFINED, Drop, Sandbox
 
 ProcessError = subprocess.CalledProcessError
@@ -81,16 +82,26 @@ def run(
             outputs.read(timeout, doomed)
         except _ExceededError as error:
             _end(process, FORCIBLY if sandbox.is_active else error.signals, grace)
-            raise LimitError(argv, str(error), *outputs.texts) from None
+            raise _error(LimitError, argv, str(error), *outputs.texts, env=env) from None
         except BaseException:
             _end(process, FORCIBLY if sandbox.is_active else POLITELY, grace)
             raise
     stdout, stderr = outputs.texts
     if process.returncode and limits.memory and any(sign in stderr for sign in OUT_OF_MEMORY):
-        raise LimitError(argv, f"needs more than {megabytes(limits.memory)} of memory", stdout, stderr)
+        raise _error(LimitError, argv, f"needs more than {megabytes(limits.memory)} of memory", stdout, stderr, env=env)
     if process.returncode:
-        raise CommandError(argv, _ending(process.returncode), stdout, stderr)
+        raise _error(CommandError, argv, _ending(process.returncode), stdout, stderr, env=env)
     return stdout
+
+
+def _error(kind: type[CommandError], argv: Sequence[str], *texts: str, env: Mapping[str, str] | None) -> CommandError:
+    """Return an error without the secrets in the environment of the command, which it may repeat."""
+    redactor = _redactor(env)
+    return kind([redactor.text(each) for each in argv], *map(redactor.text, texts))
+
+
+def _redactor(env: Mapping[str, str] | None) -> Redactor:
+    return Redactor(environment_values(os.environ if env is None else env))
 
 
 def megabytes(size: int) -> str:
@@ -174,24 +185,26 @@ def stream(
 ) -> None:
     """Run *argv* and hand over each line of its standard output and standard error as it comes, without line ends.
 
-    The command is ended as in :func:`run`, also when *on_line* raises.
+    Credentials and the secrets in the environment of the command are removed from each line.  The command is ended as
+    in :func:`run`, also when *on_line* raises.
 
     Raises CommandError, which holds what was printed, and InfrastructureError as :func:`run` does.
     """
     lines: list[str] = []
+    redactor = _redactor(env)
     with _started(argv, env=env, cwd=cwd, stderr=subprocess.STDOUT) as process:
         try:
             for line in _lines(process, timeout):
-                lines.append(line)
-                on_line(line)
+                lines.append(redactor.text(line))
+                on_line(lines[-1])
         except subprocess.TimeoutExpired:
             _end(process)
-            raise LimitError(argv, f"did not end within {timeout:g} s", "\n".join(lines), "") from None
+            raise _error(LimitError, argv, f"did not end within {timeout:g} s", "\n".join(lines), "", env=env) from None
         except BaseException:
             _end(process)
             raise
     if process.returncode:
-        raise CommandError(argv, _ending(process.returncode), "\n".join(lines), "")
+        raise _error(CommandError, argv, _ending(process.returncode), "\n".join(lines), "", env=env)
 
 
 @contextmanager

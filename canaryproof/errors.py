@@ -5,9 +5,18 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from canaryproof.redaction import redacted
+
 
 class CanaryproofError(Exception):
-    """Anything this package raises on purpose; the message says what was expected, what was seen and what to do."""
+    """Anything this package raises on purpose; the message says what was expected, what was seen and what to do.
+
+    What has the shape of a credential is removed from it (`canaryproof.redaction`).
+    """
+
+    def __init__(self, message: object = "") -> None:
+        """Keep the message without credentials."""
+        super().__init__(redacted(str(message)))
 
 
 class UsageError(CanaryproofError):
@@ -42,11 +51,10 @@ class CommandError(CanaryproofError):
     """A command failed; the message holds everything needed to run it again by hand."""
 
     def __init__(self, argv: Sequence[str], outcome: str, stdout: str, stderr: str) -> None:
-        """Keep the streams apart from the message: some callers read them."""
-        self.argv = tuple(argv)
+        """Keep the streams apart from the message: some callers read them, and all of them without credentials."""
+        self.argv = tuple(map(redacted, argv))
         self.outcome = outcome
-        self.stdout = stdout
-        self.stderr = stderr
+        self.stdout, self.stderr = stdout, stderr = redacted(stdout), redacted(stderr)
         super().__init__(
             f"$ {shlex.join(argv)}\n{outcome}"
             f"\n-- stdout --\n{stdout.strip() or '(empty)'}"

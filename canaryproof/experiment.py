@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ from canaryproof.availability import is_certain
 from canaryproof.baseline import Baseline
 from canaryproof.canary import find_canary
 from canaryproof.chart_safety import Policy, check_chart, explain, node_ports
+from canaryproof.cluster.registries import Registries
 from canaryproof.course import Course
 from canaryproof.durations import Durations
 from canaryproof.errors import InfrastructureError, SubmissionError, UnsafeError, WaitError
@@ -38,6 +39,7 @@ from canaryproof.evidence import (
     Timings,
     failure,
 )
+from canaryproof.evidence_redaction import SecretValues, bodies_of, without_secrets, without_secrets_in_log
 from canaryproof.fingerprint import fingerprint
 from canaryproof.foresight import may_take_long
 from canaryproof.freezing import freeze
@@ -45,7 +47,7 @@ from canaryproof.helm import Helm, Operation
 from canaryproof.insisting import insists_on
 from canaryproof.intake import Submission
 from canaryproof.kube import NETWORK_POLICIES, ROLE_BINDINGS, SECRETS, KubeClient
-from canaryproof.manifests import Body, Manifest, ObjectKey
+from canaryproof.manifests import BODIES, Body, Manifest, ObjectKey
 from canaryproof.network_policy import network_policy
 from canaryproof.observing.records import record_of
 from canaryproof.outcome import decide, with_last_words
@@ -55,6 +57,7 @@ from canaryproof.probing import Prober
 from canaryproof.quarantine import clean_copy
 from canaryproof.reach import foreign_images, out_of_reach
 from canaryproof.recording import WATCHED, Recorder, Recording
+from canaryproof.redaction import Redactor
 from canaryproof.sandbox import UNCONFINED, Sandbox
 from canaryproof.settling import (
     Stable,
@@ -112,6 +115,10 @@ class Bench:
     durations: Durations
     sandbox: Sandbox = UNCONFINED
     """For the process that parses what was handed in."""
+    redactor: Redactor = field(default_factory=Redactor)
+    """Removes the credentials of the cluster and of this process from what is kept."""
+    registries: Registries | None = None
+    """The only ones that images are pulled from; None where the cluster has rules of its own."""
 
 
 def run_experiment(submission: Submission, bench: Bench) -> Evidence:
@@ -128,7 +135,7 @@ def run_experiment(submission: Submission, bench: Bench) -> Evidence:
             continue  # nothing was tried yet, and it does not happen twice
         except (InfrastructureError, WaitError, OSError) as error:  # a full disk is an OSError, and nobody's fault
             experiment.note(fault=_fault(error, bench))
-        return experiment.evidence
+        return without_secrets(experiment.evidence, experiment.redactor)
 
 
 def _fault(error: Exception, bench: Bench) -> str:
@@ -145,9 +152,15 @@ class _Experiment:
     def __init__(self, submission: Submission, bench: Bench) -> None:
         identity = fingerprint(submission, bench.course, bench.setting)
         self.evidence = Evidence(submission.name, submission.source, bench.setting, identity)
+        self.secrets = SecretValues()
         self._submission = submission
         self._bench = bench
         self._release = bench.course.release
+
+    @property
+    def redactor(self) -> Redactor:
+        """Return what removes all secrets that are known so far."""
+        return self.secrets.redactor(self._bench.redactor)
 
     def note(self, **fields: Any) -> None:
         """Add to the evidence."""
@@ -207,6 +220,7 @@ class _Experiment:
         rendering = bench.helm.template(
             self._release, chart, namespace, upgrade=True, kubernetes=bench.setting.kubernetes
         )
+        self.secrets.learn(bodies_of(rendering.manifests))
         policy = self._policy(namespace)
         if refusals := check_chart(rendering.manifests, policy):
             raise UnsafeError(explain(refusals, policy.namespaces[-1]))
@@ -313,6 +327,7 @@ class _Trial:
             raise InfrastructureError(f"the course's own chart does not render: {baseline.error}")
         finding = find_canary(baseline, self._evidence.chart)
         self._stable = stable_of(baseline.manifests)
+        self._experiment.secrets.learn(bodies_of(baseline.manifests))
         self._note(baseline=baseline, added=finding.added, canary=finding.canary)
         if finding.decision:
             self._note(decision=finding.decision)
@@ -325,6 +340,7 @@ class _Trial:
         self._note(install=install)
         if install.error:
             raise InfrastructureError(f"the course's own chart could not be installed: {install.error}")
+        self._learn_secrets(baseline)
         self._wait(
             "ready stable app",
             lambda: None if self._unready() else True,
@@ -394,7 +410,17 @@ class _Trial:
         """Go on with what Helm has applied, not with what the chart rendered to before."""
         record = self._bench.client.get(SECRETS, releases.record_name(self._release, 2), self._namespace)
         if record:
-            self._experiment.evidence = as_applied(self._evidence, record_of(record).rendering)
+            applied = record_of(record).rendering
+            self._experiment.secrets.learn(bodies_of(applied.manifests))
+            self._experiment.evidence = as_applied(self._evidence, applied)
+
+    def _learn_secrets(self, rendering: Rendering) -> None:
+        """Learn the Secrets that are in the namespace now: templates make up passwords, and programs make Secrets."""
+        with suppress(InfrastructureError):  # an account that must not list them; those that are rendered are known
+            items = self._bench.client.list(SECRETS, self._namespace).items
+            found = ({"kind": SECRETS.kind, **BODIES.decode(item)} for item in items)
+            others = [each for each in found if each.get("type") != releases.TYPE]
+            self._experiment.secrets.learn(others, among=bodies_of(rendering.manifests))
 
     def _unknown(self, manifests: Iterable[Manifest]) -> Iterator[Manifest]:
         known = self._bench.client.resource
@@ -413,7 +439,7 @@ class _Trial:
             within=self._durations.observation_extended + self._durations.request,
         )
         self._note(canary=canary, decision=replace(decision, at=self._recording.now))
-        if reason := out_of_reach(decision, canary, self._recording.timeline):
+        if reason := out_of_reach(decision, canary, self._recording.timeline, self._bench.registries):
             raise InfrastructureError(reason)
 
     def _take_logs(self) -> None:
@@ -423,8 +449,11 @@ class _Trial:
             return
         wanted = tuple(self._containers(canary))
         if wanted:
+            self._learn_secrets(self._evidence.chart)
             with ThreadPoolExecutor(len(wanted), "logs") as pool:
-                logs = tuple(log for log in pool.map(self._log, wanted) if log.text)
+                taken = tuple(log for log in pool.map(self._log, wanted) if log.text)
+            redactor = self._experiment.redactor
+            logs = tuple(without_secrets_in_log(log, redactor) for log in taken)
             self._note(logs=logs, decision=with_last_words(self._evidence.decision, logs))
 
     def _containers(self, canary: Canary) -> Iterator[tuple[str, str, bool]]:

@@ -26,6 +26,7 @@ from canaryproof.availability import NO_ANSWER
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.errors import CanaryproofError, InfrastructureError, UsageError
 from canaryproof.manifests import BODIES, Body, text_at, value_at
+from canaryproof.redaction import SHORTEST_PASSWORD, Redactor
 
 OK = 200
 REDIRECT = 300
@@ -173,8 +174,16 @@ class KubeClient:
         self._durations = durations
         self.has_credentials = bool(configuration.api_key or configuration.cert_file or configuration.username)
         """Whether the kubeconfig, or a command that it names, gave any."""
+        self._redactor = Redactor(self.credentials)
         self._kinds: dict[str, dict[str, Resource]] = {}
         self._discovering = threading.Lock()
+
+    @property
+    def credentials(self) -> frozenset[str]:
+        """Return the tokens and the password with which requests are made; not the keys, which are in files."""
+        configuration = self._api.configuration
+        tokens = (each.removeprefix("Bearer ").strip() for each in configuration.api_key.values() if each)
+        return frozenset(each for each in (*tokens, configuration.password) if each and len(each) >= SHORTEST_PASSWORD)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -219,10 +228,10 @@ class KubeClient:
                 return Watch(response)
             text = response.data
         except urllib3.exceptions.HTTPError as error:
-            raise _unreachable(self._host, error) from error
+            raise self._unreachable(error) from error
         if response.status == GONE:
             raise ExpiredError(f"{resource.plural} since version {version}: {_message(response.status, text)}")
-        raise _refused("GET", resource.path(), response.status, text)
+        raise self._refused("GET", resource.path(), response.status, text)
 
     def create_namespace(self, name: str, labels: Mapping[str, str]) -> str | None:
         """Create a namespace; return its uid, or None when there is one of that name already."""
@@ -308,14 +317,23 @@ class KubeClient:
         except urllib3.exceptions.ReadTimeoutError:
             return f"{NO_ANSWER} {limit:g} s"
         except urllib3.exceptions.HTTPError as error:
-            raise _unreachable(self._host, error) from error
+            raise self._unreachable(error) from error
         if len(text) == ENOUGH_OF_AN_ANSWER:
             response.close()
         else:
             response.release_conn()
         if response.status in {UNAUTHORIZED, FORBIDDEN, BUSY} and _is_status(text):
-            raise _refused("GET", path, response.status, text)
+            raise self._refused("GET", path, response.status, text)
         return "" if OK <= response.status < BAD_REQUEST else _message(response.status, text)
+
+    def _refused(self, method: str, path: str, status: int, text: bytes) -> InfrastructureError:
+        message = self._redactor.text(_message(status, text))
+        return InfrastructureError(f"the Kubernetes API refused {method} {path}: {message} (HTTP {status})")
+
+    def _unreachable(self, error: urllib3.exceptions.HTTPError) -> InfrastructureError:
+        cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
+        said = self._redactor.text(f"the Kubernetes API at {self._host} cannot be reached: {cause}")
+        return InfrastructureError(f"{said}; does the cluster still run?")
 
     def _discover(self, api: str) -> dict[str, Resource]:
         status, text = self._ask("GET", api, allowed=(NOT_FOUND,))
@@ -337,7 +355,7 @@ class KubeClient:
         response = self._answered(method, path, query=query, body=body, read=read)
         if OK <= response.status < REDIRECT or response.status in allowed:
             return response.status, response.data
-        raise _refused(method, path, response.status, response.data)
+        raise self._refused(method, path, response.status, response.data)
 
     def _answered(
         self,
@@ -353,7 +371,7 @@ class KubeClient:
             response = self._open(method, path, query=query, body=body, read=read or self._durations.request)
             response.read(cache_content=True)
         except urllib3.exceptions.HTTPError as error:
-            raise _unreachable(self._host, error) from error
+            raise self._unreachable(error) from error
         return response
 
     def _open(
@@ -439,12 +457,3 @@ def _is_status(text: bytes) -> bool:
 
 def _message(status: int, text: bytes) -> str:
     return _status(text).message or f"HTTP {status}"
-
-
-def _refused(method: str, path: str, status: int, text: bytes) -> InfrastructureError:
-    return InfrastructureError(f"the Kubernetes API refused {method} {path}: {_message(status, text)} (HTTP {status})")
-
-
-def _unreachable(host: str, error: urllib3.exceptions.HTTPError) -> InfrastructureError:
-    cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
-    return InfrastructureError(f"the Kubernetes API at {host} cannot be reached: {cause}; does the cluster still run?")

@@ -15,6 +15,7 @@ from canaryproof import confinement
 from canaryproof.baseline import Baseline
 from canaryproof.cluster import Cluster
 from canaryproof.course import Course
+from canaryproof.credentials import redactor_of
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.evidence import Evidence, Setting
 from canaryproof.experiment import Bench, run_experiment
@@ -134,6 +135,8 @@ class Laboratory:
                     doomed=doomed,
                     durations=durations,
                     sandbox=sandbox,
+                    redactor=redactor_of(cluster, client),
+                    registries=cluster.registries,
                 )
                 laboratory = cls(bench, parallel)
                 try:

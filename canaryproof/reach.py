@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from canaryproof.cluster.registries import Registries, registry_of
 from canaryproof.evidence import Canary, Decision
 from canaryproof.manifests import text_at
 from canaryproof.timeline import Timeline
@@ -31,9 +32,15 @@ def foreign_images(canary: Canary, stand_ins: Collection[str]) -> tuple[str, ...
     )
 
 
-def out_of_reach(decision: Decision, canary: Canary, timeline: Timeline) -> str:
-    """Return what it is that this cluster lacks, and not the chart, where that decided; empty where it did not."""
+def out_of_reach(decision: Decision, canary: Canary, timeline: Timeline, registries: Registries | None = None) -> str:
+    """Return what it is that this cluster lacks, and not the chart, where that decided; empty where it did not.
+
+    *registries* are the only ones that it pulls from; None where there is no such rule.
+    """
     if decision.outcome == "image-pull":
+        for image in canary.images if registries else ():
+            if registries and not registries.has(image) and f"image {image} " in decision.reason:
+                return _not_allowed(image)
         for image in canary.foreign:
             if f"image {image} " in decision.reason:
                 return f"this cluster has the course's images only, and no way to pull {image}; {ELSEWHERE}"
@@ -43,3 +50,11 @@ def out_of_reach(decision: Decision, canary: Canary, timeline: Timeline) -> str:
                 claim = text_at(event.body, "involvedObject", "name")
                 return f"this cluster has no StorageClass for the claim {claim}; {ELSEWHERE}"
     return ""
+
+
+def _not_allowed(image: str) -> str:
+    registry = registry_of(image)
+    return (
+        f"this cluster pulls images from the registries of the course's images only, and {image} is of {registry}:"
+        f" if the submission may use that one, add --image-registry {registry}"
+    )

@@ -17,6 +17,7 @@ from canaryproof.durations import DURATIONS, Durations
 from canaryproof.errors import InfrastructureError
 from canaryproof.kube import PODS, ExpiredError, Listing, Resource
 from canaryproof.manifests import BODIES, Body, Manifest, ObjectKey
+from canaryproof.redaction import LAST_APPLIED
 from canaryproof.timeline import Change, Observation, Timeline
 from canaryproof.waiting import Clock, Signal, Ticks
 
@@ -30,7 +31,6 @@ WATCHED = (
     Resource("ServiceAccount", "/api/v1", "serviceaccounts"),
 )
 GONE = 410
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 class OpenWatch(Protocol):

@@ -35,6 +35,8 @@ WHOLE_WORD = 10
 """Shorter values are found as whole words only."""
 SHORTEST_PART = 8
 """Characters of a known value that are removed where the text was cut in the middle of it."""
+LONG = 1000
+"""Characters of a text that may have been cut: messages of events, of containers and of Helm, and logs."""
 CUT = " ... "
 """What stands in a long message of Helm for what was left out."""
 LONGEST_LINE = 4096
@@ -43,8 +45,10 @@ DIGEST = 8
 """Hexadecimal digits of the keyed digest by which a changed value is told from an unchanged one."""
 
 COMMON = frozenset(
-    "changeme default development disabled enabled example kubernetes localhost password postgres production required"
-    " secret staging unknown username".split()
+    (
+        *("changeme", "default", "development", "disabled", "enabled", "example", "kubernetes", "localhost"),
+        *("password", "postgres", "production", "required", "secret", "staging", "unknown", "username"),
+    )
 )
 """Values that are words of ordinary messages: removing them would hide no secret."""
 
@@ -80,13 +84,19 @@ _DATA = re.compile(r"""^(?P<indent>[ \t]*(?:-[ \t]+)?)["']?(?:data|stringData)["
 _PAIR = re.compile(r"""^(?P<head>[ \t]*["']?[\w.-]+["']?[ \t]*:[ \t]*)(?P<value>\S.*)$""")
 
 IDENTIFIERS = frozenset(
-    "kind apiVersion name generateName namespace uid resourceVersion selfLink creationTimestamp deletionTimestamp"
-    " generation image imageID containerID nodeName hostIP podIP ip serviceAccountName serviceAccount schedulerName"
-    " type status reason phase protocol port targetPort containerPort restartPolicy imagePullPolicy policyType"
-    " terminationMessagePath terminationMessagePolicy dnsPolicy qosClass reportingComponent reportingInstance component"
-    " startTime startedAt finishedAt lastTransitionTime lastUpdateTime lastProbeTime lastTimestamp firstTimestamp"
-    " eventTime action addressType controller clusterIP ipFamilyPolicy serviceName operator effect topologyKey"
-    " mountPath secretName configMapName claimName storageClassName cpu memory ephemeral-storage".split()
+    (
+        *("kind", "apiVersion", "name", "generateName", "namespace", "uid", "resourceVersion", "selfLink"),
+        *("creationTimestamp", "deletionTimestamp", "generation", "image", "imageID", "containerID"),
+        *("nodeName", "hostIP", "podIP", "ip", "serviceAccountName", "serviceAccount", "schedulerName"),
+        *("type", "status", "reason", "phase", "protocol", "port", "targetPort", "containerPort"),
+        *("restartPolicy", "imagePullPolicy", "policyType", "terminationMessagePath"),
+        *("terminationMessagePolicy", "dnsPolicy", "qosClass", "reportingComponent", "reportingInstance"),
+        *("component", "startTime", "startedAt", "finishedAt", "lastTransitionTime", "lastUpdateTime"),
+        *("lastProbeTime", "lastTimestamp", "firstTimestamp", "eventTime", "action", "addressType"),
+        *("controller", "clusterIP", "ipFamilyPolicy", "serviceName", "operator", "effect", "topologyKey"),
+        *("mountPath", "secretName", "configMapName", "claimName", "storageClassName", "cpu", "memory"),
+        *("ephemeral-storage"),
+    )
 )
 """Fields of Kubernetes objects that name things; what follows from a timeline is read in them."""
 _NAMING = frozenset({"labels", "matchLabels", "selector", "nodeSelector", "ownerReferences", "finalizers"})
@@ -117,6 +127,7 @@ class Redactor:
         self._key = key or secrets.token_bytes(32)
         self._known = _pattern(self._values)
         self._leaves: dict[str, str] = {}
+        self._messages: dict[str, str] = {}
 
     def __repr__(self) -> str:
         """Tell how many values are known, and none of them."""
@@ -135,8 +146,11 @@ class Redactor:
         return clean if keep_lines or clean == text else _EMPTIED.sub(MARK, clean)
 
     def cut_text(self, text: str) -> str:
-        """Return *text*, which may begin and end in the middle of a value, without credentials."""
-        return CUT.join(self._without_parts(part) for part in self.text(text).split(CUT))
+        """Return *text* without credentials; one that is long may begin and end in the middle of a value."""
+        clean = self.text(text)
+        if len(text) < LONG:
+            return clean
+        return CUT.join(self._without_parts(part) for part in clean.split(CUT))
 
     def body(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return a Kubernetes object without credentials and without the data of Secrets; names stay as they are."""
@@ -151,7 +165,7 @@ class Redactor:
             return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
         if not isinstance(value, str) or (name in IDENTIFIERS and not free):
             return value
-        return self.text(value) if name in _MESSAGES else self._leaf(value)
+        return self._message(value) if name in _MESSAGES else self._leaf(value)
 
     def _map(self, value: dict[str, Any], name: str, *, free: bool) -> dict[str, Any]:
         is_secret = is_secret_object(value)
@@ -164,6 +178,11 @@ class Redactor:
             else:
                 found[key] = self._value(each, str(key), free=free or key in _FREE)
         return found if any(found[key] is not value[key] for key in value) else value
+
+    def _message(self, value: str) -> str:
+        if value not in self._messages:
+            self._messages[value] = self.cut_text(value)
+        return self._messages[value]
 
     def _leaf(self, value: str) -> str:
         """Return a value of an object, with a digest of what it was where something of it was removed."""
@@ -398,7 +417,11 @@ def _rules() -> Iterator[tuple[re.Pattern[str], re.Pattern[str], str | Callable[
     value = r"(?:\[redacted\]|\$\{\w+\}|[^\s,;&\"'`})\]]+)"
     whole = r"(?:\[redacted\]|[^\s\"'`]+)"
     yield re.compile("PRIVATE KEY"), re.compile(rf"{key}.*?(?:{end}|\Z)", re.DOTALL), _mark
-    yield re.compile("PRIVATE KEY"), re.compile(rf"(?:[\w+/=]{{16,}}(?:\s|\\n)+)*(?:[\w+/=]{{1,64}}(?:\s|\\n)+)?{end}"), _mark
+    yield (
+        re.compile("PRIVATE KEY"),
+        re.compile(rf"(?:[\w+/=]{{16,}}(?:\s|\\n)+)*(?:[\w+/=]{{1,64}}(?:\s|\\n)+)?{end}"),
+        _mark,
+    )
     yield re.compile("LS0t"), re.compile(r"LS0tLS1CRUdJTi[A-Za-z0-9+/=_-]+"), _encoded_key
     yield re.compile("eyJ"), re.compile(r"\beyJ[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]*)?"), MARK
     yield re.compile("ZXlK"), re.compile(r"\bZXlK[A-Za-z0-9+/=]{40,}"), MARK
@@ -413,9 +436,11 @@ def _rules() -> Iterator[tuple[re.Pattern[str], re.Pattern[str], str | Callable[
     scheme = r"(?:(?:basic|bearer|negotiate|digest|token)\s+)?"
     header = rf"(?P<before>(?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?{scheme})(?P<value>[^\s,;\"']+)(?P<after>)"
     yield re.compile("uthorization|UTHORIZATION"), re.compile(header, re.IGNORECASE), _field
-    scheme = r"(?P<before>\b(?:Bearer|Basic|bearer|basic) +)(?P<value>(?!\w+=[\"'])(?=\S*(?:\d|[a-z][A-Z]|=))[\w.~+/-]{8,}=*)(?P<after>)"
+    scheme = r"(?P<before>\b(?:Bearer|Basic|bearer|basic) +)(?P<value>(?!\w+=[\"'])(?=\S*(?:\d|[a-z][A-Z]|=))[\w.~+/-]{8,}=*)"
     yield re.compile("[Bb](earer|asic) "), re.compile(scheme), _bare_header
-    prefixes = r"\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|gl[a-z]{2,4}-[\w-]{20,}|xox[abeprs]-[\w-]{10,}|dckr_pat_[\w-]{10,})"
+    prefixes = (
+        r"\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|gl[a-z]{2,4}-[\w-]{20,}|xox[abeprs]-[\w-]{10,}|dckr_pat_[\w-]{10,})"
+    )
     yield re.compile("gh[pousr]_|_pat_|gl[a-z]+-|xox"), re.compile(prefixes), MARK
     bootstrap = r"\b(?=[a-z.]*\d)[a-z0-9]{6}\.(?=[a-z]*\d)[a-z0-9]{16}\b"
     yield re.compile(r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b"), re.compile(bootstrap), MARK
@@ -429,14 +454,17 @@ def _rules() -> Iterator[tuple[re.Pattern[str], re.Pattern[str], str | Callable[
     yield names, re.compile(rf"(?P<before>(?<![\w$]){_VARIABLE}=)(?P<value>{whole})(?P<after>)"), _field
     field = rf"(?:{_FIELD}|(?:[\w.-]*[_.-])?token)"
     yield names, re.compile(rf"(?P<before>(?<![\w$]){field}=)(?P<value>{value})(?P<after>)", re.IGNORECASE), _field
-    flag = rf"(?P<before>--(?:[\w-]+-)?(?:token|password|passphrase|secret|api-key|key-data)[ =])(?P<value>{whole})(?P<after>)"
-    yield names, re.compile(flag), _field
+    flag = r"(?P<before>--(?:[\w-]+-)?(?:token|password|passphrase|secret|api-key|key-data)[ =])"
+    yield names, re.compile(rf"{flag}(?P<value>{whole})(?P<after>)"), _field
     yield names, re.compile(rf"(?P<before>--from-literal[ =][\"']?[\w.-]+=)(?P<value>{whole})(?P<after>)"), _field
     user = rf"(?P<before>(?:-u|--user|--proxy-user)[ =][\w.-]+:)(?P<value>{whole})(?P<after>)"
     yield names, re.compile(rf"(?<!\S){user}"), _field
-    line = rf"^(?P<before>[ \t]*(?:-[ \t]+)?(?:{_FIELD}|token|(?-i:{_VARIABLE}))[ \t]*:[ \t]+)(?P<value>[^\s\"'][^\n]*?)(?=[ \t]*(?:[ \t]#[^\n]*)?$)"
+    line = rf"^(?P<before>[ \t]*(?:-[ \t]+)?(?:{_FIELD}|token|(?-i:{_VARIABLE}))[ \t]*:[ \t]+)"
+    line += r"(?P<value>[^\s\"'][^\n]*?)(?=[ \t]*(?:[ \t]#[^\n]*)?$)"
     yield names, re.compile(line, re.IGNORECASE | re.MULTILINE), _line
-    prose = rf"(?P<before>\b(?:{_FIELD}|token|secret|credentials?|bearer)(?::[ \t]+|=))(?P<value>[A-Za-z0-9+/_~.=-]{{12,}})"
+    prose = (
+        rf"(?P<before>\b(?:{_FIELD}|token|secret|credentials?|bearer)(?::[ \t]+|=))(?P<value>[A-Za-z0-9+/_~.=-]{{12,}})"
+    )
     yield names, re.compile(prose, re.IGNORECASE), _looks_random
 
 

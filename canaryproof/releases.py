@@ -15,6 +15,8 @@ import msgspec
 
 from canaryproof.evidence import Revision
 
+TYPE = "helm.sh/release.v1"
+"""The type of the Secrets that hold records."""
 GZIP = b"\x1f\x8b\x08"
 LARGEST = 64 * 2**20
 """Bytes of a record, unpacked: a Secret holds 1 MiB at most, and a hostile chart may pack much into that."""

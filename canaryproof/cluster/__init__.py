@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from canaryproof.cluster.registries import Registries
+
 
 class Vitals:
     """Whether the cluster still lives: its supervisor reports the first fault, everyone who waits hears of it."""
@@ -60,6 +62,8 @@ class Cluster:
     """The commands that reach it after the run, and that end it; empty where it ends with the run, or is not ours."""
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The environment that commands of the kubeconfig need to find credentials; empty where it has no commands."""
+    registries: Registries | None = None
+    """The only registries that its images are pulled from; None where the cluster has rules of its own."""
 
 
 class ClusterProvider(Protocol):

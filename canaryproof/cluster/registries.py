@@ -109,16 +109,17 @@ class Registries:
             return Refusal("malformed")
         if asked == self.mirror and self.mirror_is_plain == (scheme == "http"):
             return Grant(asked, configured=True)
-        if scheme == "http":
-            return Refusal("scheme", asked.host, asked.port)
-        if asked in self.added:
+        if asked in self.added and scheme == "https":
             return Grant(asked, configured=True)
-        known = [each for each in (*self.images, *self.added) if _is_of(asked.host, each.host)]
-        if not known:
-            return Refusal("registry", asked.host, asked.port)
-        if asked.port != HTTPS and asked not in self.images:
-            return Refusal("port", asked.host, asked.port)
-        return Grant(asked, configured=False)
+        code = self._refused(scheme, asked)
+        return Refusal(code, asked.host, asked.port) if code else Grant(asked, configured=False)
+
+    def _refused(self, scheme: str, asked: Endpoint) -> Code | None:
+        if scheme == "http":
+            return "scheme"
+        if not any(_is_of(asked.host, each.host) for each in (*self.images, *self.added)):
+            return "registry"
+        return None if asked.port == HTTPS or asked in self.images else "port"
 
     def has(self, image: str) -> bool:
         """Report whether the registry of *image* is one of these."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -87,7 +87,7 @@ def _last_line(error: CommandError) -> str:
 class ThisMachine:
     """What `canaryproof.cluster.choosing` wants to know of this machine; each question is asked when it comes up."""
 
-    env: Mapping[str, str]
+    env: Mapping[str, str] = field(repr=False)
     cache: Path
     ready: bool = False
     """Whether the user brings the embedded cluster's tools."""

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from canaryproof.cluster.embedded import rootless
@@ -34,7 +34,7 @@ PATIENCE = replace(DURATIONS, request=DURATIONS.question / 4)
 class Where:
     """Which cluster is meant by ``existing``, and where everything is looked for; tests bring their own."""
 
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     cache: Path
     kubeconfig: Path | None = None
     context: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,18 +13,21 @@ from typing import Any, Self
 
 from canaryproof.cluster import Cluster
 from canaryproof.course import Course
+from canaryproof.credentials import redactor_of
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.errors import InfrastructureError
 from canaryproof.evidence import Evidence, Leftover, Observed, Probe, Rendering, Setting, Step
+from canaryproof.evidence_redaction import SecretValues, bodies_of, without_secrets
 from canaryproof.helm import Helm
 from canaryproof.intake import Submission
-from canaryproof.kube import KubeClient, Resource
+from canaryproof.kube import SECRETS, KubeClient, Resource
 from canaryproof.manifests import BODIES, Body, Manifest, ObjectKey, text_at
 from canaryproof.observing.records import Record, record_of
 from canaryproof.observing.remains import fate
 from canaryproof.observing.story import Story, tell
 from canaryproof.recording import WATCHED
-from canaryproof.releases import selector
+from canaryproof.redaction import LAST_APPLIED
+from canaryproof.releases import TYPE, selector
 from canaryproof.scratch import scratch, sweep_scratch
 from canaryproof.settling import descendants, leftover, live, stable_of, unready
 from canaryproof.timeline import Observation, Timeline
@@ -47,6 +50,7 @@ class Observatory:
         self._helm = helm
         self._course = course
         self._kubernetes = cluster.kubernetes
+        self._redactor = redactor_of(cluster, client)
         self._setting = Setting(cluster.provider, cluster.kubernetes, cluster.nodes, helm.version(), cluster.images)
 
     @classmethod
@@ -63,23 +67,37 @@ class Observatory:
     def submit(self, submission: Submission) -> Future[Evidence]:
         """Look now; the future never raises on account of the cluster."""
         promised: Future[Evidence] = Future()
+        secrets = SecretValues()
         evidence = Evidence(submission.name, submission.source, self._setting, namespace=self._course.namespace)
         try:
-            promised.set_result(self._observed(evidence))
+            seen = self._observed(evidence, secrets)
         except InfrastructureError as error:
-            promised.set_result(replace(evidence, fault=" ".join(str(error).split())))
+            seen = replace(evidence, fault=" ".join(str(error).split()))
+        promised.set_result(without_secrets(seen, secrets.redactor(self._redactor)))
         return promised
 
-    def _observed(self, evidence: Evidence) -> Evidence:
+    def _observed(self, evidence: Evidence, secrets: SecretValues) -> Evidence:
         release, namespace = self._course.release, self._course.namespace
         baseline = self._helm.template(
             release, self._course.baseline, namespace, kubernetes=self._kubernetes, trusted=True
         )
         if baseline.error:
             raise InfrastructureError(f"the course's own chart does not render: {baseline.error}")
-        story = tell(self._records(), baseline)
+        records = self._records()
+        secrets.learn(bodies_of(baseline.manifests))
+        for record in records:
+            secrets.learn(bodies_of(record.rendering.manifests))
+        self._learn_secrets(secrets)
+        story = tell(records, baseline)
         scene = _Scene(self._client, namespace, story)
         return _evidence(evidence, baseline, story, scene)
+
+    def _learn_secrets(self, secrets: SecretValues) -> None:
+        """Learn the Secrets that are in the namespace now, where the account may list them."""
+        with suppress(InfrastructureError):
+            items = self._client.list(SECRETS, self._course.namespace).items
+            found = ({"kind": SECRETS.kind, **BODIES.decode(item)} for item in items)
+            secrets.learn(each for each in found if each.get("type") != TYPE)
 
     def _records(self) -> tuple[Record, ...]:
         release, namespace = self._course.release, self._course.namespace
@@ -119,6 +137,7 @@ class _Scene:
         for item in self.client.list(kind, self.namespace).items:
             body: Body = known | BODIES.decode(item)
             body["metadata"].pop("managedFields", None)
+            body["metadata"].get("annotations", {}).pop(LAST_APPLIED, None)
             yield body
 
     def _told_at(self, body: Body, now: float) -> float:

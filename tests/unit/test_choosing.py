@@ -103,6 +103,8 @@ def test_a_machine_is_asked_by_its_commands(tmp_path: Path) -> None:
     [
         ("embedded", {"image_mirror": "http://mirror"}, "say --images upstream"),
         ("existing", {"image_mirror": "http://mirror"}, "pulls its images by its own rules"),
+        ("embedded", {"image_registries": ("own.lan:443",)}, "say --images upstream"),
+        ("kind", {"image_registries": ("own.lan:443",)}, "pulls its images by its own rules"),
         ("existing", {"images": "stand-in"}, "pulls its images itself"),
         ("minikube", {"images": "stand-in"}, "pulls its images itself"),
         ("embedded", {"kubeconfig": Path("there")}, "has its own"),

@@ -188,3 +188,21 @@ def test_going_on_needs_the_run_to_go_on_with(read: Read) -> None:
         read("--resume")
 
     assert read("--resume", "--report-dir", "out").resume
+
+
+def test_registries_are_hosts(read: Read) -> None:
+    """Flags repeat, the environment takes commas, since ports have colons; a URL is refused."""
+    flags = read("--image-registry", "own.lan", "--image-registry", "other.lan:5000")
+    variable = read(environment={"CANARYPROOF_IMAGE_REGISTRY": "own.lan, other.lan:5000"})
+
+    assert flags.image_registries == variable.image_registries == ("own.lan:443", "other.lan:5000")
+    with pytest.raises(UsageError, match="--image-registry should be the host of a registry"):
+        read("--image-registry", "https://own.lan")
+
+
+def test_a_mirror_has_no_user(read: Read) -> None:
+    """Containerd and dockerd take none, and the message does not repeat the password."""
+    with pytest.raises(UsageError, match="without a user") as refused:
+        read("--image-mirror", "http://me:hidden-password@mirror.lan")
+
+    assert "hidden" not in str(refused.value)

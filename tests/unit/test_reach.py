@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from canaryproof.cluster.registries import Registries
 from canaryproof.course import load_course
 from canaryproof.evidence import Decision
 from canaryproof.manifests import Body
@@ -52,6 +53,21 @@ def test_a_foreign_image_that_decides_is_out_of_reach() -> None:
 
     assert "no way to pull busybox:1.36; try it on one that can" in out_of_reach(waits, canary, Timeline())
     assert out_of_reach(slip, canary, Timeline()) == ""
+
+
+def test_an_image_of_another_registry_is_out_of_reach_where_only_some_are_asked() -> None:
+    """The user is told the option; a name that the course's registry does not know is still the author's slip."""
+    canary = replace(CANARY, images=("elsewhere.lan:5000/app:1", OURS))
+    refused = Decision(
+        "image-pull", "container c of canary never started: image elsewhere.lan:5000/app:1 cannot be pulled"
+    )
+    slip = Decision("image-pull", f"container canary of canary never started: image {OURS} was not found")
+    registries = Registries.of(STAND_INS)
+
+    assert "--image-registry elsewhere.lan:5000" in out_of_reach(refused, canary, Timeline(), registries)
+    assert out_of_reach(refused, canary, Timeline()) == ""
+    assert out_of_reach(slip, canary, Timeline(), registries) == ""
+    assert out_of_reach(refused, canary, Timeline(), Registries.of(added=["elsewhere.lan:5000"])) == ""
 
 
 @pytest.mark.parametrize(

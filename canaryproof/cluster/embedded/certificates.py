@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
@@ -36,7 +36,7 @@ class Pair:
     """A certificate and its private key, in PEM."""
 
     certificate: str
-    key: str
+    key: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Certificates:
     server: Pair
     admin: Pair
     """What the API server presents to the kubelet."""
-    token: str
+    token: str = field(repr=False)
     """An administrator's.  It is compared; a client's certificate would be verified anew with each of its requests."""
-    service_accounts: str
+    service_accounts: str = field(repr=False)
     """The private key that signs the tokens of service accounts."""
 
 

@@ -49,7 +49,7 @@ class EmbeddedProvider:
     port: int = 0
     """The API's port on the host's loopback; 0 takes a free one."""
     durations: Durations = DURATIONS
-    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     upstream: Upstream | None = None
     """How the images themselves are pulled; with it there are no stand-ins."""
 
@@ -79,6 +79,7 @@ class EmbeddedProvider:
                     images="upstream" if self.upstream else "stand-in",
                     ready_after=time.monotonic() - began,
                     vitals=vitals,
+                    registries=self.upstream.allowed if self.upstream else None,
                 )
 
     def _way_out(self, run: Run) -> AbstractContextManager[object]:

@@ -33,8 +33,10 @@ _PORTS = {"http": 80, "https": 443}
 _WAIT = 30.0
 """Seconds for a connection to come about."""
 _HOP_BY_HOP = frozenset(
-    "connection content-length expect host keep-alive proxy-authorization proxy-connection te trailer transfer-encoding"
-    " upgrade".split()
+    (
+        *("connection", "content-length", "expect", "host", "keep-alive", "proxy-authorization", "proxy-connection"),
+        *("te", "trailer", "transfer-encoding", "upgrade"),
+    )
 )
 _MOST = 16 * 1024
 """Bytes of a proxy's answer before the tunnel."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -38,7 +38,7 @@ class Target:
 
     context: str
     server: str
-    document: Body
+    document: Body = field(repr=False)
     """A kubeconfig of this context alone, in which every path is absolute."""
 
     @property

@@ -28,7 +28,7 @@ class ExistingProvider:
     """A cluster by its kubeconfig: pods are pulled by its own means, and no rule of it is changed."""
 
     target: Target
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     """The user's: commands of the kubeconfig that fetch credentials run in it, others do not get to see it."""
     progress: Progress = field(default_factory=Silence)
     reading: bool = False

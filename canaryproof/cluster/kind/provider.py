@@ -73,7 +73,7 @@ class KindProvider:
     binary: Path
     """kind itself."""
     name: str
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     """The user's: where Docker is, and the proxies that kind hands on to the node."""
     cache: Path
     stand_ins: StandIns | None = None

@@ -25,7 +25,7 @@ from canaryproof.progress import Progress, Silence
 class MinikubeProvider:
     """The cluster of *profile*: minikube's own choice of driver and version, images pulled by its own means."""
 
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     profile: str | None = None
     """Without one, the profile that ``minikube`` alone means."""
     keep: bool = False

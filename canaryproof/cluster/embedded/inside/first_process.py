@@ -61,6 +61,7 @@ def _prepare(plan: Plan) -> None:
     for name, text in plan.files.items():
         file = Path(name)
         file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)  # keys and tokens are among them
         file.write_text(text, encoding="utf-8")
 
 

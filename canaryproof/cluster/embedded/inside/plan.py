@@ -41,7 +41,8 @@ class Plan:
     """Pairs of a cgroup of this cluster's own and the place where the cluster must see it; rootless, made inside."""
     memory_folders: tuple[str, ...]
     """Folders that get an empty file system in memory, for this cluster alone."""
-    files: dict[str, str]
+    files: dict[str, str] = field(repr=False)
+    """Contents by path; keys and tokens are among them."""
     images: str
     registry_port: int
     api_port: int

@@ -67,7 +67,8 @@ class KeptProvider:
                 yield replace(cluster, note=note)
             return
         with _watched(self._place) as vitals:
-            yield _joined(self._place, kept, vitals, note, time.monotonic() - began)
+            joined = _joined(self._place, kept, vitals, note, time.monotonic() - began)
+            yield replace(joined, registries=self.upstream.allowed if self.upstream else None)
 
     def up(self) -> tuple[Kept, str]:
         """Return the cluster that is there, or was started now, with what became of another one of its name."""

@@ -19,7 +19,7 @@ def free_bytes(folder: Path) -> int:
 class Machine:
     """The environment and the disk; tests bring their own."""
 
-    env: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    env: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     python: str = sys.executable
     """The interpreter whose pip fetches Go."""
     free: Callable[[Path], int] = free_bytes
