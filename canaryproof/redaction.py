@@ -69,8 +69,8 @@ _FIELD = (
 )
 _VARIABLE = r"[A-Z][A-Z0-9_]*(?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|_KEY|APIKEY|_PASS|_PWD)"
 _NOTHING_SECRET = re.compile(
-    r"(?:none|null|nil|true|false|yes|no|empty|missing|required|invalid|unset|unknown|not|is|are|was|must|should|the|a|an"
-    r"|expected|given|wrong|incorrect|rejected|denied|expired|unsupported|forbidden|duplicate|too|and|or|string|text"
+    r"(?:none|null|nil|true|false|yes|no|empty|missing|required|invalid|unset|unknown|not|is|are|was|must|should"
+    r"|the|a|an|expected|given|wrong|incorrect|rejected|denied|expired|unsupported|forbidden|duplicate|too|and|or|string|text"
     r"|Invalid|Required|Forbidden|Unsupported|undefined|default|optional|\d{1,3})[.,;:!?]*"
     r"|\[redacted\].*|\(empty\)|<.*>|\{\{.*|\$\(.*\)|\$\{.*\}|\$[A-Z_]+|%[a-z]|\*+|\.\.\.|[|>][+-]?|\{\}?|\[\]?",
     re.IGNORECASE,
@@ -83,22 +83,24 @@ _JSON_DATA = re.compile(r'("(?:data|stringData)"\s*:\s*)\{[^{}]*\}')
 _DATA = re.compile(r"""^(?P<indent>[ \t]*(?:-[ \t]+)?)["']?(?:data|stringData)["']?[ \t]*:[ \t]*(?P<rest>.*)$""")
 _PAIR = re.compile(r"""^(?P<head>[ \t]*["']?[\w.-]+["']?[ \t]*:[ \t]*)(?P<value>\S.*)$""")
 
-IDENTIFIERS = frozenset(
+NAMES = frozenset(("kind", "name", "generateName", "namespace", "image"))
+"""Fields of Kubernetes objects whose values everybody may know who may list objects."""
+ASSIGNED = frozenset(
     (
-        *("kind", "apiVersion", "name", "generateName", "namespace", "uid", "resourceVersion", "selfLink"),
-        *("creationTimestamp", "deletionTimestamp", "generation", "image", "imageID", "containerID"),
-        *("nodeName", "hostIP", "podIP", "ip", "serviceAccountName", "serviceAccount", "schedulerName"),
-        *("type", "status", "reason", "phase", "protocol", "port", "targetPort", "containerPort"),
-        *("restartPolicy", "imagePullPolicy", "policyType", "terminationMessagePath"),
-        *("terminationMessagePolicy", "dnsPolicy", "qosClass", "reportingComponent", "reportingInstance"),
-        *("component", "startTime", "startedAt", "finishedAt", "lastTransitionTime", "lastUpdateTime"),
-        *("lastProbeTime", "lastTimestamp", "firstTimestamp", "eventTime", "action", "addressType"),
-        *("controller", "clusterIP", "ipFamilyPolicy", "serviceName", "operator", "effect", "topologyKey"),
-        *("mountPath", "secretName", "configMapName", "claimName", "storageClassName", "cpu", "memory"),
-        *("ephemeral-storage"),
+        *("apiVersion", "uid", "resourceVersion", "generation", "imageID", "containerID", "creationTimestamp"),
+        *("deletionTimestamp", "startTime", "startedAt", "finishedAt", "lastTransitionTime", "lastUpdateTime"),
+        *("lastProbeTime", "lastTimestamp", "firstTimestamp", "eventTime"),
     )
 )
-"""Fields of Kubernetes objects that name things; what follows from a timeline is read in them."""
+"""Fields that the API server and the kubelet fill in."""
+WORDS = frozenset(
+    (
+        *("type", "status", "reason", "phase", "protocol", "port", "targetPort", "restartPolicy", "imagePullPolicy"),
+        *("component", "reportingComponent", "action"),
+    )
+)
+"""Fields that hold a word of the API, or the name of a port: what follows from a timeline is read in them."""
+_WORD = re.compile(r"[A-Za-z]+|[a-z0-9-]{1,15}|\d+")
 _NAMING = frozenset({"labels", "matchLabels", "selector", "nodeSelector", "ownerReferences", "finalizers"})
 _FREE = frozenset({"data", "stringData", "binaryData", "annotations", "parameters"})
 """Maps whose keys their author chooses: ``name`` says nothing there."""
@@ -163,7 +165,7 @@ class Redactor:
         if isinstance(value, list):
             items = [self._value(each, name, free=free) for each in value]
             return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
-        if not isinstance(value, str) or (name in IDENTIFIERS and not free):
+        if not isinstance(value, str) or (not free and _identifies(name, value)):
             return value
         return self._message(value) if name in _MESSAGES else self._leaf(value)
 
@@ -257,6 +259,11 @@ def identifiers_of(bodies: Iterable[object]) -> frozenset[str]:
     return frozenset(chain.from_iterable(_identifiers(each, "", naming=False) for each in bodies))
 
 
+def _identifies(name: str, value: str) -> bool:
+    """Report whether the field *name* with *value* names something, or says something in a word of the API."""
+    return name in NAMES or name in ASSIGNED or (name in WORDS and bool(_WORD.fullmatch(value)))
+
+
 def _identifiers(value: object, name: str, *, naming: bool) -> Iterator[str]:
     if isinstance(value, dict):
         for key, each in value.items():
@@ -265,7 +272,7 @@ def _identifiers(value: object, name: str, *, naming: bool) -> Iterator[str]:
     elif isinstance(value, list):
         for each in value:
             yield from _identifiers(each, name, naming=naming)
-    elif isinstance(value, str) and (naming or name in IDENTIFIERS):
+    elif isinstance(value, str) and (naming or name in NAMES):
         yield value
 
 
@@ -436,7 +443,8 @@ def _rules() -> Iterator[tuple[re.Pattern[str], re.Pattern[str], str | Callable[
     scheme = r"(?:(?:basic|bearer|negotiate|digest|token)\s+)?"
     header = rf"(?P<before>(?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?{scheme})(?P<value>[^\s,;\"']+)(?P<after>)"
     yield re.compile("uthorization|UTHORIZATION"), re.compile(header, re.IGNORECASE), _field
-    scheme = r"(?P<before>\b(?:Bearer|Basic|bearer|basic) +)(?P<value>(?!\w+=[\"'])(?=\S*(?:\d|[a-z][A-Z]|=))[\w.~+/-]{8,}=*)"
+    scheme = r"(?P<before>\b(?:Bearer|Basic|bearer|basic) +)"
+    scheme += r"(?P<value>(?!\w+=[\"'])(?=\S*(?:\d|[a-z][A-Z]|=))[\w.~+/-]{8,}=*)"
     yield re.compile("[Bb](earer|asic) "), re.compile(scheme), _bare_header
     prefixes = (
         r"\b(?:gh[pousr]_\w{20,}|github_pat_\w{20,}|gl[a-z]{2,4}-[\w-]{20,}|xox[abeprs]-[\w-]{10,}|dckr_pat_[\w-]{10,})"

@@ -301,7 +301,10 @@ def test_object_values() -> None:
         {"auths": {"registry.lan": {"username": "someone", "password": "d0cker-pass", "auth": "c29tZW9uZQ=="}}}
     )
     secret = _secret(
-        password="s3same!", file="A=1\nDB_URL=postgres://u:url-pass@db/x\n", docker=docker, user="upcommerce-app"
+        password="s3same!",  # noqa: S106  # a test value
+        file="A=1\nDB_URL=postgres://u:url-pass@db/x\n",
+        docker=docker,
+        user="upcommerce-app",
     )
     found = object_values(
         [{"items": [secret]}], identifiers_of([{"kind": "Pod", "metadata": {"name": "upcommerce-app-1"}}])
