@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import logging
+import os
 import re
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -26,7 +28,7 @@ from canaryproof.availability import NO_ANSWER
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.errors import CanaryproofError, InfrastructureError, UsageError
 from canaryproof.manifests import BODIES, Body, text_at, value_at
-from canaryproof.redaction import SHORTEST_PASSWORD, Redactor
+from canaryproof.redaction import Redactor, environment_values, kubeconfig_values
 
 OK = 200
 REDIRECT = 300
@@ -155,9 +157,10 @@ class KubeClient:
         """
         configuration = Configuration()
         try:
-            load_kube_config(  # type: ignore[no-untyped-call]  # the package types its generated part only
-                str(kubeconfig), context, client_configuration=configuration, persist_config=False
-            )
+            with _clean_log():
+                load_kube_config(  # type: ignore[no-untyped-call]  # the package types its generated part only
+                    str(kubeconfig), context, client_configuration=configuration, persist_config=False
+                )
         except ConfigException as error:
             raise UsageError(f"kubeconfig {kubeconfig}, context {context!r}: {error}") from error
         if urlsplit(configuration.host).hostname in LOOPBACK:
@@ -182,8 +185,8 @@ class KubeClient:
     def credentials(self) -> frozenset[str]:
         """Return the tokens and the password with which requests are made; not the keys, which are in files."""
         configuration = self._api.configuration
-        tokens = (each.removeprefix("Bearer ").strip() for each in configuration.api_key.values() if each)
-        return frozenset(each for each in (*tokens, configuration.password) if each and len(each) >= SHORTEST_PASSWORD)
+        tokens = [each.removeprefix("Bearer ").strip() for each in configuration.api_key.values() if each]
+        return kubeconfig_values([{"token": tokens}, {"password": configuration.password or ""}])
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -398,6 +401,29 @@ class KubeClient:
             redirect=False,
             preload_content=False,
         )
+
+
+class _CleanLog(logging.Filter):
+    """Removes credentials and the secrets in the environment from what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._redactor = Redactor(environment_values(os.environ))
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = self._redactor.text(record.getMessage()), None
+        return True
+
+
+@contextmanager
+def _clean_log() -> Iterator[None]:
+    """Keep the output of a command for credentials out of the log: the package logs it where the command fails."""
+    root, clean = logging.getLogger(), _CleanLog()
+    root.addFilter(clean)
+    try:
+        yield
+    finally:
+        root.removeFilter(clean)
 
 
 def _tls(given: dict[str, Any]) -> ssl.SSLContext:

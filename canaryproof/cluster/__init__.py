@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from canaryproof.cluster.registries import Registries
+from canaryproof.redaction import redacted
 
 
 class Vitals:
@@ -27,9 +28,9 @@ class Vitals:
         return self._fault
 
     def fail(self, reason: str) -> None:
-        """Report a fault; the first one stays."""
+        """Report a fault, from which credentials are removed: it may quote logs.  The first one stays."""
         with self._lock:
-            self._fault = self._fault or reason
+            self._fault = self._fault or redacted(reason)
             listeners = tuple(self._listeners)
         for announce in listeners:
             announce()

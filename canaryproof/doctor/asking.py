@@ -22,6 +22,8 @@ from canaryproof.doctor.facts import Account, Cgroups, Disk, Facts, Kernel, Tool
 from canaryproof.durations import DURATIONS
 from canaryproof.errors import CanaryproofError, ClusterError
 from canaryproof.kube import KubeClient
+from canaryproof.manifests import BODIES, text_at
+from canaryproof.redaction import redacted
 from canaryproof.scratch import scratch
 
 HELM, KIND = "helm", "kind"
@@ -124,7 +126,7 @@ def _account(where: Where) -> Account:
         target = kubeconfig.target_of(files, where.context)
     except CanaryproofError as error:
         return Account(error=str(error).partition(";")[0])
-    account = Account(target.context, target.server, is_local=target.is_local)
+    account = Account(target.context, redacted(target.server), is_local=target.is_local)
     try:
         with scratch() as folder:
             file = target.write(folder)

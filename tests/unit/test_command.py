@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
-from canaryproof.command import Limits, run
+from canaryproof.command import Limits, run, stream
 from canaryproof.errors import CommandError, InfrastructureError, LimitError
+from canaryproof.redaction import MARK
 from canaryproof.waiting import Ticks, wait_for
 
 
@@ -101,3 +104,35 @@ def _is_gone(pid: int) -> bool | None:
     except (FileNotFoundError, ProcessLookupError):
         return True
     return state == "Z" or None
+
+
+def test_errors_hold_no_secret_of_the_environment() -> None:
+    """What a command repeats of its environment, as it is or in Base64, is in no part of its error."""
+    secret = "tr1cky-v4lue-of-CI"  # noqa: S105  # what must not be seen again
+    script = 'echo "$DEPLOY_TOKEN"; printf %s "$DEPLOY_TOKEN" | base64 >&2; exit 3'
+    environment = {"PATH": os.environ["PATH"], "DEPLOY_TOKEN": secret}
+
+    with pytest.raises(CommandError) as failed:
+        run(["sh", "-c", script, "--token", "other-secret", f"--x={secret}"], timeout=10, env=environment)
+
+    error = failed.value
+    encoded = base64.b64encode(secret.encode()).decode()
+    seen = f"{error} {error.stdout} {error.stderr} {error!r}"
+    assert not any(each in seen for each in (secret, encoded, "other-secret"))
+    assert error.stdout == f"{MARK}\n"
+    assert error.outcome == "exit code 3"
+
+
+def test_lines_hold_no_secret_of_the_environment() -> None:
+    """Nor are they handed over with it: lines are shown as they come."""
+    lines: list[str] = []
+    environment = {"PATH": os.environ["PATH"], "REGISTRY_PASSWORD": "s3same"}
+
+    stream(["sh", "-c", 'echo "logging in with $REGISTRY_PASSWORD"'], timeout=10, env=environment, on_line=lines.append)
+
+    assert lines == [f"logging in with {MARK}"]
+
+
+def test_errors_hold_no_credential() -> None:
+    """Messages of this package's errors are without what has the shape of one."""
+    assert str(InfrastructureError("no way to http://me:s3cr3t@proxy.lan")) == f"no way to http://{MARK}@proxy.lan"

@@ -369,3 +369,38 @@ def test_certificates_that_cannot_be_read_are_refused_at_once(tmp_path: Path) ->
 
     with pytest.raises(UsageError, match="its certificates"):
         KubeClient(kubeconfig, "lab")
+
+
+def test_errors_of_the_api_do_not_repeat_the_token(api: FakeApi, tmp_path: Path) -> None:
+    """Whatever a server says, the credentials of the kubeconfig are not in the message."""
+    kubeconfig = tmp_path / "with-token"
+    token = "plain-static-token-7"  # noqa: S105  # what must not be seen again
+    kubeconfig.write_text(api.kubeconfig.read_text().replace('"secret"', f'"{token}"'))
+    client = KubeClient(kubeconfig, "lab", Durations(request=2))
+    api.answers["GET", "/api/v1/namespaces/lab/pods/a"] = refusal(401, f"no such account: {token}, of password: x1y2z3")
+
+    with pytest.raises(InfrastructureError, match="no such account") as refused:
+        client.get(PODS, "a", "lab")
+    client.close()
+
+    assert client.credentials == {token}
+    assert not any(each in str(refused.value) for each in (token, "x1y2z3"))
+
+
+def test_a_command_for_credentials_that_fails_is_not_quoted(
+    api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The package logs what the command said; a log is captured, and reported."""
+    command = tmp_path / "login"
+    command.write_text("#!/bin/sh\necho 'refused: password=hidden-77 Bearer abc123def456' >&2\nexit 1\n")
+    command.chmod(0o755)
+    document = json.loads(api.kubeconfig.read_text())
+    plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": str(command), "interactiveMode": "Never"}
+    document["users"][0]["user"] = {"exec": plugin}
+    kubeconfig = tmp_path / "with-command"
+    kubeconfig.write_text(json.dumps(document))
+
+    KubeClient(kubeconfig, "lab", Durations(request=2)).close()
+
+    assert "refused: password=[redacted]" in caplog.text
+    assert not any(each in caplog.text for each in ("hidden-77", "abc123def456"))

@@ -19,6 +19,7 @@ import yaml
 
 from canaryproof.errors import UsageError
 from canaryproof.manifests import Body, mapping_at, maps_at, text_at
+from canaryproof.redaction import redacted
 
 LOCAL_NAMES = frozenset({"localhost", "kubernetes.docker.internal", "host.docker.internal", "host.minikube.internal"})
 """Docker Desktop and minikube write these for the machine that they run on."""
@@ -37,7 +38,7 @@ class Target:
     """A cluster, and the account with which it is asked."""
 
     context: str
-    server: str
+    server: str = field(repr=False)
     document: Body = field(repr=False)
     """A kubeconfig of this context alone, in which every path is absolute."""
 
@@ -180,7 +181,7 @@ def confirm(target: Target, ask: Ask | None) -> None:
 
     Raises UsageError when they do not, or cannot be asked.
     """
-    what = f"context {target.context} leads to {target.server}, which is not on this machine"
+    what = redacted(f"context {target.context} leads to {target.server}, which is not on this machine")
     if ask is None:
         raise UsageError(f"{what}, and there is no terminal to ask at: say --yes if it is the cluster you mean")
     if ask(f"{what}. Make and delete namespaces there? [y/N] ").strip().lower() not in {"y", "yes"}:

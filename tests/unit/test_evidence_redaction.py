@@ -1,0 +1,129 @@
+"""What is kept of an experiment holds no secret, and is judged as what was seen."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+import pytest
+
+from canaryproof.evidence import (
+    ChartFile,
+    ContainerLog,
+    Decision,
+    Evidence,
+    Leftover,
+    Observed,
+    Probe,
+    Rendering,
+    Revision,
+    Step,
+)
+from canaryproof.evidence_redaction import IDENTIFIERS, SecretValues, bodies_of, without_secrets
+from canaryproof.flight import from_lines, to_lines
+from canaryproof.manifests import Manifest, ObjectKey
+from canaryproof.redaction import MARK, Redactor
+from canaryproof.reports.difference import difference
+from canaryproof.settling import changed
+from canaryproof.timeline import Observation, Timeline
+
+VALUE = "k3pt-n0where-9f"
+
+
+def _secret(value: str) -> Manifest:
+    return Manifest(
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"}, "stringData": {"x": value}}, "c/s"
+    )
+
+
+def _deployment(value: str) -> Manifest:
+    container = {"name": "app", "image": "app:1", "env": [{"name": "DSN", "value": f"db://{value}"}]}
+    spec = {"template": {"spec": {"containers": [container]}}}
+    return Manifest(
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "app", "uid": "1"}, "spec": spec}
+    )
+
+
+def _event() -> Observation:
+    return Observation(1.0, "ADDED", Manifest({"kind": "Event", "metadata": {"name": "e"}, "message": f"no {VALUE}"}))
+
+
+EVIDENCE = Evidence(
+    name="alice",
+    source="class/alice",
+    baseline=Rendering((_secret(VALUE),), VALUE),
+    chart=Rendering((_secret(f"{VALUE}-2"),), VALUE),
+    files=(
+        ChartFile("templates/s.yaml", f"kind: Secret\nstringData:\n  x: {VALUE}\n"),
+        ChartFile("values.yaml", f"a:\n{VALUE}\nb"),
+    ),
+    decision=Decision("refused", f"because {VALUE}", proof=(f"seen {VALUE}",)),
+    install=Step("helm install", 0, 1, VALUE),
+    upgrade=Step(f"helm upgrade {VALUE}", 0, 1, VALUE),
+    rollback=Step("helm rollback", 0, 1, VALUE),
+    history=(Revision(1, "failed", f"said {VALUE}"),),
+    timeline=Timeline((_event(),)),
+    probes=(Probe(0, 1, VALUE),),
+    leftovers=(Leftover(ObjectKey("Secret", "db"), f"held by {VALUE}"),),
+    logs=(ContainerLog("pod", "app", previous=False, text=f"log {VALUE}"),),
+    observed=Observed(1, 2, 3, "superseded", VALUE, {"canary-gone": VALUE}),
+    fault=f"broke {VALUE}",
+)
+
+
+def _redacted(evidence: Evidence) -> Evidence:
+    secrets = SecretValues()
+    secrets.learn(bodies_of((*evidence.baseline.manifests, *evidence.chart.manifests)))
+    return without_secrets(evidence, secrets.redactor(Redactor()))
+
+
+def test_no_part_of_the_evidence_holds_a_secret() -> None:
+    """Not the record that is written, and not what is read back from it."""
+    clean = _redacted(EVIDENCE)
+    written = to_lines(clean)
+
+    assert VALUE.encode() not in written
+    assert written.count(MARK.encode()) >= 15
+    assert from_lines(written) == clean
+    assert clean.files[1].text.splitlines()[::2] == ["a:", "b"]
+
+
+def _texts(value: Any, name: str) -> list[str]:
+    if isinstance(value, str):
+        return [name] if VALUE not in value else []
+    if isinstance(value, tuple):
+        return [found for each in value for found in _texts(each, name)]
+    if is_dataclass(value) and not isinstance(value, (Manifest, ObjectKey, type)):
+        return [found for each in fields(value) for found in _texts(getattr(value, each.name), each.name)]
+    return []
+
+
+def test_fields_that_are_not_redacted_are_identifiers() -> None:
+    """Every other text of the evidence is in the test above."""
+    assert set(_texts(EVIDENCE, "")) <= IDENTIFIERS | {"command"}
+
+
+@pytest.mark.parametrize(("value", "differs"), [(VALUE, False), (f"{VALUE}-changed", True)])
+def test_a_change_of_a_secret_is_still_seen(value: str, *, differs: bool) -> None:
+    """Equal data is equal in the page, and changed data is not; so it is in the live objects of stable."""
+    before, after = Observation(1, "ADDED", _deployment(VALUE)), Observation(3, "MODIFIED", _deployment(value))
+    evidence = replace(
+        EVIDENCE,
+        baseline=Rendering((_secret(VALUE), _deployment(VALUE))),
+        chart=Rendering((_secret(value), _deployment(value))),
+        timeline=Timeline((before, after)),
+    )
+    clean = _redacted(evidence)
+
+    assert bool(difference(clean).changes) is differs
+    assert bool(changed(clean.timeline, clean.baseline.manifests, 2)) is differs
+    assert VALUE.encode() not in to_lines(clean)
+
+
+def test_evidence_without_secrets_is_the_same() -> None:
+    """Nothing is copied, and nothing changes."""
+    plain = replace(
+        Evidence("alice", "class/alice"), timeline=Timeline((Observation(1, "ADDED", _deployment("plain")),))
+    )
+
+    assert without_secrets(plain, Redactor()) is plain
