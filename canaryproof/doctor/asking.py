@@ -22,7 +22,6 @@ from canaryproof.doctor.facts import Account, Cgroups, Disk, Facts, Kernel, Tool
 from canaryproof.durations import DURATIONS
 from canaryproof.errors import CanaryproofError, ClusterError
 from canaryproof.kube import KubeClient
-from canaryproof.manifests import BODIES, text_at
 from canaryproof.redaction import redacted
 from canaryproof.scratch import scratch
 
