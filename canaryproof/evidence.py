@@ -48,6 +48,20 @@ class Decision:
     """The container whose state decided; empty where none did, or where that is not known."""
 
 
+ViolationCode = Literal["unsafe-objects", "quota-exceeded", "unknown-record", "missing-record", "changed-record"]
+
+
+@dataclass(frozen=True)
+class Violation:
+    """What a release did in the cluster that no submission may do: the experiment ended there, without a rollback."""
+
+    code: ViolationCode
+    object: str = ""
+    """The record of Helm that it is about, ``Secret/sh.helm.release.v1.upcommerce.v2``."""
+    detail: str = ""
+    """What vetting says of the objects, or Kubernetes of the quota."""
+
+
 UNDECIDED = Decision("undecided", "the experiment did not get that far")
 
 
@@ -222,6 +236,8 @@ class Evidence:
     """What the submission adds to the course's chart."""
     canary: Canary | None = None
     decision: Decision = UNDECIDED
+    violation: Violation | None = None
+    """Why it was ended after the upgrade; None where it was not."""
     install: Step | None = None
     upgrade: Step | None = None
     rollback: Step | None = None

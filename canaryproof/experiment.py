@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from canaryproof import confinement, releases
+from canaryproof import confinement, releases, tenancy
 from canaryproof.aftermath import Aftermath
 from canaryproof.applied import as_applied
 from canaryproof.availability import is_certain
@@ -40,16 +40,17 @@ from canaryproof.evidence import (
     failure,
 )
 from canaryproof.evidence_redaction import SecretValues, bodies_of, without_secrets, without_secrets_in_log
+from canaryproof.fence import Fence
 from canaryproof.fingerprint import fingerprint
 from canaryproof.foresight import may_take_long
-from canaryproof.freezing import freeze
+from canaryproof.freezing import freeze, require_no_rights
 from canaryproof.helm import Helm, Operation
 from canaryproof.insisting import insists_on
+from canaryproof.inspection import Inspection, ViolationError
 from canaryproof.intake import Submission
-from canaryproof.kube import NETWORK_POLICIES, ROLE_BINDINGS, SECRETS, KubeClient
-from canaryproof.manifests import BODIES, Body, Manifest, ObjectKey
+from canaryproof.kube import NETWORK_POLICIES, RESOURCE_QUOTAS, SECRETS, KubeClient, Resource
+from canaryproof.manifests import BODIES, Body, Manifest, ObjectKey, mapping_at
 from canaryproof.network_policy import network_policy
-from canaryproof.observing.records import record_of
 from canaryproof.outcome import decide, with_last_words
 from canaryproof.places import Place, Places
 from canaryproof.presence import RUN_LABEL
@@ -84,8 +85,6 @@ SLUG_LENGTH = 40
 SILENCES = 3
 """So many times what the stable app took to start may pass without news before nothing is taken to happen."""
 LOGGED_PODS = 3
-OWN_CLUSTERS = ("embedded", "kind", "minikube")
-"""Providers of clusters that nobody else uses."""
 LOG_LINES, LOG_BYTES = 40, 16_384
 
 
@@ -110,6 +109,7 @@ class Bench:
     """At what only one experiment can have at a time."""
     confined: bool
     """Whether upgrades are made by somebody who has no rights outside of the namespace; else charts are frozen."""
+    fence: Fence
     doomed: Callable[[], str | None]
     """Why no experiment can go on: the cluster failed, or the run is being ended."""
     durations: Durations
@@ -185,6 +185,8 @@ class _Experiment:
             if chart.error:
                 self.note(decision=Decision("broken-chart", f"{failure(chart)}: {chart.error}"))
                 return
+            if not self._bench.confined:
+                require_no_rights(chart.manifests)
             hurry = namespace == own or may_take_long(chart, self._bench.baseline.rendered(namespace))
             stack.enter_context(self._room(place, hurry=hurry))
             if node_ports(chart.manifests):
@@ -221,10 +223,14 @@ class _Experiment:
             self._release, chart, namespace, upgrade=True, kubernetes=bench.setting.kubernetes
         )
         self.secrets.learn(bodies_of(rendering.manifests))
-        policy = self._policy(namespace)
-        if refusals := check_chart(rendering.manifests, policy):
-            raise UnsafeError(explain(refusals, policy.namespaces[-1]))
+        if reason := self.refusal(rendering, namespace):
+            raise UnsafeError(reason)
         return rendering
+
+    def refusal(self, rendering: Rendering, namespace: str) -> str:
+        """Return what of *rendering* must not be applied in *namespace*, and why; empty where all of it may."""
+        policy = self._policy(namespace)
+        return explain(check_chart(rendering.manifests, policy), policy.namespaces[-1])
 
     def _policy(self, namespace: str) -> Policy:
         """Return what a chart may have in *namespace* on this cluster."""
@@ -232,7 +238,7 @@ class _Experiment:
         return Policy(
             namespaces=(namespace, self._bench.course.namespace),
             namespaced=self._is_namespaced,
-            shared_cluster=setting.provider not in OWN_CLUSTERS,
+            shared_cluster=setting.provider not in tenancy.OWN_CLUSTERS,
             nodes=setting.nodes,
         )
 
@@ -250,20 +256,28 @@ class _Experiment:
         if uid is None:
             raise InfrastructureError(f"namespace {name} exists already: somebody else made it; try again")
         try:
-            setting = self._bench.setting
-            if policy := network_policy(setting.provider, setting.nodes):
-                self._bench.client.create(NETWORK_POLICIES, policy, name)
-            if self._bench.confined:
-                self._bench.client.create(ROLE_BINDINGS, confinement.role_binding(name), name)
+            for resource, body in self._tenancy(name):
+                self._bench.client.create(resource, body, name)
             yield
         finally:
             with suppress(InfrastructureError):  # a cluster that is gone has no namespaces left
-                if name == self._bench.course.namespace:
+                if name == self._bench.course.namespace or self.evidence.violation:
                     self._clear(name, recording)
                 self._bench.client.delete_namespace(name, uid)
 
+    def _tenancy(self, namespace: str) -> Iterator[tuple[Resource, Body]]:
+        """Yield the objects that keep the release in its namespace."""
+        bench = self._bench
+        if policy := network_policy(bench.setting.provider, bench.setting.nodes):
+            yield NETWORK_POLICIES, policy
+        if bench.confined:
+            bindable = tenancy.bindable(bench.setting.provider)
+            user = confinement.user_of(namespace)
+            yield from tenancy.rights(namespace, user, self.evidence.chart.manifests, bindable)
+        yield from tenancy.limits(bench.setting.nodes)  # last: what is there before costs no write of a quota
+
     def _clear(self, namespace: str, recording: Recording) -> None:
-        """End the pods of a namespace that others wait for.
+        """End the pods of a namespace that others wait for, or that must not go on.
 
         A namespace with pods that have a grace period ends no sooner than half of that later, however soon they do
         (kube-controller-manager, ``namespace_controller.go``): 16 s.
@@ -295,6 +309,9 @@ class _Trial:
         self._prober: Prober | None = None
         self._changes = Heartbeat(recording.changes, bench.durations.look_again)
         self._user = confinement.user_of(namespace) if bench.confined else ""
+        self._inspection = Inspection(
+            bench.client, self._release, namespace, lambda applied: experiment.refusal(applied, namespace)
+        )
 
     @property
     def _evidence(self) -> Evidence:
@@ -316,6 +333,11 @@ class _Trial:
                 self._await_answer(self._evidence.rollback.ended if self._evidence.rollback else 0.0)
             if lack := shortage(self._recording.timeline):
                 raise InfrastructureError(f"the node ran short: {lack}")
+        except ViolationError as error:
+            at = self._recording.now
+            decision = Decision("unsafe-chart", str(error), at=at, proven_at=at)
+            self._note(violation=error.violation, decision=decision)
+            self._inspection.let_go(self._evidence.chart.manifests)
         finally:
             self._note(timeline=self._recording.timeline, ended_at=self._recording.now)
             self._note(timings=timings_of(self._evidence))
@@ -334,6 +356,8 @@ class _Trial:
         self._wait(
             "ServiceAccount/default", lambda: SERVICE_ACCOUNT in self._live() or None, within=self._durations.namespace
         )
+        self._wait("ResourceQuota at work", self._is_counting, within=self._durations.namespace)
+        self._bench.fence.prove(self._namespace, self._user)
         install = self._step(
             lambda: self._bench.helm.install(self._release, self._bench.course.baseline, self._namespace)
         )
@@ -341,6 +365,7 @@ class _Trial:
         if install.error:
             raise InfrastructureError(f"the course's own chart could not be installed: {install.error}")
         self._learn_secrets(baseline)
+        self._inspection.after_install()
         self._wait(
             "ready stable app",
             lambda: None if self._unready() else True,
@@ -356,6 +381,11 @@ class _Trial:
         self._note(settled_at=self._recording.now)
         # A busy cluster is silent for longer, and has no room for more: it is as slow as it was to start stable.
         self._quiet = max(self._durations.quiet, SILENCES * (self._recording.now - install.ended))
+
+    def _is_counting(self) -> bool | None:
+        """Report whether the quotas are at work: the API server refuses what they limit until it was counted once."""
+        quotas = [BODIES.decode(each) for each in self._bench.client.list(RESOURCE_QUOTAS, self._namespace).items]
+        return (bool(quotas) and all(mapping_at(each, "status", "used") for each in quotas)) or None
 
     @contextmanager
     def _probing(self) -> Iterator[None]:
@@ -401,18 +431,21 @@ class _Trial:
         if taken_by_chance(upgrade.error, manifests):
             raise PortTakenError(upgrade.error)
         self._note(upgrade=upgrade)
-        self._take_record()
+        self._inspect(upgrade)
         if upgrade.error and self._evidence.canary:
             reason = f"the upgrade failed: {upgrade.error}"
             self._note(decision=Decision("refused", reason, at=upgrade.ended, proven_at=upgrade.ended))
 
-    def _take_record(self) -> None:
-        """Go on with what Helm has applied, not with what the chart rendered to before."""
-        record = self._bench.client.get(SECRETS, releases.record_name(self._release, 2), self._namespace)
-        if record:
-            applied = record_of(record).rendering
+    def _inspect(self, upgrade: Step) -> None:
+        """Go on with what Helm has applied, not with what the chart rendered to before.
+
+        Raises ViolationError when that is nothing that a submission may do.
+        """
+        if applied := self._inspection.after_upgrade(succeeded=upgrade.succeeded):
             self._experiment.secrets.learn(bodies_of(applied.manifests))
             self._experiment.evidence = as_applied(self._evidence, applied)
+            self._inspection.vet(applied)
+        self._inspection.require_room((upgrade.error, *self._recording.timeline.messages))
 
     def _learn_secrets(self, rendering: Rendering) -> None:
         """Learn the Secrets that are in the namespace now: templates make up passwords, and programs make Secrets."""
@@ -475,6 +508,8 @@ class _Trial:
 
     def _roll_back(self) -> None:
         """Return to revision 1, and watch until the canary is gone and stable holds."""
+        self._inspection.require_room(self._recording.timeline.messages)
+        self._inspection.before_rollback()
         rollback = self._step(lambda: self._bench.helm.rollback(self._release, 1, self._namespace, user=self._user))
         self._note(rollback=rollback)
         generations = {name: self._generation(name) for name in self._stable.deployments}

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from canaryproof.errors import InfrastructureError
 from canaryproof.manifests import Manifest
 from canaryproof.members import read_file
 from canaryproof.vetting import CHART_FILE, name_in
@@ -32,3 +33,17 @@ def freeze(chart: Path, manifests: Iterable[Manifest], folder: Path) -> Path:
     (folder / "templates" / OBJECTS).write_text(TEMPLATE, encoding="utf-8")
     (folder / OBJECTS).write_text("".join(f"---\n{json.dumps(each.body)}\n" for each in manifests), encoding="utf-8")
     return folder
+
+
+def require_no_rights(manifests: Iterable[Manifest]) -> None:
+    """Require that no pod of the chart gets rights: the rollback is made with those of the run's own account.
+
+    Such a pod could write a record of Helm between the check of the records and the rollback.
+
+    Raises InfrastructureError that names the object: that the account cannot confine it is no fault of the chart.
+    """
+    if found := next((each for each in manifests if each.kind == "RoleBinding"), None):
+        raise InfrastructureError(
+            f"the account of this cluster may not upgrade as another user, which {found.key} takes:"
+            " the submission cannot be tried; give the account the rights of an administrator"
+        )

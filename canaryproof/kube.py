@@ -33,6 +33,7 @@ from canaryproof.redaction import Redactor, environment_values, kubeconfig_value
 OK = 200
 REDIRECT = 300
 BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT, GONE, BUSY = 400, 401, 403, 404, 409, 410, 429
+UNPROCESSABLE = 422
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LOST_LOG = (b"unable to retrieve container logs for ", b"failed to try resolving symlinks in path ")
 """What the kubelet answers, as a log and with success, where the container was removed meanwhile."""
@@ -68,8 +69,11 @@ RIGHTS = Resource(
 PODS = Resource("Pod", "/api/v1", "pods")
 SECRETS = Resource("Secret", "/api/v1", "secrets")
 SERVICES = Resource("Service", "/api/v1", "services")
+ROLES = Resource("Role", "/apis/rbac.authorization.k8s.io/v1", "roles")
 ROLE_BINDINGS = Resource("RoleBinding", "/apis/rbac.authorization.k8s.io/v1", "rolebindings")
 NETWORK_POLICIES = Resource("NetworkPolicy", "/apis/networking.k8s.io/v1", "networkpolicies")
+RESOURCE_QUOTAS = Resource("ResourceQuota", "/api/v1", "resourcequotas")
+LIMIT_RANGES = Resource("LimitRange", "/api/v1", "limitranges")
 
 API_VERSION = re.compile(r"([a-z0-9][a-z0-9.-]*/)?[a-z0-9]+")
 """``v1`` and ``apps/v1``: what else somebody writes into an object must not become the path of a request."""
@@ -252,6 +256,17 @@ class KubeClient:
         _, text = self._ask("POST", resource.path(namespace), query={"dryRun": "All"}, body=body)
         return BODIES.decode(text)
 
+    def refusal(self, resource: Resource, body: Body, namespace: str = "", *, user: str = "") -> str:
+        """Return why the API server would not create an object (a dry run); empty where it would.
+
+        It is asked as *user*, by impersonation, where one is given.
+        """
+        refused = (BAD_REQUEST, FORBIDDEN, CONFLICT, UNPROCESSABLE)
+        status, text = self._ask(
+            "POST", resource.path(namespace), query={"dryRun": "All"}, body=body, allowed=refused, user=user
+        )
+        return _message(status, text) if status in refused else ""
+
     def delete(self, resource: Resource, name: str, namespace: str = "") -> None:
         """Delete an object; it need not exist."""
         self._ask("DELETE", resource.path(namespace, name), allowed=(NOT_FOUND,))
@@ -354,8 +369,9 @@ class KubeClient:
         body: Body | None = None,
         allowed: tuple[int, ...] = (),
         read: float | None = None,
+        user: str = "",
     ) -> tuple[int, bytes]:
-        response = self._answered(method, path, query=query, body=body, read=read)
+        response = self._answered(method, path, query=query, body=body, read=read, user=user)
         if OK <= response.status < REDIRECT or response.status in allowed:
             return response.status, response.data
         raise self._refused(method, path, response.status, response.data)
@@ -368,10 +384,12 @@ class KubeClient:
         query: Mapping[str, str] | None = None,
         body: Body | None = None,
         read: float | None = None,
+        user: str = "",
     ) -> urllib3.BaseHTTPResponse:
         """Return an answer whose text has been read."""
+        limit = read or self._durations.request
         try:
-            response = self._open(method, path, query=query, body=body, read=read or self._durations.request)
+            response = self._open(method, path, query=query, body=body, read=limit, user=user)
             response.read(cache_content=True)
         except urllib3.exceptions.HTTPError as error:
             raise self._unreachable(error) from error
@@ -386,8 +404,11 @@ class KubeClient:
         query: Mapping[str, str] | None = None,
         body: Body | None = None,
         retries: bool = True,
+        user: str = "",
     ) -> urllib3.BaseHTTPResponse:
         headers = {"Accept": "application/json", "User-Agent": "canaryproof"}
+        if user:
+            headers["Impersonate-User"] = user
         if body is not None:
             headers["Content-Type"] = "application/merge-patch+json" if method == "PATCH" else "application/json"
         self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)

@@ -19,6 +19,7 @@ from canaryproof.credentials import redactor_of
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.evidence import Evidence, Setting
 from canaryproof.experiment import Bench, run_experiment
+from canaryproof.fence import Fence
 from canaryproof.helm import Helm
 from canaryproof.intake import Submission
 from canaryproof.kube import KubeClient
@@ -132,6 +133,7 @@ class Laboratory:
                     room=Places(parallel.room, doomed=doomed, durations=durations),
                     turns=Turns(client, durations, doomed),
                     confined=all(client.may(*right) for right in confinement.RIGHTS),
+                    fence=Fence(client, durations, doomed, cluster.vitals.fail),
                     doomed=doomed,
                     durations=durations,
                     sandbox=sandbox,

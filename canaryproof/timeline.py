@@ -208,6 +208,12 @@ class Timeline:
                 found[observation.object.name] = _event(first.at if first else observation.at, body)
         return tuple(found.values())
 
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """Return what the components of Kubernetes said about any object, each sentence once."""
+        said = (text_at(each.object.body, "message") for each in self._of("Event"))
+        return tuple(dict.fromkeys(said))
+
     def _of(self, kind: str) -> Iterator[Observation]:
         return (each for each in self.observations if not kind or each.object.body.get("kind") == kind)
 

@@ -21,11 +21,14 @@ from canaryproof.judging.finding import (
 from canaryproof.manifests import Manifest, maps_at, pairs, service_ports, text_at, value_at
 from canaryproof.omissions import omitted
 from canaryproof.traps import explain, shares_replicas
+from canaryproof.violations import advise, describe
 
 
 def chart_renders(evidence: Evidence, course: Course) -> Finding | None:
-    """Helm renders the chart, and its objects are well-formed."""
+    """Helm renders the chart, its objects are well-formed, and the cluster got what was rendered."""
     del course
+    if evidence.violation:
+        return Finding(f"refused, after the upgrade: {describe(evidence.violation)}", advise(evidence.violation))
     if not evidence.chart.error:
         return None
     error, outcome = evidence.chart.error, evidence.decision.outcome

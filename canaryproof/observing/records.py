@@ -84,8 +84,9 @@ def _rendering(body: Body) -> Rendering:
 
 
 def _hooks(body: Body) -> Iterator[str]:
+    """Yield the hooks that Helm runs by itself: of one for ``helm test`` and for upgrades, an upgrade runs it, too."""
     for hook in maps_at(body, "hooks"):
-        if "test" not in values_at(hook, "events"):
+        if set(values_at(hook, "events")) != {"test"}:
             yield f"# Source: {text_at(hook, 'path')}\n{text_at(hook, 'manifest')}"
 
 

@@ -24,6 +24,7 @@ class FakeApi:
         self.asked: list[tuple[str, str]] = []
         self.queries: list[dict[str, list[str]]] = []
         self.bodies: list[Any] = []
+        self.users: list[str] = []
         self.watched: list[str] = []
         self.silent: set[str] = set()
         self.released = threading.Event()
@@ -66,6 +67,7 @@ def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
             query = parse_qs(url.query)
             api.asked.append((self.command, url.path))
             api.queries.append(query)
+            api.users.append(self.headers.get("Impersonate-User", ""))
             length = int(self.headers.get("Content-Length", 0))
             api.bodies.append(json.loads(self.rfile.read(length)) if length else None)
             if url.path in api.silent:

@@ -13,6 +13,7 @@ from canaryproof.course import load_course
 from canaryproof.durations import Durations
 from canaryproof.evidence import Decision, Evidence, Setting, Step, Timings
 from canaryproof.experiment import Bench, namespace_for, run_experiment, timings_of
+from canaryproof.fence import Fence
 from canaryproof.helm import Helm
 from canaryproof.intake import Submission
 from canaryproof.kube import KubeClient
@@ -60,6 +61,7 @@ def attempt(api: FakeApi, tmp_path: Path) -> Callable[..., Evidence]:
         extra: str = "",
         problem: str = "",
         unsafe: bool = False,
+        confined: bool = True,
         provider: str = "lab",
         **seconds: float,
     ) -> Evidence:
@@ -70,6 +72,7 @@ def attempt(api: FakeApi, tmp_path: Path) -> Callable[..., Evidence]:
         binary.write_text(HELM % extra)
         binary.chmod(0o755)
         chart = write(tmp_path / "upcommerce", CHART)
+        faults: list[str] = []
         durations = Durations(**{"look_again": 0.01, "namespace": 0.1, "gone": 0.1, **seconds})
         client = KubeClient(api.kubeconfig, "lab", durations)
         with Recorder(client, Vitals(), watched=(), durations=durations) as recorder:
@@ -85,7 +88,8 @@ def attempt(api: FakeApi, tmp_path: Path) -> Callable[..., Evidence]:
                 places=Places(1, doomed=doomed, durations=durations),
                 room=Places(1, doomed=doomed, durations=durations),
                 turns=Turns(client, durations, doomed),
-                confined=True,
+                confined=confined,
+                fence=Fence(client, durations, doomed, faults.append),
                 doomed=doomed,
                 durations=durations,
             )
@@ -217,9 +221,46 @@ def test_a_namespace_keeps_what_is_tried_inside(attempt: Callable[..., Evidence]
 
     made = {path: body for (verb, path), body in zip(api.asked, api.bodies, strict=True) if verb == "POST"}
     labels = made["/api/v1/namespaces"]["metadata"]["labels"]
-    binding = made[f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings"]
+    rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
+    binding, role = made[f"{rbac}/rolebindings"], made[f"{rbac}/roles"]
     assert labels["pod-security.kubernetes.io/enforce"] == "baseline"
     assert [each["name"] for each in binding["subjects"]] == [f"canaryproof:{namespace}"]
+    assert (binding["roleRef"]["kind"], binding["roleRef"]["name"]) == ("Role", role["metadata"]["name"])
+    assert f"/api/v1/namespaces/{namespace}/resourcequotas" in made
+
+
+@pytest.mark.parametrize(("provider", "bindable"), [("embedded", ["view", "edit"]), ("existing", ["view"])])
+def test_more_may_be_given_on_a_cluster_of_the_run(
+    attempt: Callable[..., Evidence], api: FakeApi, provider: str, bindable: list[str]
+) -> None:
+    """On a cluster of others, nobody gets to write by a ClusterRole of theirs."""
+    namespace = attempt(provider=provider).namespace
+
+    roles = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/roles"
+    role = next(body for (_, path), body in zip(api.asked, api.bodies, strict=True) if path == roles)
+    assert next(rule["resourceNames"] for rule in role["rules"] if rule["verbs"] == ["bind"]) == bindable
+
+
+def test_rights_for_pods_end_an_experiment_that_cannot_be_confined(
+    attempt: Callable[..., Evidence], api: FakeApi
+) -> None:
+    """The rollback would have the rights of the run's account: that is no fault of the chart."""
+    binding = "\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata:\n  name: a"
+    evidence = attempt(extra=binding, confined=False)
+
+    assert "may not upgrade as another user, which RoleBinding/a takes" in evidence.fault
+    assert ("POST", "/api/v1/namespaces") not in api.asked
+
+
+def test_an_account_that_cannot_confine_makes_the_limits_all_the_same(
+    attempt: Callable[..., Evidence], api: FakeApi
+) -> None:
+    """A frozen chart is limited, and no rights are given to anybody."""
+    namespace = attempt(confined=False).namespace
+
+    made = {path for verb, path in api.asked if verb == "POST"}
+    assert {f"/api/v1/namespaces/{namespace}/{each}" for each in ("resourcequotas", "limitranges")} <= made
+    assert not [path for path in made if "rbac" in path]
 
 
 @pytest.mark.parametrize(

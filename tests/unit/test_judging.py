@@ -12,7 +12,18 @@ from canaryproof import judging
 from canaryproof.canary import find_canary
 from canaryproof.course import Course, load_course
 from canaryproof.durations import DURATIONS
-from canaryproof.evidence import Decision, Evidence, Leftover, OutcomeName, Probe, Rendering, Revision, Setting, Step
+from canaryproof.evidence import (
+    Decision,
+    Evidence,
+    Leftover,
+    OutcomeName,
+    Probe,
+    Rendering,
+    Revision,
+    Setting,
+    Step,
+    Violation,
+)
 from canaryproof.judging import HINTS, Finding
 from canaryproof.manifests import ObjectKey
 from tests.unit.stories import (
@@ -224,6 +235,16 @@ def test_who_refuses_says_what_to_do(outcome: OutcomeName, message: str) -> None
     finding = finding_of(judging.chart_renders, refused)
 
     assert (finding.message, finding.hint) == (message, "put the file in its place")
+
+
+def test_a_release_that_was_ended_after_its_upgrade_says_why() -> None:
+    """The chart rendered well before; what it did in the cluster is told instead, with what to look for."""
+    ended = replace(evidence(), violation=Violation("unknown-record", "Secret/later"))
+
+    finding = finding_of(judging.chart_renders, ended)
+
+    assert "after the upgrade: Secret/later has the labels of Helm's records" in finding.message
+    assert "owner: helm" in finding.hint
 
 
 def test_two_canaries_have_their_own_hint() -> None:

@@ -156,6 +156,29 @@ def test_an_account_is_asked_for_its_rights(api: FakeApi, client: KubeClient) ->
     assert api.bodies[-1]["spec"]["resourceAttributes"] == asked
 
 
+@pytest.mark.parametrize("code", [400, 403, 422])
+def test_an_object_is_tried_out_as_somebody_else(api: FakeApi, client: KubeClient, code: int) -> None:
+    """A dry run, whose refusal comes back in the API server's words, whichever rule refused it."""
+    path = "/api/v1/namespaces/lab/pods"
+    api.answers["POST", path] = refusal(code, "violates PodSecurity")
+
+    assert client.refusal(PODS, {"kind": "Pod"}, "lab", user="canaryproof:lab") == "violates PodSecurity"
+    assert api.queries[-1] == {"dryRun": ["All"]}
+    assert api.users == ["canaryproof:lab"]
+
+    api.answers["POST", path] = (201, {"kind": "Pod"})
+    assert client.refusal(PODS, {"kind": "Pod"}, "lab") == ""
+    assert api.users[-1] == ""
+
+
+def test_a_server_that_cannot_answer_refuses_nothing(api: FakeApi, client: KubeClient) -> None:
+    """Its fault is an error, and neither a refusal nor an admission."""
+    api.answers["POST", "/api/v1/namespaces/lab/pods"] = refusal(500, "etcdserver: no leader")
+
+    with pytest.raises(InfrastructureError, match="no leader"):
+        client.refusal(PODS, {"kind": "Pod"}, "lab")
+
+
 def test_the_server_tells_its_version_and_its_time(api: FakeApi, client: KubeClient) -> None:
     """Clocks of several machines differ; that of the API server is one for all."""
     api.answers["GET", "/version"] = (200, {"gitVersion": "v1.37.2-gke.1"})

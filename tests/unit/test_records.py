@@ -69,16 +69,18 @@ def test_times_have_as_many_digits_as_go_likes(time: str) -> None:
 
 
 def test_hooks_are_part_of_what_was_rendered() -> None:
-    """As helm template prints them; tests, which it was told to skip, are not."""
+    """As helm template prints them; tests are not, unless an upgrade runs them, too."""
     hooks = [
         {**HOOK, "manifest": CONFIG.replace("NAME", "prepare")},
         {**HOOK, "events": ["test"], "manifest": CONFIG.replace("NAME", "try")},
+        {**HOOK, "events": ["test", "pre-upgrade"], "manifest": CONFIG.replace("NAME", "both")},
     ]
 
     manifests = record_of(secret(manifest="", hooks=hooks)).rendering.manifests
 
     assert [(each.name, each.is_hook, each.template) for each in manifests] == [
-        ("prepare", True, "templates/config.yaml")
+        ("prepare", True, "templates/config.yaml"),
+        ("both", True, "templates/config.yaml"),
     ]
 
 

@@ -1,0 +1,190 @@
+"""The objects that keep a release inside its namespace: rights of the user that upgrades, and limits; pure.
+
+Only the harness changes these objects.  The Role enumerates kinds and verbs instead of binding ``cluster-admin``: that
+ClusterRole, bound in a namespace, includes the Namespace object, hence its Pod Security label, and subresources such as
+``pods/exec`` and ``serviceaccounts/token``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from canaryproof.kube import LIMIT_RANGES, RESOURCE_QUOTAS, ROLE_BINDINGS, ROLES, Resource
+from canaryproof.manifests import Body, Manifest
+
+NAME = "canaryproof"
+"""Name of the Role and the RoleBinding."""
+GUARD = "canaryproof-guard"
+"""Name of the LimitRange and of a ResourceQuota; that of another one begins so."""
+RBAC = "rbac.authorization.k8s.io"
+
+OWN_CLUSTERS = frozenset({"embedded", "kind", "minikube"})
+"""Providers whose clusters belong to the run."""
+EXCEEDED = re.compile(rf"exceeded quota: {GUARD}(-pods)?,")
+"""How Kubernetes says that one of the quotas refused an object; several may be named."""
+
+READ = ("get", "list", "watch")
+CHANGE = ("patch", "update", "delete")
+MANAGED: Mapping[str, tuple[str, ...]] = {
+    "": (
+        "configmaps",
+        "persistentvolumeclaims",
+        "pods",
+        "podtemplates",
+        "replicationcontrollers",
+        "secrets",
+        "serviceaccounts",
+        "services",
+    ),
+    "apps": ("daemonsets", "deployments", "replicasets", "statefulsets"),
+    "autoscaling": ("horizontalpodautoscalers",),
+    "batch": ("cronjobs", "jobs"),
+    "coordination.k8s.io": ("leases",),
+    "networking.k8s.io": ("ingresses", "networkpolicies"),
+    "policy": ("poddisruptionbudgets",),
+    RBAC: ("rolebindings", "roles"),
+}
+"""Kinds that a release may create and change, by API group."""
+RESERVED: Mapping[str, str] = {"ResourceQuota": "resourcequotas", "LimitRange": "limitranges"}
+"""Kinds of the guard objects: a release may create further ones, and change those that its own chart names."""
+SCALED = ("deployments/scale", "replicasets/scale", "statefulsets/scale")
+READABLE: Mapping[str, tuple[str, ...]] = {
+    "": ("endpoints", "events", "pods/log", "pods/status"),
+    "discovery.k8s.io": ("endpointslices",),
+    "events.k8s.io": ("events",),
+}
+
+PODS = 100
+"""Pods at a time: vetting allows a chart 20, an update doubles them, and pods that are being deleted count."""
+PODS_OF_EACH_NODE = 5
+"""Further pods for each node: every DaemonSet has one there."""
+UNKNOWN_NODES = 100
+"""Nodes that a cluster is taken to have where the account may not count them."""
+PODS_WITH_ENDED = 300
+"""Pods with those that have ended, which Jobs leave behind."""
+OBJECTS = 150
+"""Objects of one kind: vetting allows a chart 100 in all, and the cluster adds a few by itself."""
+UNCOUNTED = frozenset({"pods", "deployments", "replicasets", "secrets", "services"})
+"""Kinds that every release has: pods have a quota of their own, and counting the others costs more than it helps."""
+NODE_PORTS = 50
+"""Ports of the nodes: of 2768 there are, for all experiments together."""
+STORAGE = "500Gi"
+DISK = "4Gi"
+"""What a container may write to its node's disk where it sets no limit of its own."""
+
+
+def role(namespace: str, chart: Iterable[Manifest], *, bindable: tuple[str, ...] = ("view",)) -> Body:
+    """Return the Role of the user that upgrades in *namespace* to *chart*.
+
+    The user may give *bindable* ClusterRoles to accounts of the namespace, and no rights else beyond the user's own.
+    Kubernetes checks ``bind`` on a ClusterRole in the namespace of the RoleBinding, so a Role can grant it
+    (``BindingAuthorized`` in ``pkg/registry/rbac/escalation_check.go``).
+    """
+    rules = [_rule([group], kinds, (*READ, "create", *CHANGE)) for group, kinds in MANAGED.items()]
+    rules += [_rule([group], kinds, READ) for group, kinds in READABLE.items()]
+    rules.append(_rule(["apps"], SCALED, ("get", "patch", "update")))
+    rules.append(_rule([""], RESERVED.values(), (*READ, "create")))
+    # A rule with an empty list of names would hold for all names.
+    rules += [_rule([""], [RESERVED[kind]], CHANGE, names) for kind, names in _reserved(chart).items() if names]
+    rules.append(_rule([""], ["namespaces"], ["get"], [namespace]))
+    rules.append(_rule([RBAC], ["clusterroles"], ["bind"], bindable))
+    return {"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": {"name": NAME}, "rules": rules}
+
+
+def role_binding(user: str) -> Body:
+    """Return the RoleBinding that gives the Role to *user*."""
+    return {
+        "apiVersion": f"{RBAC}/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": NAME},
+        "roleRef": {"apiGroup": RBAC, "kind": "Role", "name": NAME},
+        "subjects": [{"apiGroup": RBAC, "kind": "User", "name": user}],
+    }
+
+
+def resource_quotas(nodes: int) -> tuple[Body, ...]:
+    """Return limits that no chart meets that passed vetting, on a cluster of so many *nodes*; 0 where nobody knows.
+
+    They count objects and storage only.  A quota on CPU or memory would refuse every pod that does not say what it
+    needs (Kubernetes, "Resource Quotas"), and defaults that say it in their place would hide what a chart's own quota
+    says of such a pod.
+
+    Each object that a quota counts costs two more writes of that quota, when it is made and when it is deleted; so pods
+    have a small one of their own.
+    """
+    more = PODS_OF_EACH_NODE * (nodes or UNKNOWN_NODES)
+    pods = {"pods": str(PODS + more), "count/pods": str(PODS_WITH_ENDED + more)}
+    kinds = [(group, kind) for group, kinds in MANAGED.items() for kind in kinds]
+    kinds += [("", kind) for kind in RESERVED.values()]
+    counted = (f"count/{kind}{group and f'.{group}'}" for group, kind in kinds if kind not in UNCOUNTED)
+    objects = {
+        **dict.fromkeys(counted, str(OBJECTS)),
+        "services.nodeports": str(NODE_PORTS),
+        "requests.storage": STORAGE,
+    }
+    return (_quota(f"{GUARD}-pods", pods), _quota(GUARD, objects))
+
+
+def _quota(name: str, hard: Body) -> Body:
+    return {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": name}, "spec": {"hard": hard}}
+
+
+def limit_range() -> Body:
+    """Return the limit of what a container writes to its node's disk, where the chart sets none.
+
+    CPU and memory stay as written.
+
+    A default limit for memory would make a pod invalid that requests more than that and sets no limit
+    (``plugin/pkg/admission/limitranger``), and give an honest canary another QoS class.
+    """
+    limits = {"type": "Container", "default": {"ephemeral-storage": DISK}, "defaultRequest": {"ephemeral-storage": "0"}}
+    return {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": GUARD}, "spec": {"limits": [limits]}}
+
+
+def bindable(provider: str) -> tuple[str, ...]:
+    """Return the ClusterRoles that a chart may give to accounts of its namespace, on a cluster of *provider*."""
+    return ("view",) if provider not in OWN_CLUSTERS else ("view", "edit")
+
+
+def rights(
+    namespace: str, user: str, chart: Iterable[Manifest], bindable: tuple[str, ...]
+) -> tuple[tuple[Resource, Body], ...]:
+    """Return the objects that let *user* upgrade to *chart* in *namespace*."""
+    return ((ROLES, role(namespace, chart, bindable=bindable)), (ROLE_BINDINGS, role_binding(user)))
+
+
+def limits(nodes: int) -> tuple[tuple[Resource, Body], ...]:
+    """Return the objects that limit what a namespace holds."""
+    quotas = ((RESOURCE_QUOTAS, quota) for quota in resource_quotas(nodes))
+    return (*quotas, (LIMIT_RANGES, limit_range()))
+
+
+def pod(*, privileged: bool) -> Body:
+    """Return a pod to try out whether the namespace admits it."""
+    container = {"name": "main", "image": "none", "securityContext": {"privileged": privileged}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "canaryproof-try-out"},
+        "spec": {"containers": [container], "automountServiceAccountToken": False},
+    }
+
+
+def refused_by_quota(messages: Iterable[str]) -> str:
+    """Return the first of *messages* of Kubernetes that says that the quota of the namespace refused an object."""
+    return next((each for each in messages if EXCEEDED.search(each)), "")
+
+
+def _rule(groups: Iterable[str], kinds: Iterable[str], verbs: Iterable[str], names: Iterable[str] = ()) -> Body:
+    rule: Body = {"apiGroups": [*groups], "resources": [*kinds], "verbs": [*verbs]}
+    return {**rule, "resourceNames": [*names]} if names else rule
+
+
+def _reserved(chart: Iterable[Manifest]) -> dict[str, list[str]]:
+    """Return the names that *chart* gives to objects of reserved kinds, without those of the guards."""
+    names: dict[str, set[str]] = {kind: set() for kind in RESERVED}
+    for each in chart:
+        if each.kind in names and each.name and not each.name.startswith(GUARD):
+            names[each.kind].add(each.name)
+    return {kind: sorted(found) for kind, found in names.items()}

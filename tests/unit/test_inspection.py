@@ -1,0 +1,137 @@
+"""What a release did in the cluster is inspected, and whose fault it is depends on when it is found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from canaryproof.errors import InfrastructureError
+from canaryproof.evidence import Rendering
+from canaryproof.inspection import Inspection, ViolationError
+from canaryproof.kube import KubeClient
+from canaryproof.manifests import BODIES, Manifest
+from canaryproof.tenancy import GUARD
+from tests.unit.fake_api import FakeApi
+from tests.unit.test_release_records import named, secret
+
+SECRETS = "/api/v1/namespaces/sre/secrets"
+
+
+@pytest.fixture
+def api() -> FakeApi:
+    """Prepare a fake API."""
+    return FakeApi()
+
+
+def inspected(api: FakeApi, refusal: str = "") -> tuple[Inspection, KubeClient]:
+    """Return the inspection of a release whose renderings are refused with *refusal*."""
+    client = KubeClient(api.kubeconfig, "lab")
+    return Inspection(client, "shop", "sre", lambda _: refusal), client
+
+
+def holds(api: FakeApi, *secrets: bytes) -> None:
+    """Let the namespace have these Secrets."""
+    items = [BODIES.decode(each) for each in secrets]
+    api.answers["GET", SECRETS] = (200, {"metadata": {"resourceVersion": "1"}, "items": items})
+
+
+def test_a_record_too_many_after_the_install_is_the_clusters_fault(api: FakeApi, tmp_path: Path) -> None:
+    """Nothing of the submission has been applied by then; later it is the submission's."""
+    with api.serve(tmp_path):
+        inspection, client = inspected(api)
+        holds(api, bytes(secret(1)), bytes(named("later")))
+        with pytest.raises(InfrastructureError, match="Secret/later"):
+            inspection.after_install()
+
+        holds(api, bytes(secret(1)))
+        inspection.after_install()
+        holds(api, bytes(secret(1)), bytes(secret(2)), bytes(named("later")))
+        with pytest.raises(ViolationError, match="Secret/later"):
+            inspection.after_upgrade(succeeded=True)
+        client.close()
+
+
+def test_the_records_of_the_upgrade_must_stay_until_the_rollback(api: FakeApi, tmp_path: Path) -> None:
+    """What was inspected once is compared again."""
+    info = {"status": "deployed", "description": "", "last_deployed": "2026-01-01T12:00:00Z"}
+    with api.serve(tmp_path):
+        inspection, client = inspected(api)
+        holds(api, bytes(secret(1)))
+        inspection.after_install()
+        second: dict[str, Any] = {
+            "manifest": "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}",
+            "info": info,
+            "hooks": [],
+        }
+        holds(api, bytes(secret(1)), bytes(secret(2, **second)))
+        applied = inspection.after_upgrade(succeeded=True)
+        inspection.before_rollback()
+
+        holds(api, bytes(secret(1)), bytes(secret(2, **second, uid="another")))
+        with pytest.raises(ViolationError, match=r"v2 was changed"):
+            inspection.before_rollback()
+        client.close()
+
+    assert applied is not None
+    assert [str(each.key) for each in applied.manifests] == ["ConfigMap/a"]
+
+
+def test_an_upgrade_without_a_record_applied_nothing(api: FakeApi, tmp_path: Path) -> None:
+    """Helm failed before."""
+    with api.serve(tmp_path):
+        inspection, client = inspected(api)
+        holds(api, bytes(secret(1)))
+        inspection.after_install()
+
+        assert inspection.after_upgrade(succeeded=False) is None
+        holds(api, bytes(secret(1)), bytes(secret(2)))  # it says no time
+        with pytest.raises(ViolationError, match="Helm did not write it"):
+            inspection.after_upgrade(succeeded=True)
+        holds(api, bytes(secret(1)))
+        with pytest.raises(ViolationError, match=r"v2 is missing"):
+            inspection.after_upgrade(succeeded=True)
+        client.close()
+
+
+@pytest.mark.parametrize(
+    ("applied", "refusal"), [(Rendering(error="a key comes twice"), ""), (Rendering(), "Pod/a is privileged")]
+)
+def test_what_was_applied_is_vetted(api: FakeApi, tmp_path: Path, applied: Rendering, refusal: str) -> None:
+    """What cannot be read cannot be vetted, either."""
+    with api.serve(tmp_path):
+        inspection, client = inspected(api, refusal)
+        with pytest.raises(ViolationError) as raised:
+            inspection.vet(applied)
+        client.close()
+
+    assert raised.value.violation.code == "unsafe-objects"
+    assert (applied.error or refusal) in str(raised.value)
+
+
+def test_a_quota_of_the_chart_is_no_violation(api: FakeApi, tmp_path: Path) -> None:
+    """Only those that the harness made."""
+    with api.serve(tmp_path):
+        inspection, client = inspected(api)
+        inspection.require_room(["exceeded quota: small, requested: pods=1"])
+        with pytest.raises(ViolationError, match="needs more objects"):
+            inspection.require_room([f"exceeded quota: {GUARD}-pods, requested: pods=1"])
+        client.close()
+
+
+def test_finalizers_of_what_was_applied_are_dropped(api: FakeApi, tmp_path: Path) -> None:
+    """And those of records, whoever wrote them: nothing else can be deleted by the end of the namespace."""
+    kind = {"name": "configmaps", "kind": "ConfigMap", "namespaced": True}
+    api.answers["GET", "/api/v1"] = (200, {"resources": [kind]})
+    held = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "finalizers": ["example.com/hold"]}}
+    forged = BODIES.decode(bytes(named("later")))
+    forged["metadata"]["finalizers"] = ["example.com/hold"]
+    with api.serve(tmp_path):
+        inspection, client = inspected(api)
+        api.answers["GET", SECRETS] = (200, {"metadata": {"resourceVersion": "1"}, "items": [forged]})
+        inspection.let_go([Manifest(held)])
+        client.close()
+
+    patched = [path for verb, path in api.asked if verb == "PATCH"]
+    assert patched == ["/api/v1/namespaces/sre/configmaps/a", f"{SECRETS}/later"]

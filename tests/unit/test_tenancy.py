@@ -1,0 +1,168 @@
+"""A release gets the rights that it needs in its namespace, and none that lead out of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from canaryproof import tenancy
+from canaryproof.manifests import Manifest
+
+
+def allows(role: dict[str, Any], verb: str, group: str, resource: str, name: str = "any") -> bool:
+    """Report whether a rule of *role* allows *verb*, as RBAC evaluates it without wildcards."""
+    return any(
+        verb in rule["verbs"]
+        and group in rule["apiGroups"]
+        and resource in rule["resources"]
+        and (name in rule["resourceNames"] if rule.get("resourceNames") else True)
+        for rule in role["rules"]
+    )
+
+
+def counted(nodes: int) -> dict[str, str]:
+    """Return what the quotas of a namespace limit."""
+    return {name: limit for quota in tenancy.resource_quotas(nodes) for name, limit in quota["spec"]["hard"].items()}
+
+
+def named(kind: str, name: str) -> Manifest:
+    """Return an object of a chart."""
+    return Manifest({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}})
+
+
+@pytest.mark.parametrize("verb", ["get", "list", "watch", "create", "patch", "update", "delete"])
+@pytest.mark.parametrize(
+    ("group", "resource"),
+    [
+        ("", "configmaps"),
+        ("", "secrets"),
+        ("", "serviceaccounts"),
+        ("apps", "deployments"),
+        ("batch", "jobs"),
+        ("networking.k8s.io", "ingresses"),
+        ("policy", "poddisruptionbudgets"),
+        ("rbac.authorization.k8s.io", "rolebindings"),
+    ],
+)
+def test_a_release_manages_its_objects(verb: str, group: str, resource: str) -> None:
+    """Helm reads, creates, changes and deletes the kinds that a chart may have."""
+    assert allows(tenancy.role("sre", ()), verb, group, resource)
+
+
+@pytest.mark.parametrize("resource", ["events", "pods/log", "endpoints"])
+def test_a_release_reads_what_happens(resource: str) -> None:
+    """Helm shows the log of a hook that failed, and templates look at their namespace; nothing of it can be written."""
+    role = tenancy.role("sre", ())
+
+    assert allows(role, "get", "", resource)
+    assert not any(allows(role, verb, "", resource) for verb in ("create", "patch", "update", "delete"))
+
+
+@pytest.mark.parametrize(
+    ("verb", "group", "resource"),
+    [
+        ("patch", "", "namespaces"),
+        ("update", "", "namespaces"),
+        ("delete", "", "namespaces"),
+        ("create", "", "pods/exec"),
+        ("create", "", "serviceaccounts/token"),
+        ("get", "", "services/proxy"),
+        ("get", "", "pods/proxy"),
+        ("patch", "", "pods/ephemeralcontainers"),
+        ("impersonate", "", "serviceaccounts"),
+        ("escalate", "rbac.authorization.k8s.io", "roles"),
+        ("bind", "rbac.authorization.k8s.io", "roles"),
+        ("deletecollection", "", "secrets"),
+        ("create", "discovery.k8s.io", "endpointslices"),
+        ("patch", "", "resourcequotas"),
+        ("delete", "", "limitranges"),
+        ("patch", "", "resourcequotas/status"),
+    ],
+)
+def test_nothing_leads_out_of_the_namespace(verb: str, group: str, resource: str) -> None:
+    """Labels of the namespace, shells in pods, tokens, proxies and the guard objects stay out of reach."""
+    assert not allows(tenancy.role("sre", ()), verb, group, resource, "sre")
+
+
+def test_no_rule_is_a_wildcard() -> None:
+    """Every rule names groups, kinds and verbs; only the kinds that subresources were meant for have them."""
+    words = {each for rule in tenancy.role("sre", ())["rules"] for part in rule.values() for each in part}
+
+    assert "*" not in words
+    assert {each for each in words if "/" in each} == {"pods/log", "pods/status", *tenancy.SCALED}
+
+
+def test_cluster_roles_that_may_be_bound_are_named() -> None:
+    """``bind`` without names would allow ``cluster-admin``."""
+    role = tenancy.role("sre", (), bindable=("view",))
+    bind = ("bind", "rbac.authorization.k8s.io", "clusterroles")
+
+    assert allows(role, *bind, "view")
+    assert not any(allows(role, *bind, name) for name in ("edit", "admin", "cluster-admin"))
+    assert allows(tenancy.role("sre", (), bindable=("view", "edit")), *bind, "edit")
+
+
+def test_a_chart_changes_the_quotas_that_it_brings() -> None:
+    """Its own, by name, and not the guards, whatever name the chart gives to its own."""
+    guards = [each["metadata"]["name"] for each in tenancy.resource_quotas(1)]
+    small = (named("ResourceQuota", "small"), named("LimitRange", "small"))
+    chart = (*small, *(named("ResourceQuota", name) for name in guards))
+    role = tenancy.role("sre", chart)
+
+    for resource in ("resourcequotas", "limitranges"):
+        assert allows(role, "create", "", resource)
+        assert all(allows(role, verb, "", resource, "small") for verb in ("get", "patch", "update", "delete"))
+        verbs = [(verb, name) for verb in ("patch", "update", "delete") for name in guards]
+        assert not any(allows(role, verb, "", resource, name) for verb, name in verbs)
+
+
+def test_the_namespace_can_be_read_and_no_other() -> None:
+    """Templates look at the labels of their namespace."""
+    role = tenancy.role("sre", ())
+
+    assert allows(role, "get", "", "namespaces", "sre")
+    assert not allows(role, "get", "", "namespaces", "kube-system")
+
+
+def test_every_kind_that_can_be_created_is_counted() -> None:
+    """But for those that every release has; CPU and memory stay as the chart says."""
+    hard = counted(1)
+    created = {
+        f"count/{kind}{group and f'.{group}'}"
+        for rule in tenancy.role("sre", ())["rules"]
+        if "create" in rule["verbs"]
+        for group in rule["apiGroups"]
+        for kind in rule["resources"]
+    }
+
+    every_release_has = {"count/deployments.apps", "count/replicasets.apps", "count/secrets", "count/services"}
+    assert created - hard.keys() == every_release_has
+    assert not [each for each in hard if "cpu" in each or "memory" in each]
+
+
+def test_a_quota_has_room_for_an_update_of_all_that_vetting_allows() -> None:
+    """Twenty pods, as many new ones, as many that are being deleted; on a large cluster, more for DaemonSets."""
+    one, many, unknown = (int(counted(nodes)["pods"]) for nodes in (1, 200, 0))
+
+    assert one >= 3 * 20
+    assert many - one == 199 * tenancy.PODS_OF_EACH_NODE
+    assert unknown >= many // 2
+
+
+def test_memory_and_cpu_have_no_defaults() -> None:
+    """A pod without a limit stays as it is: another default would change its QoS class, or make it invalid."""
+    (limits,) = tenancy.limit_range()["spec"]["limits"]
+
+    assert set(limits["default"]) == set(limits["defaultRequest"]) == {"ephemeral-storage"}
+    assert "max" not in limits  # Kubernetes takes it for the default, too
+
+
+def test_the_refusal_of_the_guard_is_told_from_that_of_a_chart() -> None:
+    """By the name of the quota in Kubernetes' own words."""
+    own = 'pods "a" is forbidden: exceeded quota: small, requested: pods=1, used: pods=1, limited: pods=1'
+    ours = own.replace("small", tenancy.GUARD)
+
+    assert tenancy.refused_by_quota(["Scaled up", own]) == ""
+    assert tenancy.refused_by_quota([own, ours]) == ours
+    assert tenancy.refused_by_quota([own.replace("small", f"{tenancy.GUARD}-pods")])
