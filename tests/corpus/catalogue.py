@@ -11,6 +11,7 @@ from tests.corpus import (
     layouts,
     neighbours,
     policies,
+    records,
     remarked,
     shapes,
     traps,
@@ -20,6 +21,6 @@ from tests.corpus import (
 )
 from tests.corpus.mutation import Mutation
 
-THEMES = (layouts, neighbours, fates, wiring, shapes, aftermaths, traps, unsafe, policies, unseen, remarked)
+THEMES = (layouts, neighbours, fates, wiring, shapes, aftermaths, traps, unsafe, policies, records, unseen, remarked)
 
 CORPUS: Mapping[str, Mutation] = dict(chain.from_iterable(theme.MUTATIONS.items() for theme in THEMES))

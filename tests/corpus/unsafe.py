@@ -14,7 +14,6 @@ from tests.corpus.mutation import (
     Replace,
     accepted,
     container,
-    fate,
     pod,
     rejected,
 )
@@ -159,8 +158,7 @@ MUTATIONS = {
         ),
         outcome="refused",
     ),
-    "privileged-in-the-cluster-alone": fate(
-        "refused",
+    "privileged-in-the-cluster-alone": unsafe(
         container(f"{IN_THE_CLUSTER}", "securityContext: {privileged: true}", "{{ end }}"),
     ),
     "looks-at-its-own": accepted(
