@@ -206,3 +206,19 @@ def test_a_mirror_has_no_user(read: Read) -> None:
         read("--image-mirror", "http://me:hidden-password@mirror.lan")
 
     assert "hidden" not in str(refused.value)
+
+
+@pytest.mark.parametrize("option", ["helm", "kind-bin", "kind-kubectl-bin", "toolchain"])
+def test_a_program_that_others_could_replace_is_refused(read: Read, option: str) -> None:
+    """The message says what was found, and what mends it; a folder of programs counts with all that is in it."""
+    chart("one")
+    Path("tools").mkdir()
+    program = Path("tools", "helm")
+    program.touch(mode=0o755)
+    said = "tools" if option == "toolchain" else "tools/helm"
+    read("--submissions", "one", f"--{option}", said)
+
+    program.chmod(0o757)
+
+    with pytest.raises(UsageError, match=rf"--{option} .*tools/helm has mode 0757, so everybody .*; chmod go-w /"):
+        read("--submissions", "one", f"--{option}", said)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from canaryproof import quarantine
 from canaryproof.durations import Durations
 from canaryproof.errors import CanaryproofError, InfrastructureError, SubmissionError, UnsafeError
 from canaryproof.intake import Submission
 from canaryproof.quarantine import clean_copy
+from canaryproof.texts import read_texts
+from canaryproof.vetting import Member
 from tests.unit.packing import CHART, chart, pack_tar, pack_zip, write
 
 
@@ -92,3 +96,51 @@ def test_the_users_environment_stays_at_home(tmp_path: Path, monkeypatch: pytest
 
     assert copied(write(tmp_path / "folder", chart("")))
     assert os.environ["PYTHONHOME"] == "/nowhere"
+
+
+@pytest.mark.parametrize("kind", ["folder", "archive"])
+@pytest.mark.parametrize("swapped", ["work", "work/upcommerce", "work/upcommerce/templates"])
+def test_a_folder_that_becomes_a_link_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, swapped: str
+) -> None:
+    """Students may own what they hand in, and change it while it is read: each part of the path is opened by itself."""
+    secret = write(tmp_path / "secret", {**chart("upcommerce/"), "upcommerce/values.yaml": "of the teacher\n"})
+    pack_zip(secret / "upcommerce" / "a.zip", chart())
+    place = write(tmp_path / "class", chart("work/upcommerce/"))
+    pack_zip(place / "work" / "upcommerce" / "a.zip", chart())
+    source = place / "work" / "upcommerce"
+    if kind == "archive":
+        source /= "a.zip"
+        if swapped.endswith("templates"):
+            swapped = "work/upcommerce/a.zip"
+    target = secret / Path(swapped).relative_to("work")
+
+    def swap() -> None:
+        (place / swapped).rename(place / "aside")
+        (place / swapped).symlink_to(target)
+
+    if kind == "folder" and swapped.endswith("templates"):
+        taken = quarantine.take_chart
+
+        def take(found: Iterable[Member], *names: str) -> object:
+            members = list(found)
+            swap()
+            return taken(members, *names)
+
+        monkeypatch.setattr(quarantine, "take_chart", take)
+    else:
+        swap()
+
+    with pytest.raises(SubmissionError, match=r"cannot be read: (Not a directory|Too many levels of symbolic links)"):
+        copied(source)
+
+
+def test_texts_are_read_through_no_link(tmp_path: Path) -> None:
+    """A link in a chart, and a pipe, are left out."""
+    (tmp_path / "secret.yaml").write_text("of the teacher")
+    folder = write(tmp_path / "chart", chart(""))
+    (folder / "link.yaml").symlink_to(tmp_path / "secret.yaml")
+    (folder / "linked").symlink_to(tmp_path)
+    os.mkfifo(folder / "pipe.yaml")
+
+    assert sorted(each.path for each in read_texts(folder)) == sorted(CHART)
