@@ -16,6 +16,7 @@ from canaryproof.errors import InfrastructureError
 from canaryproof.intake import Submission
 from canaryproof.laboratory import Laboratory, Parallel
 from tests.unit.fake_api import FakeApi
+from tests.unit.packing import chart, write
 
 SOON = 5.0
 SLOW_HELM = "#!/bin/sh\n[ $1 = version ] && exec echo v4.3.1\nexec sleep 60\n"
@@ -49,8 +50,9 @@ def test_evidence_comes_as_promised(api: FakeApi, tmp_path: Path) -> None:
 
 def test_the_end_cancels_what_waits_and_ends_what_runs(api: FakeApi, tmp_path: Path) -> None:
     """A Helm that hangs does not hold up Ctrl-C, and no thread stays behind."""
+    folder = write(tmp_path / "chart", chart(""))
     with opened(api, tmp_path) as laboratory:
-        running, waiting = (laboratory.submit(Submission(name, name, tmp_path)) for name in ("alice", "bob"))
+        running, waiting = (laboratory.submit(Submission(name, name, folder)) for name in ("alice", "bob"))
         began = time.monotonic()
 
     assert time.monotonic() - began < SOON

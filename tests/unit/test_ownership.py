@@ -45,7 +45,7 @@ PLACES: dict[str, Callable[[Path], Path]] = {
     [
         (0o775, Reason.GROUP_WRITES, "chmod g-w"),
         (0o777, Reason.OTHERS_WRITE, "chmod go-w"),
-        (0o757, None, "chmod go-w"),
+        (0o757, Reason.OTHERS_WRITE, "chmod go-w"),
     ],
 )
 def test_what_others_may_write_to_is_refused(
