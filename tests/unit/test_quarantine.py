@@ -15,6 +15,7 @@ from canaryproof.errors import CanaryproofError, InfrastructureError, Submission
 from canaryproof.intake import Submission
 from canaryproof.quarantine import clean_copy
 from canaryproof.texts import read_texts
+from canaryproof.unpacking import take_chart
 from canaryproof.vetting import Member
 from tests.unit.packing import CHART, chart, pack_tar, pack_zip, write
 
@@ -120,12 +121,11 @@ def test_a_folder_that_becomes_a_link_is_not_followed(
         (place / swapped).symlink_to(target)
 
     if kind == "folder" and swapped.endswith("templates"):
-        taken = quarantine.take_chart
 
         def take(found: Iterable[Member], *names: str) -> object:
             members = list(found)
             swap()
-            return taken(members, *names)
+            return take_chart(members, *names)
 
         monkeypatch.setattr(quarantine, "take_chart", take)
     else:
