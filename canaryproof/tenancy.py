@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 
+from canaryproof.chart_safety import ALLOWED_KINDS
 from canaryproof.kube import LIMIT_RANGES, RESOURCE_QUOTAS, ROLE_BINDINGS, ROLES, Resource
 from canaryproof.manifests import Body, Manifest
 
@@ -26,28 +28,18 @@ EXCEEDED = re.compile(rf"exceeded quota: {GUARD}(-pods)?,")
 
 READ = ("get", "list", "watch")
 CHANGE = ("patch", "update", "delete")
-MANAGED: Mapping[str, tuple[str, ...]] = {
-    "": (
-        "configmaps",
-        "persistentvolumeclaims",
-        "pods",
-        "podtemplates",
-        "replicationcontrollers",
-        "secrets",
-        "serviceaccounts",
-        "services",
-    ),
-    "apps": ("daemonsets", "deployments", "replicasets", "statefulsets"),
-    "autoscaling": ("horizontalpodautoscalers",),
-    "batch": ("cronjobs", "jobs"),
-    "coordination.k8s.io": ("leases",),
-    "networking.k8s.io": ("ingresses", "networkpolicies"),
-    "policy": ("poddisruptionbudgets",),
-    RBAC: ("rolebindings", "roles"),
+RESERVED: Mapping[str, tuple[str, str]] = {
+    "LimitRange": ("", "limitranges"),
+    "NetworkPolicy": ("networking.k8s.io", "networkpolicies"),
+    "ResourceQuota": ("", "resourcequotas"),
 }
-"""Kinds that a release may create and change, by API group."""
-RESERVED: Mapping[str, str] = {"ResourceQuota": "resourcequotas", "LimitRange": "limitranges"}
-"""Kinds of the guard objects: a release may create further ones, and change those that its own chart names."""
+"""Kinds of the guard objects, with group and resource: a release may create further ones, and change those that its own
+chart names."""
+MANAGED: Mapping[str, tuple[str, ...]] = {
+    group: tuple(each.plural for each in kinds if each.kind not in RESERVED)
+    for group, kinds in groupby(ALLOWED_KINDS, lambda each: each.group)
+}
+"""Resources that a release may create and change, by API group."""
 SCALED = ("deployments/scale", "replicasets/scale", "statefulsets/scale")
 READABLE: Mapping[str, tuple[str, ...]] = {
     "": ("endpoints", "events", "pods/log", "pods/status"),
@@ -84,9 +76,11 @@ def role(namespace: str, chart: Iterable[Manifest], *, bindable: tuple[str, ...]
     rules = [_rule([group], kinds, (*READ, "create", *CHANGE)) for group, kinds in MANAGED.items()]
     rules += [_rule([group], kinds, READ) for group, kinds in READABLE.items()]
     rules.append(_rule(["apps"], SCALED, ("get", "patch", "update")))
-    rules.append(_rule([""], RESERVED.values(), (*READ, "create")))
-    # A rule with an empty list of names would hold for all names.
-    rules += [_rule([""], [RESERVED[kind]], CHANGE, names) for kind, names in _reserved(chart).items() if names]
+    rules += [_rule([group], [resource], (*READ, "create")) for group, resource in RESERVED.values()]
+    for kind, names in _reserved(chart).items():
+        if names:  # a rule with an empty list of names would hold for all names
+            group, resource = RESERVED[kind]
+            rules.append(_rule([group], [resource], CHANGE, names))
     rules.append(_rule([""], ["namespaces"], ["get"], [namespace]))
     rules.append(_rule([RBAC], ["clusterroles"], ["bind"], bindable))
     return {"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": {"name": NAME}, "rules": rules}
@@ -116,7 +110,7 @@ def resource_quotas(nodes: int) -> tuple[Body, ...]:
     more = PODS_OF_EACH_NODE * (nodes or UNKNOWN_NODES)
     pods = {"pods": str(PODS + more), "count/pods": str(PODS_WITH_ENDED + more)}
     kinds = [(group, kind) for group, kinds in MANAGED.items() for kind in kinds]
-    kinds += [("", kind) for kind in RESERVED.values()]
+    kinds += RESERVED.values()
     counted = (f"count/{kind}{group and f'.{group}'}" for group, kind in kinds if kind not in UNCOUNTED)
     objects = {
         **dict.fromkeys(counted, str(OBJECTS)),
@@ -185,6 +179,6 @@ def _reserved(chart: Iterable[Manifest]) -> dict[str, list[str]]:
     """Return the names that *chart* gives to objects of reserved kinds, without those of the guards."""
     names: dict[str, set[str]] = {kind: set() for kind in RESERVED}
     for each in chart:
-        if each.kind in names and each.name and not each.name.startswith(GUARD):
+        if each.kind in names and each.name and not each.name.startswith(NAME):
             names[each.kind].add(each.name)
     return {kind: sorted(found) for kind, found in names.items()}

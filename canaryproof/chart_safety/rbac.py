@@ -13,20 +13,23 @@ from canaryproof.chart_safety.refusals import Policy, Refusal
 from canaryproof.manifests import Body, Manifest, mapping_at, maps_at, text_at, values_at
 
 READ = frozenset({"get", "list", "watch"})
+SCALE = frozenset({"get", "patch", "update"})
 VERBS = READ | {"create", "delete", "patch", "update"}
 """Verbs of a Role; ``bind``, ``escalate`` and ``impersonate`` give more rights than the Role says."""
 
 RESOURCES: Mapping[tuple[str, str], frozenset[str]] = {
     **{(each.group, each.plural): VERBS for each in ALLOWED_KINDS},
     **{("", name): READ | {"create"} for name in ("limitranges", "resourcequotas")},
-    **{("", name): READ for name in ("endpoints", "pods/log", "pods/status")},
+    ("networking.k8s.io", "networkpolicies"): READ | {"create"},
+    **{("", name): READ for name in ("endpoints", "events", "pods/log", "pods/status")},
     ("discovery.k8s.io", "endpointslices"): READ,
-    **{(group, "events"): READ | {"create", "patch", "update"} for group in ("", "events.k8s.io")},
-    **{("apps", f"{name}/scale"): VERBS for name in ("deployments", "replicasets", "statefulsets")},
+    ("events.k8s.io", "events"): READ,
+    **{("apps", f"{name}/scale"): SCALE for name in ("deployments", "replicasets", "statefulsets")},
 }
 """Resources of a Role, by API group and plural, with the verbs for each: the allowed kinds, and what apps look at.
 
-A Role may not change quotas and limits: the harness sets some for each namespace.
+A Role may not change quotas, limits and network policies: the harness sets some for each namespace. Nor may it write
+events: the verdict depends on those of the cluster's own components.
 """
 
 CLUSTER_ROLES = ("view",)
