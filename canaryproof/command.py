@@ -7,7 +7,6 @@ import resource
 import selectors
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from canaryproof.durations import DURATIONS
 from canaryproof.errors import CommandError, InfrastructureError, LimitError
+from canaryproof.interpreter import HARMLESS_FOLDER, module_command
 from canaryproof.redaction import Redactor, environment_values
 from canaryproof.sandbox import UNCONFINED, Drop, Sandbox
 
@@ -216,15 +216,15 @@ def detached(module: str, *, order: bytes, log: Path) -> Iterator[Iterator[bytes
     once, and its first process ends at once, so that nobody has to wait for it.
     """
     environment = {name: os.environ[name] for name in AT_HOME if name in os.environ}
-    package = Path(__file__).parents[1]
     with (
         log.open("wb") as errors,
         subprocess.Popen(
-            [sys.executable, "-m", module],
+            module_command(module),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
-            env={**environment, "PYTHONPATH": str(package)},
+            env=environment,
+            cwd=HARMLESS_FOLDER,
             start_new_session=True,
         ) as process,
     ):

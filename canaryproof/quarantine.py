@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-import canaryproof
 from canaryproof.bundle import read_bundle, write_bundle
 from canaryproof.command import Limits, run
 from canaryproof.durations import Durations
 from canaryproof.errors import CommandError, InfrastructureError, LimitError, SubmissionError, UnsafeError
 from canaryproof.intake import Submission
+from canaryproof.interpreter import module_command
 from canaryproof.members import in_folder, open_file
 from canaryproof.sandbox import UNCONFINED, Sandbox
 from canaryproof.scratch import scratch
@@ -106,19 +105,15 @@ class _Parser:
         Raises as `clean_copy` does.
         """
         files = (source.fileno(), result.fileno())
-        # -P and -S: neither the current folder nor anybody's site-packages has a say in what this Python runs.
-        command = [sys.executable, "-P", "-S", "-m", "canaryproof.unpacking", kind, name, self._chart_name]
-        command += [*map(str, files), *([AS_NOBODY] if self._sandbox.changes_user else [])]
-        environment = {
-            "PYTHONPATH": str(Path(canaryproof.__file__).parents[1]),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONUTF8": "1",
-        }
+        arguments = [kind, name, self._chart_name, *map(str, files)]
+        arguments += [AS_NOBODY] if self._sandbox.changes_user else []
+        options = ("-S", "-B", "-Xutf8")  # -S: no site-packages have a say in what this Python runs
+        command = module_command("canaryproof.unpacking", *arguments, options=options)
         try:
             text = run(
                 command,
                 timeout=self._durations.unpack,
-                env=environment,
+                env={},
                 cwd=self._folder,
                 doomed=self._doomed,
                 limits=LIMITS,

@@ -11,7 +11,6 @@ import os
 import shlex
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -22,6 +21,7 @@ from canaryproof.cluster.embedded.toolchain.locking import locked
 from canaryproof.cluster.kind.docker import Docker
 from canaryproof.durations import DURATIONS
 from canaryproof.errors import CanaryproofError, ClusterError, CommandError
+from canaryproof.interpreter import module_command
 from canaryproof.progress import Progress
 from canaryproof.waiting import Ticks, wait_for
 from tests.kind.packages import Unpacked, unpacked_package
@@ -144,8 +144,9 @@ def _command(packages: Unpacked, data: Path, folder: Path, host: str) -> list[st
 
 def _runtime(packages: Unpacked, folder: Path) -> Path:
     file = folder / "runtime"
-    command = shlex.join([sys.executable, "-S", "-m", "tests.kind.runtime", str(packages.path("usr/sbin/runc"))])
-    file.write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(REPOSITORY))} exec {command} "$@"\n')
+    runc = str(packages.path("usr/sbin/runc"))
+    command = shlex.join(module_command("tests.kind.runtime", runc, options=("-S",), packages=REPOSITORY))
+    file.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
     file.chmod(0o755)
     return file
 

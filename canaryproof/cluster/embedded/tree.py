@@ -6,20 +6,19 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import canaryproof
 from canaryproof.cluster import Vitals
 from canaryproof.cluster.embedded.inside.plan import Plan
 from canaryproof.cluster.embedded.runs import Run
 from canaryproof.durations import DURATIONS
 from canaryproof.errors import ClusterError
+from canaryproof.interpreter import HARMLESS_FOLDER, module_command
 
+_INSIDE = "canaryproof.cluster.embedded.inside"
 _LOG_TAIL = 15  # lines
 
 
@@ -48,11 +47,12 @@ def running_tree(
     handed_down = (lifeline_end, reports_end, listener.fileno(), run.lock)
     with (run.logs / "first-process.log").open("wb") as log:
         process = subprocess.Popen(
-            [*start.command, sys.executable, "-S", "-m", "canaryproof.cluster.embedded.inside", *map(str, handed_down)],
+            [*start.command, *module_command(_INSIDE, *map(str, handed_down), options=("-S",))],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
-            env={**start.environment, "PYTHONPATH": str(Path(canaryproof.__file__).parents[1])},
+            env=dict(start.environment),
+            cwd=HARMLESS_FOLDER,
             pass_fds=handed_down,
             start_new_session=True,  # Ctrl-C is for the harness, which ends the tree in order
         )

@@ -7,7 +7,6 @@ which runs kind as every command of the harness is run.
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from canaryproof.cluster.kind import calling
 from canaryproof.command import ProcessError, run
 from canaryproof.durations import DURATIONS
 from canaryproof.errors import ClusterError
+from canaryproof.interpreter import module_command
 
 FOLDER = Path(".pytest-kind")
 """pytest-kind's own, in the current folder: a cluster's kubeconfig is in a folder of its name there."""
@@ -113,7 +113,8 @@ def kind_of(
 
 def _caller(binary: Path, folder: Path, complaint: Path, within: float) -> Path:
     file = folder / "kind"
-    command = [sys.executable, "-m", calling.__name__, str(complaint), f"{within:g}", str(binary)]
+    # pytest-kind names files relative to the current folder, so the command stays in it.
+    command = module_command(calling.__name__, str(complaint), f"{within:g}", str(binary))
     file.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")
     file.chmod(0o700)
     return file

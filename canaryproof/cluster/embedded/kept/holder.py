@@ -1,4 +1,4 @@
-"""The process that holds a kept cluster: ``python -m canaryproof.cluster.embedded.kept.holder < order``.
+"""The process that holds a kept cluster; it reads which one from its standard input.
 
 It leaves the session of whoever started it, tells them on its standard output how the start goes, one JSON document a
 line, and then lends the cluster to nobody until it gets SIGTERM, or a component ends.

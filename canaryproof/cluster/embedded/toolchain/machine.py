@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from canaryproof.interpreter import interpreter
 
 
 def free_bytes(folder: Path) -> int:
@@ -20,7 +21,7 @@ class Machine:
     """The environment and the disk; tests bring their own."""
 
     env: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
-    python: str = sys.executable
+    python: str = field(default_factory=interpreter)
     """The interpreter whose pip fetches Go."""
     free: Callable[[Path], int] = free_bytes
     os_release: Path = Path("/etc/os-release")

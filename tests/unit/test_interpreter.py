@@ -1,0 +1,157 @@
+"""A child Python runs our own module, and no file of the folder that somebody happens to be in."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from canaryproof.cluster import Vitals
+from canaryproof.cluster.embedded import tree
+from canaryproof.cluster.embedded.inside.plan import Plan
+from canaryproof.cluster.embedded.runs import Run
+from canaryproof.cluster.embedded.toolchain import golang
+from canaryproof.cluster.embedded.toolchain.machine import Machine
+from canaryproof.cluster.kind.creating import kind_of
+from canaryproof.command import detached, run
+from canaryproof.interpreter import HARMLESS_FOLDER, module_command, without_python_settings
+from canaryproof.interpreter import __file__ as module_file
+from canaryproof.waiting import Ticks, wait_for
+
+HOSTILE = ("socket", "json", "canaryproof", "sitecustomize", "usercustomize", "runpy", "pip", "msgspec")
+PLAN = Plan(
+    hostname="node1",
+    node_address="192.0.2.10",
+    cgroups=(("/nowhere", "/nowhere"),),
+    memory_folders=(),
+    files={},
+    images="",
+    registry_port=0,
+    api_port=0,
+    processes=(),
+)
+"""A plan that fails at its first step, for it is only of interest which Python files were loaded before."""
+
+
+@pytest.fixture
+def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Change to a folder whose Python files leave a mark where they are executed; yield the folder of the marks."""
+    folder, marks = tmp_path / "folder", tmp_path / "marks"
+    folder.mkdir()
+    marks.mkdir()
+    for name in HOSTILE:
+        (folder / f"{name}.py").write_text(f"open({str(marks / name)!r}, 'w').close()\n")
+    monkeypatch.chdir(folder)
+    yield marks
+    assert not list(marks.iterdir())
+
+
+def test_the_hostile_files_would_be_executed(tmp_path: Path) -> None:
+    """The files of these tests do what they are made for where Python starts without protection."""
+    (tmp_path / "socket.py").write_text("print('hostile')")
+
+    said = subprocess.run(
+        [sys.executable, "-c", "import socket"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+
+    assert said.stdout == "hostile\n"
+
+
+@pytest.mark.usefixtures("hostile")
+@pytest.mark.parametrize("options", [(), ("-S",)])
+@pytest.mark.parametrize("path", [None, "", ".", ":/nowhere"])
+def test_a_module_is_run_from_any_folder(options: tuple[str, ...], path: str | None) -> None:
+    """Neither the current folder nor a PYTHONPATH that leads there is searched."""
+    environment = {} if path is None else {"PYTHONPATH": path}
+
+    said = run(module_command("json.tool", "--help", options=options), timeout=60, env=environment)
+
+    assert "json" in said
+
+
+@pytest.mark.usefixtures("hostile")
+def test_a_file_beside_the_package_replaces_no_standard_module(tmp_path: Path) -> None:
+    """The folder of the module's package is searched after the standard library."""
+    package = tmp_path / "checkout" / "package"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "work.py").write_text("import json, sys; print(json.__file__); print(*sys.argv[1:], __name__)")
+    (package.parent / "json.py").write_text("print('hostile')")
+
+    said = run(module_command("package.work", "a b", packages=package.parent), timeout=60).splitlines()
+
+    assert said[0].endswith("json/__init__.py")
+    assert said[1] == "a b __main__"
+
+
+def test_a_relative_interpreter_is_found_from_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children work in another folder than the one to which a relative path of the interpreter refers."""
+    monkeypatch.setattr(sys, "executable", os.path.relpath(sys.executable))
+
+    assert run(module_command("json.tool", "--help"), timeout=60, cwd=HARMLESS_FOLDER)
+
+
+@pytest.mark.usefixtures("hostile")
+def test_a_detached_module_loads_nothing_from_here(tmp_path: Path) -> None:
+    """The process that is to hold a kept cluster starts from the current folder, and does not search it."""
+    with detached("json.tool", order=b"[]", log=tmp_path / "log") as lines:
+        assert list(lines) == [b"[]\n"]
+
+
+@pytest.mark.usefixtures("hostile")
+def test_the_first_process_loads_nothing_from_here(tmp_path: Path) -> None:
+    """The embedded cluster's first process runs as root from the current folder, and does not search it."""
+    logs = tmp_path / "logs" / "run"
+    logs.mkdir(parents=True)
+    (tmp_path / "runs" / "run").mkdir(parents=True)
+    vitals, lock = Vitals(), os.open(tmp_path / "lock", os.O_CREAT | os.O_RDWR)
+    with (
+        contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listener,
+        tree.running_tree(PLAN, Run(tmp_path / "runs" / "run", lock), listener, vitals),
+    ):
+        wait_for("end", lambda: vitals.fault or None, within=60, changes=Ticks())
+    os.close(lock)
+
+
+@pytest.mark.usefixtures("hostile")
+def test_the_command_in_the_place_of_kind_loads_nothing_from_here(tmp_path: Path) -> None:
+    """pytest-kind calls a command of ours in the current folder, where it keeps its own files."""
+    kind = tmp_path / "real-kind"
+    kind.write_text("#!/bin/sh\npwd\n")
+    kind.chmod(kind.stat().st_mode | stat.S_IXUSR)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with kind_of("c", kind, scratch, kubeconfig=tmp_path / "config", image=None, kubectl=kind, within=60) as lent:
+        said = run([str(lent.cluster.kind_path), "get"], timeout=60)
+
+    assert said == f"{Path.cwd()}\n"
+
+
+@pytest.mark.usefixtures("hostile")
+def test_pip_loads_nothing_from_here(tmp_path: Path) -> None:
+    """The pip that fetches Go is this Python's own, also where an environment variable names the current folder."""
+    bare = Machine(env={"PATH": str(tmp_path), "PYTHONPATH": ".", "HOME": str(tmp_path)})
+
+    golang.against("1.0", bare)
+
+
+def test_settings_of_python_stay_behind() -> None:
+    """What tells Python to load code is left out of an environment, and nothing else."""
+    given = {"PYTHONPATH": ".", "PYTHONSTARTUP": "x.py", "PIP_INDEX_URL": "https://mirror", "HOME": "/home/me"}
+
+    assert without_python_settings(given) == {"PIP_INDEX_URL": "https://mirror", "HOME": "/home/me"}
+
+
+def test_one_module_starts_python() -> None:
+    """No other module of the product names the interpreter, so that none starts it without protection."""
+    package = Path(module_file).parent
+    naming = [file.name for file in package.rglob("*.py") if "sys.executable" in file.read_text(encoding="utf-8")]
+
+    assert naming == ["interpreter.py"]
