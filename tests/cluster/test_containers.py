@@ -49,7 +49,7 @@ def test_a_container_whose_shim_is_killed_is_ended_and_started_anew(toolchain: T
 
 
 def test_a_pod_is_what_it_asks_to_be(toolchain: Toolchain, tmp_path: Path) -> None:
-    """Its sandbox does without the shields of a container; what the pod asks for holds for its containers."""
+    """What a pod asks for holds for its sandbox and its containers: host name, sysctls, processes, seccomp."""
     sysctl = {"name": "net.ipv4.ip_unprivileged_port_start", "value": "81"}
     context = {"seccompProfile": {"type": "RuntimeDefault"}, "sysctls": [sysctl]}
     spec = {"hostname": "counter", "shareProcessNamespace": True, "securityContext": context}

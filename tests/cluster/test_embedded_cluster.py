@@ -210,6 +210,23 @@ def test_a_cluster_that_never_gets_ready_says_what_is_missing(toolchain: Toolcha
         pass
 
 
+def test_a_cluster_runs_no_python_file_of_the_current_folder(
+    toolchain: Toolchain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where somebody starts pytest may be a repository that was handed in: nothing in it runs as root."""
+    folder, marks = tmp_path / "repository", tmp_path / "marks"
+    folder.mkdir()
+    marks.mkdir()
+    for name in ("socket", "json", "ssl", "canaryproof", "sitecustomize", "usercustomize"):
+        (folder / f"{name}.py").write_text(f"open({str(marks / name)!r}, 'w').close()")
+    monkeypatch.chdir(folder)
+
+    with EmbeddedProvider(toolchain, Path("cache"), STAND_INS).lend() as cluster:  # relative, as XDG_CACHE_HOME may be
+        assert not cluster.vitals.fault
+
+    assert not list(marks.iterdir())
+
+
 def test_a_port_that_is_taken_is_named(provider: EmbeddedProvider) -> None:
     """A fixed port that somebody listens on is an error with the port in it, before anything is started."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,21 @@ import pytest
 from canaryproof.cluster import sharing
 from canaryproof.cluster.embedded import components
 from canaryproof.cluster.embedded.certificates import make_certificates
-from canaryproof.cluster.embedded.inside.plan import Plan, Process, from_json
+from canaryproof.cluster.embedded.inside.plan import (
+    RESERVED_PROCESSES,
+    MemoryFolder,
+    Plan,
+    Process,
+    Rootless,
+    from_json,
+)
+from canaryproof.cluster.embedded.limits import Machine, limits_on, memory_sizes
 from canaryproof.cluster.embedded.provider import refuse_unsuitable
 from canaryproof.cluster.upstream import Upstream
 from canaryproof.errors import ClusterError
 
+GIB = 2**30
+LIMITS = limits_on(Machine(4 * GIB, 4 * GIB, 32768), pulls_images=False)
 BINARIES = components.Binaries(lambda name: Path("/tools") / name)
 
 
@@ -23,13 +34,15 @@ def test_a_plan_survives_its_journey() -> None:
         hostname="node1",
         node_address="192.0.2.10",
         cgroups=(("/sys/fs/cgroup/ours", "/sys/fs/cgroup"),),
-        memory_folders=("/run",),
+        memory_folders=(MemoryFolder("/run", 2**26),),
         files={"/run/a": "text"},
+        pods_processes=900,
         images="/images",
         registry_port=5000,
         api_port=6443,
         processes=(Process("etcd", ("/tools/etcd", "--x"), "/logs/etcd.log", "API healthy"),),
         environment={"PATH": "/bin"},
+        rootless=Rootless("ours", (("newuidmap", "0", "1", "2"),), {"pids.max": "9"}),
     )
 
     assert from_json(plan.to_json()) == plan
@@ -37,7 +50,7 @@ def test_a_plan_survives_its_journey() -> None:
 
 def test_everything_the_cluster_writes_is_in_memory() -> None:
     """All files lie in folders that exist for this cluster alone; only logs go to the run folder."""
-    files = components.files(BINARIES, make_certificates(components.SERVER_ADDRESSES))
+    files = components.files(BINARIES, make_certificates(components.SERVER_ADDRESSES), LIMITS)
 
     assert all(name.startswith("/run/canaryproof/") for name in files)
     # containerd's own folder for what may be installed would be in the host's /opt
@@ -48,13 +61,13 @@ def test_only_what_pulls_images_gets_out_and_only_where_it_is_asked_to() -> None
     """Stand-ins come from the cluster's registry alone; upstream images from a mirror too, by containerd's proxy."""
     certificates, mirror = make_certificates(components.SERVER_ADDRESSES), Upstream("http://mirror:5000")
     place = f"/run/canaryproof/certs.d/{components.COURSE_REGISTRY}/hosts.toml"
-    plain, pulled = (components.files(BINARIES, certificates, upstream=it)[place] for it in (None, mirror))
+    plain, pulled = (components.files(BINARIES, certificates, LIMITS, upstream=it)[place] for it in (None, mirror))
 
     assert plain.startswith('server = "http://127.0.0.1:5000"\n[host."http://127.0.0.1:5000"]')
     assert pulled.index('[host."http://127.0.0.1:5000"]') < pulled.index('[host."http://mirror:5000"]')
     assert "server =" not in pulled
     processes = components.processes(BINARIES, Path("/logs"), "1.37.2", upstream=mirror)
-    assert [it.name for it in processes if it.environment] == ["containerd"]
+    assert [it.name for it in processes if "HTTPS_PROXY" in it.environment] == ["containerd"]
 
 
 def test_every_component_has_a_binary_and_a_log() -> None:
@@ -92,3 +105,31 @@ def test_the_sharing_rule_spares_pods_that_no_node_could_hold() -> None:
 
     assert conditions[0].endswith("<= 2.0")
     assert conditions[1].endswith("<= 4096.0")
+
+
+def test_pods_reach_no_port_of_the_control_plane() -> None:
+    """What serves no pod listens on the loopback device, which pods do not share."""
+    listening = {it.name: it.argv for it in components.processes(BINARIES, Path("/logs"), "1.37.2")}
+
+    for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler"):
+        assert "--bind-address=127.0.0.1" in listening[name]
+
+
+def test_a_kubelet_limits_pods_one_by_one_and_together() -> None:
+    """Each pod has a limit of processes, all pods share what the reserve leaves, and none runs without seccomp."""
+    certificates = make_certificates(components.SERVER_ADDRESSES)
+    kubelet = json.loads(components.files(BINARIES, certificates, LIMITS)["/run/canaryproof/kubelet.yaml"])
+
+    assert kubelet["seccompDefault"] is True
+    assert kubelet["podPidsLimit"] == LIMITS.pod_processes
+    assert kubelet["enforceNodeAllocatable"] == ["pods"]
+    assert kubelet["systemReserved"] == {"memory": str(4 * GIB - LIMITS.pods_memory), "pid": RESERVED_PROCESSES}
+
+
+def test_what_pods_can_fill_is_apart_from_etcd() -> None:
+    """Layers and volumes have file systems of their own, apart from what the kubelet notes about pods too."""
+    paths = [it.path for it in components.memory_folders(memory_sizes(LIMITS, pulls_images=False))]
+
+    assert {"/run/canaryproof/etcd", "/run/canaryproof/containerd", "/run/canaryproof/kubelet/pods"} < set(paths)
+    for number, path in enumerate(paths):  # the later of two that lie in each other would hide the other
+        assert not [later for later in paths[number:] if later != path and Path(path).is_relative_to(later)]

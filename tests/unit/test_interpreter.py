@@ -32,6 +32,7 @@ PLAN = Plan(
     cgroups=(("/nowhere", "/nowhere"),),
     memory_folders=(),
     files={},
+    pods_processes=0,
     images="",
     registry_port=0,
     api_port=0,

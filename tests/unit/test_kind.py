@@ -179,7 +179,8 @@ def test_a_node_is_told_what_the_machine_needs() -> None:
     (node,) = plain["nodes"]
     assert node["extraMounts"] == [{"hostPath": "/r", "containerPath": NODE_REGISTRIES, "readOnly": True}]
     assert ["failCgroupV1: false" in str(it["kubeadmConfigPatches"]) for it in (plain, odd)] == [False, True]
-    assert "serializeImagePulls: false" in plain["kubeadmConfigPatches"][0]
+    for setting in ("serializeImagePulls: false", "seccompDefault: true", "podPidsLimit: 512"):
+        assert setting in plain["kubeadmConfigPatches"][0]
     assert ["restrict_oom_score_adj" in str(it["containerdConfigPatches"]) for it in (plain, odd)] == [False, True]
 
 

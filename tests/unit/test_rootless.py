@@ -87,7 +87,7 @@ def test_no_gaps_are_no_fault() -> None:
 
 def test_the_user_is_root_inside_and_has_the_granted_ids_beside() -> None:
     """Id 0 is the user; from 1 on the first range counts that is long enough."""
-    plan = instructions(GENEROUS, "ours")
+    plan = instructions(GENEROUS, "ours", {"pids.max": "9"})
     user, group = str(os.geteuid()), str(os.getegid())
 
     assert plan.cgroup == "ours"
@@ -137,7 +137,7 @@ def test_a_cgroup_is_made_in_the_delegated_one(tmp_path: Path) -> None:
     (tmp_path / "cgroup.procs").write_text("41\n42\n")
     (tmp_path / "cgroup.controllers").write_text("cpu memory pids\n")
 
-    made = delegation.make_cgroup("ours", tmp_path)
+    made = delegation.make_cgroup("ours", tmp_path, {"pids.max": "9"})
 
     assert made == tmp_path / "ours"
     assert made.is_dir()

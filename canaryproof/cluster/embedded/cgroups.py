@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from canaryproof.cluster.embedded.inside import delegation
 from canaryproof.durations import DURATIONS
@@ -21,20 +22,33 @@ With twice as much, the harness itself, which is such a process, saw seconds lat
 """
 
 
-def make_cgroups(name: str, root: Path = _ROOT) -> tuple[tuple[str, str], ...]:
+def make_cgroups(
+    name: str, root: Path = _ROOT, settings: Mapping[str, str] = MappingProxyType({})
+) -> tuple[tuple[str, str], ...]:
     """Make the cgroup *name* in every hierarchy; return pairs of it and the place where the cluster is to see it.
+
+    *settings* are its limits: values by the names of files, which are applied where a hierarchy has them.
 
     Raises ClusterError when a hierarchy cannot be written or lacks a controller that kubelet insists on.
     """
     try:
         if (root / "cgroup.controllers").exists():
-            return ((str(_make_unified(root, name)), str(root)),)
-        return tuple((str(_make_legacy(hierarchy, name)), str(hierarchy)) for hierarchy in _hierarchies(root))
+            made = [(_make_unified(root, name), root)]
+        else:
+            made = [(_make_legacy(hierarchy, name), hierarchy) for hierarchy in _hierarchies(root)]
+        for folder, _ in made:
+            delegation.apply(settings, folder)
     except OSError as error:
         raise ClusterError(
             f"cannot make the cgroup {name}: {error}; the embedded cluster needs a writable {root}"
             " (in a container: run it privileged, or with its own cgroup namespace)"
         ) from error
+    return tuple((str(folder), str(seen_at)) for folder, seen_at in made)
+
+
+def parents_of_cgroups(root: Path = _ROOT) -> list[Path]:
+    """Return the cgroups in which :func:`make_cgroups` makes one."""
+    return [root] if (root / "cgroup.controllers").exists() else list(_hierarchies(root))
 
 
 def remove_cgroups(name: str, root: Path = _ROOT) -> None:

@@ -10,14 +10,15 @@ from pathlib import Path
 
 from canaryproof.cluster.embedded.certificates import ADMINISTRATOR, ADMINISTRATORS, Certificates
 from canaryproof.cluster.embedded.images import SANDBOX
-from canaryproof.cluster.embedded.inside.plan import Moment, Process
+from canaryproof.cluster.embedded.inside.plan import RESERVED_PROCESSES, MemoryFolder, Moment, Process
+from canaryproof.cluster.embedded.limits import Limits, MemorySizes
 from canaryproof.cluster.upstream import Upstream
 from canaryproof.durations import DURATIONS, Durations
 
 STATE = Path("/run/canaryproof")
 """Where everything the cluster writes lives: in memory, seen by nobody else, gone with it."""
-MEMORY_FOLDERS = ("/run", "/var/lib", "/var/log")
-"""kubelet, containerd and CNI write to fixed paths below these, whatever they are told."""
+COVERED_FOLDERS = ("/run", "/var/lib", "/var/log")
+"""Kubelet, containerd and CNI write to fixed paths below these, whatever they are told."""
 NODE_NAME = "node1"
 NODE_ADDRESS = "192.0.2.10"  # of TEST-NET-1, RFC 5737: it exists nowhere else
 API_PORT = 6443
@@ -25,9 +26,17 @@ REGISTRY_PORT = 5000
 WAY_OUT_PORT = 3128
 _PROXIES = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), f"http://127.0.0.1:{WAY_OUT_PORT}")
 """What containerd is told where images are pulled; what is on its own machine it asks without them (Go's net/http)."""
+POD_MEMORY = "CANARYPROOF_POD_MEMORY"
+"""The variable by which containerd's shim is told how much memory a pod gets at most (bytes)."""
 COURSE_REGISTRY = "docker.io"
 """Where images without a host in their name come from, and so the course's; of others the cluster has no copies."""
 
+_ETCD = STATE / "etcd"
+_CONTAINERD = STATE / "containerd"
+_KUBELET = STATE / "kubelet"
+_VOLUMES = _KUBELET / "pods"
+_LOOPBACK_ONLY = "--bind-address=127.0.0.1"
+"""For what pods have no business with: they reach every other address of the node."""
 _ETCD_PORT = 2379
 _ETCD_PEER_PORT = 2380
 _SERVICES = "10.96.0.0/16"
@@ -54,8 +63,28 @@ class Binaries:
         return self.path(name).parent
 
 
+def memory_folders(sizes: MemorySizes) -> tuple[MemoryFolder, ...]:
+    """Return the folders in memory; what pods can fill is apart from what the control plane lives on."""
+    run, lib, log = COVERED_FOLDERS
+    return (
+        MemoryFolder(run, sizes.run),
+        MemoryFolder(str(_ETCD), sizes.etcd),
+        MemoryFolder(str(_CONTAINERD), sizes.images),
+        MemoryFolder(str(_CONTAINERD / "io.containerd.snapshotter.v1.overlayfs" / "snapshots"), sizes.layers),
+        MemoryFolder(str(_CONTAINERD / "io.containerd.grpc.v1.cri" / "sandboxes"), sizes.sandboxes),
+        MemoryFolder(str(_VOLUMES), sizes.volumes),
+        MemoryFolder(lib, sizes.state),
+        MemoryFolder(log, sizes.logs),
+    )
+
+
 def files(
-    binaries: Binaries, certificates: Certificates, *, rootless: bool = False, upstream: Upstream | None = None
+    binaries: Binaries,
+    certificates: Certificates,
+    limits: Limits,
+    *,
+    rootless: bool = False,
+    upstream: Upstream | None = None,
 ) -> dict[str, str]:
     """Return every file the components read, by its path inside."""
     contents = {
@@ -68,7 +97,7 @@ def files(
         "service-accounts.key": certificates.service_accounts,
         "admin.conf": kubeconfig(f"https://127.0.0.1:{API_PORT}", certificates),
         "resolv.conf": "",
-        "kubelet.yaml": json.dumps(_kubelet_configuration(rootless=rootless)),
+        "kubelet.yaml": json.dumps(_kubelet_configuration(limits, rootless=rootless)),
         "containerd.toml": _containerd_configuration(binaries, rootless=rootless),
         "cni/10-canaryproof.conflist": json.dumps(_network_configuration()),
         f"certs.d/{COURSE_REGISTRY}/hosts.toml": _hosts(upstream),
@@ -83,8 +112,12 @@ def processes(
     durations: Durations = DURATIONS,
     *,
     upstream: Upstream | None = None,
+    pod_memory: int = 0,
 ) -> tuple[Process, ...]:
-    """Return the components of version *kubernetes*, ``1.37.2``, in the order in which they are started."""
+    """Return the components of version *kubernetes*, ``1.37.2``, in the order in which they are started.
+
+    No pod gets more memory than *pod_memory* (bytes); 0 for as much as there is.
+    """
     commands: list[tuple[str, list[str], Moment]] = [
         ("etcd", _etcd(durations), "at once"),
         ("kube-apiserver", _kube_apiserver(), "at once"),
@@ -94,7 +127,8 @@ def processes(
         # It looks for a healthy API server once a second: started when there is one, it finds it at its first look.
         ("kube-controller-manager", _kube_controller_manager(kubernetes), "API healthy"),
     ]
-    further = {"containerd": _PROXIES} if upstream else {}
+    limit = {POD_MEMORY: str(pod_memory)} if pod_memory else {}
+    further = {"containerd": {**limit, **(_PROXIES if upstream else {})}}
     return tuple(
         Process(name, (str(binaries.path(name)), *arguments), str(logs / f"{name}.log"), start, further.get(name, {}))
         for name, arguments, start in commands
@@ -120,7 +154,7 @@ def kubeconfig(server: str, certificates: Certificates) -> str:
 def _etcd(durations: Durations) -> list[str]:
     client, peer = f"http://127.0.0.1:{_ETCD_PORT}", f"http://127.0.0.1:{_ETCD_PEER_PORT}"
     return [
-        f"--data-dir={STATE / 'etcd'}",
+        f"--data-dir={_ETCD}",
         f"--listen-client-urls={client}",
         f"--advertise-client-urls={client}",
         f"--listen-peer-urls={peer}",
@@ -137,7 +171,7 @@ def _kube_apiserver() -> list[str]:
     return [
         f"--etcd-servers=http://127.0.0.1:{_ETCD_PORT}",
         f"--secure-port={API_PORT}",
-        "--bind-address=127.0.0.1",
+        _LOOPBACK_ONLY,
         "--enable-priority-and-fairness=false",
         f"--advertise-address={NODE_ADDRESS}",
         f"--token-auth-file={STATE / 'tokens.csv'}",
@@ -165,6 +199,7 @@ def _kube_controller_manager(kubernetes: str) -> list[str]:
         f"--service-account-private-key-file={STATE / 'service-accounts.key'}",
         f"--root-ca-file={STATE / 'ca.crt'}",
         "--leader-elect=false",
+        _LOOPBACK_ONLY,
         *(["--controllers=*,-endpoints-controller"] if _finds_pods_by_slices(kubernetes) else []),
         *_UNTHROTTLED,
     ]
@@ -177,21 +212,21 @@ def _finds_pods_by_slices(kubernetes: str) -> bool:
 
 
 def _kube_scheduler() -> list[str]:
-    return [f"--kubeconfig={_KUBECONFIG}", "--leader-elect=false", *_UNTHROTTLED]
+    return [f"--kubeconfig={_KUBECONFIG}", "--leader-elect=false", _LOOPBACK_ONLY, *_UNTHROTTLED]
 
 
 def _kubelet() -> list[str]:
     return [
         f"--config={STATE / 'kubelet.yaml'}",
         f"--kubeconfig={_KUBECONFIG}",
-        f"--root-dir={STATE / 'kubelet'}",
+        f"--root-dir={_KUBELET}",
         f"--hostname-override={NODE_NAME}",
         f"--node-ip={NODE_ADDRESS}",
         f"--housekeeping-interval={_NEVER}s",  # statistics that nobody reads
     ]
 
 
-def _kubelet_configuration(*, rootless: bool) -> dict[str, object]:
+def _kubelet_configuration(limits: Limits, *, rootless: bool) -> dict[str, object]:
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
@@ -215,6 +250,11 @@ def _kubelet_configuration(*, rootless: bool) -> dict[str, object]:
         "serializeImagePulls": False,
         "registryPullQPS": 0,
         "maxPods": 250,
+        "seccompDefault": True,  # containers that name no profile get the runtime's
+        "podPidsLimit": limits.pod_processes,
+        "enforceNodeAllocatable": ["pods"],
+        "systemReserved": {"memory": str(limits.reserved_memory), "pid": RESERVED_PROCESSES},
+        "containerLogMaxFiles": 2,
         "eventRecordQPS": 0,
         "kubeAPIQPS": 200,
         "kubeAPIBurst": 400,
@@ -228,7 +268,7 @@ def _containerd_configuration(binaries: Binaries, *, rootless: bool) -> str:
     only = str(rootless).lower()
     return f"""\
 version = 3
-root = "{STATE}/containerd"
+root = "{_CONTAINERD}"
 state = "{STATE}/containerd-state"
 [grpc]
   address = "{_CONTAINERD_SOCKET}"
@@ -245,6 +285,7 @@ state = "{STATE}/containerd-state"
 [plugins.'io.containerd.cri.v1.runtime']
   stats_collect_period = "{_NEVER}s"  # it would look at every container every second
   restrict_oom_score_adj = true  # for machines without CAP_SYS_RESOURCE
+  ignore_image_defined_volumes = true  # they would lie where containerd keeps its notes
   disable_apparmor = {only}  # only root loads its profiles
 [plugins.'io.containerd.cri.v1.runtime'.cni]
   bin_dirs = ["{binaries.folder_of("namespace-ptp")}"]

@@ -14,11 +14,12 @@ from pathlib import Path
 from canaryproof.cluster import Cluster, Vitals
 from canaryproof.cluster.embedded import components
 from canaryproof.cluster.embedded.certificates import Certificates, make_certificates
-from canaryproof.cluster.embedded.cgroups import make_cgroups
+from canaryproof.cluster.embedded.cgroups import make_cgroups, parents_of_cgroups
 from canaryproof.cluster.embedded.images import provide_images
 from canaryproof.cluster.embedded.inside.plan import Plan
+from canaryproof.cluster.embedded.limits import Machine, limits_on, measure, memory_sizes
 from canaryproof.cluster.embedded.readiness import await_ready
-from canaryproof.cluster.embedded.rootless import Gap, Grants, ask, gaps, instructions, scope, session
+from canaryproof.cluster.embedded.rootless import Gap, Grants, ask, gaps, instructions, parent_of_cgroup, scope, session
 from canaryproof.cluster.embedded.runs import Run, lent_run
 from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.cluster.embedded.tree import PLAINLY, Start, running_tree
@@ -52,15 +53,18 @@ class EmbeddedProvider:
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     upstream: Upstream | None = None
     """How the images themselves are pulled; with it there are no stand-ins."""
+    machine: Machine | None = None
+    """What the cluster's limits are for; None for the machine as it is."""
 
     @contextmanager
     def lend(self) -> Iterator[Cluster]:
         """Yield a cluster that takes pods; see :class:`canaryproof.cluster.ClusterProvider`."""
         grants = suitable(self.cache, self.environment)
+        cache = self.cache.absolute()  # the cluster works in another folder
         programs = (self.toolchain.path("agnhost"), self.toolchain.path("sleep"))
-        images = provide_images(*programs, {} if self.upstream else self.stand_ins, self.cache)
+        images = provide_images(*programs, {} if self.upstream else self.stand_ins, cache)
         began = time.monotonic()
-        with lent_run(self.cache / "runs") as run, _listening(self.port) as listener:
+        with lent_run(cache / "runs") as run, _listening(self.port) as listener:
             certificates = make_certificates(components.SERVER_ADDRESSES)
             plan = self._plan(run, certificates, images, grants)
             kubeconfig = _write_kubeconfig(run, listener, certificates)
@@ -90,24 +94,37 @@ class EmbeddedProvider:
 
     def _plan(self, run: Run, certificates: Certificates, images: Path, grants: Grants | None) -> Plan:
         binaries = components.Binaries(self.toolchain.path)
+        pulls_images = self.upstream is not None
+        limits = limits_on(self.machine or machine_of(grants), pulls_images=pulls_images)
         return Plan(
             hostname=components.NODE_NAME,
             node_address=components.NODE_ADDRESS,
-            cgroups=() if grants else make_cgroups(run.name),
-            memory_folders=components.MEMORY_FOLDERS,
-            files=components.files(binaries, certificates, rootless=grants is not None, upstream=self.upstream),
+            cgroups=() if grants else make_cgroups(run.name, settings=limits.cgroup_settings),
+            memory_folders=components.memory_folders(memory_sizes(limits, pulls_images=pulls_images)),
+            files=components.files(binaries, certificates, limits, rootless=grants is not None, upstream=self.upstream),
+            pods_processes=limits.pods_processes,
             images=str(images),
             registry_port=components.REGISTRY_PORT,
             api_port=components.API_PORT,
             processes=components.processes(
-                binaries, run.logs, self.toolchain.kubernetes, self.durations, upstream=self.upstream
+                binaries,
+                run.logs,
+                self.toolchain.kubernetes,
+                self.durations,
+                upstream=self.upstream,
+                pod_memory=limits.pod_memory,
             ),
             environment=components.environment(binaries),
             tick=self.durations.start_tick,
-            rootless=instructions(grants, run.name) if grants else None,
+            rootless=instructions(grants, run.name, limits.cgroup_settings) if grants else None,
             way_out=str(run.folder / WAY_OUT) if self.upstream else "",
             way_out_port=components.WAY_OUT_PORT,
         )
+
+
+def machine_of(grants: Grants | None) -> Machine:
+    """Return this machine, and what of it a cluster of root's may use, or of the user who has *grants*."""
+    return measure([parent_of_cgroup(grants)] if grants else parents_of_cgroups())
 
 
 def suitable(cache: Path, environment: Mapping[str, str]) -> Grants | None:
@@ -137,7 +154,7 @@ def refuse_unsuitable(platform: str, cache: Path) -> None:
     """Raise ClusterError when the embedded cluster can run here for nobody, naming what can."""
     if platform != "linux":
         raise ClusterError(f"the embedded cluster needs Linux, and this is {platform}; use --cluster kind or minikube")
-    hidden = [it for it in components.MEMORY_FOLDERS if cache.resolve().is_relative_to(it)]
+    hidden = [it for it in components.COVERED_FOLDERS if cache.resolve().is_relative_to(it)]
     if hidden:
         raise ClusterError(
             f"{cache} lies below {hidden[0]}, which the cluster hides; set XDG_CACHE_HOME to another folder"

@@ -132,14 +132,22 @@ def scope(grants: Grants, cgroup: str) -> tuple[str, ...]:
     return () if grants.delegated else (*_SCOPE, f"--unit={cgroup}", "--")
 
 
-def instructions(grants: Grants, cgroup: str) -> Rootless:
-    """Return what the cluster's first process has to do besides, where the grants have no gaps."""
+def parent_of_cgroup(grants: Grants) -> Path:
+    """Return the cgroup in which the cluster's is made, or the one above it that is there before the scope is."""
+    return delegation.own_cgroup() if grants.delegated else manager_of(os.geteuid())
+
+
+def instructions(grants: Grants, cgroup: str, settings: Mapping[str, str]) -> Rootless:
+    """Return what the cluster's first process has to do besides, where the grants have no gaps.
+
+    *settings* are the limits of the cgroup.
+    """
     mappings = []
     for (command, file), own in zip(MAPPERS.items(), (os.geteuid(), os.getegid()), strict=True):
         first, _ = _range(grants, file) or (0, 0)
         ids = ((0, own, 1), (1, first, SUBORDINATES - 1))
         mappings.append((grants.mappers[command], *(str(number) for each in ids for number in each)))
-    return Rootless(cgroup, tuple(mappings))
+    return Rootless(cgroup, tuple(mappings), dict(settings))
 
 
 def ask(environment: Mapping[str, str], root: Path = Path("/")) -> Grants:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from canaryproof.cluster.embedded.components import COURSE_REGISTRY
+from canaryproof.cluster.embedded.limits import POD_PROCESSES
 
 NODE_REGISTRIES = "/etc/containerd/certs.d"
 """Where a node's containerd looks for registries, at every pull ("Registry Configuration", containerd)."""
@@ -20,12 +21,17 @@ _CLAMPING_PATCH = """\
 [plugins."io.containerd.grpc.v1.cri"]
   restrict_oom_score_adj = true
 """
-_KUBELET_PATCH = """\
+_KUBELET_PATCH = f"""\
 kind: KubeletConfiguration
 apiVersion: kubelet.config.k8s.io/v1beta1
 serializeImagePulls: false
+seccompDefault: true
+podPidsLimit: {POD_PROCESSES}
 """
-"""One image that cannot be had must not keep all others waiting: kubelet pulls one at a time unless told otherwise."""
+"""One image that cannot be had must not keep all others waiting: kubelet pulls one at a time unless told otherwise.
+
+Containers that name no seccomp profile get the runtime's, and no pod can use up the machine's processes.
+"""
 _CGROUP_V1 = "failCgroupV1: false\n"
 
 

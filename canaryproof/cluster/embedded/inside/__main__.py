@@ -21,7 +21,7 @@ def main() -> int:
         os.set_inheritable(descriptor, False)  # noqa: FBT003  # the only way to call it
     instructions = plan.from_json(sys.stdin.read())
     if rootless := instructions.rootless:
-        cgroup = delegation.make_cgroup(rootless.cgroup, delegation.own_cgroup())
+        cgroup = delegation.make_cgroup(rootless.cgroup, delegation.own_cgroup(), rootless.cgroup_settings)
         instructions = replace(instructions, cgroups=((str(cgroup), str(delegation.ROOT)),))
         users.become_root(rootless.mappings)
     kernel.unshare(

@@ -6,6 +6,7 @@ stay in a cgroup that hands on controllers ("no internal processes", cgroup v2).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
@@ -21,12 +22,20 @@ def own_cgroup(root: Path = ROOT, told: Path = Path("/proc/self/cgroup")) -> Pat
     return found.parent if found.name == LEAF else found
 
 
-def make_cgroup(name: str, delegated: Path) -> Path:
-    """Make the cgroup *name* in *delegated*, with all of its controllers; raises OSError."""
+def make_cgroup(name: str, delegated: Path, settings: Mapping[str, str]) -> Path:
+    """Make the cgroup *name* in *delegated*, with all of its controllers and with *settings*; raises OSError."""
     hand_on_controllers(delegated, delegated / LEAF)
     made = delegated / name
     made.mkdir()
+    apply(settings, made)
     return made
+
+
+def apply(settings: Mapping[str, str], cgroup: Path) -> None:
+    """Write those of *settings*, values by the names of files, that *cgroup* has; raises OSError."""
+    for name, value in settings.items():
+        if (cgroup / name).exists():
+            (cgroup / name).write_text(value, encoding="ascii")
 
 
 def hand_on_controllers(cgroup: Path, leaf: Path) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from canaryproof.cluster.embedded.inside import delegation, gateway, kernel, network, registry
-from canaryproof.cluster.embedded.inside.plan import Moment, Plan, Process
+from canaryproof.cluster.embedded.inside.plan import RESERVED_PROCESSES, Moment, Plan, Process
 
 _LOOPBACK = "127.0.0.1"
 _ANYBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -55,14 +55,23 @@ def _prepare(plan: Plan) -> None:
     kernel.mount("proc", "/proc", "proc")
     _enter_cgroups(plan.cgroups)
     for folder in plan.memory_folders:
-        kernel.mount("tmpfs", folder, "tmpfs", data=_MEMORY_OPTIONS)
+        Path(folder.path).mkdir(parents=True, exist_ok=True)
+        kernel.mount("tmpfs", folder.path, "tmpfs", data=f"{_MEMORY_OPTIONS},size={folder.size}")
+        # The kubelet binds a folder to itself that is not shared, which hides what is mounted below.
+        kernel.mount("none", folder.path, flags=kernel.MS_SHARED)
     kernel.sethostname(plan.hostname)
     network.bring_up(plan.node_address)
+    reserved = str(max(0, _process_capacity() - plan.pods_processes))
     for name, text in plan.files.items():
         file = Path(name)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)  # keys and tokens are among them
-        file.write_text(text, encoding="utf-8")
+        file.write_text(text.replace(RESERVED_PROCESSES, reserved), encoding="utf-8")
+
+
+def _process_capacity() -> int:
+    """Return how many processes and threads there may be, as the kubelet finds it (``pkg/kubelet/stats/pidlimit``)."""
+    return min(int(Path("/proc/sys/kernel", name).read_text(encoding="ascii")) for name in ("pid_max", "threads-max"))
 
 
 def _enter_cgroups(cgroups: tuple[tuple[str, str], ...]) -> None:

@@ -18,6 +18,7 @@ CLONE_NEWNET = 0x40000000
 MS_BIND = 0x1000
 MS_REC = 0x4000
 MS_PRIVATE = 0x40000
+MS_SHARED = 0x100000
 
 _libc = ctypes.CDLL(None, use_errno=True)
 

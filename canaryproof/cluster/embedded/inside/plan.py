@@ -6,6 +6,11 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
+RESERVED_PROCESSES = "RESERVED_PROCESSES"
+"""Stands in files for the number of processes that are not for pods: of what a kubelet sees, which differs inside.
+
+Since Linux 6.14, each PID namespace has a ``pid_max`` of its own.
+"""
 Moment = Literal["at once", "API reachable", "API healthy"]
 
 
@@ -29,6 +34,17 @@ class Rootless:
     """The name of the cgroup to make."""
     mappings: tuple[tuple[str, ...], ...]
     """Commands that map the user's ids into a user namespace, but for the process that they follow by."""
+    cgroup_settings: dict[str, str] = field(default_factory=dict)
+    """The cgroup's limits: values by the names of its files."""
+
+
+@dataclass(frozen=True)
+class MemoryFolder:
+    """A folder that gets an empty file system in memory, for this cluster alone."""
+
+    path: str
+    size: int
+    """Bytes that fit into it."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +55,12 @@ class Plan:
     node_address: str
     cgroups: tuple[tuple[str, str], ...]
     """Pairs of a cgroup of this cluster's own and the place where the cluster must see it; rootless, made inside."""
-    memory_folders: tuple[str, ...]
-    """Folders that get an empty file system in memory, for this cluster alone."""
+    memory_folders: tuple[MemoryFolder, ...]
+    """In the order in which they are mounted."""
     files: dict[str, str] = field(repr=False)
     """Contents by path; keys and tokens are among them."""
+    pods_processes: int
+    """Processes and threads of all pods together."""
     images: str
     registry_port: int
     api_port: int
@@ -65,8 +83,8 @@ def from_json(text: str) -> Plan:
     """Return the plan that :meth:`Plan.to_json` wrote."""
     raw = json.loads(text)
     raw["cgroups"] = tuple((own, seen_at) for own, seen_at in raw["cgroups"])
-    raw["memory_folders"] = tuple(raw["memory_folders"])
+    raw["memory_folders"] = tuple(MemoryFolder(**it) for it in raw["memory_folders"])
     raw["processes"] = tuple(Process(**{**it, "argv": tuple(it["argv"])}) for it in raw["processes"])
     if rootless := raw["rootless"]:
-        raw["rootless"] = Rootless(rootless["cgroup"], tuple(map(tuple, rootless["mappings"])))
+        raw["rootless"] = Rootless(**{**rootless, "mappings": tuple(map(tuple, rootless["mappings"]))})
     return Plan(**raw)

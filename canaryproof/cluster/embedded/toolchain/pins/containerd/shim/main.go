@@ -16,7 +16,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
-	"slices"
+	"strconv"
+	"strings"
 
 	taskapi "github.com/containerd/containerd/api/runtime/task/v3"
 	tasktypes "github.com/containerd/containerd/api/types/task"
@@ -33,7 +34,6 @@ import (
 	"github.com/containerd/plugin"
 	"github.com/containerd/plugin/registry"
 	"github.com/containerd/ttrpc"
-	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/types/known/emptypb"
 )
@@ -101,9 +101,6 @@ func removedBefore(ctx context.Context, id string) (shim.StopStatus, bool) {
 	return shim.StopStatus{Pid: exit.Pid, ExitStatus: exit.Status, ExitedAt: exit.Timestamp}, err == nil
 }
 
-// sandbox is how an OCI configuration says that it is a sandbox's; inside a string its quotes would be escaped.
-var sandbox = []byte(`"io.kubernetes.cri.container-type":"sandbox"`)
-
 // frugalTasks is what a running shim offers containerd.
 type frugalTasks struct{ taskapi.TTRPCTaskService }
 
@@ -113,52 +110,66 @@ func (t frugalTasks) RegisterTTRPC(server *ttrpc.Server) error {
 	return nil
 }
 
-// Create makes a container.  A sandbox only sleeps, while it holds its pod's namespaces: it needs no more of its own than
-// /proc and /dev, and has not to be kept from anything; the filter for its system calls alone costs as much as its start.
+// Create makes a container.  With its sandbox, a pod gets the limit of memory that the node sets for each.
 func (t frugalTasks) Create(ctx context.Context, request *taskapi.CreateTaskRequest) (*taskapi.CreateTaskResponse, error) {
-	if err := lightenSandbox(filepath.Join(request.Bundle, "config.json")); err != nil {
-		return nil, err
+	if limit := os.Getenv(podMemory); limit != "" {
+		if err := limitPod(filepath.Join(request.Bundle, "config.json"), limit); err != nil {
+			return nil, fmt.Errorf("cannot limit the memory of the pod: %w", err)
+		}
 	}
 	return t.TTRPCTaskService.Create(ctx, request)
 }
 
-// lightenSandbox rewrites the OCI configuration in *file* where it is a sandbox's; most of it stays unread.
-func lightenSandbox(file string) error {
+// podMemory is the environment variable with the most bytes that a pod gets; containerd hands its environment down.
+//
+// The kubelet limits a pod whose containers are all limited, and no other.  What a pod writes to file systems in memory
+// counts, and is there after its processes: so the limit is the pod's, and not that of a container that is started anew.
+const podMemory = "CANARYPROOF_POD_MEMORY"
+
+// sandbox is how an OCI configuration says that it is a sandbox's; inside a string its quotes would be escaped.
+var sandbox = []byte(`"io.kubernetes.cri.container-type":"sandbox"`)
+
+// limitPod lowers the limit of memory of the pod whose sandbox has the OCI configuration in file; a lower one stays.
+func limitPod(file, limit string) error {
 	text, err := os.ReadFile(file)
 	if err != nil || !bytes.Contains(text, sandbox) {
 		return err
 	}
-	var spec, linux map[string]json.RawMessage
+	var spec struct{ Linux struct{ CgroupsPath string } }
 	if err := json.Unmarshal(text, &spec); err != nil {
 		return err
 	}
-	if err := json.Unmarshal(spec["linux"], &linux); err != nil {
+	most, err := strconv.ParseUint(limit, 10, 64)
+	if err != nil {
 		return err
 	}
-	for _, shield := range []string{"seccomp", "maskedPaths", "readonlyPaths"} {
-		delete(linux, shield)
+	pod := filepath.Dir(spec.Linux.CgroupsPath)
+	for _, settings := range [][]string{
+		{"/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.memsw.limit_in_bytes"},
+		{"/sys/fs/cgroup", "memory.max"},
+	} {
+		for _, name := range settings[1:] {
+			if err := lower(filepath.Join(settings[0], pod, name), most); err != nil {
+				return err
+			}
+		}
 	}
-	if spec["linux"], err = json.Marshal(linux); err != nil {
-		return err
-	}
-	if spec["mounts"], err = needed(spec["mounts"]); err != nil {
-		return err
-	}
-	if text, err = json.Marshal(spec); err != nil {
-		return err
-	}
-	return os.WriteFile(file, text, 0o600)
+	return nil
 }
 
-// needed returns those of the mounts in *text* that a sandbox cannot do without.
-func needed(text json.RawMessage) (json.RawMessage, error) {
-	var mounts []specs.Mount
-	if err := json.Unmarshal(text, &mounts); err != nil {
-		return nil, err
+// lower writes limit to a file of a cgroup, where that exists and does not hold a lower one.
+func lower(file string, limit uint64) error {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	return json.Marshal(slices.DeleteFunc(mounts, func(mount specs.Mount) bool {
-		return mount.Destination != "/proc" && mount.Destination != "/dev"
-	}))
+	if err != nil {
+		return err
+	}
+	if is, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err == nil && is <= limit {
+		return nil // what is not a number is "max"
+	}
+	return os.WriteFile(file, []byte(strconv.FormatUint(limit, 10)), 0o600)
 }
 
 // errFinished is how upstream's shim says that there is nobody to signal.
