@@ -39,6 +39,8 @@ LONG = 1000
 """Characters of a text that may have been cut: messages of events, of containers and of Helm, and logs."""
 CUT = " ... "
 """What stands in a long message of Helm for what was left out."""
+MANY_LINES = 200
+"""Lines of one value that are searched for, each on its own."""
 LONGEST_LINE = 4096
 """Characters of one value that are searched for."""
 DIGEST = 8
@@ -63,11 +65,11 @@ _PATH = re.compile(r"~?(/[\w.@-]+){2,}/?")
 _DULL = re.compile(r"(true|false|yes|no|on|off|none|null|\d{1,7}|[\d.]+)", re.IGNORECASE)
 
 _FIELD = (
-    r"[\w.-]*(?:password|passwd|passphrase|client[_-]?(?:secret|token|key-data)"
+    r"[\w.-]{0,64}(?:password|passwd|passphrase|client[_-]?(?:secret|token|key-data)"
     r"|(?:api|access|private|signing|encryption|account|shared)[_-]?(?:key|secret|token)"
     r"|secret[_-]?key|(?:id|refresh|bearer|session|job|auth|identity)[_-]?token)"
 )
-_VARIABLE = r"[A-Z][A-Z0-9_]*(?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|_KEY|APIKEY|_PASS|_PWD)"
+_VARIABLE = r"[A-Z][A-Z0-9_]{0,64}(?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|_KEY|APIKEY|_PASS|_PWD)"
 _NOTHING_SECRET = re.compile(
     r"(?:none|null|nil|true|false|yes|no|empty|missing|required|invalid|unset|unknown|not|is|are|was|must|should"
     r"|the|a|an|expected|given|wrong|incorrect|rejected|denied|expired|unsupported|forbidden|duplicate|too|and|or|string|text"
@@ -77,7 +79,9 @@ _NOTHING_SECRET = re.compile(
 )
 _TEMPLATE = re.compile(r"\s*(\{\{[^{}\"'`]*\}\}\s*)+")
 """A value that a template takes from elsewhere: no literal is in it."""
-_KIND = re.compile(r"""^[ \t]*-?[ \t]*["']?kind["']?[ \t]*:[ \t]*["']?Secret["']?[ \t]*(#.*)?$""", re.MULTILINE)
+_KIND = re.compile(
+    r"""^[ \t]{0,99}-?[ \t]{0,99}["']?kind["']?[ \t]*:[ \t]*["']?Secret["']?[ \t]*(#.*)?$""", re.MULTILINE
+)
 _JSON_KIND = re.compile(r'"kind"\s*:\s*"Secret"')
 _JSON_DATA = re.compile(r'("(?:data|stringData)"\s*:\s*)\{[^{}]*\}')
 _DATA = re.compile(r"""^(?P<indent>[ \t]*(?:-[ \t]+)?)["']?(?:data|stringData)["']?[ \t]*:[ \t]*(?P<rest>.*)$""")
@@ -113,7 +117,7 @@ def redacted(text: str) -> str:
     for sign, pattern, replacement in _RULES:
         if sign.search(text):
             text = pattern.sub(replacement, text)
-    return _without_secret_objects(text)
+    return _without_secret_objects(_without_ends_of_keys(text))
 
 
 class Redactor:
@@ -127,7 +131,7 @@ class Redactor:
         """Know *values*; *key* is that of another redactor whose digests are to be the same."""
         self._values = frozenset(values)
         self._key = key or secrets.token_bytes(32)
-        self._known = _pattern(self._values)
+        self._known = _known(self._values)
         self._leaves: dict[str, str] = {}
         self._messages: dict[str, str] = {}
 
@@ -144,7 +148,11 @@ class Redactor:
         """Return *text* without credentials; with *keep_lines*, what is left stays in its line."""
         if len(text) < SHORTEST_PASSWORD:
             return text
-        clean = redacted(self._known.sub(_mark, text) if self._known else text)
+        clean = text
+        for core, pattern in self._known:
+            if core in clean:
+                clean = re.sub(pattern, _mark, clean)
+        clean = redacted(clean)
         return clean if keep_lines or clean == text else _EMPTIED.sub(MARK, clean)
 
     def cut_text(self, text: str) -> str:
@@ -308,6 +316,7 @@ def _parts(name: str, value: str) -> Iterator[str]:
     lines = [line.strip() for line in value.splitlines()]
     candidates = [value]
     if len(lines) > 1:
+        lines = lines[:MANY_LINES]
         candidates += [line for line in lines if len(line) >= 2 * SHORTEST and not line.startswith("-----")]
         candidates += [pair[1].strip().strip("\"'") for line in lines if (pair := _assignment(line))]
     candidates += _user_information(value)
@@ -364,13 +373,13 @@ def _user_information(value: str) -> list[str]:
     return found
 
 
-def _forms(value: str) -> Iterator[str]:
-    """Yield a regular expression for each way in which *value* can be written."""
+def _forms(value: str) -> Iterator[tuple[str, str]]:
+    """Yield a text and a regular expression around it for each way in which *value* can be written."""
     texts = {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], quote(value, safe="")}
     texts |= {shlex.quote(value)[1:-1]} if "'" in value else set()
     for text in texts:
         word = len(text) < WHOLE_WORD
-        yield rf"(?<![A-Za-z0-9]){re.escape(text)}(?![A-Za-z0-9])" if word else re.escape(text)
+        yield text, rf"(?<![A-Za-z0-9]){re.escape(text)}(?![A-Za-z0-9])" if word else re.escape(text)
     content = value.encode(errors="replace")
     for ahead in range(3):  # as part of a longer text, which shifts it by up to two bytes
         encoded = base64.b64encode(b"\0" * ahead + content).decode().rstrip("=")
@@ -379,12 +388,13 @@ def _forms(value: str) -> Iterator[str]:
         core = encoded[start:end]
         if len(core) >= SHORTEST - 1:
             for each in {core, core.replace("+", "-").replace("/", "_")}:
-                yield rf"[A-Za-z0-9+/_-]{{0,2}}{re.escape(each)}[A-Za-z0-9+/_-]?={{0,2}}"
+                yield each, rf"[A-Za-z0-9+/_-]{{0,2}}{re.escape(each)}[A-Za-z0-9+/_-]?={{0,2}}"
 
 
-def _pattern(values: Collection[str]) -> re.Pattern[str] | None:
-    forms = [form for value in sorted(values, key=len, reverse=True) for form in _forms(value)]
-    return re.compile("|".join(dict.fromkeys(sorted(forms, key=len, reverse=True)))) if forms else None
+def _known(values: Collection[str]) -> tuple[tuple[str, str], ...]:
+    """Return texts to look for, the longest first, each with its regular expression."""
+    forms = {form for value in values for form in _forms(value)}
+    return tuple(sorted(forms, key=lambda form: (-len(form[0]), form)))
 
 
 def _mark(match: re.Match[str]) -> str:
@@ -401,9 +411,10 @@ def _field(match: re.Match[str]) -> str:
 
 def _line(match: re.Match[str]) -> str:
     """Redact a YAML field that is alone on its line; a comment after it stays."""
-    value = match["value"].rstrip()
+    value, *comment = re.split(r"[ \t](#.*)", match["value"].rstrip(), maxsplit=1)
+    value, after = value.rstrip(), f"  {comment[0]}" if comment else ""
     is_sentence = " " in value and _NOTHING_SECRET.fullmatch(value.partition(" ")[0])
-    return match[0] if is_sentence or _TEMPLATE.fullmatch(value) else _if_secret(match["before"], value)
+    return match[0] if is_sentence or _TEMPLATE.fullmatch(value) else _if_secret(match["before"], value, after)
 
 
 def _looks_random(match: re.Match[str]) -> str:
@@ -424,19 +435,14 @@ def _rules() -> Iterator[tuple[re.Pattern[str], re.Pattern[str], str | Callable[
     value = r"(?:\[redacted\]|\$\{\w+\}|[^\s,;&\"'`})\]]+)"
     whole = r"(?:\[redacted\]|[^\s\"'`]+)"
     yield re.compile("PRIVATE KEY"), re.compile(rf"{key}.*?(?:{end}|\Z)", re.DOTALL), _mark
-    yield (
-        re.compile("PRIVATE KEY"),
-        re.compile(rf"(?:[\w+/=]{{16,}}(?:\s|\\n)+)*(?:[\w+/=]{{1,64}}(?:\s|\\n)+)?{end}"),
-        _mark,
-    )
     yield re.compile("LS0t"), re.compile(r"LS0tLS1CRUdJTi[A-Za-z0-9+/=_-]+"), _encoded_key
-    yield re.compile("eyJ"), re.compile(r"\beyJ[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]*)?"), MARK
+    yield re.compile("eyJ"), re.compile(r"\beyJ[\w-]{6,1024}\.[\w-]{4,}(?:\.[\w-]*)?"), MARK
     yield re.compile("ZXlK"), re.compile(r"\bZXlK[A-Za-z0-9+/=]{40,}"), MARK
     yield (
         re.compile("@"),
         re.compile(
             r"(://)(?!\[redacted\]@)"
-            r"(?:[^\s/?#\"'<>`]+|[^\s/?#\"'<>`@\[:]*:(?!\d+(?:[/?#]|\s|$))[^\s\"'<>`]+)(@)"
+            r"(?:[^\s/?#\"'<>`]{1,1024}|[^\s/?#\"'<>`@\[:]{0,256}:(?!\d+(?:[/?#]|\s|$))[^\s\"'<>`]{1,1024})(@)"
         ),
         _user_of_url,
     )
@@ -455,24 +461,25 @@ def _rules() -> Iterator[tuple[re.Pattern[str], re.Pattern[str], str | Callable[
     names = re.compile("pass|key|token|secret|auth|credential|literal|user|-u ", re.IGNORECASE)
     quoted = r"(?P<quote>[\"'])(?P<value>(?:(?!(?P=quote))[^\\\n]|\\.)+)(?P<after>(?P=quote))"
     name = rf"(?:{_FIELD}|{_VARIABLE}|token|auth)"
-    yield names, re.compile(rf"(?P<before>(?<![\w$]){name}[\"']?\s*[:=]\s*){quoted}", re.IGNORECASE), _quoted
+    yield names, re.compile(rf"(?P<before>(?<![\w$.-]){name}[\"']?\s*[:=]\s*){quoted}", re.IGNORECASE), _quoted
     escaped = r"(?P<quote>[\"'])(?P<value>[^\n]+?)(?P<after>\\(?P=quote))"
-    before = rf"(?P<before>(?<![\w$]){name}\\+[\"']\s*[:=]\s*\\+)"
+    before = rf"(?P<before>(?<![\w$.-]){name}\\+[\"']\s*[:=]\s*\\+)"
     yield names, re.compile(before + escaped, re.IGNORECASE), _quoted
-    yield names, re.compile(rf"(?P<before>(?<![\w$]){_VARIABLE}=)(?P<value>{whole})(?P<after>)"), _field
-    field = rf"(?:{_FIELD}|(?:[\w.-]*[_.-])?token)"
-    yield names, re.compile(rf"(?P<before>(?<![\w$]){field}=)(?P<value>{value})(?P<after>)", re.IGNORECASE), _field
-    flag = r"(?P<before>--(?:[\w-]+-)?(?:token|password|passphrase|secret|api-key|key-data)[ =])"
+    yield names, re.compile(rf"(?P<before>(?<![\w$.-]){_VARIABLE}=)(?P<value>{whole})(?P<after>)"), _field
+    field = rf"(?:{_FIELD}|(?:[\w.-]{{0,64}}[_.-])?token)"
+    yield names, re.compile(rf"(?P<before>(?<![\w$.-]){field}=)(?P<value>{value})(?P<after>)", re.IGNORECASE), _field
+    flag = r"(?P<before>--(?:[\w-]{1,64}-)?(?:token|password|passphrase|secret|api-key|key-data)[ =])"
     yield names, re.compile(rf"{flag}(?P<value>{whole})(?P<after>)"), _field
     yield names, re.compile(rf"(?P<before>--from-literal[ =][\"']?[\w.-]+=)(?P<value>{whole})(?P<after>)"), _field
     user = rf"(?P<before>(?:-u|--user|--proxy-user)[ =][\w.-]+:)(?P<value>{whole})(?P<after>)"
     yield names, re.compile(rf"(?<!\S){user}"), _field
     line = rf"^(?P<before>[ \t]*(?:-[ \t]+)?(?:{_FIELD}|token|(?-i:{_VARIABLE}))[ \t]*:[ \t]+)"
-    line += r"(?P<value>[^\s\"'][^\n]*?)(?=[ \t]*(?:[ \t]#[^\n]*)?$)"
+    line += r"(?P<value>[^\s\"'][^\n]*)$"
     yield names, re.compile(line, re.IGNORECASE | re.MULTILINE), _line
-    prose = (
-        rf"(?P<before>\b(?:{_FIELD}|token|secret|credentials?|bearer)(?::[ \t]+|=))(?P<value>[A-Za-z0-9+/_~.=-]{{12,}})"
-    )
+    stated = rf"(?P<before>(?<![\w$.-]){_FIELD}:[ \t]+)(?P<value>(?=\S*\d)(?=\S*[A-Za-z])[^\s,;\"'`]{{6,}})(?P<after>)"
+    yield names, re.compile(stated, re.IGNORECASE), _field
+    prose = rf"(?P<before>(?<![\w$.-])(?:{_FIELD}|(?:[\w.-]{{0,64}}[_.-])?(?:token|secret|credentials?|bearer))(?::[ \t]+|=))"
+    prose = rf"(?P<value>[A-Za-z0-9+/_~.=-]{{12,}})"
     yield names, re.compile(prose, re.IGNORECASE), _looks_random
 
 
@@ -494,6 +501,26 @@ def _bare_header(match: re.Match[str]) -> str:
 
 
 _RULES = tuple(_rules())
+
+
+_KEY_END = re.compile(r"-----END[A-Z0-9 ]{0,40} ?PRIVATE KEY(?: BLOCK)?-----")
+_LINES_OF_KEY = re.compile(
+    r"(?:(?:\s|n\\){1,4}[\w+/=]{1,64}(?=\s|n\\|\Z))?(?:(?:\s|n\\){1,4}[\w+/=]{16,128}(?=\s|n\\|\Z))*"
+)
+"""The lines before the end of a key, read backwards."""
+LONGEST_KEY = 16_384
+
+
+def _without_ends_of_keys(text: str) -> str:
+    """Return *text* without the ends of private keys whose beginnings were cut off."""
+    parts, begin = [], 0
+    for end in _KEY_END.finditer(text):
+        before = text[max(begin, end.start() - LONGEST_KEY) : end.start()]
+        lines = _LINES_OF_KEY.match(before[::-1])
+        start = end.start() - (lines.end() if lines else 0)
+        parts += [text[begin:start], MARK + "\n" * text.count("\n", start, end.end())]
+        begin = end.end()
+    return "".join((*parts, text[begin:]))
 
 
 def _without_secret_objects(text: str) -> str:

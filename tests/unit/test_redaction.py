@@ -6,6 +6,7 @@ import base64
 import json
 import random
 import string
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -38,6 +39,7 @@ SECRET = "c4n4ry-Qx7Z"  # noqa: S105  # what must not be seen again
         f"-H 'Authorization: Bearer {SECRET}'",
         f'{{"Proxy-Authorization": "Bearer {SECRET}"}}',
         f"Bearer {SECRET}",
+        f"it asked for the password: {SECRET}, twice",
         f"token: {SECRET}\nserver: x",
         f'"token": "{SECRET}"',
         f"    client-key-data: {SECRET}",
@@ -82,6 +84,34 @@ def test_tokens_and_keys_are_removed_whole(text: str, around: str) -> None:
     assert not set(text.split()) & set(redacted(text).split())
 
 
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "a",
+        "A_",
+        "QUJD",
+        "http://a:",
+        "password",
+        "token: ",
+        "eyJ",
+        "eyJ-",
+        "--a-",
+        ".",
+        " ",
+        '\\"',
+        '"password": "',
+        "-a",
+    ],
+)
+def test_hostile_text_takes_little_time(piece: str) -> None:
+    """Logs and messages are whatever a submission makes them: time grows with their length, and no faster."""
+    text = f"password{piece * (100_000 // len(piece))} PRIVATE KEY @ token= -----END PRIVATE KEY-----"
+    began = time.process_time()
+    redacted(text)
+
+    assert time.process_time() - began < 5
+
+
 def test_the_rest_of_a_key_that_was_cut_is_removed() -> None:
     """The last lines of a log may begin in the middle of a key."""
     assert redacted("AbCdEfGhIjKlMnOpQr\n" + PEM[52:] + "\nbye") == f"{MARK}\n\n\nbye"
@@ -92,6 +122,7 @@ def test_the_rest_of_a_key_that_was_cut_is_removed() -> None:
     [
         "token: none",
         "password: required",
+        "the password: at least 8 characters",
         "spec.password: Invalid value",
         "found unexpected token: foo-bar",
         "exit code 1 (Error), twice, the second time 3.2 s after the upgrade",
