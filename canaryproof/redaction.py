@@ -478,8 +478,8 @@ def _rules() -> Iterator[tuple[re.Pattern[str], re.Pattern[str], str | Callable[
     yield names, re.compile(line, re.IGNORECASE | re.MULTILINE), _line
     stated = rf"(?P<before>(?<![\w$.-]){_FIELD}:[ \t]+)(?P<value>(?=\S*\d)(?=\S*[A-Za-z])[^\s,;\"'`]{{6,}})(?P<after>)"
     yield names, re.compile(stated, re.IGNORECASE), _field
-    prose = rf"(?P<before>(?<![\w$.-])(?:{_FIELD}|(?:[\w.-]{{0,64}}[_.-])?(?:token|secret|credentials?|bearer))(?::[ \t]+|=))"
-    prose = rf"(?P<value>[A-Za-z0-9+/_~.=-]{{12,}})"
+    weak = r"(?:[\w.-]{0,64}[_.-])?(?:token|secret|credentials?|bearer)"
+    prose = rf"(?P<before>(?<![\w$.-])(?:{_FIELD}|{weak})(?::[ \t]+|=))(?P<value>[A-Za-z0-9+/_~.=-]{{12,}})"
     yield names, re.compile(prose, re.IGNORECASE), _looks_random
 
 
