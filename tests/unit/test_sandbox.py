@@ -111,15 +111,18 @@ def test_the_process_that_parses_is_nobody(
     said = []
 
     def misled(command: list[str], *, cwd: Path, **others: object) -> str:
+        start, arguments = command.index("-c"), command[command.index("-c") + 2 :]
         lines = [
+            command[start + 1].partition("import runpy")[0],  # which makes the package importable
             "import canaryproof.unpacking as it, socket, encodings.idna",
             "def misled(*_):",
             f"    exec({WHO_AM_I % {'port': port, 'other': str(other)}!r}, {{}})",
             "it.main = misled",
-            f"it._program(*{command[5:]!r})",
+            f"it._program(*{arguments!r})",
         ]
         (cwd / "charts").mkdir(mode=0o755)
-        said.append(run([*command[:3], "-c", "\n".join(lines)], cwd=cwd / "charts", **others))  # type: ignore[arg-type]  # run's own
+        misled_command = [*command[:start], "-c", "\n".join(lines)]
+        said.append(run(misled_command, cwd=cwd / "charts", **others))  # type: ignore[arg-type]  # run's own
         return json.dumps({"chart": "none"})
 
     monkeypatch.setattr(quarantine, "run", misled)

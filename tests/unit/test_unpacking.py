@@ -44,7 +44,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(command: Sequence[str], *, files: Sequence[int], **_: object) -> str:
         source, target = (os.fdopen(os.dup(each), "r+b" if each == files[1] else "rb") for each in files)
         with source, target:
-            kind, name, chart_name = command[5:8]
+            kind, name, chart_name = command[-5:-2]
             return main(kind, name, chart_name, source, target)
 
     monkeypatch.setattr(quarantine, "run", run)
