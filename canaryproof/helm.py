@@ -178,13 +178,16 @@ class Helm:
         """Render a chart without asking the cluster, for an upgrade or an install, as for API version *kubernetes*.
 
         The definitions in ``crds`` are rendered as well: an upgrade does not apply them, but they say what is meant.
+        Objects that only ``helm test`` creates are left out.  (Helm's ``--skip-tests`` leaves out all tests, also those
+        that an upgrade runs, because they are hooks of upgrades as well.)
+
         It happens in the sandbox, unless the chart is *trusted*: that of the course may lie where nobody can read it.
 
         Raises UnsafeError when rendering takes more time, memory or output than it may.
         """
         sandbox = UNCONFINED if trusted else self._sandbox
         place = Path(WORKING_DIRECTORY, chart.name) if sandbox.is_active else chart
-        command = ["template", release, str(place), "--namespace", namespace, "--skip-tests", "--include-crds"]
+        command = ["template", release, str(place), "--namespace", namespace, "--include-crds"]
         command += ["--is-upgrade"] if upgrade else []
         command += ["--kube-version", kubernetes] if kubernetes else []
         try:
@@ -194,7 +197,7 @@ class Helm:
         except SubmissionError as error:
             return Rendering(error=str(error))
         try:
-            return Rendering(parse(text))
+            return Rendering(tuple(each for each in parse(text) if not each.is_test))
         except UnsafeError:
             raise
         except SubmissionError as error:

@@ -19,6 +19,8 @@ BODIES = msgspec.json.Decoder(Body)
 """Reads an object from JSON."""
 
 HOOK = "helm.sh/hook"
+TEST_EVENTS = frozenset({"test", "test-success"})
+"""Both are names of one event (Helm, "Chart Tests")."""
 POD_PARENTS: Mapping[str, tuple[str, ...]] = {
     "Deployment": ("spec", "template"),
     "ReplicaSet": ("spec", "template"),
@@ -145,6 +147,16 @@ class Manifest:
     def is_hook(self) -> bool:
         """Report whether it is a Helm hook: no part of the release, so no rollback removes it (Helm, "Chart Hooks")."""
         return HOOK in self.annotations
+
+    @property
+    def hook_events(self) -> frozenset[str]:
+        """Return the events of a hook, read as Helm reads them (``pkg/release/util/manifest_sorter.go``)."""
+        return frozenset(each.strip().lower() for each in str(self.annotations.get(HOOK, "")).split(","))
+
+    @property
+    def is_test(self) -> bool:
+        """Report whether only ``helm test`` runs it; an upgrade runs hooks for tests and upgrades."""
+        return self.is_hook and self.hook_events <= TEST_EVENTS
 
     @property
     def is_going(self) -> bool:

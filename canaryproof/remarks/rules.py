@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from canaryproof.evidence import Evidence, OutcomeName
-from canaryproof.manifests import HOOK, POD_PARENTS, Body, Manifest, mapping_at, maps_at, text_at, values_at
+from canaryproof.manifests import POD_PARENTS, Body, Manifest, mapping_at, maps_at, text_at, values_at
 from canaryproof.progress import cut, one_line
 from canaryproof.remarks.causes import (
     ApiAccess,
@@ -186,7 +186,7 @@ def _processes_shared(scene: Scene) -> Iterator[Cause]:
 
 
 def _upgrade_hooks(scene: Scene) -> Iterator[Cause]:
-    hooks = [each for each in scene.own if not UPGRADE_HOOKS.isdisjoint(_hook_events(each))]
+    hooks = [each for each in scene.own if not UPGRADE_HOOKS.isdisjoint(each.hook_events)]
     if hooks and scene.evidence.upgrade:
         yield UpgradeHooks(objects=_names(hooks))
 
@@ -272,11 +272,6 @@ def _referred(container: Body, manifests: Iterable[Manifest]) -> Iterator[tuple[
             for name, value in plain.items():
                 readable = kind == "ConfigMap" or name in mapping_at(body, "stringData")
                 yield f"{text_at(each, 'prefix')}{name}", str(value) if readable else None
-
-
-def _hook_events(manifest: Manifest) -> frozenset[str]:
-    """Return the events of a hook, read as Helm reads them (``pkg/release/util/manifest_sorter.go``)."""
-    return frozenset(each.strip().lower() for each in str(manifest.annotations.get(HOOK, "")).split(","))
 
 
 def _words(body: Body, key: str) -> tuple[str, ...]:

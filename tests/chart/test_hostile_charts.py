@@ -216,6 +216,17 @@ def test_a_frozen_chart_renders_to_what_was_vetted(helm: Helm, render: Render, t
     assert vetted[0].body["data"]["b"] == "{{ fail `no` }}"
 
 
+def test_a_hook_of_upgrades_is_seen_that_is_a_test_besides(render: Render) -> None:
+    """An upgrade runs it; what only ``helm test`` runs is left out."""
+    hook = "apiVersion: v1\nkind: Secret\nmetadata: {name: %s, annotations: {helm.sh/hook: '%s'}}\n"
+
+    found = render(
+        {"templates/a.yaml": hook % ("both", "test,pre-upgrade"), "templates/b.yaml": hook % ("one", "test")}
+    )
+
+    assert [each.name for each in found.manifests if each.is_hook] == ["both"]
+
+
 def test_definitions_beside_the_templates_are_seen(render: Render) -> None:
     """Helm would install ``crds`` for the whole cluster; they are looked at like all others."""
     kind = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n"

@@ -100,6 +100,13 @@ MUTATIONS = {
             f"apiVersion: {RBAC}\nkind: ClusterRole\nmetadata: {{name: a, annotations: {{helm.sh/hook: pre-upgrade}}}}",
         )
     ),
+    "as-a-hook-for-tests-and-upgrades": unsafe(
+        Add(
+            "templates/hook.yaml",
+            f"apiVersion: {RBAC}\nkind: ClusterRole\n"
+            'metadata: {name: a, annotations: {helm.sh/hook: "test, pre-upgrade"}}',
+        )
+    ),
     "traffic-of-the-cluster": unsafe(Below(SERVICE, "spec:", "  externalIPs: [10.0.0.1]")),
     # --- Helm's records
     "record-of-helm-overwritten": unsafe(

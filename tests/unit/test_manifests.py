@@ -265,3 +265,19 @@ def test_added_is_by_kind_and_name() -> None:
     found = added(parse(STABLE), parse(changed + CANARY_SERVICE))
 
     assert found == (ObjectKey("Service", "upcommerce-canary-service"),)
+
+
+@pytest.mark.parametrize(
+    ("events", "is_test"),
+    [
+        ("test", True),
+        ("test-success", True),
+        ("Test , test-success", True),
+        ("test,pre-upgrade", False),
+        ("post-upgrade", False),
+    ],
+)
+def test_hooks_for_tests_alone_are_told_from_those_of_upgrades(events: str, is_test: bool) -> None:  # noqa: FBT001  # a parameter
+    """An upgrade runs a hook that is a test besides."""
+    assert Manifest({"metadata": {"annotations": {"helm.sh/hook": events}}}).is_test is is_test
+    assert not Manifest({"metadata": {}}).is_test
