@@ -29,15 +29,24 @@ def write_private(base: Path, path: PurePath, content: bytes) -> None:
         unfinished = f".{secrets.token_hex(8)}.unfinished"
         handle = os.open(unfinished, _NEW_FILE, FILE_MODE, dir_fd=folder)
         try:
-            with os.fdopen(handle, "wb") as file:
+            # By descriptor: a signal that comes in between leaves no file object behind, of which Python would warn.
+            try:
                 os.fchmod(handle, FILE_MODE)
                 _give(handle, folder)
-                file.write(content)
+                _write(handle, content)
+            finally:
+                os.close(handle)
             os.replace(unfinished, path.name, src_dir_fd=folder, dst_dir_fd=folder)
         except BaseException:
             with suppress(OSError):
                 os.unlink(unfinished, dir_fd=folder)
             raise
+
+
+def _write(handle: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(handle, rest) :]
 
 
 def remove_private(base: Path, path: PurePath) -> None:
