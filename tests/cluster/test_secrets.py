@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import sys
+import tempfile
 import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -157,16 +158,23 @@ def test_no_secret_is_kept_or_printed(course: Path, values: Mapping[str, str], t
     assert MARK in page
 
 
+@pytest.fixture
+def public_folder() -> Iterator[Path]:
+    """A folder that everybody may search: what renders charts runs as nobody."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
 def test_what_a_tool_repeats_is_not_kept(
-    course: Path, values: Mapping[str, str], toolchain: Toolchain, tmp_path: Path
+    course: Path, values: Mapping[str, str], toolchain: Toolchain, public_folder: Path, tmp_path: Path
 ) -> None:
     """The cluster's token, and a variable of CI, are removed from an error of Helm that quotes them."""
     shutil.rmtree(tmp_path / "class" / "refused")
-    helm, token = tmp_path / "helm", tmp_path / "token"
-    helm.write_text(
-        textwrap.dedent(HELM).format(token=token, variable=values["variable"], helm=toolchain.path("helm")),
-        encoding="utf-8",
-    )
+    helm, token, real = tmp_path / "helm", tmp_path / "token", public_folder / "helm"
+    shutil.copy(toolchain.path("helm"), real)
+    helm.write_text(textwrap.dedent(HELM).format(token=token, variable=values["variable"], helm=real), encoding="utf-8")
     helm.chmod(0o755)
     printed = _try(course, tmp_path / "out", {"CI_JOB_TOKEN": values["variable"]}, f"--helm={helm}")
 
