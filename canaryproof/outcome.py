@@ -13,10 +13,10 @@ from dataclasses import replace
 
 from canaryproof.durations import Durations
 from canaryproof.evidence import Canary, ContainerLog, Decision, OutcomeName
-from canaryproof.manifests import Manifest, text_at, value_at
+from canaryproof.manifests import Manifest, maps_at, text_at, value_at
 from canaryproof.progress import one_line
-from canaryproof.scene import BACK_OFF, OOM, PROBE_KILL, Runs, Scene, counted
-from canaryproof.timeline import ContainerMoment, Termination, Timeline, condition
+from canaryproof.scene import BACK_OFF, OOM, PROBE_KILL, SANDBOX_ENDED, Runs, Scene, counted
+from canaryproof.timeline import ContainerMoment, PodHistory, Termination, Timeline, condition
 
 IMAGE_HOPELESS = frozenset({"InvalidImageName", "ErrImageNeverPull"})
 IMAGE_FAILED = frozenset(
@@ -200,13 +200,21 @@ def _too_small(scene: Scene) -> Iterator[Decision]:
     """A memory limit below what the start of an empty pod takes: the kubelet tries again and again."""
     for pod in scene.live:
         for event in scene.timeline.events_about(pod.uid):
-            killed = event.reason == "FailedCreatePodSandBox" and OOM.search(event.message)
+            killed = event.reason == "FailedCreatePodSandBox" and _is_killed_for_memory(pod, event.message)
             if killed and scene.now - event.at >= scene.durations.persistence:
                 reason = (
                     f"the pod of {scene.canary.deployment} cannot start: its memory limit is too low for any program"
                 )
                 proven_at = event.at + scene.durations.persistence
                 yield scene.decision("oom-killed", reason, proven_at, f"pod {pod.name}: {event.message}")
+
+
+def _is_killed_for_memory(pod: PodHistory, message: str) -> bool:
+    """Report whether the kernel killed a pod's sandbox: a pod has a limit where all of its containers have one."""
+    is_limited = all(
+        value_at(each, "resources", "limits", "memory") for each in maps_at(pod.latest.body, "spec", "containers")
+    )
+    return bool(OOM.search(message) or (is_limited and SANDBOX_ENDED.search(message)))
 
 
 def _unschedulable(scene: Scene) -> Iterator[Decision]:

@@ -18,6 +18,11 @@ NOT_STARTED = frozenset({"StartError", "ContainerCannotRun", "RunContainerError"
 BACK_OFF = "CrashLoopBackOff"
 OOM = re.compile(r"OOM-killed")
 """What runc says where a container's limit is too low for its own start."""
+SANDBOX_ENDED = re.compile(r"cannot start a stopped process")
+"""What containerd's shim says of a container that ended between its creation and its start (``process/init_state.go``).
+
+A pod's sandbox does not end by itself there: it waits for its start.
+"""
 PROBE_KILL = re.compile(r"failed (liveness|startup) probe")
 
 

@@ -480,6 +480,23 @@ def test_waiting_pod_is_undecided_in_the_end() -> None:
     assert "ContainerCreating (no network)" in decision.reason
 
 
+@pytest.mark.parametrize(
+    ("limits", "message", "outcome"),
+    [
+        ({}, "runc create failed: container init was OOM-killed (memory limit too low?)", "oom-killed"),
+        ({"memory": "2Mi"}, "failed to start sandbox container task: cannot start a stopped process", "oom-killed"),
+        ({}, "failed to start sandbox container task: cannot start a stopped process", "undecided"),
+    ],
+)
+def test_a_sandbox_that_is_killed_for_memory_is_told_from_one_that_ends(
+    limits: dict[str, str], message: str, outcome: str
+) -> None:
+    """A sandbox never ends before its start by itself; without a limit of the pod, the machine may be at fault."""
+    spec = {"resources": {"limits": limits}} if limits else {}
+
+    assert first_decision(Story().at(1.5).pod(spec=spec).event("FailedCreatePodSandBox", message)).outcome == outcome
+
+
 def test_later_observations_do_not_change_an_earlier_decision() -> None:
     """What came after *now* is not looked at: a full recording replays as it happened."""
     story = crashing()
