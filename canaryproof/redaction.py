@@ -20,12 +20,14 @@ import secrets
 import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
 MARK = "[redacted]"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """The annotation in which ``kubectl apply`` repeats the whole object."""
+HOOK = "helm.sh/hook"
+"""The annotation that says when Helm runs a hook: remarks depend on its value."""
 
 SHORTEST = 8
 """Characters of a value that counts as a secret."""
@@ -87,7 +89,7 @@ _JSON_DATA = re.compile(r'("(?:data|stringData)"\s*:\s*)\{[^{}]*\}')
 _DATA = re.compile(r"""^(?P<indent>[ \t]*(?:-[ \t]+)?)["']?(?:data|stringData)["']?[ \t]*:[ \t]*(?P<rest>.*)$""")
 _PAIR = re.compile(r"""^(?P<head>[ \t]*["']?[\w.-]+["']?[ \t]*:[ \t]*)(?P<value>\S.*)$""")
 
-NAMES = frozenset(("kind", "name", "generateName", "namespace", "image"))
+NAMES = frozenset(("kind", "name", "generateName", "namespace", "image", "mountPath"))
 """Fields of Kubernetes objects whose values everybody may know who may list objects."""
 ASSIGNED = frozenset(
     (
@@ -100,10 +102,10 @@ ASSIGNED = frozenset(
 WORDS = frozenset(
     (
         *("type", "status", "reason", "phase", "protocol", "port", "targetPort", "restartPolicy", "imagePullPolicy"),
-        *("component", "reportingComponent", "action"),
+        *("component", "reportingComponent", "action", "mode", "defaultMode"),
     )
 )
-"""Fields that hold a word of the API, or the name of a port: what follows from a timeline is read in them."""
+"""Fields that hold a word of the API, the name of a port or the mode of a file: what is judged is read in them."""
 _WORD = re.compile(r"[A-Za-z]+|[a-z0-9-]{1,15}|\d+")
 _NAMING = frozenset({"labels", "matchLabels", "selector", "nodeSelector", "ownerReferences", "finalizers"})
 _FREE = frozenset({"data", "stringData", "binaryData", "annotations", "parameters"})
@@ -132,6 +134,9 @@ class Redactor:
         self._values = frozenset(values)
         self._key = key or secrets.token_bytes(32)
         self._known = _known(self._values)
+        self._starts = _by(self._known, lambda form: form[0][:SHORTEST_PASSWORD])
+        self._heads = _by(self._values, lambda value: value[:SHORTEST_PART])
+        self._tails = _by(self._values, lambda value: value[-SHORTEST_PART:])
         self._leaves: dict[str, str] = {}
         self._messages: dict[str, str] = {}
 
@@ -149,7 +154,7 @@ class Redactor:
         if len(text) < SHORTEST_PASSWORD:
             return text
         clean = text
-        for core, pattern in self._known:
+        for core, pattern in sorted(_found(self._starts, text, SHORTEST_PASSWORD), key=_longest_first):
             if core in clean:
                 clean = re.sub(pattern, _mark, clean)
         clean = redacted(clean)
@@ -183,7 +188,7 @@ class Redactor:
         for key, each in value.items():
             if (is_secret and key in SECRET_DATA) or key == LAST_APPLIED:
                 found[key] = self._withheld(each)
-            elif key in _NAMING or (name == "env" and key in _IN_ENV):
+            elif key in _NAMING or (name == "env" and key in _IN_ENV) or (name == "annotations" and key == HOOK):
                 found[key] = each
             else:
                 found[key] = self._value(each, str(key), free=free or key in _FREE)
@@ -213,10 +218,12 @@ class Redactor:
 
     def _without_parts(self, text: str) -> str:
         """Remove the beginning of a known value at the end of *text*, and the end of one at its beginning."""
-        for value in self._values:
+        for value in _found(self._heads, text[-LONGEST_LINE:], SHORTEST_PART):
             for size in range(len(value) - 1, SHORTEST_PART - 1, -1):
                 if text.endswith(value[:size]):
                     text = f"{text[:-size]}{MARK}"
+        for value in _found(self._tails, text[:LONGEST_LINE], SHORTEST_PART):
+            for size in range(len(value) - 1, SHORTEST_PART - 1, -1):
                 if text.startswith(value[-size:]):
                     text = f"{MARK}{text[size:]}"
         return text
@@ -391,10 +398,32 @@ def _forms(value: str) -> Iterator[tuple[str, str]]:
                 yield each, rf"[A-Za-z0-9+/_-]{{0,2}}{re.escape(each)}[A-Za-z0-9+/_-]?={{0,2}}"
 
 
-def _known(values: Collection[str]) -> tuple[tuple[str, str], ...]:
-    """Return texts to look for, the longest first, each with its regular expression."""
-    forms = {form for value in values for form in _forms(value)}
-    return tuple(sorted(forms, key=lambda form: (-len(form[0]), form)))
+Form = tuple[str, str]
+"""A text to look for, and a regular expression around it."""
+Item = TypeVar("Item")
+
+
+def _known(values: Collection[str]) -> frozenset[Form]:
+    """Return all texts to look for."""
+    return frozenset(form for value in values for form in _forms(value))
+
+
+def _longest_first(form: Form) -> tuple[int, Form]:
+    return -len(form[0]), form
+
+
+def _by(items: Iterable[Item], key: Callable[[Item], str]) -> dict[str, list[Item]]:
+    """Return *items* by their keys: a chart may have tens of thousands of values, and a run hundreds of texts."""
+    found: dict[str, list[Item]] = {}
+    for each in items:
+        found.setdefault(key(each), []).append(each)
+    return found
+
+
+def _found(index: Mapping[str, list[Item]], text: str, size: int) -> list[Item]:
+    """Return the items whose key, of *size* characters, is somewhere in *text*."""
+    pieces = {text[start : start + size] for start in range(len(text) - size + 1)} if index else set()
+    return [item for key in sorted(index.keys() & pieces) for item in index[key]]
 
 
 def _mark(match: re.Match[str]) -> str:

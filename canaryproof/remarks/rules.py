@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
+from canaryproof.chart_safety.counts import whole
 from canaryproof.evidence import Evidence, OutcomeName
 from canaryproof.manifests import POD_PARENTS, Body, Manifest, mapping_at, maps_at, text_at, values_at
 from canaryproof.progress import cut, one_line
+from canaryproof.redaction import MARK
 from canaryproof.remarks.causes import (
     ApiAccess,
     Cause,
@@ -38,6 +40,7 @@ WORKLOADS = frozenset({*POD_PARENTS, "ReplicationController"})
 UPGRADE_HOOKS = frozenset({"pre-upgrade", "post-upgrade"})
 """The hooks of ``helm upgrade``; a rollback has those of the revision that it returns to (Helm, "Chart Hooks")."""
 EXECUTABLE = 0o111
+OCTAL = re.compile(r"0o?([0-7]{1,6})")
 DEFAULT_MODE = 0o644
 """Of the files of a ConfigMap, Secret or projected volume (Kubernetes, "ConfigMapVolumeSource")."""
 
@@ -235,10 +238,11 @@ def _modes(volume: Body) -> Iterator[int]:
 
 def _mode(value: Any, default: int) -> int:
     """Return a file mode as the API reads it: a whole number, which YAML also writes as ``0755`` or ``0o755``."""
+    if isinstance(value, str):
+        octal = OCTAL.fullmatch(value)
+        return int(octal[1], 8) if octal else whole(value) or default
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    if isinstance(value, str) and re.fullmatch(r"0o?[0-7]{1,6}", value):
-        return int(value.replace("o", ""), 8)
     return value if isinstance(value, int) and not isinstance(value, bool) else default
 
 
@@ -256,10 +260,16 @@ def _source(volume: Body) -> str:
 
 
 def _variables(container: Body) -> Iterator[tuple[str, str | None]]:
-    """Yield the variables in ``env``, with None for a value that comes from elsewhere."""
+    """Yield the variables in ``env``, with None for a value that comes from elsewhere, or that was redacted."""
     for each in maps_at(container, "env"):
         value = each.get("value")
-        yield text_at(each, "name"), None if "valueFrom" in each else str(value if value is not None else "")
+        yield text_at(each, "name"), None if "valueFrom" in each else _readable(value if value is not None else "")
+
+
+def _readable(value: Any) -> str | None:
+    """Return a value as text; None where a part of it was redacted: a chart can have any word of its own in a Secret."""
+    text = str(value)
+    return None if MARK in text else text
 
 
 def _referred(container: Body, manifests: Iterable[Manifest]) -> Iterator[tuple[str, str | None]]:
@@ -271,7 +281,7 @@ def _referred(container: Body, manifests: Iterable[Manifest]) -> Iterator[tuple[
             plain = {**mapping_at(body, "data"), **mapping_at(body, "stringData")}
             for name, value in plain.items():
                 readable = kind == "ConfigMap" or name in mapping_at(body, "stringData")
-                yield f"{text_at(each, 'prefix')}{name}", str(value) if readable else None
+                yield f"{text_at(each, 'prefix')}{name}", _readable(value) if readable else None
 
 
 def _words(body: Body, key: str) -> tuple[str, ...]:

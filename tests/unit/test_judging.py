@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import pytest
@@ -24,8 +24,10 @@ from canaryproof.evidence import (
     Step,
     Violation,
 )
+from canaryproof.evidence_redaction import without_secrets
 from canaryproof.judging import HINTS, Finding
-from canaryproof.manifests import ObjectKey
+from canaryproof.manifests import Body, Manifest, ObjectKey
+from canaryproof.redaction import Redactor, object_values
 from tests.unit.stories import (
     CANARY_DEPLOYMENT,
     CANARY_SERVICE,
@@ -116,6 +118,35 @@ def test_finding_reads_from_cause_to_cure() -> None:
     """Message, place and hint stand on lines of their own; what is empty leaves no line."""
     assert str(Finding("wrong", "look", "templates/x.yaml")) == "wrong\ntemplates/x.yaml\ntry: look"
     assert str(Finding("wrong")) == "wrong"
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from (str(key), *_texts(each))
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _texts(each)
+    elif isinstance(value, Manifest):
+        yield from _texts(value.body)
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from _texts(getattr(value, field.name))
+
+
+def test_no_value_of_a_secret_changes_what_is_judged() -> None:
+    """A chart can have any word in a Secret, and what is judged has no secrets: also such as are words of Helm."""
+    given = evidence()
+    values = [text for text in dict.fromkeys(_texts(given)) if object_values([_secret(text)])]
+
+    assert "Rollback to 1" in values
+    assert [value for value in values if failing(without_secrets(given, Redactor([value])))] == []
+
+
+def _secret(value: str) -> Body:
+    return {"kind": "Secret", "stringData": {"word": value}}
 
 
 def test_reference_chart_is_accepted() -> None:

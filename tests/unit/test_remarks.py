@@ -11,8 +11,10 @@ import pytest
 
 from canaryproof.canary import find_canary
 from canaryproof.evidence import Decision, Evidence, Rendering, Step
+from canaryproof.evidence_redaction import without_secrets
 from canaryproof.flight import from_lines, to_lines
 from canaryproof.manifests import Body, Manifest, maps_at, parse
+from canaryproof.redaction import Redactor
 from canaryproof.remarks import MOST, codes, remarks_on
 from canaryproof.remarks.causes import (
     Cause,
@@ -189,6 +191,9 @@ def mounted(volume: Fields, path: str = "/etc/shop") -> list[Cause]:
         ({"configMap": {"name": "tools", "defaultMode": 0o755}}, "ConfigMap/tools", "0755"),
         ({"configMap": {"name": "tools", "defaultMode": 493.0}}, "ConfigMap/tools", "0755"),
         ({"configMap": {"name": "tools", "defaultMode": "0o555"}}, "ConfigMap/tools", "0555"),
+        ({"configMap": {"name": "tools", "defaultMode": "0O7_55"}}, "ConfigMap/tools", "0755"),
+        ({"configMap": {"name": "tools", "defaultMode": "0X1ED"}}, "ConfigMap/tools", "0755"),
+        ({"configMap": {"name": "tools", "defaultMode": "4.93e2"}}, "ConfigMap/tools", "0755"),
         ({"configMap": {"name": "tools", "items": [{"key": "a", "mode": 0o100}]}}, "ConfigMap/tools", "0100"),
         ({"secret": {"secretName": "tools", "defaultMode": 0o501}}, "Secret/tools", "0501"),
         (
@@ -467,6 +472,27 @@ def test_a_record_gives_the_same_remarks() -> None:
 
     assert remarks_on(from_lines(to_lines(evidence))) == remarks_on(evidence)
     assert len(remarks_on(evidence)) == 4
+
+
+@pytest.mark.parametrize(
+    ("value", "container", "extra"),
+    [
+        ("/usr/local/bin", {"volumeMounts": [{"name": "files", "mountPath": "/usr/local/bin"}]}, None),
+        ("", {"volumeMounts": [{"name": "files", "mountPath": "/x/token=1234abcdEFGH5678/../../usr/local/bin"}]}, None),
+        ("0o000755", {"volumeMounts": [{"name": "tools", "mountPath": "/etc/shop"}]}, None),
+        ("-javaagent:", {"env": [{"name": "JAVA_TOOL_OPTIONS", "value": "-javaagent:/config/a.jar"}]}, None),
+        ("post-upgrade", {}, "post-upgrade"),
+    ],
+)
+def test_no_value_of_a_secret_hides_a_remark(value: str, container: Fields, extra: str | None) -> None:
+    """A chart can have any word in a Secret, and evidence is kept without the values of Secrets."""
+    tools = {"name": "tools", "configMap": {"name": "tools", "defaultMode": "0o000755"}}
+    deployment = canary(container=container, pod={"volumes": [{"name": "files", "emptyDir": {}}, tools]})
+    evidence = tried(deployment, *([an_object("ConfigMap", hook=extra)] if extra else []))
+    before = codes(remarks_on(evidence))
+
+    assert len(before) == 1
+    assert codes(remarks_on(without_secrets(evidence, Redactor([value] if value else [])))) == before
 
 
 def test_each_code_has_its_heading_and_its_sentence() -> None:
