@@ -23,7 +23,7 @@ RBAC = "rbac.authorization.k8s.io"
 
 OWN_CLUSTERS = frozenset({"embedded", "kind", "minikube"})
 """Providers whose clusters belong to the run."""
-EXCEEDED = re.compile(rf"exceeded quota: {GUARD}(-pods)?,")
+EXCEEDED = re.compile(rf"exceeded quota: {GUARD}(-pods|-priority)?,")
 """How Kubernetes says that one of the quotas refused an object; several may be named."""
 
 READ = ("get", "list", "watch")
@@ -57,6 +57,8 @@ PODS_WITH_ENDED = 300
 """Pods with those that have ended, which Jobs leave behind."""
 OBJECTS = 150
 """Objects of one kind: vetting allows a chart 100 in all, and the cluster adds a few by itself."""
+PUSHING_OUT = ("system-cluster-critical", "system-node-critical")
+"""The priority classes of every cluster whose pods push out all others (Kubernetes, "Guaranteed Scheduling")."""
 UNCOUNTED = frozenset({"pods", "deployments", "replicasets", "secrets", "services"})
 """Kinds that every release has: pods have a quota of their own, and counting the others costs more than it helps."""
 NODE_PORTS = 50
@@ -105,7 +107,8 @@ def resource_quotas(nodes: int) -> tuple[Body, ...]:
     says of such a pod.
 
     Each object that a quota counts costs two more writes of that quota, when it is made and when it is deleted; so pods
-    have a small one of their own.
+    have a small one of their own.  That on pods that push out others counts no other pod, and refuses those: a template
+    can add one in the cluster alone, where it would run until what was applied is vetted.
     """
     more = PODS_OF_EACH_NODE * (nodes or UNKNOWN_NODES)
     pods = {"pods": str(PODS + more), "count/pods": str(PODS_WITH_ENDED + more)}
@@ -117,11 +120,17 @@ def resource_quotas(nodes: int) -> tuple[Body, ...]:
         "services.nodeports": str(NODE_PORTS),
         "requests.storage": STORAGE,
     }
-    return (_quota(f"{GUARD}-pods", pods), _quota(GUARD, objects))
+    pushing_out = {"scopeName": "PriorityClass", "operator": "In", "values": [*PUSHING_OUT]}
+    return (
+        _quota(f"{GUARD}-pods", pods),
+        _quota(GUARD, objects),
+        _quota(f"{GUARD}-priority", {"pods": "0"}, scopeSelector={"matchExpressions": [pushing_out]}),
+    )
 
 
-def _quota(name: str, hard: Body) -> Body:
-    return {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": name}, "spec": {"hard": hard}}
+def _quota(name: str, hard: Body, **scope: Body) -> Body:
+    spec = {"hard": hard, **scope}
+    return {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": name}, "spec": spec}
 
 
 def limit_range() -> Body:

@@ -19,6 +19,7 @@ Code = Literal[
     "extended-resource",
     "external-ips",
     "foreign-namespace",
+    "guard-name",
     "helm-record-label",
     "helm-record-name",
     "helm-record-type",

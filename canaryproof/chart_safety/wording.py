@@ -29,6 +29,7 @@ SENTENCES: Mapping[Code, str] = {
     "extended-resource": f"asks for {{value}}; a container may ask for cpu and memory alone {OF_OTHERS}",
     "external-ips": "has externalIPs, which would take over traffic of the whole cluster",
     "foreign-namespace": "is for the namespace {value}; leave metadata.namespace out, or use {own}",
+    "guard-name": "has a name that canaryproof keeps for the limits of the namespace; choose one that begins otherwise",
     "helm-record-label": "has the label owner: helm, by which Helm finds its own records; choose another value",
     "helm-record-name": "has a name that Helm keeps for its own records",
     "helm-record-type": "has the type of Helm's own records, {value}",

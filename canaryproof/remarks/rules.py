@@ -267,7 +267,7 @@ def _variables(container: Body) -> Iterator[tuple[str, str | None]]:
 
 
 def _readable(value: Any) -> str | None:
-    """Return a value as text; None where a part of it was redacted: a chart can have any word of its own in a Secret."""
+    """Return a value as text; None where some of it was redacted: a chart can have any word in a Secret."""
     text = str(value)
     return None if MARK in text else text
 

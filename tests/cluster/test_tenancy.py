@@ -129,6 +129,8 @@ def account(kubectl: Kubectl, cluster: Cluster, tmp_path_factory: pytest.TempPat
         ("patch", "resourcequota", tenancy.GUARD, "--patch", '{"spec": {"hard": {"pods": "9999"}}}'),
         ("delete", "limitrange", tenancy.GUARD),
         ("run", "a", "--image=a", "--privileged"),
+        ("run", "a", "--image=a", '--overrides={"spec": {"priorityClassName": "system-node-critical"}}'),
+        ("run", "a", "--image=a", '--overrides={"spec": {"priorityClassName": "system-cluster-critical"}}'),
         ("get", "secrets", "--namespace=kube-system"),
     ],
     ids=" ".join,

@@ -132,6 +132,18 @@ MUTATIONS = {
             f"replicas: {IN_THE_CLUSTER}30{{{{ else }}}}1{{{{ end }}}}",
         )
     ),
+    "pods-that-push-out-others-in-the-cluster-alone": unsafe(
+        in_the_cluster(
+            """
+            apiVersion: v1
+            kind: Pod
+            metadata: {name: first}
+            spec:
+              priorityClassName: system-node-critical
+              containers: [{name: main, image: uonyeka/upcommerce:v3}]
+            """
+        )
+    ),
     "hook-in-the-cluster-alone": unsafe(
         in_the_cluster(JOB.replace("restartPolicy: Never", "restartPolicy: Never\n      hostNetwork: true"))
     ),

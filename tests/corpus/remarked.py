@@ -65,6 +65,13 @@ MUTATIONS: Mapping[str, Mutation] = {
         Add("templates/tools.yaml", TOOLS), *mounts("/etc/tools", "configMap: {name: tools, defaultMode: 0755}")
     ),
     "empty-volume-over-the-app": accepted(*mounts("/app", "emptyDir: {}")),
+    "empty-volume-over-programs-whose-path-is-in-a-secret": accepted(
+        *mounts("/usr/local/bin", "emptyDir: {}"),
+        Add(
+            "templates/paths.yaml",
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: paths}\nstringData: {a: /usr/local/bin}",
+        ),
+    ),
     "library-preloaded": accepted(container('env: [{name: LD_PRELOAD, value: "/etc/none.so"}]')),
     "started-elsewhere": accepted(container("workingDir: /etc")),
     "job-beside-the-canary": accepted(Add("templates/job.yaml", JOB)),
@@ -82,6 +89,7 @@ REMARKS: Mapping[str, frozenset[str]] = {
     "helper-crashes-beside-the-canary": frozenset({"program-replaced", "other-container-decided"}),
     "programs-in-a-config-map": frozenset({"program-mounted"}),
     "empty-volume-over-the-app": frozenset({"program-mounted"}),
+    "empty-volume-over-programs-whose-path-is-in-a-secret": frozenset({"program-mounted"}),
     "library-preloaded": frozenset({"code-injected"}),
     "started-elsewhere": _PROGRAM,
     "job-beside-the-canary": frozenset({"workloads-added"}),

@@ -108,6 +108,21 @@ MUTATIONS = {
         )
     ),
     "traffic-of-the-cluster": unsafe(Below(SERVICE, "spec:", "  externalIPs: [10.0.0.1]")),
+    # --- the limits of the namespace
+    **{
+        f"hook-that-replaces-a-{kind.lower()}-of-the-harness": unsafe(
+            Add(
+                "templates/guard.yaml",
+                f"apiVersion: {api}\nkind: {kind}\n"
+                f"metadata: {{name: {name}, annotations: {{helm.sh/hook: pre-upgrade}}}}\n{more}",
+            )
+        )
+        for kind, api, name, more in (
+            ("ResourceQuota", "v1", "canaryproof-guard", "spec: {hard: {pods: 1000}}"),
+            ("LimitRange", "v1", "canaryproof-guard", "spec: {limits: []}"),
+            ("Role", RBAC, "canaryproof", "rules: []"),
+        )
+    },
     # --- Helm's records
     "record-of-helm-overwritten": unsafe(
         Add(

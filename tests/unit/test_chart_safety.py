@@ -58,6 +58,10 @@ REFUSED = {
     "smuggled": (thing("ConfigMap", items=[{"kind": "ClusterRole"}]), "has a list of items like a List"),
     "forged type": (thing("Secret", type="helm.sh/release.v1"), "has the type of Helm's own records"),
     "forged name": (thing("Secret", name="sh.helm.release.v1.shop.v1"), "has a name that Helm keeps"),
+    "hook over a guard": (
+        thing("LimitRange", metadata={"name": "canaryproof-guard", "annotations": {"helm.sh/hook": "pre-upgrade"}}),
+        "has a name that canaryproof keeps for the limits",
+    ),
     "huge": (thing("ConfigMap", data={"a": "x" * 300_000}), "is 293 KiB large; at most 256 KiB are tried"),
     "external address": (thing("Service", spec={"externalIPs": ["1.2.3.4"]}), "has externalIPs"),
     "host network": (deployment({"hostNetwork": True}), "has hostNetwork"),

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from canaryproof import tenancy
+from canaryproof.chart_safety import Policy, check_chart
+from canaryproof.kube import NETWORK_POLICIES
 from canaryproof.manifests import Manifest
+from canaryproof.network_policy import network_policy
 
 
 def allows(role: dict[str, Any], verb: str, group: str, resource: str, name: str = "any") -> bool:
@@ -23,7 +26,8 @@ def allows(role: dict[str, Any], verb: str, group: str, resource: str, name: str
 
 def counted(nodes: int) -> dict[str, str]:
     """Return what the quotas of a namespace limit."""
-    return {name: limit for quota in tenancy.resource_quotas(nodes) for name, limit in quota["spec"]["hard"].items()}
+    quotas = (each["spec"] for each in tenancy.resource_quotas(nodes) if "scopeSelector" not in each["spec"])
+    return {name: limit for spec in quotas for name, limit in spec["hard"].items()}
 
 
 def named(kind: str, name: str) -> Manifest:
@@ -117,6 +121,23 @@ def test_a_chart_changes_the_quotas_that_it_brings() -> None:
         assert not any(allows(role, verb, "", resource, name) for verb, name in verbs)
 
 
+def test_a_chart_may_not_have_objects_with_the_names_of_the_guards() -> None:
+    """As a hook, one would replace the guard: Helm deletes what has the name of a hook."""
+    guards = [
+        *tenancy.rights("sre", "user", (), ("view",)),
+        *tenancy.limits(1),
+        (NETWORK_POLICIES, network_policy("kind", 1)),
+    ]
+    chart = [named(resource.kind, body["metadata"]["name"]) for resource, body in guards if body]
+    policy = Policy(namespaces=("sre",), namespaced=lambda _: True)
+
+    assert len(chart) == 7
+    refused = {each.key for each in check_chart(chart, policy) if each.code == "guard-name"}
+    assert refused == {each.key for each in chart}
+    others = [named("Role", "reader"), named("ConfigMap", "canaryproof"), named("ResourceQuota", "small")]
+    assert "guard-name" not in [each.code for each in check_chart(others, policy)]
+
+
 def test_the_namespace_can_be_read_and_no_other() -> None:
     """Templates look at the labels of their namespace."""
     role = tenancy.role("sre", ())
@@ -165,4 +186,5 @@ def test_the_refusal_of_the_guard_is_told_from_that_of_a_chart() -> None:
 
     assert tenancy.refused_by_quota(["Scaled up", own]) == ""
     assert tenancy.refused_by_quota([own, ours]) == ours
-    assert tenancy.refused_by_quota([own.replace("small", f"{tenancy.GUARD}-pods")])
+    others = [f"{tenancy.GUARD}-pods", f"{tenancy.GUARD}-priority"]
+    assert all(tenancy.refused_by_quota([own.replace("small", name)]) for name in others)
