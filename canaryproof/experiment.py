@@ -271,9 +271,7 @@ class _Experiment:
         if policy := network_policy(bench.setting.provider, bench.setting.nodes):
             yield NETWORK_POLICIES, policy
         if bench.confined:
-            bindable = tenancy.bindable(bench.setting.provider)
-            user = confinement.user_of(namespace)
-            yield from tenancy.rights(namespace, user, self.evidence.chart.manifests, bindable)
+            yield from tenancy.rights(namespace, confinement.user_of(namespace), self.evidence.chart.manifests)
         yield from tenancy.limits(bench.setting.nodes)  # last: what is there before costs no write of a quota
 
     def _clear(self, namespace: str, recording: Recording) -> None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 
-from canaryproof.chart_safety import ALLOWED_KINDS
+from canaryproof.chart_safety import ALLOWED_KINDS, CLUSTER_ROLES
 from canaryproof.kube import LIMIT_RANGES, RESOURCE_QUOTAS, ROLE_BINDINGS, ROLES, Resource
 from canaryproof.manifests import Body, Manifest
 
@@ -68,10 +68,11 @@ DISK = "4Gi"
 """What a container may write to its node's disk where it sets no limit of its own."""
 
 
-def role(namespace: str, chart: Iterable[Manifest], *, bindable: tuple[str, ...] = ("view",)) -> Body:
+def role(namespace: str, chart: Iterable[Manifest]) -> Body:
     """Return the Role of the user that upgrades in *namespace* to *chart*.
 
-    The user may give *bindable* ClusterRoles to accounts of the namespace, and no rights else beyond the user's own.
+    The user may give the ClusterRoles that a chart may bind to accounts of the namespace, and no rights else beyond the
+    user's own.
     Kubernetes checks ``bind`` on a ClusterRole in the namespace of the RoleBinding, so a Role can grant it
     (``BindingAuthorized`` in ``pkg/registry/rbac/escalation_check.go``).
     """
@@ -84,7 +85,7 @@ def role(namespace: str, chart: Iterable[Manifest], *, bindable: tuple[str, ...]
             group, resource = RESERVED[kind]
             rules.append(_rule([group], [resource], CHANGE, names))
     rules.append(_rule([""], ["namespaces"], ["get"], [namespace]))
-    rules.append(_rule([RBAC], ["clusterroles"], ["bind"], bindable))
+    rules.append(_rule([RBAC], ["clusterroles"], ["bind"], CLUSTER_ROLES))
     return {"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": {"name": NAME}, "rules": rules}
 
 
@@ -145,16 +146,9 @@ def limit_range() -> Body:
     return {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": GUARD}, "spec": {"limits": [limits]}}
 
 
-def bindable(provider: str) -> tuple[str, ...]:
-    """Return the ClusterRoles that a chart may give to accounts of its namespace, on a cluster of *provider*."""
-    return ("view",) if provider not in OWN_CLUSTERS else ("view", "edit")
-
-
-def rights(
-    namespace: str, user: str, chart: Iterable[Manifest], bindable: tuple[str, ...]
-) -> tuple[tuple[Resource, Body], ...]:
+def rights(namespace: str, user: str, chart: Iterable[Manifest]) -> tuple[tuple[Resource, Body], ...]:
     """Return the objects that let *user* upgrade to *chart* in *namespace*."""
-    return ((ROLES, role(namespace, chart, bindable=bindable)), (ROLE_BINDINGS, role_binding(user)))
+    return ((ROLES, role(namespace, chart)), (ROLE_BINDINGS, role_binding(user)))
 
 
 def limits(nodes: int) -> tuple[tuple[Resource, Body], ...]:

@@ -15,12 +15,22 @@ from canaryproof.chart_safety.counts import check_counts, node_ports
 from canaryproof.chart_safety.kinds import ALLOWED_KINDS, AllowedKind, check_kind
 from canaryproof.chart_safety.objects import check_object
 from canaryproof.chart_safety.pods import check_pod
-from canaryproof.chart_safety.rbac import check_rbac
+from canaryproof.chart_safety.rbac import CLUSTER_ROLES, check_rbac
 from canaryproof.chart_safety.refusals import Code, Policy, Refusal
 from canaryproof.chart_safety.wording import explain
 from canaryproof.manifests import Manifest
 
-__all__ = ["ALLOWED_KINDS", "AllowedKind", "Code", "Policy", "Refusal", "check_chart", "explain", "node_ports"]
+__all__ = [
+    "ALLOWED_KINDS",
+    "CLUSTER_ROLES",
+    "AllowedKind",
+    "Code",
+    "Policy",
+    "Refusal",
+    "check_chart",
+    "explain",
+    "node_ports",
+]
 
 
 def check_chart(manifests: Iterable[Manifest], policy: Policy) -> tuple[Refusal, ...]:

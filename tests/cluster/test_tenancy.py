@@ -85,7 +85,7 @@ def client(cluster: Cluster) -> Iterator[KubeClient]:
 def kubectl(toolchain: Toolchain, cluster: Cluster, client: KubeClient) -> Kubectl:
     """The commands of the administrator; there is a namespace like that of an experiment."""
     client.create_namespace(OWN, confinement.LABELS)
-    for resource, body in (*tenancy.limits(1), *tenancy.rights(OWN, USER, (), ("view",))):
+    for resource, body in (*tenancy.limits(1), *tenancy.rights(OWN, USER, ())):
         assert client.create(resource, body, OWN)
     kubectl = kubectl_of(toolchain, cluster)
     wait_for(

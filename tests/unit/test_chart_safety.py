@@ -294,6 +294,7 @@ EVERYWHERE: dict[str, tuple[Manifest, Code]] = {
     "all resources": (role(["get"], ["*"]), "role-resource"),
     "quotas are changed": (role(["get", "patch"], ["resourcequotas"]), "role-resource"),
     "network policies are changed": (role(["delete"], ["networkpolicies"], "networking.k8s.io"), "role-resource"),
+    "edit": (binding("ClusterRole", "edit"), "cluster-role-binding"),
     "events are written": (role(["create"], ["events"], "", "events.k8s.io"), "role-resource"),
     "commands in pods": (role(["create"], ["pods/exec"]), "role-resource"),
     "whole collections": (role(["deletecollection"], ["pods"]), "role-verb"),
@@ -381,7 +382,6 @@ SHARED_ONLY: dict[str, tuple[Manifest, Code]] = {
         volume(ephemeral={"volumeClaimTemplate": {"spec": {"volumeName": "pv"}}}),
         "claim-source",
     ),
-    "edit": (binding("ClusterRole", "edit"), "cluster-role-binding"),
     "autoscaler that may go far": (
         thing("HorizontalPodAutoscaler", spec={"minReplicas": 1, "maxReplicas": 100}),
         "too-many-pods",
@@ -467,11 +467,6 @@ def test_an_honest_object_is_allowed_on_each_cluster(manifest: Manifest) -> None
 def test_a_kind_that_the_cluster_does_not_know_is_left_to_helm() -> None:
     """Helm says best what is wrong with a misspelt kind."""
     assert codes(of("argoproj.io/v1alpha1", "Rollout"), namespaced=None) == []
-
-
-def test_edit_may_be_bound_on_a_cluster_of_ones_own() -> None:
-    """It ends with the namespace."""
-    assert codes(binding("ClusterRole", "edit")) == []
 
 
 @pytest.mark.parametrize(

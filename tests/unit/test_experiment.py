@@ -229,18 +229,6 @@ def test_a_namespace_keeps_what_is_tried_inside(attempt: Callable[..., Evidence]
     assert f"/api/v1/namespaces/{namespace}/resourcequotas" in made
 
 
-@pytest.mark.parametrize(("provider", "bindable"), [("embedded", ["view", "edit"]), ("existing", ["view"])])
-def test_more_may_be_given_on_a_cluster_of_the_run(
-    attempt: Callable[..., Evidence], api: FakeApi, provider: str, bindable: list[str]
-) -> None:
-    """On a cluster of others, nobody gets to write by a ClusterRole of theirs."""
-    namespace = attempt(provider=provider).namespace
-
-    roles = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/roles"
-    role = next(body for (_, path), body in zip(api.asked, api.bodies, strict=True) if path == roles)
-    assert next(rule["resourceNames"] for rule in role["rules"] if rule["verbs"] == ["bind"]) == bindable
-
-
 def test_rights_for_pods_end_an_experiment_that_cannot_be_confined(
     attempt: Callable[..., Evidence], api: FakeApi
 ) -> None:

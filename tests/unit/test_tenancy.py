@@ -99,12 +99,11 @@ def test_no_rule_is_a_wildcard() -> None:
 
 def test_cluster_roles_that_may_be_bound_are_named() -> None:
     """``bind`` without names would allow ``cluster-admin``."""
-    role = tenancy.role("sre", (), bindable=("view",))
+    role = tenancy.role("sre", ())
     bind = ("bind", "rbac.authorization.k8s.io", "clusterroles")
 
     assert allows(role, *bind, "view")
     assert not any(allows(role, *bind, name) for name in ("edit", "admin", "cluster-admin"))
-    assert allows(tenancy.role("sre", (), bindable=("view", "edit")), *bind, "edit")
 
 
 def test_a_chart_changes_the_quotas_that_it_brings() -> None:
@@ -124,7 +123,7 @@ def test_a_chart_changes_the_quotas_that_it_brings() -> None:
 def test_a_chart_may_not_have_objects_with_the_names_of_the_guards() -> None:
     """As a hook, one would replace the guard: Helm deletes what has the name of a hook."""
     guards = [
-        *tenancy.rights("sre", "user", (), ("view",)),
+        *tenancy.rights("sre", "user", ()),
         *tenancy.limits(1),
         (NETWORK_POLICIES, network_policy("kind", 1)),
     ]
