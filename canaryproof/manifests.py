@@ -33,12 +33,15 @@ POD_PARENTS: Mapping[str, tuple[str, ...]] = {
 """The kinds that run pods, and where each keeps what its pods look like."""
 
 VALUES_LIMIT = 200_000
-"""Values in one document; YAML's aliases can make billions of a few lines."""
+"""Values in all documents together; YAML's aliases can make billions of a few lines."""
+CHARACTERS_LIMIT = 4 * 2**20
+"""Characters of texts in all documents together, keys not counted: four times what Helm may print."""
 DEEPEST = 100
 """Levels of maps and lists in one document; reading takes stack for each, and the API server stops at 10 000."""
 
 SHORT = 1_000
 """Characters of a document that nobody has to measure: too few levels to hurt, or to meet the limit of libyaml."""
+_ALIASES = "are there aliases (&, *) in it?"
 TOO_DEEP = "exceeded maximum nesting depth"
 """How libyaml refuses more than 1000 levels (yaml_parser_increase_flow_level in its scanner.c), in PyYAML since 6.0.4.
 
@@ -282,7 +285,8 @@ def parse(stream: str) -> tuple[Manifest, ...]:
     Raises SubmissionError when a document is no YAML, has a key twice, or is no well-formed object (`problems`), and
     UnsafeError when there is no end to it.
     """
-    manifests = tuple(each for document in _SEPARATOR.split(stream) for each in _parse_document(document))
+    weight = _Weight()
+    manifests = tuple(each for document in _SEPARATOR.split(stream) for each in _parse_document(document, weight))
     if faults := [fault for manifest in manifests for fault in problems(manifest)]:
         raise SubmissionError("; ".join(faults))
     counts = Counter((manifest.api_version, manifest.key) for manifest in manifests if not manifest.is_hook)
@@ -386,7 +390,28 @@ def _probes(container: Body) -> Iterator[tuple[str, int | str]]:
                 yield name, port
 
 
-def _parse_document(document: str) -> Iterator[Manifest]:
+@dataclass
+class _Weight:
+    """What the documents so far hold, aliases included."""
+
+    values: int = 0
+    characters: int = 0
+
+    def add(self, body: object, where: str) -> None:
+        """Walk through *body*; raise UnsafeError when there is too much, it is too deep or holds itself."""
+        waiting = [(body, 1)]
+        while waiting:
+            each, depth = waiting.pop()
+            inside = each.values() if isinstance(each, dict) else each if isinstance(each, list) else ()
+            self.values += len(inside)
+            self.characters += len(each) if isinstance(each, str) else 0
+            _check_size(self.values, depth, where)
+            if self.characters > CHARACTERS_LIMIT:
+                raise UnsafeError(f"{where} renders to more than {CHARACTERS_LIMIT >> 20} MiB of text; {_ALIASES}")
+            waiting.extend((one, depth + 1) for one in inside)
+
+
+def _parse_document(document: str, weight: _Weight) -> Iterator[Manifest]:
     named = _SOURCE.search(document)
     source = named.group(1) if named else ""
     where = source.partition("/")[2] or source or "the rendering"
@@ -394,8 +419,8 @@ def _parse_document(document: str) -> Iterator[Manifest]:
         # Without the text that goes before the template's own, so that lines count as in what the template renders to.
         text = document[named.end() + 1 :] if named else document
         _measure(text, where)
-        body = yaml.load(text, _Loader)  # noqa: S506 - a safe loader
-        _weigh(body, where)
+        body = _Loader(text, where).get_single_data()
+        weight.add(body, where)
     except yaml.MarkedYAMLError as error:
         if error.problem == TOO_DEEP:
             raise _nested_too_deep(where) from error
@@ -431,20 +456,9 @@ def _measure(text: str, where: str) -> None:
         _check_size(count, depth, where)
 
 
-def _weigh(value: object, where: str) -> None:
-    """Walk through *value*, aliases included; raise UnsafeError when it holds too much, is too deep or holds itself."""
-    waiting, count = [(value, 1)], 0
-    while waiting:
-        each, depth = waiting.pop()
-        inside = each.values() if isinstance(each, dict) else each if isinstance(each, list) else ()
-        count += len(inside)
-        _check_size(count, depth, where)
-        waiting.extend((one, depth + 1) for one in inside)
-
-
 def _check_size(count: int, depth: int, where: str) -> None:
     if count > VALUES_LIMIT:
-        raise UnsafeError(f"{where} renders to more than {VALUES_LIMIT} values; are there aliases (&, *) in it?")
+        raise UnsafeError(f"{where} renders to more than {VALUES_LIMIT} values; {_ALIASES}")
     if depth > DEEPEST + 1:  # a text below so many maps is fine
         raise _nested_too_deep(where)
 
@@ -454,16 +468,25 @@ def _nested_too_deep(where: str) -> UnsafeError:
 
 
 class _Loader(yaml.CSafeLoader):
-    """Reads YAML into what JSON can hold, as Kubernetes does: keys are text, dates too, and no key comes twice."""
+    """Reads YAML into what JSON can hold, as Kubernetes does: keys are text, dates too, and no key comes twice.
+
+    PyYAML copies what a map merges, and copies of copies with it, so that ten short lines fill all memory: the keys
+    that there will be are counted first.
+    """
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own way of naming them, never changed
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
         for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
     }
 
-    def __init__(self, stream: str) -> None:
+    def __init__(self, stream: str, where: str) -> None:
+        """Read *stream*, which messages call *where*."""
         super().__init__(stream)
+        self._where = where
         self._keys: dict[int, frozenset[str]] = {}
+        self._sizes: dict[int, int] = {}
+        """How many keys each of these maps has, copies included."""
+        self._size = 0
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - PyYAML's signature
         """Make what *node* stands for; raise MarkedYAMLError for tags that Helm's reader follows in another way."""
@@ -495,30 +518,42 @@ class _Loader(yaml.CSafeLoader):
         """Return the keys of a map with those that it merges; merged maps are not yet part of it.
 
         Raises MarkedYAMLError when a key comes twice, or before a merge that sets it too: for Helm's reader the merge
-        wins, for others the key (sigs.k8s.io/yaml 1.6, go.yaml.in/yaml/v2, ``decode.go``).
+        wins, for others the key (sigs.k8s.io/yaml 1.6, go.yaml.in/yaml/v2, ``decode.go``).  Raises UnsafeError
+        when merging makes too many keys.
         """
         if id(node) not in self._keys:
+            size = 0
             own: set[str] = set()
             merged: set[str] = set()
             for key, value in node.value:
                 if key.tag == _MERGE:
                     keys = self._merged_keys(value)
+                    size += sum(self._sizes[id(each)] for each in _maps_in(value))
                     again, why = own & keys, "before a merge (<<) that sets it, too; put << first"
                     merged |= keys
                 else:
                     keys = {key.value} if isinstance(key, yaml.ScalarNode) else set()
+                    size += 1
                     again, why = own & keys, "twice"
                     own |= keys
                 if again:
                     raise yaml.MarkedYAMLError(
                         problem=f"the key {min(again)!r} comes {why}", problem_mark=key.start_mark
                     )
-            self._keys[id(node)] = frozenset(own | merged)
+            self._keys[id(node)], self._sizes[id(node)] = frozenset(own | merged), size
+            self._size += size
+            _check_size(self._size, 1, self._where)
         return self._keys[id(node)]
 
     def _merged_keys(self, value: yaml.Node) -> set[str]:
-        maps = value.value if isinstance(value, yaml.SequenceNode) else [value]
-        return {key for each in maps if isinstance(each, yaml.MappingNode) for key in self._keys_of(each)}
+        """Return the keys that *value* brings, the map or the list of maps that a map merges."""
+        return {key for each in _maps_in(value) for key in self._keys_of(each)}
+
+
+def _maps_in(value: yaml.Node) -> list[yaml.MappingNode]:
+    """Return the maps that *value* stands for where it is merged: itself, or those in it."""
+    each = value.value if isinstance(value, yaml.SequenceNode) else [value]
+    return [one for one in each if isinstance(one, yaml.MappingNode)]
 
 
 def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int:

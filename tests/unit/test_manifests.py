@@ -133,6 +133,43 @@ def test_aliases_cannot_explode() -> None:
         parse(CONFIG + "\n".join(lines))
 
 
+@pytest.mark.parametrize("each", ["{<<: *a0}", "{<<: [*a0]}", "{<<: *a0, b: c}"])
+def test_many_merges_cannot_explode(each: str) -> None:
+    """Each of many maps merges the same large one."""
+    large = f"a0: &a0 {{{', '.join(f'k{number}: v' for number in range(2_000))}}}\n"
+
+    with pytest.raises(UnsafeError, match="aliases"):
+        parse(f"{CONFIG}{large}a1: [{', '.join([each] * 2_000)}]")
+
+
+def test_texts_cannot_explode() -> None:
+    """A long text that many aliases repeat is refused before anybody writes it down."""
+    with pytest.raises(UnsafeError, match="MiB of text; are there aliases"):
+        parse(f"{CONFIG}a: &a {'x' * 500_000}\nb: [{', '.join(['*a'] * 1_000)}]")
+
+
+def test_many_documents_cannot_explode() -> None:
+    """The limits are those of all documents together."""
+    values = "{a: &a [x, x, x, x, x, x, x, x, x, x], b: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a], c: [*b, *b, *b]}"
+    documents = [f"{SOURCE}kind: ConfigMap\napiVersion: v1\nmetadata: {{name: n{each}}}\n" for each in range(1_000)]
+
+    assert len(parse("\n---\n".join(documents))) == len(documents)
+    with pytest.raises(UnsafeError, match="values; are there aliases"):
+        parse("\n---\n".join(f"{each}data: {values}\n" for each in documents))
+
+
+def test_merges_cannot_explode() -> None:
+    """A few lines that merge the same map again and again are refused before anything is copied, and at once.
+
+    Helm prints what lies in ``crds`` unread, so that its own limit of aliases does not count.
+    """
+    lines = ["a0: &a0 {k: v}"]
+    lines += [f"a{level}: &a{level} {{<<: [{', '.join([f'*a{level - 1}'] * 10)}]}}" for level in range(1, 16)]
+
+    with pytest.raises(UnsafeError, match="aliases"):
+        parse(CONFIG + "\n".join(lines))
+
+
 @pytest.mark.parametrize("levels", [101, 1_000, 1_900, 100_000])
 def test_what_is_nested_without_end_is_refused(levels: int) -> None:
     """Depth is counted before anything is made of it: what reads YAML would take the whole process with it."""
