@@ -48,7 +48,9 @@ class Decision:
     """The container whose state decided; empty where none did, or where that is not known."""
 
 
-ViolationCode = Literal["unsafe-objects", "quota-exceeded", "unknown-record", "missing-record", "changed-record"]
+ViolationCode = Literal[
+    "unsafe-objects", "quota-exceeded", "unknown-record", "missing-record", "changed-record", "deep-record"
+]
 
 
 @dataclass(frozen=True)

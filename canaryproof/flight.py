@@ -99,5 +99,5 @@ def _head(first: bytes) -> _Head:
 def _decoded(line: bytes, decoder: msgspec.json.Decoder[Content], number: int) -> Content:
     try:
         return decoder.decode(line)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:  # the latter where maps and lists are nested too deep
         raise UsageError(f"this is no flight record: line {number}: {error}") from error

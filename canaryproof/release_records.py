@@ -36,6 +36,8 @@ class ReleaseRecord:
     content: Body | None
     """What a rollback depends on: manifest, hooks and the like; None where it cannot be read."""
     secret: Body
+    too_deep: bool = False
+    """Whether it cannot be read because its maps and lists are nested too deep, as the values of a chart can be."""
 
     @property
     def revision(self) -> int:
@@ -52,7 +54,11 @@ def read_records(secrets: Iterable[msgspec.Raw]) -> tuple[ReleaseRecord, ...]:
 def _read(secret: Body) -> ReleaseRecord:
     labels = {key: str(value) for key, value in mapping_at(secret, "metadata", "labels").items()}
     name, uid = (text_at(secret, "metadata", field) for field in ("name", "uid"))
-    return ReleaseRecord(name, uid, text_at(secret, "type"), labels, _content(secret), secret)
+    try:
+        content, too_deep = _content(secret), False
+    except RecursionError:
+        content, too_deep = None, True
+    return ReleaseRecord(name, uid, text_at(secret, "type"), labels, content, secret, too_deep)
 
 
 def _content(secret: Body) -> Body | None:
@@ -90,7 +96,7 @@ class Expected:
         if unknown := sorted(there.keys() - names):
             return _about("unknown-record", unknown[0])
         if new in there and not self._is_revision(there[new], self.new):
-            return _about("unknown-record", new)
+            return _about("deep-record" if there[new].too_deep else "unknown-record", new)
         if new and new not in there and self.must_exist:
             return _about("missing-record", new)
         return None

@@ -84,7 +84,7 @@ def _records(secrets: Iterable[msgspec.Raw]) -> Iterator[_Record]:
             data = _SECRETS.decode(secret).data
             if data:
                 yield _RECORDS.decode(unpacked(data.release))
-        except (binascii.Error, zlib.error, msgspec.MsgspecError):
+        except (binascii.Error, zlib.error, msgspec.MsgspecError, RecursionError):
             continue
 
 

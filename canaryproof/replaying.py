@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from canaryproof.errors import UsageError
 from canaryproof.evidence import Evidence
@@ -34,11 +39,24 @@ def find_records(place: Path) -> dict[Submission, Path]:
 def _records(folder: Path) -> Iterator[tuple[Submission, Path]]:
     for file in sorted(folder.glob(f"*{SUFFIX}")):
         try:
-            with file.open("rb") as lines:
+            with open_record(file) as lines:
                 head = head_from_line(lines.readline())
         except (OSError, UsageError) as error:
             raise UsageError(f"{file}: {error}") from error
         yield Submission(head.name, head.source, file), file
+
+
+@contextmanager
+def open_record(file: Path) -> Iterator[BinaryIO]:
+    """Lend a flight record to read.
+
+    Raises OSError when it cannot be read, or is no plain file: a pipe would have the run wait, and a device never ends.
+    """
+    handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(handle, "rb") as lines:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "it is no plain file", str(file))
+        yield lines
 
 
 def read_evidence(file: Path) -> Evidence:
@@ -47,6 +65,7 @@ def read_evidence(file: Path) -> Evidence:
     Raises UsageError when it cannot be read, or is none.
     """
     try:
-        return from_lines(file.read_bytes())
+        with open_record(file) as lines:
+            return from_lines(lines.read())
     except (OSError, UsageError) as error:
         raise UsageError(f"{file}: {error}") from error

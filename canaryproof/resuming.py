@@ -9,7 +9,7 @@ from canaryproof.errors import UsageError
 from canaryproof.evidence import Evidence
 from canaryproof.flight import head_from_line
 from canaryproof.intake import Submission
-from canaryproof.replaying import EVIDENCE, SUFFIX
+from canaryproof.replaying import EVIDENCE, SUFFIX, open_record
 
 
 def unchanged(
@@ -35,7 +35,7 @@ def _is_good(head: Evidence, submission: Submission, fingerprint: Callable[[Subm
 def _records(folder: Path) -> Iterator[tuple[Path, Evidence]]:
     for file in sorted(folder.glob(f"*{SUFFIX}")):
         try:
-            with file.open("rb") as lines:
+            with open_record(file) as lines:
                 yield file, head_from_line(lines.readline())
         except (OSError, UsageError):
             continue

@@ -63,7 +63,7 @@ def record_of(secret: Body) -> Record:
             rendering=_rendering(body),
             files=tuple(_files(body)),
         )
-    except (ValueError, KeyError, TypeError, binascii.Error, zlib.error, msgspec.DecodeError) as error:
+    except (ValueError, KeyError, TypeError, binascii.Error, zlib.error, msgspec.DecodeError, RecursionError) as error:
         raise InfrastructureError(f"secret {name} is not a revision that Helm has written: {error}") from error
 
 

@@ -124,6 +124,7 @@ MUTATIONS = {
         in_the_cluster(record("sh.helm.release.v1.upcommerce.v1", kind=TYPE, version=1, hook="pre-upgrade"))
     ),
     "record-forged-by-a-test-hook": unsafe(Add("templates/test.yaml", record("later", hook="test,pre-upgrade"))),
+    "record-nested-too-deep": unsafe(Append("values.yaml", f"\ndeep: {'[' * 3_000}{']' * 3_000}\n")),
     # --- other objects than before
     "replicas-in-the-cluster-alone": unsafe(
         Replace(
@@ -165,6 +166,7 @@ MUTATIONS = {
     "quota-and-limit-range-of-its-own": accepted(Add("templates/guards.yaml", GUARDS)),
     "many-kinds": accepted(Add("templates/kinds.yaml", KINDS)),
     "hook-for-upgrades-that-ends": accepted(Add("templates/job.yaml", JOB)),
+    "values-nested-deep": accepted(Append("values.yaml", f"\ndeep: {'[' * 90}{']' * 90}\n")),
     "looks-at-its-namespace": accepted(
         Append(DEPLOYMENT, '# {{ lookup "v1" "Namespace" "" .Release.Namespace | toJson | len }}')
     ),

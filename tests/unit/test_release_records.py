@@ -116,6 +116,15 @@ def test_a_first_revision_that_was_changed_is_named(now: msgspec.Raw) -> None:
     assert found == Violation("changed-record", "Secret/sh.helm.release.v1.shop.v1")
 
 
+def test_a_second_revision_that_is_nested_too_deep_is_named() -> None:
+    """Helm keeps the values of a chart in it, and takes them ten times as deep as they can be read here."""
+    packed = base64.b64encode(base64.b64encode(b'{"chart":' + b"[" * 5_000 + b"]" * 5_000 + b"}")).decode()
+
+    found = BOTH.violation(records(secret(1), secret(2, data={"release": packed})))
+
+    assert found == Violation("deep-record", "Secret/sh.helm.release.v1.shop.v2")
+
+
 def test_a_first_revision_that_is_gone_is_named() -> None:
     """Without its labels Helm does not find it, either."""
     found = BOTH.violation(records(secret(2)))
@@ -129,6 +138,7 @@ def test_a_first_revision_that_is_gone_is_named() -> None:
         Violation("unknown-record", "Secret/later"),
         Violation("missing-record", "Secret/later"),
         Violation("changed-record", "Secret/later"),
+        Violation("deep-record", "Secret/later"),
         Violation("unsafe-objects", detail="Secret/later is large"),
         Violation("quota-exceeded", detail="exceeded quota of Secret/later"),
     ],

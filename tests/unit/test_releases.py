@@ -56,6 +56,7 @@ def test_every_revision_is_a_value_in_order() -> None:
         holding(base64.b64encode(b"\x1f\x8b\x08 no gzip")),
         holding(base64.b64encode(b"{}")),
         holding(base64.b64encode(gzip.compress(bytes(100 * 2**20)))),
+        holding(base64.b64encode(b'{"version":1,"config":' + b"[" * 5_000 + b"]" * 5_000 + b"}")),
     ],
 )
 def test_what_is_no_record_is_passed_over(other: msgspec.Raw) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,12 +40,21 @@ def test_what_has_not_changed_is_found_by_its_name(tmp_path: Path) -> None:
         to_lines(replace(SEEN, fingerprint="")),
         to_lines(replace(SEEN, name="carol")),
         b"nonsense",
+        b'{"schema":2,"lines":' + b"[" * 5_000 + b"]" * 5_000 + b"}",
         b"",
     ],
 )
 def test_what_is_not_good_any_more_is_tried_again(tmp_path: Path, content: bytes) -> None:
     """A fault, a change, a record of an older version, of somebody else, or of nothing."""
     kept(tmp_path, "alice", content)
+
+    assert unchanged([ALICE], tmp_path, lambda _: "abc") == {}
+
+
+def test_what_is_no_plain_file_is_tried_again(tmp_path: Path) -> None:
+    """A pipe has nobody wait for it."""
+    kept(tmp_path, "alice", b"").unlink()
+    os.mkfifo(tmp_path / "evidence" / "alice.jsonl")
 
     assert unchanged([ALICE], tmp_path, lambda _: "abc") == {}
 
