@@ -135,6 +135,33 @@ def test_plugins_of_a_submission_are_reported(hostile: Path, project: Path) -> N
     assert "has loaded the plugins that it names; nothing was tried. Write --submissions=PATH" in said
 
 
+@pytest.mark.parametrize("option", ["--debug={}", "--debug {}", "@{}-options"])
+def test_a_submission_has_no_file_overwritten(option: str, hostile: Path, project: Path, tmp_path: Path) -> None:
+    """Pytest opens the file of ``--debug`` before the run can start again without the submission's options."""
+    precious = write(tmp_path / "home", {"precious": "mine"}) / "precious"
+    precious.with_name("precious-options").write_text(f"--debug={precious}\n")
+    (hostile / "pytest.ini").write_text(f"[pytest]\naddopts = {option.format(precious)}\n")
+
+    said = collected(project, "--submissions", str(hostile), allowed=["exit code 4"])
+
+    assert precious.read_text() == "mine"
+    assert "nothing was tried" in said
+
+
+def test_a_submission_configures_no_run_that_has_no_configuration(hostile: Path, tmp_path: Path) -> None:
+    """Where there is no other configuration to start again with, the run ends before files are written."""
+    planted = tmp_path / "planted"
+    (hostile / "pytest.ini").write_text(
+        f"[pytest]\naddopts = --junitxml={planted} --basetemp={hostile.parent}\nlog_file = {planted}\n"
+    )
+    (tmp_path / "empty").mkdir()
+
+    said = collected(tmp_path / "empty", "--submissions", str(hostile), allowed=["exit code 4", "exit code 5"])
+
+    assert not planted.exists()
+    assert "is a submission's, for its own configuration; nothing was tried" in said
+
+
 def test_others_are_left_alone(tmp_path: Path) -> None:
     """In a project of somebody else's, without any submissions, pytest is as it always was."""
     write(tmp_path, {"pytest.ini": "[pytest]\nmarkers = e2e\n", "conftest.py": TRAP, "upcommerce/test_a.py": TRAP})
