@@ -173,6 +173,8 @@ def _embedded(address: IPv4Address | IPv6Address) -> Sequence[IPv4Address]:
 def _is_global(address: IPv4Address | IPv6Address) -> bool:
     if isinstance(address, IPv6Address) and (address.ipv4_mapped or address in _NAT64):
         return True  # the address in it decides
+    if isinstance(address, IPv6Address) and address.is_site_local:
+        return False  # deprecated (RFC 3879), and for Python a part of the internet
     special = address.is_multicast or address.is_unspecified or address.is_loopback or address.is_link_local
     return address.is_global and not (special or address.is_reserved or address in _ASSIGNMENTS)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from configparser import ConfigParser
@@ -88,3 +89,20 @@ def test_a_file_with_another_hash_is_not_installed(tmp_path: Path) -> None:
     assert done.returncode
     assert "DO NOT MATCH THE HASHES" in done.stderr
     assert not (tmp_path / "target").exists()
+
+
+def test_no_python_file_of_the_current_folder_is_run(tmp_path: Path) -> None:
+    """``python3 -m pip`` looks there first, so it is started where the project is, wherever ``toxw`` was called."""
+    project, elsewhere, commands = (tmp_path / name for name in ("project", "elsewhere", "commands"))
+    for folder in (project, elsewhere, commands):
+        folder.mkdir()
+    shutil.copy(ROOT / "toxw", project)
+    python = commands / "python3"
+    python.write_text(f"#!/bin/sh\npwd -P >> {tmp_path}/places\nmkdir -p {project}/.tox/bootstrap.unfinished\n")
+    python.chmod(0o755)
+
+    subprocess.run(
+        ["/bin/sh", str(project / "toxw")], cwd=elsewhere, env={"PATH": f"{commands}:/usr/bin:/bin"}, check=True
+    )
+
+    assert (tmp_path / "places").read_text().splitlines() == [str(project.resolve())] * 2
