@@ -15,6 +15,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import math
 import re
 import secrets
 import shlex
@@ -44,7 +45,7 @@ CUT = " ... "
 MANY_LINES = 200
 """Lines of one value that are searched for, each on its own."""
 LONGEST_LINE = 4096
-"""Characters of one value that are searched for."""
+"""Characters that are searched for at once; a longer value is searched for in pieces."""
 DIGEST = 8
 """Hexadecimal digits of the keyed digest by which a changed value is told from an unchanged one."""
 
@@ -329,9 +330,15 @@ def _parts(name: str, value: str) -> Iterator[str]:
     candidates += _user_information(value)
     if value.startswith(("{", "[")):
         candidates += _json_fields(value)
-    for each in candidates:
-        if least <= len(each) <= LONGEST_LINE and each.lower() not in COMMON and not _DULL.fullmatch(each):
+    for each in chain.from_iterable(map(_pieces, candidates)):
+        if len(each) >= least and each.lower() not in COMMON and not _DULL.fullmatch(each):
             yield each
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Yield *text* in as few pieces of about the same length as possible, none of which is too long."""
+    size = math.ceil(len(text) / (math.ceil(len(text) / LONGEST_LINE) or 1))
+    return (text[start : start + size] for start in range(0, len(text), size or 1))
 
 
 def _assignment(line: str) -> tuple[str, str] | None:

@@ -213,6 +213,17 @@ def test_a_short_value_is_found_as_a_word_only() -> None:
     )
 
 
+@pytest.mark.parametrize("size", [4_096, 4_097, 8_193, 50_000])
+def test_a_long_value_is_removed_as_a_whole(size: int) -> None:
+    """Key stores and bundles of certificates are one line of many thousand characters."""
+    value = "".join(random.Random(size).choices(string.ascii_letters, k=size))  # noqa: S311  # no secret of anybody's
+    redactor = Redactor(object_values([{"kind": "Secret", "stringData": {"store": value}}]))
+
+    left = redactor.text(f"it has {value} in it").removeprefix("it has ").removesuffix(" in it")
+
+    assert left.replace(MARK, "") == ""
+
+
 def test_a_value_that_was_cut_is_removed_too() -> None:
     """Logs and long messages begin and end anywhere."""
     redactor = Redactor(["s3cr3t-value-of-the-shop"])
