@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.evidence import Probe
 
-NO_ANSWER = "no answer within"
-"""How the error of a request begins that was waited for in vain: it was silent all the time."""
 OFTEN = 2
 """So many times as long as from one request to the next may pass without one before nothing is known of that time."""
 
@@ -83,6 +81,6 @@ def _known_silence(probe: Probe, durations: Durations) -> tuple[float, float]:
 
     Where it was refused at a moment that nobody knows, since its end at the latest, until its beginning at least.
     """
-    if probe.error.startswith(NO_ANSWER):
+    if probe.timed_out:
         return probe.at, probe.at + min(probe.seconds, durations.probe_timeout)
     return probe.at + probe.seconds, probe.at

@@ -149,12 +149,41 @@ class Revision:
 
 
 @dataclass(frozen=True)
+class Unanswered:
+    """Why a request to a Service was not answered with success."""
+
+    message: str
+    """What was answered instead, for people to read."""
+    timed_out: bool = False
+    """Whether it was waited for in vain."""
+
+    def __str__(self) -> str:
+        """Return the message."""
+        return self.message
+
+
+@dataclass(frozen=True)
 class Probe:
     """One request to the stable Service: *error* is empty when it was answered with success."""
 
     at: float
     seconds: float
     error: str = ""
+    timed_out: bool = False
+    """Whether it was waited for in vain: then the Service was silent all the time."""
+
+
+HolderKind = Literal["owner", "resource-policy", "hook", "finalizers", "deletion"]
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Why an object is still there."""
+
+    kind: HolderKind
+    """``deletion``: it has been asked to go, and has not gone yet."""
+    value: str = ""
+    """The owner, or the value of the annotation, or the finalizers, separated by commas."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +191,8 @@ class Leftover:
     """An object of the upgrade that outlived the rollback, and what holds it."""
 
     object: ObjectKey
-    held_by: str = ""
+    holder: Holder | None = None
+    """None where nothing is known to hold it."""
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ from canaryproof.evidence import (
     Setting,
     Step,
     Timings,
+    Unanswered,
     failure,
 )
 from canaryproof.evidence_redaction import SecretValues, bodies_of, without_secrets, without_secrets_in_log
@@ -374,7 +375,7 @@ class _Trial:
             "answer of the stable Service",
             lambda: None if self._visit() else True,
             within=self._durations.settle,
-            seen=self._visit,
+            seen=lambda: str(self._visit() or "an answer"),
         )
         self._note(settled_at=self._recording.now)
         # A busy cluster is silent for longer, and has no room for more: it is as slow as it was to start stable.
@@ -414,11 +415,11 @@ class _Trial:
             seen=lambda: prober.fault or f"{len(prober.probes)} requests",
         )
 
-    def _visit(self) -> str:
-        """Ask the stable Service once; return why it did not answer, empty when it did or there is none."""
+    def _visit(self) -> Unanswered | None:
+        """Ask the stable Service once; return why it did not answer, None when it did or there is none."""
         for service, port in self._stable.services:
             return self._bench.client.visit(self._namespace, service, port)
-        return ""
+        return None
 
     def _upgrade(self, chart: Path) -> None:
         """Upgrade to the submission; what Helm refuses is decided by that."""

@@ -17,7 +17,7 @@ from canaryproof.errors import UsageError
 from canaryproof.evidence import ContainerLog, Evidence, Probe
 from canaryproof.timeline import Observation, Timeline
 
-SCHEMA = 2
+SCHEMA = 3
 """Counts up whenever older records can no longer be read."""
 
 Content = TypeVar("Content")

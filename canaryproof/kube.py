@@ -24,9 +24,9 @@ from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import ConfigException, load_kube_config
 from kubernetes.utils import parse_quantity
 
-from canaryproof.availability import NO_ANSWER
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.errors import CanaryproofError, InfrastructureError, UsageError
+from canaryproof.evidence import Unanswered
 from canaryproof.manifests import BODIES, Body, text_at, value_at
 from canaryproof.redaction import Redactor, environment_values, kubeconfig_values
 
@@ -325,15 +325,15 @@ class KubeClient:
         lost = status != OK or text.startswith(LOST_LOG)
         return "" if lost else text.decode(errors="replace")
 
-    def visit(self, namespace: str, service: str, port: int) -> str:
-        """Request ``/`` of a Service through the API server; return why it was no success, empty when it was one."""
+    def visit(self, namespace: str, service: str, port: int) -> Unanswered | None:
+        """Request ``/`` of a Service through the API server; return why it was no success, None when it was one."""
         path = f"/api/v1/namespaces/{namespace}/services/{service}:{port}/proxy/"
         limit = self._durations.probe_timeout
         try:
             response = self._open("GET", path, read=limit, retries=False)
             text = response.read(ENOUGH_OF_AN_ANSWER)
         except urllib3.exceptions.ReadTimeoutError:
-            return f"{NO_ANSWER} {limit:g} s"
+            return Unanswered(f"no answer within {limit:g} s", timed_out=True)
         except urllib3.exceptions.HTTPError as error:
             raise self._unreachable(error) from error
         if len(text) == ENOUGH_OF_AN_ANSWER:
@@ -342,7 +342,7 @@ class KubeClient:
             response.release_conn()
         if response.status in {UNAUTHORIZED, FORBIDDEN, BUSY} and _is_status(text):
             raise self._refused("GET", path, response.status, text)
-        return "" if OK <= response.status < BAD_REQUEST else _message(response.status, text)
+        return None if OK <= response.status < BAD_REQUEST else Unanswered(_message(response.status, text))
 
     def _refused(self, method: str, path: str, status: int, text: bytes) -> InfrastructureError:
         message = self._redactor.text(_message(status, text))

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from canaryproof.errors import InfrastructureError
-from canaryproof.evidence import Probe
+from canaryproof.evidence import Probe, Unanswered
 from canaryproof.waiting import Signal
 
 UNDER_WAY = 4
@@ -25,8 +25,8 @@ class Prober:
     nothing about the Service and is no probe.
     """
 
-    def __init__(self, visit: Callable[[], str], *, now: Callable[[], float], every: float) -> None:
-        """Call *visit*, which returns why a request failed, every *every* seconds of the clock *now*."""
+    def __init__(self, visit: Callable[[], Unanswered | None], *, now: Callable[[], float], every: float) -> None:
+        """Call *visit*, which returns why a request failed or None, every *every* seconds of the clock *now*."""
         self._visit = visit
         self._now = now
         self._every = every
@@ -82,7 +82,12 @@ class Prober:
             self._fault = str(fault)
             return
         self._fault = ""
-        self._probes.append(Probe(at, self._now() - at, error))
+        self._probes.append(probe(at, self._now() - at, error))
+
+
+def probe(at: float, seconds: float, error: Unanswered | None) -> Probe:
+    """Return what is kept of a request that was made at *at* and took *seconds*."""
+    return Probe(at, seconds, error.message, error.timed_out) if error else Probe(at, seconds)
 
 
 def _is_over(request: Future[None]) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from canaryproof.evidence import Leftover
+from canaryproof.evidence import Holder, Leftover
 from canaryproof.manifests import HOOK, Body, Manifest, ObjectKey, service_ports
 from canaryproof.timeline import Timeline
 
@@ -166,14 +166,15 @@ def leftover(key: ObjectKey, body: Body, left: frozenset[ObjectKey]) -> Leftover
     metadata = body["metadata"]
     annotations = metadata.get("annotations", {})
     owners = [ObjectKey(owner["kind"], owner["name"]) for owner in metadata.get("ownerReferences", ())]
+    holder: Holder | None
     if alive := [owner for owner in owners if owner in left]:  # first: a ReplicaSet copies its owner's annotations
-        held_by = f"its owner {alive[0]}"
+        holder = Holder("owner", str(alive[0]))
     elif policy := annotations.get(KEEP):
-        held_by = f"the annotation {KEEP}: {policy}"
+        holder = Holder("resource-policy", str(policy))
     elif hook := annotations.get(HOOK):
-        held_by = f"the annotation {HOOK}: {hook}, Helm does not take back hooks"
+        holder = Holder("hook", str(hook))
     elif finalizers := metadata.get("finalizers"):
-        held_by = f"finalizers: {', '.join(finalizers)}"
+        holder = Holder("finalizers", ", ".join(finalizers))
     else:
-        held_by = "still terminating" if is_going(body) else ""
-    return Leftover(key, held_by)
+        holder = Holder("deletion") if is_going(body) else None
+    return Leftover(key, holder)

@@ -13,10 +13,10 @@ from canaryproof.judging.finding import KEEP, Finding, because, count, place_of,
 from canaryproof.judging.stable import touched_objects
 from canaryproof.texts import line_with
 from canaryproof.traps import explain
+from canaryproof.wording.leftovers import describe_holder
 
 STABLE_REVISION = 1
 CANARY_REVISION = 2
-OWNED = "its owner"
 
 
 def upgrade_applied(evidence: Evidence, course: Course) -> Finding | None:
@@ -107,7 +107,7 @@ def canary_gone(evidence: Evidence, course: Course) -> Finding | None:
     """Nothing that the upgrade added is left after the rollback."""
     del course
     if evidence.leftovers:
-        kept = any(KEEP in leftover.held_by for leftover in evidence.leftovers)
+        kept = any(each.holder and each.holder.kind == "resource-policy" for each in evidence.leftovers)
         hint = f"take the annotation {KEEP} out of the canary's templates" if kept else ""
         hint = hint or "leave hooks, finalizers and grace periods out of the canary's templates: Helm cannot undo them"
         roots = _roots(evidence.leftovers)
@@ -125,11 +125,13 @@ def canary_gone(evidence: Evidence, course: Course) -> Finding | None:
 def _roots(leftovers: Iterable[Leftover]) -> tuple[Leftover, ...]:
     """Return what is left on its own account, and not because its owner is."""
     every = tuple(leftovers)
-    return tuple(each for each in every if not each.held_by.startswith(OWNED)) or every
+    return tuple(each for each in every if not (each.holder and each.holder.kind == "owner")) or every
 
 
 def _told(roots: tuple[Leftover, ...], every: int) -> str:
-    told = ", ".join(f"{each.object} (held by {each.held_by})" if each.held_by else str(each.object) for each in roots)
+    told = ", ".join(
+        f"{each.object} (held by {describe_holder(each.holder)})" if each.holder else str(each.object) for each in roots
+    )
     owned = every - len(roots)
     return f"{told}, and {count(owned, 'object')} that it owns" if owned else told
 

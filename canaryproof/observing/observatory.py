@@ -25,6 +25,7 @@ from canaryproof.manifests import BODIES, Body, Manifest, ObjectKey, text_at
 from canaryproof.observing.records import Record, record_of
 from canaryproof.observing.remains import fate
 from canaryproof.observing.story import Story, tell
+from canaryproof.probing import probe
 from canaryproof.recording import WATCHED
 from canaryproof.redaction import LAST_APPLIED
 from canaryproof.releases import TYPE, selector
@@ -165,7 +166,8 @@ class _Scene:
         """Ask the stable Service a few times."""
         for service, port in tuple(services)[:1]:
             for number in range(VISITS):
-                yield Probe(now + number * DURATIONS.probe_every, 0.0, self.client.visit(self.namespace, service, port))
+                unanswered = self.client.visit(self.namespace, service, port)
+                yield probe(now + number * DURATIONS.probe_every, 0.0, unanswered)
 
 
 def _evidence(evidence: Evidence, baseline: Rendering, story: Story, scene: _Scene) -> Evidence:

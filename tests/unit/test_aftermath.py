@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from canaryproof.aftermath import Aftermath
-from canaryproof.evidence import Leftover
+from canaryproof.evidence import Holder, Leftover
 from canaryproof.kube import Resource
 from canaryproof.manifests import Body, ObjectKey
 from canaryproof.recording import Recording
@@ -130,8 +130,8 @@ def test_what_nobody_deletes_is_not_waited_for() -> None:
 
     assert scene.at(2)
     assert scene.aftermath.leftovers() == (
-        Leftover(CANARY, "the annotation helm.sh/resource-policy: keep"),
-        Leftover(ObjectKey("Pod", "canary-x"), "its owner Deployment/canary"),
+        Leftover(CANARY, Holder("resource-policy", "keep")),
+        Leftover(ObjectKey("Pod", "canary-x"), Holder("owner", "Deployment/canary")),
     )
 
 
@@ -183,4 +183,4 @@ def test_finalizers_do_not_hold_up_the_end_of_the_namespace() -> None:
     scene.aftermath.let_go()
 
     assert scene.objects.freed == ["lab/Deployment/canary"]
-    assert scene.aftermath.leftovers()[0].held_by == "finalizers: example.com/stay"
+    assert scene.aftermath.leftovers()[0].holder == Holder("finalizers", "example.com/stay")

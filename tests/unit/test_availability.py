@@ -13,7 +13,9 @@ TIMED_OUT = "no answer within 2 s"
 
 def test_outage_lasts_from_the_first_failure_to_the_last() -> None:
     """The answers before and after it do not belong to it."""
-    (outage,) = outages([Probe(0, 0.5), Probe(1, 2, TIMED_OUT), Probe(3.1, 0.1, "refused"), Probe(4, 0.25)])
+    (outage,) = outages(
+        [Probe(0, 0.5), Probe(1, 2, TIMED_OUT, timed_out=True), Probe(3.1, 0.1, "refused"), Probe(4, 0.25)]
+    )
 
     assert (outage.began, outage.ended, outage.failures, outage.error) == (1, 3.2, 2, "refused")
     assert outage.seconds == pytest.approx(2.1)
@@ -68,14 +70,16 @@ def test_requests_that_were_sent_late_do_not_lengthen_it() -> None:
 
 def test_a_time_out_that_was_noticed_late_does_not_lengthen_it() -> None:
     """No request has longer than its limit to be answered."""
-    (outage,) = outages([Probe(1, 3.5, "no answer within 2 s")])
+    (outage,) = outages([Probe(1, 3.5, "no answer within 2 s", timed_out=True)])
 
     assert outage.seconds == pytest.approx(2)
 
 
 def test_one_lost_request_is_no_outage_that_counts() -> None:
     """A request to a pod that has just gone may hang: the next one is sent in time to show that it was alone."""
-    worst = longest([Probe(0, 0.01), Probe(0.1, 2, "no answer within 2 s"), Probe(0.2, 0.01), Probe(0.3, 0.01)])
+    worst = longest(
+        [Probe(0, 0.01), Probe(0.1, 2, "no answer within 2 s", timed_out=True), Probe(0.2, 0.01), Probe(0.3, 0.01)]
+    )
 
     assert worst
     assert worst.seconds == pytest.approx(0.1)
@@ -83,7 +87,7 @@ def test_one_lost_request_is_no_outage_that_counts() -> None:
 
 def test_requests_that_overlap_are_counted_once() -> None:
     """Silence of four requests at once lasts as long as that of one."""
-    waiting = [Probe(number / 10, 2, "no answer within 2 s") for number in range(4)]
+    waiting = [Probe(number / 10, 2, "no answer within 2 s", timed_out=True) for number in range(4)]
     (outage,) = outages([*waiting, Probe(2.3, 0, "refused"), Probe(2.6, 0)])
 
     assert outage.seconds == pytest.approx(2.3)

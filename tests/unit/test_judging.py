@@ -15,6 +15,7 @@ from canaryproof.durations import DURATIONS
 from canaryproof.evidence import (
     Decision,
     Evidence,
+    Holder,
     Leftover,
     OutcomeName,
     Probe,
@@ -331,7 +332,7 @@ def test_course_may_expect_another_fate() -> None:
 
 def test_leftovers_are_named_with_what_holds_them() -> None:
     """The finding says what is left and what holds it; an annotation has its own hint."""
-    kept = Leftover(ObjectKey("Service", "canary"), "the annotation helm.sh/resource-policy: keep")
+    kept = Leftover(ObjectKey("Service", "canary"), Holder("resource-policy", "keep"))
 
     found = finding_of(judging.canary_gone, evidence(leftovers=(kept,)))
 
@@ -341,9 +342,9 @@ def test_leftovers_are_named_with_what_holds_them() -> None:
 
 def test_what_a_leftover_owns_is_counted_and_not_listed() -> None:
     """One object that is kept brings its pods along: the finding names the one, and says how many follow."""
-    kept = Leftover(ObjectKey("Deployment", "canary"), "the annotation helm.sh/resource-policy: keep")
+    kept = Leftover(ObjectKey("Deployment", "canary"), Holder("resource-policy", "keep"))
     owned = tuple(
-        Leftover(ObjectKey(kind, "canary-1"), "its owner Deployment/canary") for kind in ("ReplicaSet", "Pod")
+        Leftover(ObjectKey(kind, "canary-1"), Holder("owner", "Deployment/canary")) for kind in ("ReplicaSet", "Pod")
     )
 
     found = finding_of(judging.canary_gone, evidence(leftovers=(kept, *owned)))

@@ -19,6 +19,7 @@ import pytest
 
 from canaryproof.durations import Durations
 from canaryproof.errors import InfrastructureError, UsageError
+from canaryproof.evidence import Unanswered
 from canaryproof.kube import PODS, ExpiredError, KubeClient, Resource, quantity
 from tests.unit.fake_api import FakeApi
 
@@ -268,10 +269,10 @@ def test_a_watch_that_breaks_off_is_an_infrastructure_error(api: FakeApi, client
 
 
 def test_a_service_that_answers_is_no_failure(api: FakeApi, client: KubeClient) -> None:
-    """Success is the empty word."""
+    """Success is None."""
     api.answers["GET", PROXY] = (200, "welcome")
 
-    assert client.visit("lab", "shop", 5000) == ""
+    assert client.visit("lab", "shop", 5000) is None
 
 
 @pytest.mark.parametrize(
@@ -288,7 +289,7 @@ def test_a_service_that_fails_says_why(
     """The API's own words, or the status of the app."""
     api.answers["GET", PROXY] = answer
 
-    assert client.visit("lab", "shop", 5000) == error
+    assert client.visit("lab", "shop", 5000) == Unanswered(error)
 
 
 def test_rights_that_are_missing_say_nothing_about_the_service(api: FakeApi, client: KubeClient) -> None:
@@ -303,14 +304,14 @@ def test_an_app_may_say_forbidden(api: FakeApi, client: KubeClient) -> None:
     """The same status from the app itself is the app's answer."""
     api.answers["GET", PROXY] = (403, "members only")
 
-    assert client.visit("lab", "shop", 5000) == "HTTP 403"
+    assert client.visit("lab", "shop", 5000) == Unanswered("HTTP 403")
 
 
 def test_a_service_that_is_silent_is_given_up(api: FakeApi, client: KubeClient) -> None:
     """A request has its time limit, and the message says which."""
     api.silent.add(PROXY)
 
-    assert client.visit("lab", "shop", 5000) == "no answer within 0.3 s"
+    assert client.visit("lab", "shop", 5000) == Unanswered("no answer within 0.3 s", timed_out=True)
 
 
 @pytest.mark.parametrize(

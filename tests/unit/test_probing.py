@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from canaryproof.errors import InfrastructureError
+from canaryproof.evidence import Unanswered
 from canaryproof.probing import Prober, next_due
 from canaryproof.waiting import Ticks, wait_for
 
@@ -22,9 +23,9 @@ def asked(times: int, prober: Prober) -> None:
 
 def test_every_answer_is_kept_with_its_time() -> None:
     """Successes and failures are recorded in order, each with when it was asked."""
-    answers = iter(["", "HTTP 503"])
+    answers = iter([None, Unanswered("HTTP 503")])
 
-    with Prober(lambda: next(answers, ""), now=time.monotonic, every=0.01) as prober:
+    with Prober(lambda: next(answers, None), now=time.monotonic, every=0.01) as prober:
         asked(3, prober)
 
     assert [probe.error for probe in prober.probes[:3]] == ["", "HTTP 503", ""]
@@ -33,7 +34,7 @@ def test_every_answer_is_kept_with_its_time() -> None:
 
 def test_nothing_is_asked_after_the_end() -> None:
     """Leaving the block ends the thread: the record is complete."""
-    with Prober(lambda: "", now=time.monotonic, every=0.01) as prober:
+    with Prober(lambda: None, now=time.monotonic, every=0.01) as prober:
         asked(2, prober)
     probes = prober.probes
 
@@ -46,7 +47,7 @@ def test_the_end_does_not_wait_for_the_next_request() -> None:
     """A prober that asks once an hour ends at once."""
     began = time.monotonic()
 
-    with Prober(lambda: "", now=time.monotonic, every=3600) as prober:
+    with Prober(lambda: None, now=time.monotonic, every=3600) as prober:
         asked(1, prober)
 
     assert time.monotonic() - began < SOON
@@ -57,8 +58,10 @@ def test_a_request_without_an_answer_does_not_hold_up_the_next() -> None:
     answered = threading.Event()
     first = iter([True])
 
-    def visit() -> str:
-        return "" if not next(first, False) else "no answer" if answered.wait(SOON) else "nobody else was asked"
+    def visit() -> Unanswered | None:
+        if not next(first, False):
+            return None
+        return Unanswered("no answer" if answered.wait(SOON) else "nobody else was asked", timed_out=True)
 
     with Prober(visit, now=time.monotonic, every=0.01) as prober:
         asked(3, prober)
@@ -69,27 +72,26 @@ def test_a_request_without_an_answer_does_not_hold_up_the_next() -> None:
 
 def test_who_waits_for_an_answer_need_not_wait_for_the_next_request() -> None:
     """A prober that asks once an hour asks at once when it is told to."""
-    with Prober(lambda: "", now=time.monotonic, every=3600) as prober:
+    with Prober(lambda: None, now=time.monotonic, every=3600) as prober:
         asked(1, prober)
         prober.ask()
         asked(2, prober)
 
 
-def unreachable(then: Callable[[], str], times: int) -> Callable[[], str]:
-    """Return a visit that finds the cluster at fault a few times, then does what *then* does."""
+def unreachable(times: int) -> Callable[[], None]:
+    """Return a visit that finds the cluster at fault a few times, then gets an answer."""
     left = iter(range(times))
 
-    def visit() -> str:
+    def visit() -> None:
         if next(left, None) is not None:
             raise InfrastructureError("the Kubernetes API cannot be reached")
-        return then()
 
     return visit
 
 
 def test_a_fault_of_the_cluster_is_no_probe() -> None:
     """Requests that never left the API server are not held against the Service, and a passing fault is forgotten."""
-    with Prober(unreachable(lambda: "", 2), now=time.monotonic, every=0.01) as prober:
+    with Prober(unreachable(2), now=time.monotonic, every=0.01) as prober:
         asked(1, prober)
 
     assert not any(probe.error for probe in prober.probes)
@@ -98,7 +100,7 @@ def test_a_fault_of_the_cluster_is_no_probe() -> None:
 
 def test_a_lasting_fault_is_reported() -> None:
     """When the latest request found the cluster at fault, the prober says so."""
-    with Prober(unreachable(lambda: "", 10**9), now=time.monotonic, every=0.01) as prober:
+    with Prober(unreachable(10**9), now=time.monotonic, every=0.01) as prober:
         wait_for("fault", lambda: prober.fault or None, within=SOON, changes=Ticks(0.005))
 
     assert prober.fault == "the Kubernetes API cannot be reached"

@@ -9,6 +9,7 @@ import pytest
 from canaryproof.manifests import Body, Manifest, ObjectKey
 from canaryproof.settling import Stable, descendants, key_in, last_deletion, leftover, live, stable_of, unready
 from canaryproof.timeline import Change, Observation, Timeline
+from canaryproof.wording.leftovers import describe_holder
 
 STABLE = Stable(("app",), (("shop", 5000),))
 DEPLOYMENT = ObjectKey("Deployment", "app")
@@ -130,7 +131,8 @@ def test_what_is_left_says_what_holds_it(found: Body, held_by: str) -> None:
     """A ReplicaSet copies its Deployment's annotations: it is the Deployment that is kept."""
     key = ObjectKey(found["kind"], "a")
 
-    held = leftover(key, found, frozenset({key, DEPLOYMENT})).held_by
+    holder = leftover(key, found, frozenset({key, DEPLOYMENT})).holder
+    held = describe_holder(holder) if holder else ""
 
     assert held_by in held
     assert bool(held) == bool(held_by)

@@ -1,0 +1,1 @@
+"""Puts facts into words; pure.  Nothing reads these sentences back."""
