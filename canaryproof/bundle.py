@@ -38,12 +38,12 @@ def read_bundle(stream: BinaryIO) -> Iterator[tuple[PurePosixPath, bytes]]:
         allowance.take(path, size)
         content = stream.read(size)
         if len(content) != size:
-            raise UnsafeError(f"{shown(path)} was not unpacked as a whole; pack the chart's folder anew")
+            raise UnsafeError(f"{shown(path)} was not unpacked as a whole", "pack the chart's folder anew")
         yield path, content
 
 
 def _index(line: bytes) -> list[tuple[PurePosixPath, int]]:
-    refused = UnsafeError("the files that were unpacked are not what was announced; pack the chart's folder anew")
+    refused = UnsafeError("the files that were unpacked are not what was announced", "pack the chart's folder anew")
     try:
         entries = json.loads(line)
     except (ValueError, RecursionError) as error:

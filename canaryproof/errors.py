@@ -14,9 +14,10 @@ class CanaryproofError(Exception):
     What has the shape of a credential is removed from it (`canaryproof.redaction`).
     """
 
-    def __init__(self, message: object = "") -> None:
-        """Keep the message without credentials."""
-        super().__init__(redacted(str(message)))
+    def __init__(self, message: object = "", hint: str = "") -> None:
+        """Keep the message, and *hint*, what to do about it, without credentials."""
+        self.message, self.hint = redacted(str(message)), redacted(hint)
+        super().__init__("; ".join(part for part in (self.message, self.hint) if part))
 
 
 class UsageError(CanaryproofError):

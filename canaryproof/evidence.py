@@ -101,6 +101,8 @@ class Rendering:
 
     manifests: tuple[Manifest, ...] = ()
     error: str = ""
+    hint: str = ""
+    """What to do about the error, where whoever refused the chart says so."""
     rendered: bool = False
     """Whether Helm did render it, where the error is one of its objects."""
 

@@ -21,7 +21,7 @@ from canaryproof.applied import as_applied
 from canaryproof.availability import is_certain
 from canaryproof.baseline import Baseline
 from canaryproof.canary import find_canary
-from canaryproof.chart_safety import Policy, check_chart, explain, node_ports
+from canaryproof.chart_safety import ADVICE, Policy, check_chart, explain, node_ports
 from canaryproof.cluster.registries import Registries
 from canaryproof.course import Course
 from canaryproof.durations import Durations
@@ -225,7 +225,7 @@ class _Experiment:
         )
         self.secrets.learn(bodies_of(rendering.manifests))
         if reason := self.refusal(rendering, namespace):
-            raise UnsafeError(reason)
+            raise UnsafeError(reason, ADVICE)
         return rendering
 
     def refusal(self, rendering: Rendering, namespace: str) -> str:
@@ -249,7 +249,7 @@ class _Experiment:
 
     def _refuse(self, error: SubmissionError) -> None:
         outcome: OutcomeName = "unsafe-chart" if isinstance(error, UnsafeError) else "broken-chart"
-        self.note(chart=Rendering(error=str(error)), decision=Decision(outcome, str(error)))
+        self.note(chart=Rendering(error=error.message, hint=error.hint), decision=Decision(outcome, str(error)))
 
     @contextmanager
     def _namespace(self, name: str, recording: Recording) -> Iterator[None]:

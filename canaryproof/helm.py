@@ -195,13 +195,13 @@ class Helm:
         except UnsafeError:
             raise
         except SubmissionError as error:
-            return Rendering(error=str(error))
+            return Rendering(error=error.message, hint=error.hint)
         try:
             return Rendering(tuple(each for each in parse(text) if not each.is_test))
         except UnsafeError:
             raise
         except SubmissionError as error:
-            return Rendering(error=str(error), rendered=True)
+            return Rendering(error=error.message, hint=error.hint, rendered=True)
 
     def _render(self, command: Sequence[str], chart: Path, sandbox: Sandbox, folder: Path | None) -> str:
         """Return what Helm prints when it runs in *folder* and knows nothing of the cluster."""
@@ -302,7 +302,7 @@ class Helm:
             yield
         except LimitError as error:
             advice = "look for what has no end in the templates, or makes far too much"
-            raise UnsafeError(f"helm {verb} {error.outcome}; {advice}") from error
+            raise UnsafeError(f"helm {verb} {error.outcome}", advice) from error
         except CommandError as error:
             message = clean(error.stderr, chart) or f"helm {verb} failed: {error.outcome}"
             if not can_reach:

@@ -42,6 +42,8 @@ class Submission:
     """The chart's folder, or the archive that has it somewhere."""
     problem: str = ""
     """Why there is no chart to try, in a class where others have one; empty when there is."""
+    advice: str = ""
+    """What to do about it."""
     unsafe: bool = False
     """Whether that is because something was refused."""
 
@@ -58,6 +60,8 @@ class _Contents:
     """Why nobody looks any further."""
     trouble: str = ""
     """Why nobody can."""
+    advice: str = ""
+    """What to do about either."""
     packed: bool = False
     """Whether it is no folder itself, but an archive."""
 
@@ -99,7 +103,7 @@ def _submissions(path: Path, chart_name: str) -> Iterator[Submission]:
         return
     submission = _submission(Submission(printable(place.name), printable(path), place), _look(place), chart_name)
     if submission.problem and not submission.unsafe:
-        raise UsageError(f"submissions {path}: {submission.problem}")
+        raise UsageError(f"submissions {path}: {submission.problem}", submission.advice)
     yield submission
 
 
@@ -157,9 +161,10 @@ def _look(folder: Path) -> _Contents:
             elif name.lower().endswith(OTHER_ARCHIVES):
                 contents.others.append(member.path)
     except UnsafeError as error:
-        contents.refusal = str(error)
+        contents.refusal, contents.advice = error.message, error.hint
     except OSError as error:
-        contents.trouble = f"it cannot be read: {error.strerror}; look at the rights of its files"
+        contents.trouble = f"it cannot be read: {error.strerror}"
+        contents.advice = "look at the rights of its files"
     contents.charts = outermost(charts)
     return contents
 
@@ -168,27 +173,30 @@ def _submission(submission: Submission, contents: _Contents, chart_name: str) ->
     """Return the submission of one person, whose chart is its folder so far, with what is wrong with it."""
     path = submission.chart
     if contents.refusal:
-        return replace(submission, problem=contents.refusal, unsafe=True)
+        return replace(submission, problem=contents.refusal, advice=contents.advice, unsafe=True)
     try:
         chart = choose(contents.charts, chart_name, lambda it: _name_of(path / it))
     except SubmissionError as error:
-        return replace(submission, problem=str(error))
+        return replace(submission, problem=error.message, advice=error.hint)
     if chart is None and len(contents.archives) == 1:
         chart = contents.archives[0]
     if chart is None:
-        return replace(submission, problem=contents.trouble or _missing(contents))
+        if contents.trouble:
+            return replace(submission, problem=contents.trouble, advice=contents.advice)
+        problem, advice = _missing(contents)
+        return replace(submission, problem=problem, advice=advice)
     return replace(submission, chart=path / chart)
 
 
-def _missing(contents: _Contents) -> str:
+def _missing(contents: _Contents) -> tuple[str, str]:
+    """Return what there is instead of a chart, and what to do."""
     if contents.archives:
         seen = ", ".join(map(shown, contents.archives[:SHOWN]))
-        return f"expected one Helm chart, saw {len(contents.archives)} archives: {seen}; keep one"
+        return f"expected one Helm chart, saw {len(contents.archives)} archives: {seen}", "keep one"
     if contents.others:
-        return (
-            f"expected a Helm chart, saw {shown(contents.others[0])}, which is not opened; pack it as .zip or .tar.gz"
-        )
-    return f"expected a Helm chart, saw no {CHART_FILE} in the folder or below it; add the chart"
+        seen = shown(contents.others[0])
+        return f"expected a Helm chart, saw {seen}, which is not opened", "pack it as .zip or .tar.gz"
+    return f"expected a Helm chart, saw no {CHART_FILE} in the folder or below it", "add the chart"
 
 
 def _name_of(chart: Path) -> str:

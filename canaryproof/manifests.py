@@ -407,7 +407,7 @@ class _Weight:
             self.characters += len(each) if isinstance(each, str) else 0
             _check_size(self.values, depth, where)
             if self.characters > CHARACTERS_LIMIT:
-                raise UnsafeError(f"{where} renders to more than {CHARACTERS_LIMIT >> 20} MiB of text; {_ALIASES}")
+                raise UnsafeError(f"{where} renders to more than {CHARACTERS_LIMIT >> 20} MiB of text", _ALIASES)
             waiting.extend((one, depth + 1) for one in inside)
 
 
@@ -458,7 +458,7 @@ def _measure(text: str, where: str) -> None:
 
 def _check_size(count: int, depth: int, where: str) -> None:
     if count > VALUES_LIMIT:
-        raise UnsafeError(f"{where} renders to more than {VALUES_LIMIT} values; {_ALIASES}")
+        raise UnsafeError(f"{where} renders to more than {VALUES_LIMIT} values", _ALIASES)
     if depth > DEEPEST + 1:  # a text below so many maps is fine
         raise _nested_too_deep(where)
 

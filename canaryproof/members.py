@@ -163,7 +163,7 @@ def in_archive(archive: BinaryIO) -> Iterator[Iterator[Member]]:
         start = archive.read(512)
         archive.seek(0)
         if size > LARGEST_ARCHIVE:
-            raise UnsafeError(f"the archive has more than {LARGEST_ARCHIVE >> 20} MiB; pack the chart's folder alone")
+            raise UnsafeError(f"the archive has more than {LARGEST_ARCHIVE >> 20} MiB", "pack the chart's folder alone")
         if start[:2] == b"PK":
             with zipfile.ZipFile(archive) as zipped:
                 yield _in_zip(zipped)
@@ -174,7 +174,7 @@ def in_archive(archive: BinaryIO) -> Iterator[Iterator[Member]]:
             with tarfile.open(fileobj=archive, mode="r:", tarinfo=_StrictTarInfo) as plain:
                 yield _in_tar(plain, LARGEST_ARCHIVE)
         else:
-            raise SubmissionError(f"the archive is {_kind(start)}; pack the chart's folder as .zip or .tar.gz")
+            raise SubmissionError(f"the archive is {_kind(start)}", "pack the chart's folder as .zip or .tar.gz")
 
 
 @contextmanager
@@ -185,16 +185,16 @@ def in_packed_chart(name: PurePosixPath, content: bytes) -> Iterator[Iterator[Me
     is damaged, or no chart that Helm takes.
     """
     if not content.startswith(b"\x1f\x8b"):
-        raise SubmissionError(f"{shown(name)} is not compressed by gzip; make it by helm package")
+        raise SubmissionError(f"{shown(name)} is not compressed by gzip", "make it by helm package")
     try:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz", tarinfo=_StrictTarInfo) as archive:
             yield _in_packed_chart(name, archive, max(UNSUSPICIOUS, TIGHTEST * len(content)))
     except _AmbiguousError as error:
         raise UnsafeError(
-            f"{shown(name)} can be read in several ways: {shown(error)}; make it by helm package"
+            f"{shown(name)} can be read in several ways: {shown(error)}", "make it by helm package"
         ) from error
     except DAMAGED as error:
-        raise SubmissionError(f"{shown(name)} cannot be unpacked: {shown(error)}; make it by helm package") from error
+        raise SubmissionError(f"{shown(name)} cannot be unpacked: {shown(error)}", "make it by helm package") from error
 
 
 def _in_packed_chart(name: PurePosixPath, archive: tarfile.TarFile, most: int) -> Iterator[Member]:
@@ -203,7 +203,7 @@ def _in_packed_chart(name: PurePosixPath, archive: tarfile.TarFile, most: int) -
         size += info.size
         _check_size(size, most)
         if count >= MOST_ENTRIES:
-            raise UnsafeError(f"{shown(name)} has more than {MOST_ENTRIES} files; make it by helm package")
+            raise UnsafeError(f"{shown(name)} has more than {MOST_ENTRIES} files", "make it by helm package")
         if info.issparse():
             raise _AmbiguousError(f"{shown(info.name)} is a sparse file")
         if not info.isdir():
@@ -234,11 +234,13 @@ def _path_in_chart(archive: PurePosixPath, name: str) -> PurePosixPath:
     inside = posixpath.normpath(path)
     if first == CHART_FILE or inside == os.curdir:
         raise SubmissionError(
-            f"{shown(archive)} has {shown(name)} outside of the chart's folder, which Helm does not take;"
-            " make it by helm package"
+            f"{shown(archive)} has {shown(name)} outside of the chart's folder, which Helm does not take",
+            "make it by helm package",
         )
     if path.startswith("/") or inside.startswith(os.pardir) or is_drive(inside):
-        raise UnsafeError(f"{shown(archive)} has an entry that leads out of it: {shown(name)}; make it by helm package")
+        raise UnsafeError(
+            f"{shown(archive)} has an entry that leads out of it: {shown(name)}", "make it by helm package"
+        )
     return PurePosixPath(inside)
 
 
@@ -248,7 +250,7 @@ def _reading() -> Iterator[None]:
         yield
     except DAMAGED as error:
         raise SubmissionError(
-            f"the archive cannot be unpacked: {shown(error)}; pack the chart's folder anew, as .zip or .tar.gz"
+            f"the archive cannot be unpacked: {shown(error)}", "pack the chart's folder anew, as .zip or .tar.gz"
         ) from error
 
 
@@ -269,12 +271,12 @@ def _kind(start: bytes) -> str:
 def _check_size(size: int, most: int) -> None:
     if size > LARGEST_ARCHIVE:
         raise UnsafeError(
-            f"the archive unpacks to more than {LARGEST_ARCHIVE >> 20} MiB; pack the chart's folder alone"
+            f"the archive unpacks to more than {LARGEST_ARCHIVE >> 20} MiB", "pack the chart's folder alone"
         )
     if size > most:
         raise UnsafeError(
-            f"the archive unpacks to more than {TIGHTEST} times its size, as archives do that are made to fill a disk; "
-            "pack the chart's folder alone"
+            f"the archive unpacks to more than {TIGHTEST} times its size, as archives do that are made to fill a disk",
+            "pack the chart's folder alone",
         )
 
 
@@ -283,7 +285,7 @@ def _in_zip(archive: zipfile.ZipFile) -> Iterator[Member]:
     most = max(UNSUSPICIOUS, TIGHTEST * sum(each.compress_size for each in infos))
     _check_size(sum(each.file_size for each in infos), most)
     if any(each.flag_bits & ENCRYPTED for each in infos):
-        raise SubmissionError("the archive is encrypted; pack the chart's folder anew, without a password")
+        raise SubmissionError("the archive is encrypted", "pack the chart's folder anew, without a password")
     for info in infos:
         mode = stat.S_IFMT(info.external_attr >> 16)
         yield Member(

@@ -50,7 +50,7 @@ def clean_copy(
     InfrastructureError when the copy cannot be made, or *doomed* gives a reason.
     """
     if submission.problem:
-        raise (UnsafeError if submission.unsafe else SubmissionError)(submission.problem)
+        raise (UnsafeError if submission.unsafe else SubmissionError)(submission.problem, submission.advice)
     with scratch() as folder, tempfile.TemporaryFile(dir=folder) as result:
         parser = _Parser(chart_name, durations, doomed, sandbox, folder)
         name, files = _files(submission.chart, chart_name, parser, result)
@@ -68,11 +68,13 @@ def _files(
             with open_file(source) as archive:
                 return parser.parse("archive", source.name, archive, result), read_bundle(result)
         except OSError as error:
-            raise SubmissionError(f"the archive cannot be read: {error.strerror}; look at its rights") from error
+            raise SubmissionError(f"the archive cannot be read: {error.strerror}", "look at its rights") from error
     try:
         name, files = take_chart(in_folder(source), source.name, chart_name)
     except OSError as error:
-        raise SubmissionError(f"the chart cannot be read: {error.strerror}; look at the rights of its files") from error
+        raise SubmissionError(
+            f"the chart cannot be read: {error.strerror}", "look at the rights of its files"
+        ) from error
     if not needs_parsing(files):
         return name, files.items()
     with tempfile.TemporaryFile() as bundle:
@@ -121,10 +123,10 @@ class _Parser:
                 files=files,
             )
         except LimitError as error:
-            raise UnsafeError(f"unpacking it {error.outcome}; pack the chart's folder alone") from error
+            raise UnsafeError(f"unpacking it {error.outcome}", "pack the chart's folder alone") from error
         except CommandError as error:
             last = shown((error.stderr.strip().splitlines() or [error.outcome])[-1])
-            raise SubmissionError(f"it cannot be unpacked: {last}; pack the chart's folder anew") from error
+            raise SubmissionError(f"it cannot be unpacked: {last}", "pack the chart's folder anew") from error
         return _answer(text)
 
 
@@ -137,14 +139,14 @@ def _answer(text: str) -> str:
     match said:
         case {"chart": str(name)} if PLAIN.fullmatch(name):
             return name
-        case {"unsafe": str(reason)}:
-            raise UnsafeError(_kept(reason))
-        case {"broken": str(reason)}:
-            raise SubmissionError(_kept(reason))
+        case {"unsafe": str(reason), "hint": str(hint)}:
+            raise UnsafeError(_kept(reason), _kept(hint))
+        case {"broken": str(reason), "hint": str(hint)}:
+            raise SubmissionError(_kept(reason), _kept(hint))
         case {"fault": str(reason)}:
             raise InfrastructureError(_kept(reason))
         case _:
-            raise SubmissionError("it cannot be unpacked: its files are not told; pack the chart's folder anew")
+            raise SubmissionError("it cannot be unpacked: its files are not told", "pack the chart's folder anew")
 
 
 def _kept(reason: str) -> str:
@@ -165,7 +167,7 @@ def _write(place: Path, files: Iterable[tuple[PurePosixPath, bytes]]) -> None:
                 file.write(content)
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         name = Path(str(error.filename)).name
-        raise SubmissionError(f"{shown(name)} is there as a file and as a folder; pack the chart anew") from error
+        raise SubmissionError(f"{shown(name)} is there as a file and as a folder", "pack the chart anew") from error
     except OSError as error:
         raise InfrastructureError(f"a chart cannot be copied to {place}: {error.strerror}") from error
 

@@ -88,10 +88,10 @@ def _chosen(members: Sequence[Member], chart_name: str) -> PurePosixPath:
         return chart
     if inside := [shown(path) for path in files if is_archive(path.name) or path.name.endswith(OTHER_ARCHIVES)]:
         raise SubmissionError(
-            f"expected a Helm chart, saw no {CHART_FILE} in the archive but another archive in it, {inside[0]}; "
-            "archives in archives are not opened: hand in the inner one"
+            f"expected a Helm chart, saw no {CHART_FILE} in the archive but another archive in it, {inside[0]}",
+            "archives in archives are not opened: hand in the inner one",
         )
-    raise SubmissionError(f"expected a Helm chart, saw no {CHART_FILE} in the archive; pack the folder that has it")
+    raise SubmissionError(f"expected a Helm chart, saw no {CHART_FILE} in the archive", "pack the folder that has it")
 
 
 def _contents(
@@ -103,7 +103,7 @@ def _contents(
             continue
         path = member.path.relative_to(chart)
         if member.link is not None:
-            raise UnsafeError(f"{shown(path)} is a link, to {shown(member.link)}; put the file itself in its place")
+            raise UnsafeError(f"{shown(path)} is a link, to {shown(member.link)}", "put the file itself in its place")
         allowance.take(path, member.size)
         content = member.read()
         allowance.size += max(0, len(content) - member.size)
@@ -116,7 +116,7 @@ def _checked(path: PurePosixPath, content: bytes, where: PurePosixPath, depth: i
     if not _PACKED.fullmatch(str(path)):
         return content
     if depth > DEEPEST_ARCHIVE:
-        raise UnsafeError(f"{shown(path)} lies in more than {DEEPEST_ARCHIVE} archives; unpack the sub-charts")
+        raise UnsafeError(f"{shown(path)} lies in more than {DEEPEST_ARCHIVE} archives", "unpack the sub-charts")
     with in_packed_chart(path, content) as members:
         files = checked(dict(_packed(path, members)), where / path.with_suffix(""), depth + 1)
     return pack(PurePosixPath(path.stem), files)
@@ -129,12 +129,12 @@ def _packed(archive: PurePosixPath, members: Iterable[Member]) -> Iterator[tuple
     for member in members:
         if member.link is not None:
             raise UnsafeError(
-                f"{shown(archive)} has a link, {shown(member.path)}, which Helm does not follow; pack the file itself"
+                f"{shown(archive)} has a link, {shown(member.path)}, which Helm does not follow", "pack the file itself"
             )
         if member.special:
-            raise UnsafeError(f"{shown(archive)} has {shown(member.path)}, which is no plain file; leave it out")
+            raise UnsafeError(f"{shown(archive)} has {shown(member.path)}, which is no plain file", "leave it out")
         if member.path in seen:
-            raise UnsafeError(f"{shown(archive)} has {shown(member.path)} twice; make it by helm package")
+            raise UnsafeError(f"{shown(archive)} has {shown(member.path)} twice", "make it by helm package")
         seen.add(member.path)
         allowance.take(member.path, member.size)
         yield member.path, member.read()
@@ -167,9 +167,9 @@ def main(kind: str, name: str, chart_name: str, source: BinaryIO, target: Binary
             files = dict(read_bundle(source))
         write_bundle(target, checked(files))
     except UnsafeError as error:
-        return json.dumps({"unsafe": str(error)})
+        return json.dumps({"unsafe": error.message, "hint": error.hint})
     except SubmissionError as error:
-        return json.dumps({"broken": str(error)})
+        return json.dumps({"broken": error.message, "hint": error.hint})
     except OSError as error:
         return json.dumps({"fault": f"a chart cannot be copied: {error.strerror}"})
     return json.dumps({"chart": name})

@@ -72,17 +72,17 @@ class Allowance:
         self.files += 1
         self.size += size
         if len(path.parts) > DEEPEST:
-            raise UnsafeError(f"{shown(path)} lies in more than {DEEPEST} folders; a chart needs three")
+            raise UnsafeError(f"{shown(path)} lies in more than {DEEPEST} folders", "a chart needs three")
         if len(str(path).encode(errors="replace")) > LONGEST:
-            raise UnsafeError(f"{shown(path)} has a path of more than {LONGEST} bytes; shorten it")
+            raise UnsafeError(f"{shown(path)} has a path of more than {LONGEST} bytes", "shorten it")
         if "\\" in str(path) or any(unicodedata.category(each) in {"Cc", "Cs"} for each in str(path)):
-            raise UnsafeError(f"{shown(path)} has characters in its name that do not belong there; rename it")
+            raise UnsafeError(f"{shown(path)} has characters in its name that do not belong there", "rename it")
         if size > LARGEST:
-            raise UnsafeError(f"{shown(path)} has more than {_mega(LARGEST)}, which Helm does not take; leave it out")
+            raise UnsafeError(f"{shown(path)} has more than {_mega(LARGEST)}, which Helm does not take", "leave it out")
         if self.files > MOST_FILES:
-            raise UnsafeError(f"the chart has more than {MOST_FILES} files; hand in the folder of the chart alone")
+            raise UnsafeError(f"the chart has more than {MOST_FILES} files", "hand in the folder of the chart alone")
         if self.size > MOST_BYTES:
-            raise UnsafeError(f"the chart has more than {_mega(MOST_BYTES)}; hand in the folder of the chart alone")
+            raise UnsafeError(f"the chart has more than {_mega(MOST_BYTES)}", "hand in the folder of the chart alone")
 
 
 def _mega(size: int) -> str:
@@ -128,7 +128,9 @@ def parts_of(name: str) -> PurePosixPath:
     """
     path = name.replace("\\", "/")
     if path.startswith("/") or is_drive(path) or ".." in path.split("/"):
-        raise UnsafeError(f"the archive has an entry that leads out of it: {shown(name)}; pack the chart's folder anew")
+        raise UnsafeError(
+            f"the archive has an entry that leads out of it: {shown(name)}", "pack the chart's folder anew"
+        )
     return PurePosixPath(*(part for part in path.split("/") if part not in {"", "."}))
 
 
@@ -151,19 +153,19 @@ def vetted(members: Iterable[Member]) -> Iterator[Member]:
     """
     for count, member in enumerate(members):
         if count >= MOST_ENTRIES:
-            raise UnsafeError(f"it has more than {MOST_ENTRIES} files; hand in the folder of the chart alone")
+            raise UnsafeError(f"it has more than {MOST_ENTRIES} files", "hand in the folder of the chart alone")
         *folders, name = member.path.parts or ("",)
         if any(is_ignored(each, folder=True) for each in folders):
             continue
         if len(folders) >= DEEPEST_ENTRY:
-            raise UnsafeError(f"{shown(member.path)} lies in more than {DEEPEST_ENTRY} folders; leave it out")
+            raise UnsafeError(f"{shown(member.path)} lies in more than {DEEPEST_ENTRY} folders", "leave it out")
         if member.special:
             raise UnsafeError(
-                f"{shown(member.path)} is neither a file nor a folder but a device or a pipe; leave it out"
+                f"{shown(member.path)} is neither a file nor a folder but a device or a pipe", "leave it out"
             )
         if member.link is not None and leads_out(member.path, member.link):
             where = f"{shown(member.path)} is a link that leads out of the submission, to {shown(member.link)}"
-            raise UnsafeError(f"{where}; put what is meant in its place")
+            raise UnsafeError(where, "put what is meant in its place")
         if not is_ignored(name, folder=member.folder):
             yield member
 
@@ -189,8 +191,8 @@ def choose(
     if len(charts) > 1:
         seen = ", ".join(shown(chart) for chart in charts[:SHOWN]) + (", ..." if len(charts) > SHOWN else "")
         raise SubmissionError(
-            f"expected one Helm chart, saw {len(charts)}: {seen}; keep one, or, if it is the work of several people, "
-            "give the folder that holds the work of each"
+            f"expected one Helm chart, saw {len(charts)}: {seen}",
+            "keep one, or, if it is the work of several people, give the folder that holds the work of each",
         )
     return charts[0] if charts else None
 
@@ -210,14 +212,14 @@ def check_schema(path: PurePosixPath, content: bytes) -> None:
     try:
         schema = json.loads(content.decode("utf-8-sig", errors="replace"), parse_int=str, parse_float=str)
     except RecursionError as error:
-        raise UnsafeError(f"{shown(path)} is nested too deep to be read; simplify it") from error
+        raise UnsafeError(f"{shown(path)} is nested too deep to be read", "simplify it") from error
     except ValueError:
         return
     for key, value in _pairs(schema):
         document = value.partition("#")[0] if key in _REFERENCES and isinstance(value, str) else ""
         if document and not _BUILT_IN.fullmatch(document):
             raise UnsafeError(
-                f"{shown(path)} refers to {shown(document)}, and nothing is fetched; write into it what is meant"
+                f"{shown(path)} refers to {shown(document)}, and nothing is fetched", "write into it what is meant"
             )
 
 

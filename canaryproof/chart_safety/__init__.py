@@ -17,10 +17,11 @@ from canaryproof.chart_safety.objects import check_object
 from canaryproof.chart_safety.pods import check_pod
 from canaryproof.chart_safety.rbac import CLUSTER_ROLES, check_rbac
 from canaryproof.chart_safety.refusals import Code, Policy, Refusal
-from canaryproof.chart_safety.wording import explain
+from canaryproof.chart_safety.wording import ADVICE, explain
 from canaryproof.manifests import Manifest
 
 __all__ = [
+    "ADVICE",
     "ALLOWED_KINDS",
     "CLUSTER_ROLES",
     "AllowedKind",

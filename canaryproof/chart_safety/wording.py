@@ -17,6 +17,9 @@ CORE = "core"
 """What the Kubernetes docs call the API group without a name."""
 OF_OTHERS = "on a cluster that belongs to others"
 
+ADVICE = "take it out: the assignment can be done without it"
+"""What to do about any refusal."""
+
 SENTENCES: Mapping[Code, str] = {
     "added-capability": "adds the capability {value}",
     "annotation": f"has {{value}} in its {{field}}, on which a controller acts with its own rights {OF_OTHERS}",
@@ -99,13 +102,11 @@ def sentence(refusal: Refusal, namespace: str) -> str:
 
 
 def explain(refusals: Sequence[Refusal], namespace: str) -> str:
-    """Return all of *refusals* in one line, and what to do; empty where there are none.
+    """Return all of *refusals* in one line; empty where there are none.
 
     *namespace* is the one that the chart may name.
     """
     found = list(dict.fromkeys(sentence(each, namespace) for each in refusals))
-    if len(found) == 1 and "; " not in found[0]:
-        return f"{found[0]}; take it out: the assignment can be done without it"
     more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
     return "; ".join(found[:SHOWN] + more)
 

@@ -102,7 +102,7 @@ def _disk(cache: Path) -> Disk:
     try:
         refuse_unsuitable("linux", cache)
     except ClusterError as error:
-        against = str(error).partition(";")[0]
+        against = error.message
     needed = 0 if is_built(cache) else space_for(EMBEDDED)
     return Disk(str(existing), shutil.disk_usage(existing).free, needed, against)
 
@@ -124,7 +124,7 @@ def _account(where: Where) -> Account:
         files = kubeconfig.read(kubeconfig.paths(where.kubeconfig, where.environment))
         target = kubeconfig.target_of(files, where.context)
     except CanaryproofError as error:
-        return Account(error=str(error).partition(";")[0])
+        return Account(error=error.message)
     account = Account(target.context, redacted(target.server), is_local=target.is_local)
     try:
         with scratch() as folder:

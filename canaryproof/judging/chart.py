@@ -31,11 +31,10 @@ def chart_renders(evidence: Evidence, course: Course) -> Finding | None:
         return Finding(f"refused, after the upgrade: {describe(evidence.violation)}", advise(evidence.violation))
     if not evidence.chart.error:
         return None
-    error, outcome = evidence.chart.error, evidence.decision.outcome
+    error, advice, outcome = evidence.chart.error, evidence.chart.hint, evidence.decision.outcome
     if outcome == "unsafe-chart" or not evidence.files:
         what = "refused, before anything was applied" if outcome == "unsafe-chart" else "there is no chart to render"
-        says, _, advice = error.rpartition("; ")  # who refuses says what to do, last
-        return Finding(f"{what}: {says or advice}", advice if says else HINTS[outcome])
+        return Finding(f"{what}: {error}", advice or HINTS[outcome])
     known = explain(error, evidence.files)
     hint = known.hint or HINTS["broken-chart"]
     return Finding(f"{failure(evidence.chart)}: {because(known, error)}", hint, known.where)

@@ -52,8 +52,8 @@ def _event() -> Observation:
 EVIDENCE = Evidence(
     name="alice",
     source="class/alice",
-    baseline=Rendering((_secret(VALUE),), VALUE),
-    chart=Rendering((_secret(f"{VALUE}-2"),), VALUE),
+    baseline=Rendering((_secret(VALUE),), VALUE, VALUE),
+    chart=Rendering((_secret(f"{VALUE}-2"),), VALUE, VALUE),
     files=(
         ChartFile("templates/s.yaml", f"kind: Secret\nstringData:\n  x: {VALUE}\n"),
         ChartFile("values.yaml", f"a:\n{VALUE}\nb"),

@@ -93,7 +93,7 @@ def attempt(api: FakeApi, tmp_path: Path) -> Callable[..., Evidence]:
                 doomed=doomed,
                 durations=durations,
             )
-            submission = Submission("Alice B.", "class/alice", chart, problem, bool(problem) and unsafe)
+            submission = Submission("Alice B.", "class/alice", chart, problem, unsafe=bool(problem) and unsafe)
             evidence = run_experiment(submission, bench)
         client.close()
         return evidence

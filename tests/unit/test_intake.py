@@ -183,13 +183,15 @@ def test_a_chart_and_its_package_are_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "says"),
+    ("files", "says", "advice"),
     [
-        (["a.zip", "b.zip"], "saw 2 archives: a.zip, b.zip; keep one"),
-        (["a.rar"], "saw a.rar, which is not opened; pack it as .zip or .tar.gz"),
+        (["a.zip", "b.zip"], "saw 2 archives: a.zip, b.zip", "keep one"),
+        (["a.rar"], "saw a.rar, which is not opened", "pack it as .zip or .tar.gz"),
     ],
 )
-def test_a_folder_of_archives_in_a_class_says_what_is_wrong(tmp_path: Path, files: list[str], says: str) -> None:
+def test_a_folder_of_archives_in_a_class_says_what_is_wrong(
+    tmp_path: Path, files: list[str], says: str, advice: str
+) -> None:
     """Several, or one that nobody opens."""
     make_chart(tmp_path / "alice")
     (tmp_path / "carol.zip").touch()
@@ -197,9 +199,10 @@ def test_a_folder_of_archives_in_a_class_says_what_is_wrong(tmp_path: Path, file
     for name in files:
         (tmp_path / "bob" / name).touch()
 
-    problems = {each.name: each.problem for each in find_submissions([tmp_path])}
+    (bob,) = (each for each in find_submissions([tmp_path]) if each.name == "bob")
 
-    assert says in problems["bob"]
+    assert says in bob.problem
+    assert bob.advice == advice
 
 
 def test_a_rar_is_somebodys_submission(tmp_path: Path) -> None:

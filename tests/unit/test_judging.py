@@ -260,9 +260,9 @@ def test_unrendered_chart_is_told_in_helm_s_words() -> None:
     ],
 )
 def test_who_refuses_says_what_to_do(outcome: OutcomeName, message: str) -> None:
-    """The advice at the end of a reason becomes the hint."""
-    error = "a is a link; put the file in its place"
-    refused = replace(evidence(), chart=Rendering(error=error), files=(), decision=Decision(outcome, error))
+    """The advice of who refuses a chart becomes the hint."""
+    chart = Rendering(error="a is a link", hint="put the file in its place")
+    refused = replace(evidence(), chart=chart, files=(), decision=Decision(outcome, "no chart"))
 
     finding = finding_of(judging.chart_renders, refused)
 

@@ -297,7 +297,7 @@ def test_the_program_says_what_came_of_it(tmp_path: Path) -> None:
             said.append(json.loads(main("archive", archive.name, "upcommerce", source, target)))
             assert "chart" not in said[-1] or len(dict(read_bundle(target))) == len(CHART)
 
-    assert [list(each) for each in said] == [["chart"], ["broken"], ["unsafe"]]
+    assert [list(each) for each in said] == [["chart"], ["broken", "hint"], ["unsafe", "hint"]]
 
 
 def packed_chart(*entries: bytes | tuple[str, str | bytes], end: bytes = bytes(1024)) -> bytes:

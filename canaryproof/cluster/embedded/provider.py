@@ -153,11 +153,13 @@ def refuse_gaps(found: Sequence[Gap]) -> None:
 def refuse_unsuitable(platform: str, cache: Path) -> None:
     """Raise ClusterError when the embedded cluster can run here for nobody, naming what can."""
     if platform != "linux":
-        raise ClusterError(f"the embedded cluster needs Linux, and this is {platform}; use --cluster kind or minikube")
+        raise ClusterError(
+            f"the embedded cluster needs Linux, and this is {platform}", "use --cluster kind or minikube"
+        )
     hidden = [it for it in components.COVERED_FOLDERS if cache.resolve().is_relative_to(it)]
     if hidden:
         raise ClusterError(
-            f"{cache} lies below {hidden[0]}, which the cluster hides; set XDG_CACHE_HOME to another folder"
+            f"{cache} lies below {hidden[0]}, which the cluster hides", "set XDG_CACHE_HOME to another folder"
         )
 
 

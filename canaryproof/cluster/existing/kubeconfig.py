@@ -94,7 +94,7 @@ def read(files: Sequence[Path]) -> Files:
     found = [(each, _load(each)) for each in files if each.is_file()]
     if not found:
         names = ", ".join(map(str, files))
-        raise UsageError(f"no kubeconfig: {names} does not exist; give --kubeconfig FILE, or set KUBECONFIG")
+        raise UsageError(f"no kubeconfig: {names} does not exist", "give --kubeconfig FILE, or set KUBECONFIG")
     return found
 
 
@@ -102,7 +102,7 @@ def _load(file: Path) -> Body:
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"kubeconfig {file}: {error.strerror}; give --kubeconfig a file that can be read") from error
+        raise UsageError(f"kubeconfig {file}: {error.strerror}", "give --kubeconfig a file that can be read") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"kubeconfig {file} is no YAML: {error}") from error
     if not isinstance(document, dict):
@@ -125,7 +125,7 @@ def target_of(files: Files, context: str | None = None) -> Target:
     parts = {kind: _part(files, name, found[1], kind) for kind in ("cluster", "user")}
     server = text_at(parts["cluster"], "server")
     if not server:
-        raise UsageError(f"context {name!r}: its cluster has no server; mend the kubeconfig")
+        raise UsageError(f"context {name!r}: its cluster has no server", "mend the kubeconfig")
     document = {
         "apiVersion": "v1",
         "kind": "Config",
