@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
+from canaryproof.causes import Cause
 from canaryproof.evidence import Canary, Decision, Rendering, ServiceRoute
 from canaryproof.manifests import POD_PARENTS, Manifest, ObjectKey, added, mapping_at, picks, service_ports
 
@@ -34,15 +35,13 @@ def find_canary(baseline: Rendering, chart: Rendering) -> CanaryFinding:
         return CanaryFinding(new, canary=_describe(candidates[0], chart.manifests, baseline.manifests))
     if candidates:
         return CanaryFinding(new, decision=_ambiguous(candidates))
-    found = "; ".join(_instead(baseline.manifests, chart.manifests, new)) or "it adds nothing"
-    reason = f"the chart adds no Deployment to the course's: {found}"
-    return CanaryFinding(new, decision=Decision("no-canary", reason))
+    found = tuple(_instead(baseline.manifests, chart.manifests, new))
+    return CanaryFinding(new, decision=Decision("no-canary", Cause(code="no-deployment-added", parts=found)))
 
 
 def _ambiguous(candidates: Collection[Manifest]) -> Decision:
-    names = " and ".join(map(_place, candidates))
-    reason = f"the chart adds {len(candidates)} Deployments to the course's, and any could be the canary: {names}"
-    return Decision("ambiguous", reason)
+    parts = tuple(map(_added, candidates))
+    return Decision("ambiguous", Cause(code="several-deployments-added", count=len(parts), parts=parts))
 
 
 def _deployments(manifests: Iterable[Manifest], keys: Iterable[ObjectKey]) -> list[Manifest]:
@@ -60,8 +59,9 @@ def _images(manifest: Manifest) -> tuple[str, ...]:
     return tuple(sorted(container.image for container in manifest.containers))
 
 
-def _place(manifest: Manifest) -> str:
-    return f"{manifest.key} ({manifest.template})" if manifest.source else str(manifest.key)
+def _added(manifest: Manifest) -> Cause:
+    template = manifest.template if manifest.source else ""
+    return Cause(code="object-added", object=str(manifest.key), file=template, hook=manifest.is_hook)
 
 
 def _describe(deployment: Manifest, chart: Iterable[Manifest], baseline: Iterable[Manifest]) -> Canary:
@@ -96,22 +96,21 @@ def _routes(canary: Manifest, chart: tuple[Manifest, ...]) -> Iterator[ServiceRo
             )
 
 
-def _instead(baseline: Iterable[Manifest], chart: Iterable[Manifest], new: Iterable[ObjectKey]) -> Iterator[str]:
+def _instead(baseline: Iterable[Manifest], chart: Iterable[Manifest], new: Iterable[ObjectKey]) -> Iterator[Cause]:
     """Yield what the submission has where a canary's Deployment was expected."""
     fresh = set(new)
     known = {(each.kind, each.name): each for each in baseline}
     for manifest in sorted(chart, key=lambda each: not mapping_at(each.body, "spec", "template")):  # likely ones first
         if manifest.key in fresh:
-            hook = ", as a Helm hook, which is no part of the release" if manifest.is_hook else ""
-            yield f"it adds {_place(manifest)}{hook}"
+            yield _added(manifest)
         elif manifest.kind == "Deployment":
             yield from _changes(known[manifest.kind, manifest.name], manifest)
 
 
-def _changes(stable: Manifest, changed: Manifest) -> Iterator[str]:
+def _changes(stable: Manifest, changed: Manifest) -> Iterator[Cause]:
     images = {container.name: container.image for container in stable.containers}
     for container in changed.containers:
         if container.name not in images:
-            yield f"it adds the container {container.name} to the stable {changed.key}"
+            yield Cause(code="container-added", container=container.name, object=str(changed.key))
         elif container.image != images[container.name]:
-            yield f"it changes the image of the stable {changed.key} to {container.image}"
+            yield Cause(code="image-changed", image=container.image, object=str(changed.key))

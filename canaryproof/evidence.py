@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from canaryproof.causes import Cause, Code
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.manifests import Manifest, ObjectKey
 from canaryproof.sandbox import Protection
 from canaryproof.timeline import Timeline
+from canaryproof.wording.causes import describe
 
 OutcomeName = Literal[
     "crash-loop",
@@ -36,16 +38,19 @@ class Decision:
     """The fate of the canary, decided once, and what decided it."""
 
     outcome: OutcomeName
-    reason: str
-    """One sentence that a student can act on."""
+    cause: Cause
+    """What decided it."""
     at: float = 0.0
     """Seconds from the start of the recording to the decision."""
     proven_at: float = 0.0
     """Seconds from the start of the recording to the observation that made it certain."""
     proof: tuple[str, ...] = ()
     """What was seen, one line each: container, exit code, reason, times."""
-    container: str = ""
-    """The container whose state decided; empty where none did, or where that is not known."""
+
+    @property
+    def reason(self) -> str:
+        """Return the cause as one sentence that a student can act on."""
+        return describe(self.cause)
 
 
 ViolationCode = Literal[
@@ -64,7 +69,7 @@ class Violation:
     """What vetting says of the objects, or Kubernetes of the quota."""
 
 
-UNDECIDED = Decision("undecided", "the experiment did not get that far")
+UNDECIDED = Decision("undecided", Cause(code="not-reached"))
 
 
 @dataclass(frozen=True)
@@ -107,9 +112,10 @@ class Rendering:
     """Whether Helm did render it, where the error is one of its objects."""
 
 
-def failure(rendering: Rendering) -> str:
-    """Say in a few words what is wrong with a chart that has an error."""
-    return "an object of the chart is not well-formed" if rendering.rendered else "the chart does not render"
+def rendering_failure(rendering: Rendering) -> Cause:
+    """Return what is wrong with a chart that has an error."""
+    code: Code = "objects-malformed" if rendering.rendered else "chart-not-rendered"
+    return Cause(code=code, detail=rendering.error)
 
 
 @dataclass(frozen=True)

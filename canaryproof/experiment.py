@@ -21,6 +21,7 @@ from canaryproof.applied import as_applied
 from canaryproof.availability import is_certain
 from canaryproof.baseline import Baseline
 from canaryproof.canary import find_canary
+from canaryproof.causes import Cause
 from canaryproof.chart_safety import ADVICE, Policy, check_chart, explain, node_ports
 from canaryproof.cluster.registries import Registries
 from canaryproof.course import Course
@@ -38,7 +39,7 @@ from canaryproof.evidence import (
     Step,
     Timings,
     Unanswered,
-    failure,
+    rendering_failure,
 )
 from canaryproof.evidence_redaction import SecretValues, bodies_of, without_secrets, without_secrets_in_log
 from canaryproof.fence import Fence
@@ -50,6 +51,7 @@ from canaryproof.insisting import insists_on
 from canaryproof.inspection import Inspection, ViolationError
 from canaryproof.intake import Submission
 from canaryproof.kube import NETWORK_POLICIES, RESOURCE_QUOTAS, SECRETS, KubeClient, Resource
+from canaryproof.kubernetes_text import meaning
 from canaryproof.manifests import BODIES, Body, Manifest, ObjectKey, mapping_at
 from canaryproof.network_policy import network_policy
 from canaryproof.outcome import decide, with_last_words
@@ -184,7 +186,7 @@ class _Experiment:
                 return
             self.note(namespace=namespace, chart=chart)
             if chart.error:
-                self.note(decision=Decision("broken-chart", f"{failure(chart)}: {chart.error}"))
+                self.note(decision=Decision("broken-chart", rendering_failure(chart)))
                 return
             if not self._bench.confined:
                 require_no_rights(chart.manifests)
@@ -249,7 +251,10 @@ class _Experiment:
 
     def _refuse(self, error: SubmissionError) -> None:
         outcome: OutcomeName = "unsafe-chart" if isinstance(error, UnsafeError) else "broken-chart"
-        self.note(chart=Rendering(error=error.message, hint=error.hint), decision=Decision(outcome, str(error)))
+        self.note(
+            chart=Rendering(error=error.message, hint=error.hint),
+            decision=Decision(outcome, Cause(code="chart-refused", detail=str(error))),
+        )
 
     @contextmanager
     def _namespace(self, name: str, recording: Recording) -> Iterator[None]:
@@ -334,7 +339,8 @@ class _Trial:
                 raise InfrastructureError(f"the node ran short: {lack}")
         except ViolationError as error:
             at = self._recording.now
-            decision = Decision("unsafe-chart", str(error), at=at, proven_at=at)
+            cause = Cause(code="release-violation", detail=str(error))
+            decision = Decision("unsafe-chart", cause, at=at, proven_at=at)
             self._note(violation=error.violation, decision=decision)
             self._inspection.let_go(self._evidence.chart.manifests)
         finally:
@@ -432,8 +438,9 @@ class _Trial:
         self._note(upgrade=upgrade)
         self._inspect(upgrade)
         if upgrade.error and self._evidence.canary:
-            reason = f"the upgrade failed: {upgrade.error}"
-            self._note(decision=Decision("refused", reason, at=upgrade.ended, proven_at=upgrade.ended))
+            why = meaning("refused", upgrade.error)
+            cause = Cause(code="upgrade-failed", detail=upgrade.error, why=why)
+            self._note(decision=Decision("refused", cause, at=upgrade.ended, proven_at=upgrade.ended))
 
     def _inspect(self, upgrade: Step) -> None:
         """Go on with what Helm has applied, not with what the chart rendered to before.

@@ -12,7 +12,7 @@ from canaryproof.kube import SECRETS, KubeClient
 from canaryproof.manifests import Manifest, value_at
 from canaryproof.observing.records import record_of
 from canaryproof.release_records import Expected, ReleaseRecord, read_records
-from canaryproof.violations import describe
+from canaryproof.violations import describe_violation
 
 STABLE, CANARY = 1, 2
 """Revisions."""
@@ -23,7 +23,7 @@ class ViolationError(SubmissionError):
 
     def __init__(self, violation: Violation) -> None:
         """Keep the facts: the words are `canaryproof.violations`'."""
-        super().__init__(describe(violation))
+        super().__init__(describe_violation(violation))
         self.violation = violation
 
 
@@ -44,7 +44,7 @@ class Inspection:
         Raises InfrastructureError when it is otherwise: nothing of the submission has been applied yet.
         """
         if violation := self._look(new=STABLE, must_exist=True):
-            raise InfrastructureError(f"after the install of the course's own chart, {describe(violation)}")
+            raise InfrastructureError(f"after the install of the course's own chart, {describe_violation(violation)}")
 
     def after_upgrade(self, *, succeeded: bool) -> Rendering | None:
         """Return what Helm applied, as it has it on record; None where it failed before there was a record.

@@ -8,9 +8,10 @@ end and backs off from the second on (Kubernetes, "Pod Lifecycle": 10 s, 20 s, 4
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from canaryproof.causes import Cause, Code
 from canaryproof.durations import Durations
 from canaryproof.evidence import Canary, ContainerLog, Decision, OutcomeName
 from canaryproof.manifests import Manifest, maps_at, text_at, value_at
@@ -42,6 +43,16 @@ _NO_ACCOUNT_YET = re.compile(r"serviceaccount .*not found")
 _PROBE_FAILED = re.compile(r"^(Liveness|Startup) probe failed")
 _MOUNT_MISSING = re.compile(r"(configmap|secret|references non-existent).*(not found|key)", re.IGNORECASE)
 
+LOOPS: Mapping[OutcomeName, Code] = {
+    "crash-loop": "crash-looped",
+    "exits-cleanly": "exited-cleanly",
+    "oom-killed": "out-of-memory",
+    "probe-killed": "probe-killed",
+    "start-error": "start-failed",
+    "init-crash-loop": "init-crash-looped",
+}
+"""The cause of each way in which a container can end again and again."""
+
 ENOUGH = 2
 """Ends of one container that make a loop: it ended, was restarted, and ended so again."""
 
@@ -72,18 +83,15 @@ def _loops(scene: Scene) -> Iterator[Decision]:
 
 def _loop(scene: Scene, runs: Runs, kind: OutcomeName, alike: tuple[Termination, ...]) -> Decision:
     proven_at = sorted(end.at for end in alike)[ENOUGH - 1] if len(alike) >= ENOUGH else _counted_at(runs)
-    when = f"twice, the second time {scene.after(proven_at)}"
-    codes = " and ".join(dict.fromkeys(str(end.exit_code) for end in alike))
-    name, who = scene.canary.deployment, str(runs)
-    reason = {
-        "crash-loop": f"{name} crash-loops: {who} ended by itself with exit code {codes}, {when}",
-        "exits-cleanly": f"{name} does not crash: {who} ended by itself with exit code 0, {when}",
-        "oom-killed": f"{who} of {name} was killed for using more memory than its limit, {when}",
-        "probe-killed": f"{who} of {name} was killed by the kubelet because its {_probe(runs)} failed, {when}",
-        "start-error": f"{who} of {name} could not be started, {when}: {_own_words(alike[-1])}",
-        "init-crash-loop": f"{who} of {name} ended with exit code {codes}, {when}; the others never started",
-    }[kind]
-    return scene.decision(kind, reason, proven_at, *_proof(runs, alike), container=runs.container.name)
+    cause = Cause(
+        code=LOOPS[kind],
+        exit_codes=tuple(dict.fromkeys(end.exit_code for end in alike)),
+        ended=alike[-1].reason,
+        seconds=scene.after(proven_at),
+        probe=_probe(runs) if kind == "probe-killed" else "",
+        detail=_own_words(alike[-1]) if kind == "start-error" else "",
+    )
+    return scene.decision(kind, cause, proven_at, *_proof(runs, alike), runs=runs)
 
 
 def _own_words(end: Termination) -> str:
@@ -100,7 +108,7 @@ def _counted_at(runs: Runs) -> float:
 def _probe(runs: Runs) -> str:
     kills = runs.said("Killing", PROBE_KILL)
     found = PROBE_KILL.search(kills[-1].message) if kills else None
-    return f"{found.group(1)} probe" if found else "probe"
+    return found.group(1) if found else ""
 
 
 def _proof(runs: Runs, ends: tuple[Termination, ...]) -> Iterator[str]:
@@ -123,9 +131,9 @@ def _never_pulled(scene: Scene) -> Iterator[Decision]:
     ``Never``: "the kubelet does not try fetching the image" (Kubernetes, "Images").
     """
     for image in scene.canary.unpulled:
-        reason = f"{scene.canary.deployment} does not get its image: imagePullPolicy Never forbids to pull {image}"
+        cause = Cause(code="image-pull-forbidden", image=image)
         proof = f"imagePullPolicy: Never, and no container of the course's chart has the image {image}"
-        yield scene.decision("image-pull", f"{reason}, and nothing before has", scene.upgraded_at, proof)
+        yield scene.decision("image-pull", cause, scene.upgraded_at, proof)
 
 
 def _needed(scene: Scene) -> Iterator[Runs]:
@@ -154,19 +162,19 @@ def _has_capitals(image: str) -> bool:
 
 
 def _no_image(scene: Scene, runs: Runs, moment: ContainerMoment) -> Decision:
+    code: Code = "image-pull-failed"
     if _has_capitals(runs.container.image):
-        why = "is none of Docker Hub, where names have no capital letters"
+        code = "image-capitals"
     elif moment.waiting == "InvalidImageName":
-        why = "is no name that an image can have"
+        code = "image-name-invalid"
     elif moment.waiting == "ErrImageNeverPull":
-        why = "is not on the node, and imagePullPolicy Never forbids to pull it"
+        code = "image-not-on-node"
     elif _NO_SUCH_IMAGE.search(moment.message):
-        why = "was not found"
-    else:
-        why = f"cannot be pulled: {moment.message or moment.waiting}"
-    reason = f"{runs} of {scene.canary.deployment} never started: image {runs.container.image} {why}"
+        code = "image-not-found"
+    detail = moment.message or moment.waiting
+    cause = Cause(code=code, image=runs.container.image, detail=detail)
     proof = f"pod {runs.pod.name}, {runs}: {moment.waiting} at {moment.at:.1f} s: {moment.message}"
-    return scene.decision("image-pull", reason, moment.at, proof, container=runs.container.name)
+    return scene.decision("image-pull", cause, moment.at, proof, runs=runs)
 
 
 def _unconfigured(scene: Scene) -> Iterator[Decision]:
@@ -177,10 +185,10 @@ def _unconfigured(scene: Scene) -> Iterator[Decision]:
             if since is None or _CACHE_NOT_SYNCED.search(message := runs.moments[-1].message):
                 continue
             if scene.now - since >= scene.durations.persistence:
-                reason = f"{runs} of {scene.canary.deployment} cannot be created: {message or waiting}"
+                cause = Cause(code="container-not-created", detail=message or waiting)
                 proof = f"pod {runs.pod.name}, {runs}: {waiting} since {since:.1f} s: {message}"
                 proven_at = since + scene.durations.persistence
-                yield scene.decision(outcome, reason, proven_at, proof, container=runs.container.name)
+                yield scene.decision(outcome, cause, proven_at, proof, runs=runs)
 
 
 def _unmountable(scene: Scene) -> Iterator[Decision]:
@@ -192,8 +200,8 @@ def _unmountable(scene: Scene) -> Iterator[Decision]:
         for event in () if started else scene.timeline.events_about(pod.uid):
             missing = event.reason == "FailedMount" and _MOUNT_MISSING.search(event.message)
             if missing and scene.now - event.at >= scene.durations.persistence:
-                reason = f"the pod of {scene.canary.deployment} cannot start: {event.message}"
-                yield scene.decision("config-error", reason, event.at + scene.durations.persistence, event.message)
+                cause = Cause(code="volume-not-mounted", detail=event.message)
+                yield scene.decision("config-error", cause, event.at + scene.durations.persistence, event.message)
 
 
 def _too_small(scene: Scene) -> Iterator[Decision]:
@@ -202,11 +210,9 @@ def _too_small(scene: Scene) -> Iterator[Decision]:
         for event in scene.timeline.events_about(pod.uid):
             killed = event.reason == "FailedCreatePodSandBox" and _is_killed_for_memory(pod, event.message)
             if killed and scene.now - event.at >= scene.durations.persistence:
-                reason = (
-                    f"the pod of {scene.canary.deployment} cannot start: its memory limit is too low for any program"
-                )
+                cause = Cause(code="memory-too-low")
                 proven_at = event.at + scene.durations.persistence
-                yield scene.decision("oom-killed", reason, proven_at, f"pod {pod.name}: {event.message}")
+                yield scene.decision("oom-killed", cause, proven_at, f"pod {pod.name}: {event.message}")
 
 
 def _is_killed_for_memory(pod: PodHistory, message: str) -> bool:
@@ -223,9 +229,9 @@ def _unschedulable(scene: Scene) -> Iterator[Decision]:
         since = pod.unschedulable_since
         if since is not None and scene.now - since >= scene.durations.unschedulable:
             said = pod.scheduling.partition(" preemption: ")[0]  # that no other pod would have to go helps nobody
-            reason = f"no node takes the pod of {scene.canary.deployment}: {said}"
+            cause = Cause(code="unscheduled", detail=said)
             proof = f"pod {pod.name}: Unschedulable since {since:.1f} s: {pod.scheduling}"
-            yield scene.decision("unschedulable", reason, since + scene.durations.unschedulable, proof)
+            yield scene.decision("unschedulable", cause, since + scene.durations.unschedulable, proof)
 
 
 def _refused(scene: Scene) -> Iterator[Decision]:
@@ -247,8 +253,8 @@ def _refusals(scene: Scene) -> Iterator[tuple[float, str]]:
 
 
 def _is_refused(scene: Scene, proven_at: float, since: float, message: str) -> Decision:
-    reason = f"the cluster refused the pods of {scene.canary.deployment}: {message}"
-    return scene.decision("refused", reason, proven_at, f"ReplicaFailure since {since:.1f} s: {message}")
+    cause = Cause(code="pods-refused", detail=message)
+    return scene.decision("refused", cause, proven_at, f"ReplicaFailure since {since:.1f} s: {message}")
 
 
 def _refusal(deployment: Manifest) -> str | None:
@@ -261,16 +267,14 @@ def _refusal(deployment: Manifest) -> str | None:
 
 def _asks_for_none(scene: Scene) -> Iterator[Decision]:
     if scene.canary.replicas == 0:
-        reason = f"{scene.canary.deployment} asks for 0 replicas, so no pod of it was started"
-        yield scene.decision("not-ready", reason, scene.upgraded_at, "spec.replicas: 0")
+        yield scene.decision("not-ready", Cause(code="zero-replicas"), scene.upgraded_at, "spec.replicas: 0")
 
 
 def _paused(scene: Scene) -> Iterator[Decision]:
     """A Deployment whose rollout is paused gets no pod."""
     for version in scene.timeline.versions("Deployment", scene.canary.deployment)[-1:]:
         if not scene.pods and value_at(version.object.body, "spec", "paused") is True:
-            reason = f"{scene.canary.deployment} is paused, so no pod of it was started"
-            yield scene.decision("not-ready", reason, scene.upgraded_at, "spec.paused: true")
+            yield scene.decision("not-ready", Cause(code="rollout-paused"), scene.upgraded_at, "spec.paused: true")
 
 
 def _healthy(scene: Scene) -> Iterator[Decision]:
@@ -292,13 +296,14 @@ def _in_doubt(scene: Scene) -> bool:
 
 def _is_healthy(scene: Scene) -> Decision:
     since = max(pod.ready_since or 0.0 for pod in scene.live)
-    for_how_long = f"has been Ready for {scene.now - since:.0f} s"
-    restarts = sum(pod.restarts for pod in scene.live)
-    past = f" after {restarts} restart{'s'[: restarts != 1]}" if restarts else " without a restart"
-    runs = f"it runs {' and '.join(dict.fromkeys(scene.canary.images))}"
-    reason = f"{scene.canary.deployment} did not crash: it {for_how_long}{past}; {runs}"
+    cause = Cause(
+        code="ready",
+        seconds=scene.now - since,
+        count=sum(pod.restarts for pod in scene.live),
+        images=tuple(dict.fromkeys(scene.canary.images)),
+    )
     proof = (f"pod {pod.name}: Ready since {pod.ready_since:.1f} s" for pod in scene.live)
-    return scene.decision("healthy", reason, since + scene.durations.observation, *proof)
+    return scene.decision("healthy", cause, since + scene.durations.observation, *proof)
 
 
 def _never_ready(scene: Scene) -> Iterator[Decision]:
@@ -309,10 +314,9 @@ def _never_ready(scene: Scene) -> Iterator[Decision]:
             continue
         if scene.now - since >= scene.durations.observation:
             said = [event.message for event in scene.timeline.events_about(pod.uid) if event.reason == "Unhealthy"]
-            why = f": {said[-1]}" if said else ""
-            reason = f"{scene.canary.deployment} runs without crashing, but never became Ready{why}"
+            cause = Cause(code="never-ready", detail=said[-1] if said else "")
             proof = f"pod {pod.name}: running since {since:.1f} s, not Ready"
-            yield scene.decision("not-ready", reason, since + scene.durations.observation, proof)
+            yield scene.decision("not-ready", cause, since + scene.durations.observation, proof)
 
 
 Rule = Callable[[Scene], Iterator[Decision]]
@@ -336,9 +340,8 @@ RULES: tuple[Rule, ...] = (
 def _killed_for_a_probe(scene: Scene) -> Iterator[Decision]:
     for runs in scene.runs:
         if runs.probe_kills:
-            reason = f"{runs} of {scene.canary.deployment} is killed by the kubelet because its {_probe(runs)} fails"
-            proof = _proof(runs, runs.ends)
-            yield scene.decision("probe-killed", reason, scene.now, *proof, container=runs.container.name)
+            cause = Cause(code="probe-kills", probe=_probe(runs))
+            yield scene.decision("probe-killed", cause, scene.now, *_proof(runs, runs.ends), runs=runs)
 
 
 def _steady_after_all(scene: Scene) -> Iterator[Decision]:
@@ -360,32 +363,27 @@ def _still_refused(scene: Scene) -> Iterator[Decision]:
 def _stuck_in_init(scene: Scene) -> Iterator[Decision]:
     for runs in scene.runs:
         if runs.container.init and runs.pod.is_live and runs.moments and runs.moments[-1].running and not runs.ends:
-            name = scene.canary.deployment
-            reason = f"{name} never became Ready: {runs} did not end {scene.watched}, and the others wait for it"
             proof = f"pod {runs.pod.name}, {runs}: still running"
-            yield scene.decision("not-ready", reason, scene.now, proof, container=runs.container.name)
+            cause = Cause(code="init-not-ended", seconds=scene.watched)
+            yield scene.decision("not-ready", cause, scene.now, proof, runs=runs)
 
 
 def _ended_in_different_ways(scene: Scene) -> Iterator[Decision]:
     for runs in scene.runs:
         if len(runs.kinds) >= ENOUGH:
-            ended = f"ended in different ways {scene.watched}, last with {_end(runs)}"
-            reason = f"{runs} of {scene.canary.deployment} {ended}"
             proof = _proof(runs, runs.ends)
-            yield scene.decision(runs.kinds[-1], reason, scene.now, *proof, container=runs.container.name)
+            yield scene.decision(runs.kinds[-1], _ended(scene, runs, "ended-differently"), scene.now, *proof, runs=runs)
 
 
 def _ended_once(scene: Scene) -> Iterator[Decision]:
     for runs in scene.runs:
         if runs.ends:
-            ended = f"ended once, with {_end(runs)}, and not again {scene.watched}"
-            reason = f"{runs} of {scene.canary.deployment} {ended}"
             proof = _proof(runs, runs.ends)
-            yield scene.decision("undecided", reason, scene.now, *proof, container=runs.container.name)
+            yield scene.decision("undecided", _ended(scene, runs, "ended-once"), scene.now, *proof, runs=runs)
 
 
 def _uncertain(scene: Scene) -> Iterator[Decision]:
-    yield scene.decision("undecided", f"{_state(scene)} {scene.watched}; nothing else is certain", scene.now)
+    yield scene.decision("undecided", _state(scene), scene.now)
 
 
 GUESSES: tuple[Rule, ...] = (
@@ -401,28 +399,28 @@ GUESSES: tuple[Rule, ...] = (
 """What the end of the time suggests, best supported first; the last one always has an answer."""
 
 
-def _end(runs: Runs) -> str:
-    return f"exit code {runs.ends[-1].exit_code} ({runs.ends[-1].reason or 'no reason given'})"
+def _ended(scene: Scene, runs: Runs, code: Code) -> Cause:
+    codes = tuple(end.exit_code for end in runs.ends)
+    return Cause(code=code, exit_codes=codes, ended=runs.ends[-1].reason, seconds=scene.watched)
 
 
 def with_last_words(decision: Decision, logs: Iterable[ContainerLog]) -> Decision:
     """Add what the container that decided it wrote last: it says why the program gave up."""
     for log in sorted(logs, key=lambda each: not each.previous):
         lines = [said for line in log.text.splitlines() if (said := one_line(line).strip())]
-        if lines and decision.outcome in TALKATIVE and f"container {log.container} " in decision.reason:
+        if lines and decision.outcome in TALKATIVE and log.container == decision.cause.container:
             said = lines[-1] if len(lines[-1]) <= SAID else f"{lines[-1][:SAID]}..."
-            return replace(decision, reason=f"{decision.reason}; its last words: {said}")
+            return replace(decision, cause=replace(decision.cause, last_words=said))
     return decision
 
 
-def _state(scene: Scene) -> str:
-    """Say in a few words what there is of the canary."""
-    name = scene.canary.deployment
+def _state(scene: Scene) -> Cause:
+    """Return what there is of the canary."""
     if not scene.live:
-        return f"{name} had no pod"
+        return Cause(code="no-pod", seconds=scene.watched)
     waiting = {moment.waiting for runs in scene.runs for moment in runs.moments[-1:] if moment.waiting}
     warnings = [event.message for pod in scene.live for event in scene.timeline.events_about(pod.uid)]
     if waiting:
-        said = f" ({warnings[-1]})" if warnings else ""
-        return f"{name} was still waiting, {', '.join(sorted(waiting))}{said},"
-    return f"{name} did not crash, but was not Ready for long enough"
+        said = warnings[-1] if warnings else ""
+        return Cause(code="still-waiting", states=tuple(sorted(waiting)), detail=said, seconds=scene.watched)
+    return Cause(code="ready-too-short", seconds=scene.watched)

@@ -38,12 +38,11 @@ def out_of_reach(decision: Decision, canary: Canary, timeline: Timeline, registr
     *registries* are the only ones that it pulls from; None where there is no such rule.
     """
     if decision.outcome == "image-pull":
-        for image in canary.images if registries else ():
-            if registries and not registries.has(image) and f"image {image} " in decision.reason:
-                return _not_allowed(image)
-        for image in canary.foreign:
-            if f"image {image} " in decision.reason:
-                return f"this cluster has the course's images only, and no way to pull {image}; {ELSEWHERE}"
+        image = "" if decision.cause.code == "image-pull-forbidden" else decision.cause.image
+        if image and registries and not registries.has(image):
+            return _not_allowed(image)
+        if image in canary.foreign:
+            return f"this cluster has the course's images only, and no way to pull {image}; {ELSEWHERE}"
     if decision.outcome == "unschedulable":
         for event in timeline.live("Event"):
             if NO_STORAGE.search(text_at(event.body, "message")):

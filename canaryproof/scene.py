@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+from canaryproof.causes import Cause
 from canaryproof.durations import Durations
 from canaryproof.evidence import Canary, Decision, OutcomeName
+from canaryproof.kubernetes_text import meaning
 from canaryproof.manifests import Container
 from canaryproof.timeline import ContainerMoment, Event, PodHistory, Termination, Timeline
 
@@ -56,19 +58,22 @@ class Scene:
         )
 
     def decision(
-        self, outcome: OutcomeName, reason: str, proven_at: float, *proof: str, container: str = ""
+        self, outcome: OutcomeName, cause: Cause, proven_at: float, *proof: str, runs: Runs | None = None
     ) -> Decision:
-        """Decide now what was certain at *proven_at*; *container* is the name of the one whose state decided."""
-        return Decision(outcome, reason, self.now, proven_at, proof, container)
+        """Decide now what was certain at *proven_at*; *runs* are those of the container whose state decided."""
+        cause = replace(cause, deployment=self.canary.deployment, why=meaning(outcome, cause.detail))
+        if runs:
+            cause = replace(cause, container=runs.container.name, init=runs.container.init)
+        return Decision(outcome, cause, self.now, proven_at, proof)
 
     @property
-    def watched(self) -> str:
-        """Say how long it was watched."""
-        return f"within {self.now - self.upgraded_at:.0f} s"
+    def watched(self) -> float:
+        """Return how long it was watched, in seconds."""
+        return self.now - self.upgraded_at
 
-    def after(self, at: float) -> str:
-        """Say how long after the upgrade that was."""
-        return f"{max(0.0, at - self.upgraded_at):.1f} s after the upgrade"
+    def after(self, at: float) -> float:
+        """Return how long after the upgrade that was, in seconds."""
+        return max(0.0, at - self.upgraded_at)
 
 
 @dataclass(frozen=True)

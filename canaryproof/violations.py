@@ -25,7 +25,7 @@ HINTS: Mapping[ViolationCode, str] = {
 RECORDS = "leave Secrets with the labels owner: helm out of the chart, and have its pods leave Helm's records alone"
 
 
-def describe(violation: Violation) -> str:
+def describe_violation(violation: Violation) -> str:
     """Return one sentence that says what the release did."""
     return SENTENCES[violation.code].format(violation.detail, violation.object)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from canaryproof.course import Course
-from canaryproof.evidence import Canary, Evidence, ServiceRoute, failure
+from canaryproof.evidence import Canary, Evidence, ServiceRoute, rendering_failure
 from canaryproof.judging.finding import (
     HINTS,
     Finding,
@@ -21,14 +21,17 @@ from canaryproof.judging.finding import (
 from canaryproof.manifests import Manifest, maps_at, pairs, service_ports, text_at, value_at
 from canaryproof.omissions import omitted
 from canaryproof.traps import explain, shares_replicas
-from canaryproof.violations import advise, describe
+from canaryproof.violations import advise, describe_violation
+from canaryproof.wording.causes import describe
 
 
 def chart_renders(evidence: Evidence, course: Course) -> Finding | None:
     """Helm renders the chart, its objects are well-formed, and the cluster got what was rendered."""
     del course
     if evidence.violation:
-        return Finding(f"refused, after the upgrade: {describe(evidence.violation)}", advise(evidence.violation))
+        return Finding(
+            f"refused, after the upgrade: {describe_violation(evidence.violation)}", advise(evidence.violation)
+        )
     if not evidence.chart.error:
         return None
     error, advice, outcome = evidence.chart.error, evidence.chart.hint, evidence.decision.outcome
@@ -37,7 +40,9 @@ def chart_renders(evidence: Evidence, course: Course) -> Finding | None:
         return Finding(f"{what}: {error}", advice or HINTS[outcome])
     known = explain(error, evidence.files)
     hint = known.hint or HINTS["broken-chart"]
-    return Finding(f"{failure(evidence.chart)}: {because(known, error)}", hint, known.where)
+    return Finding(
+        describe(replace(rendering_failure(evidence.chart), detail=because(known, error))), hint, known.where
+    )
 
 
 def canary_present(evidence: Evidence, course: Course) -> Finding | None:

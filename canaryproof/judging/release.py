@@ -62,9 +62,9 @@ def canary_crash_loop(evidence: Evidence, course: Course) -> Finding | None:
 def _decided_at(evidence: Evidence, canary: Canary, keys: Iterable[str]) -> str:
     """Return where that is written which decided: the name of an image in the values, say, or a key of the template."""
     if evidence.decision.outcome == "image-pull" and "image" in keys:
-        for image in canary.images:
-            if f" {image} " in evidence.decision.reason and (written := line_with(evidence.files, image)):
-                return written
+        image = evidence.decision.cause.image
+        if image and (written := line_with(evidence.files, image)):
+            return written
     return place_of(evidence, canary.source, *keys)
 
 

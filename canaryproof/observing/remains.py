@@ -9,8 +9,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from canaryproof.causes import Cause
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.evidence import Canary, Decision, OutcomeName
+from canaryproof.kubernetes_text import meaning
 from canaryproof.manifests import Body, text_at, value_at
 from canaryproof.outcome import decide
 from canaryproof.scene import PROBE_KILL
@@ -18,8 +20,6 @@ from canaryproof.timeline import Timeline
 
 LONG_ENOUGH = DURATIONS.observation
 """Seconds after which a container that was started once, and of which nothing bad was said, is taken to have run."""
-
-UNSAID = " (events do not tell the exit code)"
 
 _MISSING = re.compile(r"(configmap|secret).*not found|references non-existent", re.IGNORECASE)
 _PULL = re.compile(r"pull image|ErrImagePull|ImagePullBackOff|Back-off pulling|InvalidImageName", re.IGNORECASE)
@@ -83,22 +83,23 @@ def _count(event: Body) -> int:
 
 def _from_events(said: Sequence[Said], canary: Canary, seconds: float, now: float) -> Fate:
     if not said:
-        gap = (
-            f"no events about the pods of {canary.deployment} are left (a cluster keeps them for an hour, as a rule),"
-            " and the pods are gone"
-        )
-        return Fate(Decision("undecided", gap), gap)
+        return _unknown(Cause(code="events-gone", deployment=canary.deployment))
     for rule in RULES:
         if found := rule(said, seconds):
-            outcome, what = found
+            outcome, cause = found
+            cause = replace(cause, deployment=canary.deployment, why=meaning(outcome, cause.detail))
             proof = tuple(f"{each.reason}, {each.count} times: {each.message}" for each in said)
-            return Fate(Decision(outcome, f"{canary.deployment} {what}", now, now, proof))
-    reasons = ", ".join(dict.fromkeys(each.reason for each in said))
-    gap = f"the events that are left about {canary.deployment} do not tell its fate: {reasons}"
-    return Fate(Decision("undecided", gap), gap)
+            return Fate(Decision(outcome, cause, now, now, proof))
+    reasons = tuple(dict.fromkeys(each.reason for each in said))
+    return _unknown(Cause(code="events-unclear", deployment=canary.deployment, states=reasons))
 
 
-Found = tuple[OutcomeName, str] | None
+def _unknown(cause: Cause) -> Fate:
+    decision = Decision("undecided", cause)
+    return Fate(decision, decision.reason)
+
+
+Found = tuple[OutcomeName, Cause] | None
 Rule = Callable[[Sequence[Said], float], Found]
 
 
@@ -108,53 +109,57 @@ def _of(said: Iterable[Said], *reasons: str, like: re.Pattern[str] | None = None
 
 def _killed_for_a_probe(said: Sequence[Said], _: float) -> Found:
     kills = _of(said, "Killing", like=PROBE_KILL)
-    return ("probe-killed", f"was killed by the kubelet: {kills[-1].message}") if kills else None
+    return ("probe-killed", Cause(code="seen-probe-kill", detail=kills[-1].message)) if kills else None
 
 
 def _looped(said: Sequence[Said], _: float) -> Found:
     back_offs = _of(said, "BackOff", like=re.compile("restarting failed container"))
     starts = sum(each.count for each in _of(said, "Started"))
     if back_offs:
-        times = f"; it was started {starts} times" if starts > 1 else ""
-        return "crash-loop", f"crash-looped: the kubelet backed off from restarting its container{times}{UNSAID}"
+        return "crash-loop", Cause(code="seen-back-off", count=starts)
     pods = len(_of(said, "Scheduled"))
     if starts > max(1, pods):
-        return "crash-loop", f"crash-looped: its container was started {starts} times in {pods or 1} pod{UNSAID}"
+        return "crash-loop", Cause(code="seen-restarts", count=starts, pods=pods or 1)
     return None
 
 
 def _unpulled(said: Sequence[Said], _: float) -> Found:
     failures = _of(said, "Failed", "BackOff", "InspectFailed", like=_PULL)
     started = _of(said, "Started")
-    return ("image-pull", f"never started: {failures[0].message}") if failures and not started else None
+    cause = Cause(code="seen-image-failure", detail=failures[0].message) if failures else None
+    return ("image-pull", cause) if cause and not started else None
 
 
 def _unscheduled(said: Sequence[Said], _: float) -> Found:
     failures = _of(said, "FailedScheduling")
-    return None if not failures or _of(said, "Scheduled") else ("unschedulable", f"had no node: {failures[-1].message}")
+    if not failures or _of(said, "Scheduled"):
+        return None
+    return "unschedulable", Cause(code="seen-unscheduled", detail=failures[-1].message)
 
 
 def _unconfigured(said: Sequence[Said], _: float) -> Found:
     failures = _of(said, "Failed", "FailedMount", like=_MISSING)
     if not failures or _of(said, "Started"):
         return None
-    return "config-error", f"could not be created: {failures[-1].message}"
+    return "config-error", Cause(code="seen-not-created", detail=failures[-1].message)
 
 
 def _unstarted(said: Sequence[Said], _: float) -> Found:
     failures = _of(said, "Failed", like=_START)
-    return ("start-error", f"could not be started: {failures[-1].message}") if failures else None
+    return ("start-error", Cause(code="seen-not-started", detail=failures[-1].message)) if failures else None
 
 
 def _refused(said: Sequence[Said], _: float) -> Found:
     failures = _of(said, "FailedCreate")
-    return None if not failures or _of(said, "Scheduled") else ("refused", f"got no pod: {failures[-1].message}")
+    if not failures or _of(said, "Scheduled"):
+        return None
+    return "refused", Cause(code="seen-refused", detail=failures[-1].message)
 
 
 def _ran(said: Sequence[Said], seconds: float) -> Found:
     if not _of(said, "Started") or seconds < LONG_ENOUGH:
         return None
-    return "healthy", f"did not crash: it was started once, and ran until it was taken away {seconds:.0f} s later"
+    return "healthy", Cause(code="seen-running", seconds=seconds)
 
 
 RULES: tuple[Rule, ...] = (

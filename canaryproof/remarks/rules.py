@@ -106,11 +106,11 @@ class Scene:
         Events of a release that was handled by hand do not always tell which container it was: then it may be any.
         """
         decision = self.evidence.decision
-        unknown = not decision.container and decision.outcome in PROGRAM_OUTCOMES
+        unknown = not decision.cause.container and decision.outcome in PROGRAM_OUTCOMES
         return tuple(
             each
             for each in self.containers
-            if each in self.serving or each.name == decision.container or (unknown and each.main)
+            if each in self.serving or each.name == decision.cause.container or (unknown and each.main)
         )
 
     @cached_property
@@ -142,7 +142,7 @@ def _program_replaced(scene: Scene) -> Iterator[Cause]:
 
 
 def _other_container_decided(scene: Scene) -> Iterator[Cause]:
-    decider = next((each for each in scene.containers if each.name == scene.evidence.decision.container), None)
+    decider = next((each for each in scene.containers if each.name == scene.evidence.decision.cause.container), None)
     if decider and decider.lasts and decider not in scene.serving and not any(map(scene.ended, scene.serving)):
         serving = scene.serving[0]
         yield OtherContainerDecided(

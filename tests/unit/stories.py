@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from canaryproof.causes import Cause
 from canaryproof.evidence import Canary, Rendering
 from canaryproof.manifests import Body, Manifest, ObjectKey, parse
 from canaryproof.timeline import Change, Observation, Timeline
 
 Labels = dict[str, str]
+
+
+def because(text: str) -> Cause:
+    """Return a cause whose sentence is *text*, for tests of what is made of a decision."""
+    return Cause(code="chart-refused", detail=text)
+
 
 CANARY = Canary(
     deployment="upcommerce-canary-app",

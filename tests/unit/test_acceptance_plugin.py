@@ -20,6 +20,7 @@ from canaryproof.flight import to_lines
 from fixtures.checks import declared_in
 from fixtures.options import STEP_SUMMARY
 from tests.unit.reports.hostile import remarkable
+from tests.unit.stories import because
 
 CONFTEST = """
 from concurrent.futures import Future
@@ -108,13 +109,16 @@ ACCEPTED = Evidence(
     "shop",
     Setting("embedded", "1.37.2", 1, "4.3.1", "stand-in"),
     canary=CANARY,
-    decision=Decision("crash-loop", "shop-canary crash-loops: exit 1, twice"),
+    decision=Decision("crash-loop", because("shop-canary crash-loops: exit 1, twice")),
     probes=(Probe(1.0, 0.1), Probe(1.2, 0.1)),
     logs=(ContainerLog("shop-canary-1", "canary", previous=True, text="starting\nbad \x1b[31mflag\n"),),
     timings=Timings(install=1.0123456, upgrade=0.3, outcome=2.4, rollback=0.8, gone=0.6, total=5.4),
 )
 NO_CANARY = replace(
-    ACCEPTED, canary=None, decision=Decision("no-canary", "the chart adds no Deployment"), timings=Timings(total=3)
+    ACCEPTED,
+    canary=None,
+    decision=Decision("no-canary", because("the chart adds no Deployment")),
+    timings=Timings(total=3),
 )
 FAULT = replace(ACCEPTED, fault="etcd ended with code 2")
 REMARKED = remarkable(ACCEPTED)

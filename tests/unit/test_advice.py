@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from canaryproof import judging
+from canaryproof.causes import Cause
 from canaryproof.evidence import ChartFile, Decision, OutcomeName
 from canaryproof.judging.advice import advice_on
+from canaryproof.kubernetes_text import meaning
 from tests.unit.test_judging import evidence, finding_of
 
 TEMPLATE = "templates/upcommerce-canary-app.yaml"
@@ -14,14 +16,9 @@ VALUES = "upcommerce:\n  image: uonyeka/upcommerce:v3\ncanary:\n  image: uonyeka
 
 
 @pytest.mark.parametrize(
-    ("outcome", "reason", "hint"),
+    ("outcome", "text", "hint"),
     [
-        ("image-pull", "imagePullPolicy Never forbids to pull it", "imagePullPolicy"),
-        ("image-pull", "init container wait never started: image busybox was not found", "init container"),
-        ("image-pull", "container canary never started: image x was not found", "letter by letter"),
-        ("not-ready", "init container wait did not end within 60 s", "what the init container waits for"),
-        ("not-ready", "canary is paused, so no pod of it was started", "spec.paused"),
-        ("not-ready", "never became Ready: Readiness probe failed: connection refused", "readiness probe"),
+        ("not-ready", "Readiness probe failed: connection refused", "readiness probe"),
         ("config-error", "container has runAsNonRoot and image will run as root", "runs as root"),
         ("config-error", "couldn't find key tokn in Secret sre/canary", "the key"),
         ("config-error", 'configmap "a" not found', "does not create"),
@@ -33,16 +30,33 @@ VALUES = "upcommerce:\n  image: uonyeka/upcommerce:v3\ncanary:\n  image: uonyeka
         ("refused", "maximum memory usage per Container is 64Mi, but limit is 512Mi", "LimitRange"),
     ],
 )
-def test_the_hint_goes_with_the_reason(outcome: OutcomeName, reason: str, hint: str) -> None:
-    """One outcome has many reasons, and each its own remedy."""
-    assert hint in advice_on(Decision(outcome, reason)).hint
+def test_the_hint_goes_with_what_kubernetes_says(outcome: OutcomeName, text: str, hint: str) -> None:
+    """One outcome has many causes, and each its own remedy."""
+    cause = Cause(code="pods-refused", detail=text, why=meaning(outcome, text))
+
+    assert hint in advice_on(Decision(outcome, cause)).hint
+
+
+@pytest.mark.parametrize(
+    ("outcome", "cause", "hint"),
+    [
+        ("image-pull", Cause(code="image-pull-forbidden"), "imagePullPolicy"),
+        ("image-pull", Cause(code="image-not-on-node"), "imagePullPolicy"),
+        ("image-pull", Cause(code="image-not-found", init=True), "init container"),
+        ("image-pull", Cause(code="image-not-found"), "letter by letter"),
+        ("not-ready", Cause(code="init-not-ended", init=True), "what the init container waits for"),
+        ("not-ready", Cause(code="rollout-paused"), "spec.paused"),
+        ("not-ready", Cause(code="zero-replicas"), "spec.replicas"),
+    ],
+)
+def test_the_hint_goes_with_the_cause(outcome: OutcomeName, cause: Cause, hint: str) -> None:
+    """The code, and whether it is an init container, decide where Kubernetes' words do not."""
+    assert hint in advice_on(Decision(outcome, cause)).hint
 
 
 def test_an_image_that_is_not_there_is_shown_where_it_is_written() -> None:
     """The name stands in the values, as a rule: that is where the slip is."""
-    never = Decision(
-        "image-pull", "container canary of it never started: image uonyeka/canary:linux-amd64 was not found"
-    )
+    never = Decision("image-pull", Cause(code="image-not-found", image="uonyeka/canary:linux-amd64"))
     template = ChartFile(TEMPLATE, "image: {{ .Values.canary.image }}\n")
     in_both = ChartFile("templates/other.yaml", "image: uonyeka/canary:linux-amd64\n")
 

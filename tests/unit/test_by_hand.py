@@ -14,7 +14,7 @@ from canaryproof.manifests import Manifest
 from canaryproof.results import Check, Judgement, RunResults, grade
 from canaryproof.timeline import Observation, Timeline
 from fixtures.summary import summary
-from tests.unit.stories import STABLE, rendering
+from tests.unit.stories import STABLE, because, rendering
 
 COURSE = load_course()
 INSTALLED = Revision(1, "superseded", "Install complete")
@@ -52,7 +52,7 @@ EVIDENCE = Evidence(
     namespace="sre",
     baseline=rendering(STABLE),
     history=(INSTALLED, UPGRADED, ROLLED_BACK),
-    decision=Decision("crash-loop", "it crash-looped"),
+    decision=Decision("crash-loop", because("it crash-looped")),
     timeline=stable_pod(),
     restored_at=10,
     ended_at=60,

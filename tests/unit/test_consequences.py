@@ -6,7 +6,7 @@ import pytest
 
 from canaryproof import judging
 from canaryproof.evidence import Decision, Step
-from tests.unit.stories import CANARY_DEPLOYMENT, CANARY_SERVICE, STABLE
+from tests.unit.stories import CANARY_DEPLOYMENT, CANARY_SERVICE, STABLE, because
 from tests.unit.test_judging import COURSE, REFERENCE, evidence, finding_of
 
 
@@ -69,7 +69,7 @@ def test_a_canary_that_asks_for_no_replica_cannot_crash() -> None:
     """That nothing crashes follows from the number of replicas."""
     none_asked = evidence(
         STABLE + CANARY_DEPLOYMENT.replace("replicas: 1", "replicas: 0") + CANARY_SERVICE,
-        decision=Decision("not-ready", "it asks for 0 replicas"),
+        decision=Decision("not-ready", because("it asks for 0 replicas")),
     )
 
     assert "asks for 0 replicas" in finding_of(judging.canary_replicas, none_asked).message

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from canaryproof.causes import Cause
 from canaryproof.evidence import (
     ChartFile,
     ContainerLog,
@@ -58,7 +59,7 @@ EVIDENCE = Evidence(
         ChartFile("templates/s.yaml", f"kind: Secret\nstringData:\n  x: {VALUE}\n"),
         ChartFile("values.yaml", f"a:\n{VALUE}\nb"),
     ),
-    decision=Decision("refused", f"because {VALUE}", proof=(f"seen {VALUE}",)),
+    decision=Decision("refused", Cause(code="crash-looped", detail=VALUE, last_words=VALUE), proof=(f"seen {VALUE}",)),
     install=Step("helm install", 0, 1, VALUE),
     upgrade=Step(f"helm upgrade {VALUE}", 0, 1, VALUE),
     rollback=Step("helm rollback", 0, 1, VALUE),

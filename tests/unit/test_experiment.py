@@ -22,6 +22,7 @@ from canaryproof.recording import Recorder
 from canaryproof.turns import Turns
 from tests.unit.fake_api import FakeApi
 from tests.unit.packing import CHART, write
+from tests.unit.stories import because
 
 HELM = """#!/bin/sh
 case "$1" in
@@ -268,7 +269,7 @@ def test_the_phases_are_timed_from_where_they_begin() -> None:
     evidence = Evidence(
         "a",
         "a",
-        decision=Decision("crash-loop", "", at=5.0),
+        decision=Decision("crash-loop", because(""), at=5.0),
         install=Step("", 0.5, 1.0),
         upgrade=Step("", 2.0, 2.25),
         rollback=Step("", 5.5, 6.0),

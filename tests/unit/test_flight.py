@@ -24,7 +24,7 @@ from canaryproof.evidence import (
 )
 from canaryproof.flight import SCHEMA, from_lines, head_from_line, to_lines
 from canaryproof.manifests import ObjectKey
-from tests.unit.stories import CANARY_DEPLOYMENT, STABLE, Story, rendering
+from tests.unit.stories import CANARY_DEPLOYMENT, STABLE, Story, because, rendering
 
 FULL = Evidence(
     "alice",
@@ -35,7 +35,7 @@ FULL = Evidence(
     chart=rendering(STABLE + CANARY_DEPLOYMENT),
     added=(ObjectKey("Deployment", "upcommerce-canary-app", "sre"),),
     canary=Canary("c", "t", 1, (5003,), ("i",), (ServiceRoute("s", "t", ((5003, 0),), ("Deployment/x",)),)),
-    decision=Decision("crash-loop", "it does", 3.25, 3.125, ("one", "two")),
+    decision=Decision("crash-loop", because("it does"), 3.25, 3.125, ("one", "two")),
     install=Step("helm install", 0.1, 0.2),
     upgrade=Step("helm upgrade", 1.1, 1.2, "no"),
     rollback=Step("helm rollback", 4.1, 4.2),

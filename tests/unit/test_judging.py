@@ -36,6 +36,7 @@ from tests.unit.stories import (
     STABLE_DEPLOYMENT,
     STABLE_SERVICE,
     Story,
+    because,
     rendering,
     service,
 )
@@ -86,7 +87,7 @@ def evidence(chart: str = REFERENCE, **changes: Any) -> Evidence:
         chart=rendered,
         added=finding.added,
         canary=finding.canary,
-        decision=finding.decision or Decision("crash-loop", "it crashes"),
+        decision=finding.decision or Decision("crash-loop", because("it crashes")),
         install=Step("helm install", 0.1, 0.5),
         upgrade=Step("helm upgrade upcommerce ./alice", 1.5, 2),
         rollback=Step("helm rollback upcommerce 1", 5, 5.5),
@@ -194,8 +195,8 @@ def test_one_mistake_in_a_chart_fails_one_check(chart: str, check: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "check"),
     [
-        ({"decision": Decision("healthy", "it runs")}, "canary_crash_loop"),
-        ({"decision": Decision("image-pull", "no such tag")}, "canary_crash_loop"),
+        ({"decision": Decision("healthy", because("it runs"))}, "canary_crash_loop"),
+        ({"decision": Decision("image-pull", because("no such tag"))}, "canary_crash_loop"),
         ({"upgrade": Step("helm upgrade", 1.5, 2, "refused")}, "upgrade_applied"),
         ({"rollback": Step("helm rollback", 5, 5.5, "stuck")}, "rollback_recorded"),
         ({"history": (*HISTORY[:2], Revision(3, "deployed", "Upgrade complete"))}, "rollback_recorded"),
@@ -262,7 +263,7 @@ def test_unrendered_chart_is_told_in_helm_s_words() -> None:
 def test_who_refuses_says_what_to_do(outcome: OutcomeName, message: str) -> None:
     """The advice of who refuses a chart becomes the hint."""
     chart = Rendering(error="a is a link", hint="put the file in its place")
-    refused = replace(evidence(), chart=chart, files=(), decision=Decision(outcome, "no chart"))
+    refused = replace(evidence(), chart=chart, files=(), decision=Decision(outcome, because("no chart")))
 
     finding = finding_of(judging.chart_renders, refused)
 
@@ -314,7 +315,7 @@ def test_service_that_picks_stable_pods_too_is_found() -> None:
 @pytest.mark.parametrize("outcome", [outcome for outcome in HINTS if outcome != "crash-loop"])
 def test_every_other_fate_has_a_hint(outcome: OutcomeName) -> None:
     """Whatever became of the canary, there is something to try; what it was is named."""
-    found = finding_of(judging.canary_crash_loop, evidence(decision=Decision(outcome, "so it went")))
+    found = finding_of(judging.canary_crash_loop, evidence(decision=Decision(outcome, because("so it went"))))
 
     assert found.hint
     assert f"{outcome}, expected crash-loop: so it went" in found.message
@@ -324,7 +325,7 @@ def test_course_may_expect_another_fate() -> None:
     """The expected outcome is the course's to say."""
     course = replace(COURSE, canary=replace(COURSE.canary, outcome="healthy", replicas=2, port=80))
 
-    assert judging.canary_crash_loop(evidence(decision=Decision("healthy", "it runs")), course) is None
+    assert judging.canary_crash_loop(evidence(decision=Decision("healthy", because("it runs"))), course) is None
     assert judging.canary_crash_loop(evidence(), course)
     assert "is to have 2" in str(judging.canary_replicas(evidence(), course))
     assert "containerPort 80; seen: 5003" in str(judging.canary_port(evidence(), course))

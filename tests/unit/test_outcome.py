@@ -43,7 +43,7 @@ def test_two_crashes_of_one_container_are_a_crash_loop() -> None:
     assert "container canary ended by itself with exit code 1, twice" in decision.reason
     assert "2.1 s after the upgrade" in decision.reason
     assert len(decision.proof) == 2
-    assert decision.container == "canary"
+    assert decision.cause.container == "canary"
 
 
 def test_one_crash_decides_nothing() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from canaryproof.causes import Cause
 from canaryproof.cluster.registries import Registries
 from canaryproof.course import load_course
 from canaryproof.evidence import Decision
@@ -16,7 +17,9 @@ from tests.unit.stories import CANARY, Story
 
 STAND_INS = load_course().stand_ins
 OURS = CANARY.images[0]
-PENDING = Decision("unschedulable", "no node takes the pod: pod has unbound immediate PersistentVolumeClaims")
+PENDING = Decision(
+    "unschedulable", Cause(code="unscheduled", detail="pod has unbound immediate PersistentVolumeClaims")
+)
 
 
 def told(message: str) -> Timeline:
@@ -48,8 +51,8 @@ def test_where_images_are_pulled_none_is_foreign() -> None:
 def test_a_foreign_image_that_decides_is_out_of_reach() -> None:
     """An init container that the cluster cannot have keeps the canary from starting, there and nowhere else."""
     canary = replace(CANARY, foreign=("busybox:1.36",))
-    waits = Decision("image-pull", "init container wait of canary never started: image busybox:1.36 was not found")
-    slip = Decision("image-pull", f"container canary of canary never started: image {OURS} was not found")
+    waits = Decision("image-pull", Cause(code="image-not-found", image="busybox:1.36", init=True))
+    slip = Decision("image-pull", Cause(code="image-not-found", image=OURS))
 
     assert "no way to pull busybox:1.36; try it on one that can" in out_of_reach(waits, canary, Timeline())
     assert out_of_reach(slip, canary, Timeline()) == ""
@@ -58,10 +61,8 @@ def test_a_foreign_image_that_decides_is_out_of_reach() -> None:
 def test_an_image_of_another_registry_is_out_of_reach_where_only_some_are_asked() -> None:
     """The user is told the option; a name that the course's registry does not know is still the author's slip."""
     canary = replace(CANARY, images=("elsewhere.lan:5000/app:1", OURS))
-    refused = Decision(
-        "image-pull", "container c of canary never started: image elsewhere.lan:5000/app:1 cannot be pulled"
-    )
-    slip = Decision("image-pull", f"container canary of canary never started: image {OURS} was not found")
+    refused = Decision("image-pull", Cause(code="image-pull-failed", image="elsewhere.lan:5000/app:1"))
+    slip = Decision("image-pull", Cause(code="image-not-found", image=OURS))
     registries = Registries.of(STAND_INS)
 
     assert "--image-registry elsewhere.lan:5000" in out_of_reach(refused, canary, Timeline(), registries)
@@ -85,4 +86,9 @@ def test_a_claim_that_other_clusters_serve_is_out_of_reach(message: str) -> None
 def test_a_claim_that_no_cluster_serves_is_the_charts() -> None:
     """A class by another name, and a pod that is too large, are the author's."""
     assert out_of_reach(PENDING, CANARY, told('storageclass.storage.k8s.io "fsat" not found')) == ""
-    assert out_of_reach(Decision("unschedulable", "Insufficient cpu"), CANARY, Timeline()) == ""
+    assert (
+        out_of_reach(
+            Decision("unschedulable", Cause(code="unscheduled", detail="Insufficient cpu")), CANARY, Timeline()
+        )
+        == ""
+    )

@@ -13,7 +13,7 @@ import pytest
 from canaryproof.evidence import Violation
 from canaryproof.release_records import Expected, ReleaseRecord, read_records
 from canaryproof.releases import record_name
-from canaryproof.violations import advise, describe
+from canaryproof.violations import advise, describe_violation
 
 HOOK = {"name": "job", "manifest": "kind: Job", "events": ["post-upgrade"]}
 
@@ -145,5 +145,5 @@ def test_a_first_revision_that_is_gone_is_named() -> None:
 )
 def test_each_violation_has_a_sentence_that_names_the_object(violation: Violation) -> None:
     """And something to look for."""
-    assert "Secret/later" in describe(violation)
+    assert "Secret/later" in describe_violation(violation)
     assert advise(violation)

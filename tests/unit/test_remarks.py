@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from canaryproof.canary import find_canary
+from canaryproof.causes import Cause as DecisionCause
 from canaryproof.evidence import Decision, Evidence, Rendering, Step
 from canaryproof.evidence_redaction import without_secrets
 from canaryproof.flight import from_lines, to_lines
@@ -26,11 +27,12 @@ from canaryproof.remarks.causes import (
 )
 from canaryproof.remarks.rules import WORD, WORDS
 from canaryproof.remarks.wording import TITLES, sentence
-from tests.unit.stories import CANARY_DEPLOYMENT, CANARY_SERVICE, STABLE, Story, rendering
+from tests.unit.stories import CANARY_DEPLOYMENT, CANARY_SERVICE, STABLE, Story, because, rendering
 
 Fields = dict[str, Any]
 IMAGE = "uonyeka/canary:linux-amd64"
-CRASHED = Decision("crash-loop", "it crash-loops", 9.0, 9.0, container="main")
+CRASHED = Decision("crash-loop", DecisionCause(code="crash-looped", container="main"), 9.0, 9.0)
+HELPER_CRASHED = replace(CRASHED, cause=replace(CRASHED.cause, container="helper"))
 SIDECAR = {"name": "helper", "image": "example/helper:1", "command": ["/pause"]}
 
 
@@ -74,7 +76,7 @@ def found(**parts: Any) -> list[str]:
 def test_the_assignments_own_solution_has_none() -> None:
     """A canary that leaves its program to its image is silent, whatever became of it."""
     assert causes(tried()) == []
-    assert causes(tried(decision=Decision("healthy", "it runs"))) == []
+    assert causes(tried(decision=Decision("healthy", because("it runs")))) == []
     assert causes(Evidence("shop", "class/shop", fault="etcd ended")) == []
     assert causes(replace(tried(), chart=Rendering(error="no such value"), canary=None)) == []
 
@@ -108,7 +110,7 @@ def test_what_replaces_nothing_is_silent(fields: Fields) -> None:
 
 def test_whatever_became_of_it_a_replaced_program_is_remarked() -> None:
     """A canary that runs another program proves nothing by staying alive either."""
-    evidence = tried(canary(container={"command": ["sleep", "inf"]}), decision=Decision("healthy", "it runs"))
+    evidence = tried(canary(container={"command": ["sleep", "inf"]}), decision=Decision("healthy", because("it runs")))
 
     assert codes(remarks_on(evidence)) == ("program-replaced",)
 
@@ -128,7 +130,7 @@ def test_a_sidecar_that_decides_the_outcome_is_remarked(way: str) -> None:
     native = SIDECAR | {"restartPolicy": "Always"}
     deployment = canary(pod={"initContainers": [native]}) if way == "initContainers" else canary(others=(SIDECAR,))
 
-    assert causes(tried(deployment, decision=replace(CRASHED, container="helper"))) == [
+    assert causes(tried(deployment, decision=HELPER_CRASHED)) == [
         ProgramReplaced(container="helper", image="example/helper:1", command=("/pause",)),
         OtherContainerDecided(container="helper", image="example/helper:1", serving="main", serving_image=IMAGE),
     ]
@@ -140,7 +142,7 @@ def test_a_sidecar_that_crashes_with_the_canary_is_not_blamed() -> None:
     (main,) = maps_at(canary().pod_template["spec"], "containers")
     deployment = canary(container={"name": "canary"}, others=(SIDECAR | {"command": []},))
 
-    evidence = tried(deployment, decision=replace(CRASHED, container="helper"), story=story)
+    evidence = tried(deployment, decision=HELPER_CRASHED, story=story)
 
     assert main["ports"]
     assert causes(evidence) == []
@@ -148,7 +150,7 @@ def test_a_sidecar_that_crashes_with_the_canary_is_not_blamed() -> None:
 
 def test_without_the_name_of_a_container_any_may_have_crashed() -> None:
     """Events of a release that was handled by hand do not say which container was restarted."""
-    unknown = replace(CRASHED, container="")
+    unknown = replace(CRASHED, cause=replace(CRASHED.cause, container=""))
 
     assert codes(remarks_on(tried(canary(others=(SIDECAR,)), decision=unknown))) == ("program-replaced",)
 
@@ -467,7 +469,7 @@ def test_a_record_gives_the_same_remarks() -> None:
     evidence = tried(
         canary(container={"command": ["false"]}, others=(SIDECAR,)),
         an_object("Job", hook="post-upgrade"),
-        decision=replace(CRASHED, container="helper"),
+        decision=HELPER_CRASHED,
     )
 
     assert remarks_on(from_lines(to_lines(evidence))) == remarks_on(evidence)

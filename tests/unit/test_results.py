@@ -11,10 +11,11 @@ from canaryproof.evidence import Canary, Decision, Evidence, ServiceRoute, Setti
 from canaryproof.results import Check, Judgement, RunResults, SubmissionResult, grade, to_json
 from tests.unit.reports.hostile import EVIDENCE as REPORTED
 from tests.unit.reports.hostile import judged, remarkable
+from tests.unit.stories import because
 
 DECLARED = (Check("a", "A holds", points=2), Check("b", "B holds", needs=("a",)), Check("c", "C holds", points=0.5))
 PASSED, FAILED, ERROR = Judgement("passed"), Judgement("failed", "b is\nwrong"), Judgement("error", "etcd ended")
-EVIDENCE = Evidence("shop", "class/shop", decision=Decision("crash-loop", "it crash-loops"))
+EVIDENCE = Evidence("shop", "class/shop", decision=Decision("crash-loop", because("it crash-loops")))
 
 
 def graded(a: Judgement | None, b: Judgement | None, c: Judgement | None) -> SubmissionResult:

@@ -10,6 +10,7 @@ from canaryproof.evidence import ContainerLog, Decision, Evidence, Probe, Timing
 from canaryproof.results import Check, Judgement, RunResults, SubmissionResult, grade
 from fixtures.summary import Line, answers, cluster_line, last_words, standing, summary
 from tests.unit.reports.hostile import judged, remarkable
+from tests.unit.stories import because
 
 DECLARED = (Check("one", "One holds"), Check("another", "Another holds"))
 PASSED = {"one": Judgement("passed"), "another": Judgement("passed")}
@@ -17,7 +18,7 @@ FAILED = {
     "one": Judgement("failed", "one is wrong", "mend it", "a.yaml:3"),
     "another": Judgement("failed", "so is two"),
 }
-EVIDENCE = Evidence("", "", decision=Decision("crash-loop", "it crash-loops"), timings=Timings(total=5.4))
+EVIDENCE = Evidence("", "", decision=Decision("crash-loop", because("it crash-loops")), timings=Timings(total=5.4))
 
 
 def result(name: str, judgements: dict[str, Judgement]) -> SubmissionResult:

@@ -18,7 +18,7 @@ from canaryproof.evidence import (
 )
 from canaryproof.manifests import Manifest, parse
 from canaryproof.results import Check, Judgement, SubmissionResult, grade
-from tests.unit.stories import CANARY, CANARY_DEPLOYMENT, STABLE, Story, rendering
+from tests.unit.stories import CANARY, CANARY_DEPLOYMENT, STABLE, Story, because, rendering
 
 HTML = "</title></script></style><script>alert(1)</script><img src=x onerror=alert(1)><a href='javascript:0'>\"x' y"
 TEMPLATE = "{{ 7*7 }}{% raw %}"
@@ -65,7 +65,7 @@ EVIDENCE = Evidence(
     baseline=rendering(STABLE),
     chart=rendering(STABLE + CANARY_DEPLOYMENT),
     canary=CANARY,
-    decision=Decision("crash-loop", "it crash-loops", 3.6, 3.5, ("exit code 1",)),
+    decision=Decision("crash-loop", because("it crash-loops"), 3.6, 3.5, ("exit code 1",)),
     install=Step("helm install", 0.1, 0.5),
     upgrade=Step("helm upgrade", 1.5, 1.9),
     rollback=Step("helm rollback", 4.0, 4.3),
@@ -112,7 +112,7 @@ def hostile_evidence(text: str = ALL) -> Evidence:
             STABLE + CANARY_DEPLOYMENT.replace("name: main", "name: main\n          env: [{name: A, value: XYZ}]")
         ),
         canary=replace(CANARY, deployment=text, source=text, images=(text,)),
-        decision=replace(EVIDENCE.decision, reason=text, proof=(text,)),
+        decision=replace(EVIDENCE.decision, cause=because(text), proof=(text,)),
         history=(Revision(1, text, text, text),),
         timeline=story.timeline,
         probes=(Probe(1.5, 0.1, text), *EVIDENCE.probes),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from canaryproof.evidence import Decision, Evidence, Probe, Step
 from canaryproof.reports.picture import PODS, Lane, picture
 from tests.unit.reports.hostile import EVIDENCE
-from tests.unit.stories import Story
+from tests.unit.stories import Story, because
 
 
 def lane(story: Story, evidence: Evidence = EVIDENCE) -> Lane:
@@ -159,7 +159,7 @@ def test_each_moment_names_the_checks_that_it_settled() -> None:
 
 def test_an_experiment_that_did_not_begin_has_no_picture() -> None:
     """A chart that does not render leaves nothing to draw."""
-    assert picture(Evidence("shop", "", decision=Decision("broken-chart", "no"))) is None
+    assert picture(Evidence("shop", "", decision=Decision("broken-chart", because("no")))) is None
 
 
 def test_a_chart_with_many_pods_keeps_the_picture_small() -> None:

@@ -1,0 +1,136 @@
+"""The cause of a decision or a fault, as facts: a code, and what a program needs to act on it; pure.
+
+`canaryproof.wording` makes sentences of causes, and nothing reads those back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+Code = Literal[
+    # the runs of a container
+    "crash-looped",
+    "ended-differently",
+    "ended-once",
+    "exited-cleanly",
+    "init-crash-looped",
+    "init-not-ended",
+    "out-of-memory",
+    "probe-killed",
+    "probe-kills",
+    "start-failed",
+    # images
+    "image-capitals",
+    "image-name-invalid",
+    "image-not-found",
+    "image-not-on-node",
+    "image-pull-failed",
+    "image-pull-forbidden",
+    # what keeps a pod from starting
+    "container-not-created",
+    "memory-too-low",
+    "pods-refused",
+    "rollout-paused",
+    "unscheduled",
+    "volume-not-mounted",
+    "zero-replicas",
+    # a pod that runs, or none
+    "never-ready",
+    "no-pod",
+    "ready",
+    "ready-too-short",
+    "still-waiting",
+    # what is left of a release that was handled by hand
+    "events-gone",
+    "events-unclear",
+    "seen-back-off",
+    "seen-image-failure",
+    "seen-not-created",
+    "seen-not-started",
+    "seen-probe-kill",
+    "seen-refused",
+    "seen-restarts",
+    "seen-running",
+    "seen-unscheduled",
+    # the chart
+    "chart-not-rendered",
+    "chart-refused",
+    "container-added",
+    "image-changed",
+    "no-deployment-added",
+    "object-added",
+    "objects-malformed",
+    "release-violation",
+    "several-deployments-added",
+    "upgrade-failed",
+    # the experiment
+    "not-reached",
+]
+"""What happened; `canaryproof.wording.causes` has the sentence of each."""
+
+Why = Literal[
+    "missing-key",
+    "no-room",
+    "no-service-account",
+    "node-choice",
+    "priority-class",
+    "quota",
+    "range",
+    "readiness-probe",
+    "runs-as-root",
+    "volume-claim",
+]
+"""What Kubernetes means by the text in *detail*, where that is known (`canaryproof.kubernetes_text`)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cause:
+    """What happened, and to what; a field that says nothing about it keeps its default."""
+
+    code: Code
+    deployment: str = ""
+    """The Deployment of the canary."""
+    container: str = ""
+    """The container whose state decided."""
+    init: bool = False
+    """Whether that is an init container."""
+    image: str = ""
+    images: tuple[str, ...] = ()
+    """The images that ran, in order."""
+    exit_codes: tuple[int, ...] = ()
+    """Of its ends, in order."""
+    ended: str = ""
+    """The reason of the last end, as Kubernetes has it: ``Error``, ``OOMKilled``."""
+    probe: str = ""
+    """``liveness`` or ``startup``."""
+    states: tuple[str, ...] = ()
+    """What containers wait for, or the reasons of events, as Kubernetes has them."""
+    count: int = 0
+    """Restarts, starts, or Deployments."""
+    pods: int = 0
+    seconds: float = 0.0
+    """From the upgrade to what proves it; or for how long the canary was ready, or watched, or ran."""
+    object: str = ""
+    """``Deployment/shop``."""
+    file: str = ""
+    """A template, as seen from the chart's folder."""
+    hook: bool = False
+    """Whether the object is a hook of Helm."""
+    detail: str = ""
+    """The text of Kubernetes, Helm or a container runtime, or what the rules for charts say."""
+    why: Why | None = None
+    last_words: str = ""
+    """What the container wrote last."""
+    parts: tuple[Cause, ...] = ()
+    """The causes that this one is made of."""
+
+
+def to_fields(cause: Cause) -> dict[str, Any]:
+    """Return the fields that say something, by name: what ``results.json`` shows."""
+    found: dict[str, Any] = {}
+    for field in fields(cause):
+        value = getattr(cause, field.name)
+        if value != field.default:
+            found[field.name] = [to_fields(part) for part in cause.parts] if field.name == "parts" else value
+    return found
