@@ -59,7 +59,21 @@ Code = Literal[
     "container-added",
     "image-changed",
     "no-deployment-added",
+    "chart-malformed",
+    "container-unnamed",
+    "field-of-wrong-type",
+    "items-not-maps",
+    "label-not-text",
+    "no-containers",
+    "not-an-object",
+    "not-yaml",
     "object-added",
+    "object-incomplete",
+    "object-repeated",
+    "yaml-key-repeated",
+    "yaml-malformed",
+    "yaml-number-too-large",
+    "yaml-tag",
     "objects-malformed",
     "release-violation",
     "several-deployments-added",
@@ -115,6 +129,14 @@ class Cause:
     """``Deployment/shop``."""
     file: str = ""
     """A template, as seen from the chart's folder."""
+    files: tuple[str, ...] = ()
+    """The templates that have the object."""
+    line: int = 0
+    """Of what the template renders to, from 1; 0 where it is not known."""
+    field: str = ""
+    """``spec.replicas``."""
+    expected: str = ""
+    """What a field should be: ``a map``, ``a list`` or ``a number``."""
     hook: bool = False
     """Whether the object is a hook of Helm."""
     detail: str = ""

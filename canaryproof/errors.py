@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from canaryproof.causes import Cause
 from canaryproof.redaction import redacted
 
 
@@ -42,6 +43,11 @@ class WaitError(CanaryproofError):
 
 class SubmissionError(CanaryproofError):
     """The submission itself is at fault: it does not render, is not a chart, or was refused."""
+
+    def __init__(self, message: object = "", hint: str = "", cause: Cause | None = None) -> None:
+        """Keep the facts, where *message* is made of them."""
+        super().__init__(message, hint)
+        self.cause = cause
 
 
 class UnsafeError(SubmissionError):

@@ -108,6 +108,8 @@ class Rendering:
     error: str = ""
     hint: str = ""
     """What to do about the error, where whoever refused the chart says so."""
+    cause: Cause | None = None
+    """The facts of the error, where it is not Helm's but that of an object."""
     rendered: bool = False
     """Whether Helm did render it, where the error is one of its objects."""
 

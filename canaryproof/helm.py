@@ -201,7 +201,7 @@ class Helm:
         except UnsafeError:
             raise
         except SubmissionError as error:
-            return Rendering(error=error.message, hint=error.hint, rendered=True)
+            return Rendering(error=error.message, hint=error.hint, cause=error.cause, rendered=True)
 
     def _render(self, command: Sequence[str], chart: Path, sandbox: Sandbox, folder: Path | None) -> str:
         """Return what Helm prints when it runs in *folder* and knows nothing of the cluster."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import msgspec
 import yaml
 
+from canaryproof.causes import Cause, Code
 from canaryproof.errors import SubmissionError, UnsafeError
+from canaryproof.wording.causes import describe
 
 Body = dict[str, Any]
 BODIES = msgspec.json.Decoder(Body)
@@ -288,27 +290,32 @@ def parse(stream: str) -> tuple[Manifest, ...]:
     weight = _Weight()
     manifests = tuple(each for document in _SEPARATOR.split(stream) for each in _parse_document(document, weight))
     if faults := [fault for manifest in manifests for fault in problems(manifest)]:
-        raise SubmissionError("; ".join(faults))
+        raise _malformed(*faults)
     counts = Counter((manifest.api_version, manifest.key) for manifest in manifests if not manifest.is_hook)
     for (_, key), count in counts.items():
         if count > 1:
-            sources = ", ".join(manifest.template for manifest in manifests if manifest.key == key)
-            raise SubmissionError(f"{key} is there {count} times: in {sources}; give each a name of its own")
+            files = tuple(manifest.template for manifest in manifests if manifest.key == key)
+            raise _malformed(Cause(code="object-repeated", object=str(key), count=count, files=files, file=files[0]))
     return manifests
 
 
-def problems(manifest: Manifest) -> tuple[str, ...]:
+def _malformed(*faults: Cause) -> SubmissionError:
+    cause = Cause(code="chart-malformed", parts=faults)
+    return SubmissionError(describe(cause), cause=cause)
+
+
+def problems(manifest: Manifest) -> tuple[Cause, ...]:
     """Return why an object is not well-formed: what the API asks of all objects, and the shapes that checks rely on."""
-    where = f"{manifest.template or 'the rendering'}: "
     missing = [name for name in ("kind", "apiVersion") if not text_at(manifest.body, name)]
     if not manifest.name:
         missing.append("metadata.name")
     if missing:
-        return (f"{where}an object without {' and '.join(missing)}",)
-    return tuple(f"{where}{manifest.key}: {fault}" for fault in _misshapen(manifest))
+        return (Cause(code="object-incomplete", file=manifest.template, field=" and ".join(missing)),)
+    key = str(manifest.key)
+    return tuple(replace(fault, file=manifest.template, object=key) for fault in _misshapen(manifest))
 
 
-def _misshapen(manifest: Manifest) -> Iterator[str]:
+def _misshapen(manifest: Manifest) -> Iterator[Cause]:
     body = manifest.body
     yield from _wrong(body, dict, "metadata", "labels")
     yield from _wrong(body, dict, "metadata", "annotations")
@@ -318,46 +325,51 @@ def _misshapen(manifest: Manifest) -> Iterator[str]:
         yield from _wrong_items(body, ("port",), "spec", "ports")
         for port in maps_at(body, "spec", "ports"):
             if not isinstance(port.get("targetPort"), str):
-                yield from (f"spec.ports: {fault}" for fault in _wrong(port, int, "targetPort"))
+                yield from _below("spec.ports", _wrong(port, int, "targetPort"))
     elif manifest.kind in POD_PARENTS:
         yield from _wrong(body, int, "spec", "replicas")
         yield from _misshapen_template(manifest)
 
 
-def _misshapen_template(manifest: Manifest) -> Iterator[str]:
+def _misshapen_template(manifest: Manifest) -> Iterator[Cause]:
     yield from _wrong(manifest.pod_template, dict, "metadata", "labels")
     spec = mapping_at(manifest.pod_template, "spec")
     if not value_at(spec, "containers"):
-        yield "its pods have no containers"
+        yield Cause(code="no-containers")
     for group in ("initContainers", "containers"):
         yield from _wrong_items(spec, (), group)
         for container in maps_at(spec, group):
             if not text_at(container, "name"):
-                yield f"one of its {group} has no name"
+                yield Cause(code="container-unnamed", field=group)
             yield from _wrong_items(container, ("containerPort",), "ports")
 
 
-def _wrong(body: object, wanted: type, *path: str) -> Iterator[str]:
+def _below(path: str, faults: Iterable[Cause]) -> Iterator[Cause]:
+    """Yield *faults* of an item of the list at *path*."""
+    return (replace(fault, field=f"{path}[].{fault.field}") for fault in faults)
+
+
+def _wrong(body: object, wanted: type, *path: str) -> Iterator[Cause]:
     """Yield what is wrong with the value at *path*; what is not there is not wrong."""
     found = value_at(body, *path)
     fits = _is_number(found) if wanted is int else isinstance(found, wanted)
     if found is not None and not fits:
         name = {dict: "a map", list: "a list", int: "a number"}[wanted]
-        yield f"{'.'.join(path)} must be {name}, not {found!r:.60}"
+        yield Cause(code="field-of-wrong-type", field=".".join(path), expected=name, detail=f"{found!r:.60}")
     elif isinstance(found, dict) and path[-1] in {"labels", "annotations", "selector"}:
         for key, value in found.items():
             if not isinstance(value, str) and path[-1] != "selector":
-                yield f"{'.'.join(path)}.{key} must be text, not {value!r:.60}; put it in quotes"
+                yield Cause(code="label-not-text", field=f"{'.'.join(path)}.{key}", detail=f"{value!r:.60}")
 
 
-def _wrong_items(body: object, numbers: tuple[str, ...], *path: str) -> Iterator[str]:
+def _wrong_items(body: object, numbers: tuple[str, ...], *path: str) -> Iterator[Cause]:
     yield from _wrong(body, list, *path)
     found = value_at(body, *path)
     for item in found if isinstance(found, list) else ():
         if not isinstance(item, dict):
-            yield f"{'.'.join(path)} must hold maps, not {item!r:.60}"
+            yield Cause(code="items-not-maps", field=".".join(path), detail=f"{item!r:.60}")
         for name in numbers:
-            yield from (f"{'.'.join(path)}: {fault}" for fault in _wrong(item, int, name))
+            yield from _below(".".join(path), _wrong(item, int, name))
 
 
 def _is_number(value: object) -> bool:
@@ -414,7 +426,8 @@ class _Weight:
 def _parse_document(document: str, weight: _Weight) -> Iterator[Manifest]:
     named = _SOURCE.search(document)
     source = named.group(1) if named else ""
-    where = source.partition("/")[2] or source or "the rendering"
+    place = source.partition("/")[2] or source
+    where = place or "the rendering"
     try:
         # Without the text that goes before the template's own, so that lines count as in what the template renders to.
         text = document[named.end() + 1 :] if named else document
@@ -424,21 +437,24 @@ def _parse_document(document: str, weight: _Weight) -> Iterator[Manifest]:
     except yaml.MarkedYAMLError as error:
         if error.problem == TOO_DEEP:
             raise _nested_too_deep(where) from error
-        line = f", line {error.problem_mark.line + 1} of what it renders to" if error.problem_mark else ""
-        raise SubmissionError(f"{where}{line}: {error.problem or error.context}") from error
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        code = error.code if isinstance(error, _LoadingError) else "yaml-malformed"
+        raise _malformed(
+            Cause(code=code, file=place, line=line, detail=error.problem or error.context or "")
+        ) from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise SubmissionError(f"{where} renders to no YAML: {error}") from error
-    yield from _flatten(body, source, where)
+        raise _malformed(Cause(code="not-yaml", file=place, detail=str(error))) from error
+    yield from _flatten(body, source, place)
 
 
-def _flatten(body: object, source: str, where: str) -> Iterator[Manifest]:
+def _flatten(body: object, source: str, place: str) -> Iterator[Manifest]:
     if body is None or body == {}:
         return
     if not isinstance(body, dict):
-        raise SubmissionError(f"{where} renders to {body!r:.60}, which is not a Kubernetes object")
+        raise _malformed(Cause(code="not-an-object", file=place, detail=f"{body!r:.60}"))
     if text_at(body, "kind").endswith("List") and isinstance(body.get("items"), list):
         for item in body["items"]:
-            yield from _flatten(item, source, where)
+            yield from _flatten(item, source, place)
     else:
         yield Manifest(body, source)
 
@@ -467,6 +483,18 @@ def _nested_too_deep(where: str) -> UnsafeError:
     return UnsafeError(f"{where} renders to maps and lists that are nested more than {DEEPEST} levels deep")
 
 
+_MALFORMED: Code = "yaml-malformed"
+_REPEATED: Code = "yaml-key-repeated"
+
+
+class _LoadingError(yaml.MarkedYAMLError):
+    """What YAML allows, and Helm's reader takes in another way."""
+
+    def __init__(self, code: Code, problem: str, mark: yaml.Mark) -> None:
+        super().__init__(problem=problem, problem_mark=mark)
+        self.code = code
+
+
 class _Loader(yaml.CSafeLoader):
     """Reads YAML into what JSON can hold, as Kubernetes does: keys are text, dates too, and no key comes twice.
 
@@ -491,10 +519,8 @@ class _Loader(yaml.CSafeLoader):
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - PyYAML's signature
         """Make what *node* stands for; raise MarkedYAMLError for tags that Helm's reader follows in another way."""
         if not self._is_plain(node):
-            raise yaml.MarkedYAMLError(
-                problem=f"the tag {node.tag.replace(_TAGS, '!!')} is not one of Kubernetes; leave it out",
-                problem_mark=node.start_mark,
-            )
+            tag = node.tag.replace(_TAGS, "!!")
+            raise _LoadingError("yaml-tag", f"the tag {tag} is not one of Kubernetes; leave it out", node.start_mark)
         return super().construct_object(node, deep)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
@@ -529,17 +555,15 @@ class _Loader(yaml.CSafeLoader):
                 if key.tag == _MERGE:
                     keys = self._merged_keys(value)
                     size += sum(self._sizes[id(each)] for each in _maps_in(value))
-                    again, why = own & keys, "before a merge (<<) that sets it, too; put << first"
+                    code, again, why = _MALFORMED, own & keys, "before a merge (<<) that sets it, too; put << first"
                     merged |= keys
                 else:
                     keys = {key.value} if isinstance(key, yaml.ScalarNode) else set()
                     size += 1
-                    again, why = own & keys, "twice"
+                    code, again, why = _REPEATED, own & keys, "twice"
                     own |= keys
                 if again:
-                    raise yaml.MarkedYAMLError(
-                        problem=f"the key {min(again)!r} comes {why}", problem_mark=key.start_mark
-                    )
+                    raise _LoadingError(code, f"the key {min(again)!r} comes {why}", key.start_mark)
             self._keys[id(node)], self._sizes[id(node)] = frozenset(own | merged), size
             self._size += size
             _check_size(self._size, 1, self._where)
@@ -560,7 +584,7 @@ def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int:
     """Return a number; raise MarkedYAMLError for one that no field holds, and that could not be written as text."""
     number: int = loader.construct_yaml_int(node)
     if not -LARGEST_INTEGER <= number <= LARGEST_INTEGER:
-        raise yaml.MarkedYAMLError(problem="the number has more than 64 bits", problem_mark=node.start_mark)
+        raise _LoadingError("yaml-number-too-large", "the number has more than 64 bits", node.start_mark)
     return number
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from canaryproof.causes import Cause, Code
 from canaryproof.evidence import ChartFile
 from canaryproof.manifests import Manifest
 from canaryproof.texts import place
@@ -26,26 +27,67 @@ class Explanation:
     hint: str = ""
 
 
-def explain(error: str, files: tuple[ChartFile, ...], manifests: Iterable[Manifest] = ()) -> Explanation:
-    """Return what *error* of Helm or the cluster means: a trap by its name, else the place and what usually helps."""
+@dataclass(frozen=True)
+class Fault:
+    """What went wrong: the *text* of Helm, the cluster or the reader of YAML, and the *causes* that are known."""
+
+    text: str
+    causes: tuple[Cause, ...] = ()
+
+    def has(self, *codes: Code) -> bool:
+        """Report whether one of *codes* is among the causes."""
+        return any(each.code in codes for each in self.causes)
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Report whether no character out of place can have brought it about: where one stands does no harm."""
+        return self.has("object-repeated") or bool(ELSEWHERE.search(self.text))
+
+    @property
+    def where(self) -> str:
+        """Return file and line; lines of what a template renders to are not its own."""
+        for each in self.causes:
+            return f"{each.file}, line {each.line} of what it renders to" if each.line else each.file
+        found = re.search(r"(templates/[^\s:()]+):(\d+)", self.text)  # Helm: "...(chart/templates/a.yaml:7:3)..."
+        if found:
+            return f"{found[1]}:{found[2]}"
+        found = re.search(r"(templates/[^\s:(),]+)", self.text)
+        return found[1] if found else ""
+
+
+def explain(
+    error: str, files: tuple[ChartFile, ...], manifests: Iterable[Manifest] = (), cause: Cause | None = None
+) -> Explanation:
+    """Return what *error* of Helm or the cluster means: a trap by its name, else the place and what usually helps.
+
+    Where *cause* has the facts, the sentence made of them is not looked at.
+    """
+    fault = Fault("; ".join(each.detail for each in cause.parts), cause.parts) if cause else Fault(error)
     for trap in TRAPS:
-        if found := next(trap(error, files), None):
+        if found := next(trap(fault, files), None):
             return found
-    where = _where(error) or _object_place(error, files, manifests)
-    hint = next((hint for pattern, hint in MEANINGS.items() if re.search(pattern, error)), "")
-    return Explanation(where=where, hint=hint)
+    where = fault.where or _object_place(fault.text, files, manifests)
+    return Explanation(where=where, hint=next(_hints(fault), ""))
+
+
+def _hints(fault: Fault) -> Iterator[str]:
+    """Yield what helps, the likeliest first."""
+    for each in fault.causes:
+        if hint := OF_OBJECTS.get(each.code) or OF_TYPES.get(each.expected):
+            yield hint
+    yield from (hint for pattern, hint in MEANINGS.items() if re.search(pattern, fault.text))
 
 
 ELSEWHERE = re.compile(
-    r"nil pointer|already exists|is there \d+ times|no matches for kind|immutable|hooks? |not defined"
+    r"nil pointer|already exists|no matches for kind|immutable|hooks? |not defined"
     r"|missing in charts/|incompatible with Kubernetes|execution error|specifications of the schema|no template"
 )
 """Errors that no character out of place can bring about: where it stands does no harm."""
 
 
-def _backtick(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+def _backtick(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     """The handout's templates end in the backtick that closes its code block."""
-    for file, number, line in () if ELSEWHERE.search(error) else _lines(files):
+    for file, number, line in () if fault.is_elsewhere else _lines(files):
         if line.rstrip().endswith("`") and line.count("`") % 2:
             yield Explanation(
                 "there is a stray backtick (`) at the end of a line: it closes the code block in the assignment's text",
@@ -54,9 +96,9 @@ def _backtick(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]
             )
 
 
-def _typographic(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+def _typographic(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     """What a web page or a word processor makes of quotes and spaces."""
-    for file, number, line in () if ELSEWHERE.search(error) else _lines(files):
+    for file, number, line in () if fault.is_elsewhere else _lines(files):
         if found := NOT_PLAIN.search(line.partition(" #")[0]):
             name = "a space that is none (U+00A0)" if found.group() == "\u00a0" else f"a typographic quote ({found[0]})"
             yield Explanation(
@@ -66,9 +108,9 @@ def _typographic(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanati
             )
 
 
-def _twice(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+def _twice(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     """The handout says both ``canary-deployment.yml`` and ``canary-deployment.yaml``."""
-    if not re.search(r"is there \d+ times|already exists", error):
+    if not fault.has("object-repeated") and "already exists" not in fault.text:
         return
     seen: dict[str, str] = {}
     for file in files:
@@ -81,11 +123,11 @@ def _twice(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
             )
 
 
-def _unindented(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+def _unindented(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     """The handout shows ``canary:`` and ``image:`` one below the other, both in the first column."""
     text = _text(files, VALUES)
     found = re.search(r"^canary:[ \t]*(#.*)?\n([ \t]*(#.*)?\n)*image:", text, re.MULTILINE)
-    if found and re.search(r"nil pointer|[Vv]alue|image", error):
+    if found and re.search(r"nil pointer|[Vv]alue|image", fault.text):
         line = text.count("\n", 0, found.end()) + 1
         yield Explanation(
             "image: is not indented below canary:, so that canary is empty and image a value of its own",
@@ -94,9 +136,12 @@ def _unindented(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanatio
         )
 
 
-def _misnamed_values(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+def _misnamed_values(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     """The handout calls it ``values.yml``."""
-    if _text(files, "values.yml") and re.search(r"nil pointer|Required value|[Ii]nvalid|must be|not found", error):
+    if _text(files, "values.yml") and (
+        fault.has("field-of-wrong-type", "label-not-text")
+        or re.search(r"nil pointer|Required value|[Ii]nvalid|must be|not found", fault.text)
+    ):
         yield Explanation(
             f"the values are in values.yml, which Helm does not read: it reads {VALUES} only",
             "values.yml",
@@ -104,8 +149,8 @@ def _misnamed_values(error: str, files: tuple[ChartFile, ...]) -> Iterator[Expla
         )
 
 
-def _tab(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
-    if re.search(r"tab character|cannot start any token|YAML|yaml", error):
+def _tab(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+    if fault.has("not-yaml") or re.search(r"tab character|cannot start any token|YAML|yaml", fault.text):
         for file, number, line in _lines(files):
             if re.match(r"[ ]*\t[ \t]*\S", line):
                 yield Explanation(
@@ -115,9 +160,9 @@ def _tab(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
                 )
 
 
-def _wide(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+def _wide(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     """What ``>`` of Windows PowerShell makes of a text: two bytes for each letter."""
-    del error
+    del fault
     for file in files:
         if file.path.endswith(YAML) and "\0" in file.text and (_inside_templates(file) or file.path == VALUES):
             yield Explanation(
@@ -127,9 +172,9 @@ def _wide(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
             )
 
 
-def _colon(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+def _colon(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     """A value with a colon and a space in it, as in ``image: uonyeka/canary: linux-amd64``."""
-    if "mapping values are not allowed" in error:
+    if "mapping values are not allowed" in fault.text:
         for file, number, line in _lines(files):
             if re.match(r"[ ]*(- )?[\w.-]+:[ ]+[^\s\"'{\[|>#&*!][^\"'#{]*:([ ]|$)", line):
                 yield Explanation(
@@ -139,9 +184,9 @@ def _colon(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
                 )
 
 
-def _tight(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+def _tight(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     """A key without the space behind its colon, as in ``image:{{ .Values.canary.image }}``."""
-    if re.search(r"could not find expected ':'|mapping values are not allowed|did not find expected", error):
+    if re.search(r"could not find expected ':'|mapping values are not allowed|did not find expected", fault.text):
         for file, number, line in _lines(files):
             if re.match(r"[ ]*(- )?[A-Za-z]\w*:({{|\w)", line) and "://" not in line:
                 yield Explanation(
@@ -151,18 +196,18 @@ def _tight(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
                 )
 
 
-def _dotless(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+def _dotless(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     del files
-    if found := re.search(r"function \"(Values|Release|Chart|Files|Capabilities)\" not defined", error):
+    if found := re.search(r"function \"(Values|Release|Chart|Files|Capabilities)\" not defined", fault.text):
         yield Explanation(
             f"{found[1]} lacks its dot: what a template is given begins with one",
-            _where(error),
+            fault.where,
             "compare the expression with that of the stable template, character by character",
         )
 
 
-def _braces(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
-    if re.search(r"parse error|unexpected|unclosed action|unterminated|YAML|yaml", error):
+def _braces(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+    if fault.has("not-yaml") or re.search(r"parse error|unexpected|unclosed action|unterminated|YAML|yaml", fault.text):
         for file, number, line in _lines(files):
             if _inside_templates(file) and line.count("{{") != line.count("}}") and re.search(r":\s*\S*{", line):
                 yield Explanation(
@@ -172,8 +217,8 @@ def _braces(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
                 )
 
 
-def _quotes(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
-    if re.search(r"YAML|yaml|unterminated quoted string|parse error", error):
+def _quotes(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+    if fault.has("not-yaml") or re.search(r"YAML|yaml|unterminated quoted string|parse error", fault.text):
         for file, number, line in _lines(files):
             plain = re.sub(r"(^|\s)#.*", "", line)
             if re.search(r":\s*[\"']", plain) and any(plain.count(quote) % 2 for quote in "\"'"):
@@ -184,9 +229,9 @@ def _quotes(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
                 )
 
 
-def _no_value(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+def _no_value(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     """A template asks for a value below a key that the values do not have."""
-    asked = re.search(r"<\.Values\.([\w.]+)>: (nil pointer|can't evaluate field)", error)
+    asked = re.search(r"<\.Values\.([\w.]+)>: (nil pointer|can't evaluate field)", fault.text)
     if not asked:
         return
     parent = asked.group(1).split(".")[0]
@@ -202,12 +247,12 @@ def _no_value(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]
         says = f"a template asks for .Values.{asked[1]}, and {parent}: in {VALUES} stands below another key"
     else:
         says = f"a template asks for .Values.{asked[1]}, and {VALUES} has no {parent}:"
-    yield Explanation(says, _where(error), f"compare the keys of {VALUES}, and how they are indented, with that name")
+    yield Explanation(says, fault.where, f"compare the keys of {VALUES}, and how they are indented, with that name")
 
 
-def _no_image(error: str, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
+def _no_image(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     """An expression for a value that is not there renders to nothing."""
-    if not re.search(r"\.image: Required value", error):
+    if not re.search(r"\.image: Required value", fault.text):
         return
     for file, number, line in _lines(files):
         if asked := re.search(r"image:\s*[\"']?{{-?\s*\.Values\.([\w.]+)", line):
@@ -226,7 +271,7 @@ def _below(parent: str, key: str, text: str) -> bool:
     return bool(re.search(rf"^{parent}:.*\n(?:[ #].*\n|\t*\n)*?[ ]+{key}:[ ]*\S", f"{text}\n", re.MULTILINE))
 
 
-Trap = Callable[[str, tuple[ChartFile, ...]], Iterator[Explanation]]
+Trap = Callable[[Fault, tuple[ChartFile, ...]], Iterator[Explanation]]
 TRAPS: tuple[Trap, ...] = (
     _wide,
     _backtick,
@@ -245,6 +290,20 @@ TRAPS: tuple[Trap, ...] = (
 )
 """Each yields itself where the chart has it and it explains the error; the surest first."""
 
+OF_OBJECTS: Mapping[Code, str] = {
+    "label-not-text": "numbers, true and false among labels and annotations need quotes",
+    "object-repeated": "two templates call their objects the same: look at kind and metadata.name in both",
+    "yaml-key-repeated": "keep the key once",
+}
+"""What usually helps, by what is wrong with an object."""
+
+OF_TYPES: Mapping[str, str] = {
+    "a number": "a number must not be in quotes",
+    "a list": "each item of a list begins with a dash: compare it with the stable template",
+    "a map": "a map has keys with values below it: compare it with the stable template",
+}
+"""What usually helps, by what a field should be."""
+
 MEANINGS: Mapping[str, str] = {
     r"quantities must match": "look for what does not belong into the numbers of cpu and memory",
     r"no matches for kind": "look at apiVersion and kind: this cluster has no such version, or the word is misspelt",
@@ -257,10 +316,6 @@ MEANINGS: Mapping[str, str] = {
     r"hook": "look at what the hook runs: Helm waits for its success, and the release fails with it",
     r"error calling lookup": "templates may look at what is in their own namespace, and nowhere else",
     r"exceeded quota|forbidden": "the cluster's rules do not allow it: its message names the rule",
-    r"must be text": "numbers, true and false among labels and annotations need quotes",
-    r"must be a number": "a number must not be in quotes",
-    r"must be a list": "each item of a list begins with a dash: compare it with the stable template",
-    r"must be a map": "a map has keys with values below it: compare it with the stable template",
     r"unexpected EOF|unexpected {{end}}": "count them: each if, with, range and define has an end of its own",
     r"cannot unmarshal array into Go value of type map": "values.yaml holds keys with values; a dash makes it a list",
     r"must contain only alpha-numeric|must be no more than 15": (
@@ -270,7 +325,6 @@ MEANINGS: Mapping[str, str] = {
     r"spec\.ports\[\d+\]\.name: Required": "a Service with several ports has a name for each",
     r"must be a valid IP": "an address is expected there; the word None has a capital letter",
     r"volumeMounts\[\d+\]\.name: Not found": "the mount names a volume that is not among the volumes of the pod",
-    r"is there \d+ times": "two templates call their objects the same: look at kind and metadata.name in both",
     r"Unsupported value": "the message lists the values that there are: mind capital letters",
     r"must be less than or equal to": "a request must not be larger than the limit beside it",
     r"invalid ownership metadata": (
@@ -286,7 +340,6 @@ MEANINGS: Mapping[str, str] = {
     r"did not find expected|mapping values|could not find expected|block": (
         "look at how the lines around it are indented: neighbours begin in the same column"
     ),
-    r"comes twice": "keep the key once",
     r"cannot be imported into the current release": (
         "the object is there already, and Helm did not make it: take it out of the chart, or give it another name"
     ),
@@ -303,16 +356,6 @@ def shares_replicas(files: Iterable[ChartFile], template: str) -> str:
     text = _text(files, template)
     found = re.search(r"^[ \t]*replicas:[ \t]*[\"']?{{-?\s*\.Values\.(\w+)\s*-?}}", text, re.MULTILINE)
     return found.group(1) if found else ""
-
-
-def _where(error: str) -> str:
-    """Return file and line as Helm names them; lines of what a template renders to are not its own."""
-    if found := re.search(r"(templates/[^\s:()]+):(\d+)", error):
-        return f"{found[1]}:{found[2]}"
-    if not (found := re.search(r"(templates/[^\s:(),]+)", error)):
-        return ""
-    line = re.search(r"line (\d+)", error)
-    return f"{found[1]}, line {line[1]} of what it renders to" if line else found[1]
 
 
 def _object_place(error: str, files: tuple[ChartFile, ...], manifests: Iterable[Manifest]) -> str:

@@ -38,7 +38,7 @@ def chart_renders(evidence: Evidence, course: Course) -> Finding | None:
     if outcome == "unsafe-chart" or not evidence.files:
         what = "refused, before anything was applied" if outcome == "unsafe-chart" else "there is no chart to render"
         return Finding(f"{what}: {error}", advice or HINTS[outcome])
-    known = explain(error, evidence.files)
+    known = explain(error, evidence.files, cause=evidence.chart.cause)
     hint = known.hint or HINTS["broken-chart"]
     return Finding(
         describe(replace(rendering_failure(evidence.chart), detail=because(known, error))), hint, known.where

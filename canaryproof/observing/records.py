@@ -80,7 +80,7 @@ def _rendering(body: Body) -> Rendering:
     try:
         return Rendering(parse("\n---\n".join(documents)))
     except SubmissionError as error:
-        return Rendering(error=str(error))
+        return Rendering(error=error.message, hint=error.hint, cause=error.cause)
 
 
 def _hooks(body: Body) -> Iterator[str]:

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from canaryproof.causes import Cause, Code
 
 SENTENCES: Mapping[Code, str] = {
+    "chart-malformed": "{parts}",
     "chart-not-rendered": "the chart does not render: {detail}",
     "chart-refused": "{detail}",
     "container-added": "it adds the container {container} to the stable {object}",
+    "container-unnamed": "{place}one of its {field} has no name",
     "container-not-created": "{who} of {name} cannot be created: {detail}",
     "crash-looped": "{name} crash-loops: {who} ended by itself with exit code {codes}, {twice}",
     "ended-differently": "{who} of {name} ended in different ways {within}, last with {end}",
@@ -18,6 +20,7 @@ SENTENCES: Mapping[Code, str] = {
     " pods are gone",
     "events-unclear": "the events that are left about {name} do not tell its fate: {states}",
     "exited-cleanly": "{name} does not crash: {who} ended by itself with exit code 0, {twice}",
+    "field-of-wrong-type": "{place}{field} must be {expected}, not {detail}",
     "image-capitals": "{never_started} is none of Docker Hub, where names have no capital letters",
     "image-changed": "it changes the image of the stable {object} to {image}",
     "image-name-invalid": "{never_started} is no name that an image can have",
@@ -28,12 +31,19 @@ SENTENCES: Mapping[Code, str] = {
     " before has",
     "init-crash-looped": "{who} of {name} ended with exit code {codes}, {twice}; the others never started",
     "init-not-ended": "{name} never became Ready: {who} did not end {within}, and the others wait for it",
+    "items-not-maps": "{place}{field} must hold maps, not {detail}",
+    "label-not-text": "{place}{field} must be text, not {detail}; put it in quotes",
     "memory-too-low": "the pod of {name} cannot start: its memory limit is too low for any program",
     "never-ready": "{name} runs without crashing, but never became Ready{said}",
+    "no-containers": "{place}its pods have no containers",
     "no-deployment-added": "the chart adds no Deployment to the course's: {parts}",
     "no-pod": "{name} had no pod {within}; nothing else is certain",
+    "not-an-object": "{template} renders to {detail}, which is not a Kubernetes object",
     "not-reached": "the experiment did not get that far",
+    "not-yaml": "{template} renders to no YAML: {detail}",
     "object-added": "it adds {object}{file}{hook}",
+    "object-incomplete": "{template}: an object without {field}",
+    "object-repeated": "{object} is there {count} times: in {files}; give each a name of its own",
     "objects-malformed": "an object of the chart is not well-formed: {detail}",
     "out-of-memory": "{who} of {name} was killed for using more memory than its limit, {twice}",
     "pods-refused": "the cluster refused the pods of {name}: {detail}",
@@ -59,6 +69,10 @@ SENTENCES: Mapping[Code, str] = {
     "unscheduled": "no node takes the pod of {name}: {detail}",
     "upgrade-failed": "the upgrade failed: {detail}",
     "volume-not-mounted": "the pod of {name} cannot start: {detail}",
+    "yaml-key-repeated": "{template}{line}: {detail}",
+    "yaml-malformed": "{template}{line}: {detail}",
+    "yaml-number-too-large": "{template}{line}: {detail}",
+    "yaml-tag": "{template}{line}: {detail}",
     "zero-replicas": "{name} asks for 0 replicas, so no pod of it was started",
 }
 """What each code says."""
@@ -91,6 +105,10 @@ def _values(cause: Cause) -> Iterator[tuple[str, object]]:
     yield "unsaid", " (events do not tell the exit code)"
     yield from (("object", cause.object), ("file", f" ({cause.file})" if cause.file else ""))
     yield "hook", ", as a Helm hook, which is no part of the release" if cause.hook else ""
+    template = cause.file or "the rendering"
+    yield from (("template", template), ("place", f"{template}: {cause.object}: "), ("files", ", ".join(cause.files)))
+    yield "line", f", line {cause.line} of what it renders to" if cause.line else ""
+    yield from (("field", cause.field), ("expected", cause.expected))
     yield "objects", " and ".join(f"{part.object} ({part.file})" if part.file else part.object for part in cause.parts)
     yield "parts", "; ".join(map(describe, cause.parts)) or "it adds nothing"
 

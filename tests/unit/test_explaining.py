@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from canaryproof import judging
+from canaryproof.causes import Cause
 from canaryproof.evidence import ChartFile, Rendering, Step
 from canaryproof.traps import explain
 from tests.unit.test_judging import evidence, finding_of
@@ -70,8 +71,6 @@ def test_a_quote_that_does_no_harm_is_not_blamed(error: str) -> None:
 @pytest.mark.parametrize(
     ("error", "hint"),
     [
-        ("spec.replicas must be a number, not '1'", "must not be in quotes"),
-        ("Service/a is there 2 times: in templates/a.yaml, templates/b.yaml", "metadata.name in both"),
         ('imagePullPolicy: Unsupported value: "always": supported values: "Always"', "capital letters"),
         ('requests: Invalid value: "1": must be less than or equal to cpu limit of 500m', "larger than the limit"),
         ('Namespace "sre" exists and cannot be imported: invalid ownership metadata', "is there already"),
@@ -81,7 +80,6 @@ def test_a_quote_that_does_no_harm_is_not_blamed(error: str) -> None:
         ("execution error at (upcommerce/templates/a.yaml:3:4): set canary.image", "checks its values itself"),
         ("validation: chart.metadata.version is required", "Chart.yaml"),
         ("error calling lookup: secrets is forbidden: User cannot list", "their own namespace"),
-        ("containers must be a list, not {'name': 'canary'}", "begins with a dash"),
         ("parse error at (upcommerce/templates/a.yaml:26): unexpected EOF", "an end of its own"),
         ("cannot load values.yaml: cannot unmarshal array into Go value of type map[string]interface {}", "a dash"),
         ('ports[0].name: Invalid value: "A_B": must contain only alpha-numeric characters', "names of ports"),
@@ -94,6 +92,27 @@ def test_a_quote_that_does_no_harm_is_not_blamed(error: str) -> None:
 def test_each_error_has_a_hint_of_its_own(error: str, hint: str) -> None:
     """To run the command again is no advice where the reason is known."""
     assert hint in explain(error, ()).hint
+
+
+@pytest.mark.parametrize(
+    ("fault", "hint"),
+    [
+        (Cause(code="field-of-wrong-type", expected="a number"), "must not be in quotes"),
+        (Cause(code="field-of-wrong-type", expected="a list"), "begins with a dash"),
+        (Cause(code="field-of-wrong-type", expected="a map"), "keys with values below it"),
+        (Cause(code="label-not-text"), "need quotes"),
+        (Cause(code="object-repeated"), "metadata.name in both"),
+        (Cause(code="yaml-key-repeated"), "keep the key once"),
+    ],
+)
+def test_each_fault_of_an_object_has_a_hint_of_its_own(fault: Cause, hint: str) -> None:
+    """The facts decide, whatever the sentence that was made of them."""
+    cause = Cause(code="chart-malformed", parts=(replace(fault, file="templates/c.yml", line=3),))
+
+    found = explain("noise", (), cause=cause)
+
+    assert hint in found.hint
+    assert found.where == "templates/c.yml, line 3 of what it renders to"
 
 
 def test_objects_that_are_not_well_formed_were_rendered() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from canaryproof.errors import SubmissionError, UnsafeError
 from canaryproof.manifests import Manifest, ObjectKey, added, parse, picks, problems, service_ports
+from canaryproof.wording.causes import describe
 from tests.unit.stories import CANARY_DEPLOYMENT, CANARY_SERVICE, STABLE
 
 SOURCE = "---\n# Source: upcommerce/templates/thing.yaml\n"
@@ -237,7 +238,7 @@ def test_merge_keys_are_no_duplicates() -> None:
 )
 def test_misshapen_objects_are_named(manifest: Manifest, problem: str) -> None:
     """What the API would refuse, and what checks would stumble over, is a problem."""
-    assert problem in " ".join(problems(manifest))
+    assert problem in " ".join(map(describe, problems(manifest)))
 
 
 def test_whole_charts_have_no_problems() -> None:
