@@ -83,6 +83,43 @@ Code = Literal[
 ]
 """What happened; `canaryproof.wording.causes` has the sentence of each."""
 
+FindingCode = Literal[
+    # the canary as rendered
+    "autoscaler-overrules",
+    "port-missing",
+    "replicas-differ",
+    "service-external",
+    "service-missing",
+    "service-port-differs",
+    "service-selects-nothing",
+    "service-selects-others",
+    "stable-service-selects-canary",
+    # the release
+    "history-empty",
+    "history-unexpected",
+    "left-behind",
+    "never-upgraded",
+    "not-rolled-back",
+    "not-seen-gone",
+    "revision-forgotten",
+    "revision-missing",
+    "revision-not-deployed",
+    "rollback-failed",
+    "rollback-not-last",
+    "rolled-back-to-canary",
+    # the stable app
+    "not-asked",
+    "not-held",
+    "not-restored",
+    "stable-changed",
+    "stable-differs-after-rollback",
+    "stable-unhealthy",
+    "unanswered",
+    # the cluster
+    "infrastructure-fault",
+]
+"""Why a check does not hold, where that is not the cause of the decision; checks have the sentences."""
+
 Why = Literal[
     "missing-key",
     "no-room",
@@ -102,7 +139,7 @@ Why = Literal[
 class Cause:
     """What happened, and to what; a field that says nothing about it keeps its default."""
 
-    code: Code
+    code: Code | FindingCode
     deployment: str = ""
     """The Deployment of the canary."""
     container: str = ""
@@ -121,7 +158,11 @@ class Cause:
     states: tuple[str, ...] = ()
     """What containers wait for, or the reasons of events, as Kubernetes has them."""
     count: int = 0
-    """Restarts, starts, or Deployments."""
+    """Restarts, starts, Deployments, replicas, requests, or the number of a revision."""
+    limit: float = 0.0
+    """What *count* or *seconds* should be, or may be at most."""
+    ports: tuple[int, ...] = ()
+    """The ports that there are."""
     pods: int = 0
     seconds: float = 0.0
     """From the upgrade to what proves it; or for how long the canary was ready, or watched, or ran."""
@@ -137,6 +178,8 @@ class Cause:
     """``spec.replicas``."""
     expected: str = ""
     """What a field should be: ``a map``, ``a list`` or ``a number``."""
+    held_by: str = ""
+    """What keeps the object, as `canaryproof.evidence.HolderKind` has it; *detail* says which."""
     hook: bool = False
     """Whether the object is a hook of Helm."""
     detail: str = ""

@@ -117,7 +117,7 @@ class Rendering:
 def rendering_failure(rendering: Rendering) -> Cause:
     """Return what is wrong with a chart that has an error."""
     code: Code = "objects-malformed" if rendering.rendered else "chart-not-rendered"
-    return Cause(code=code, detail=rendering.error)
+    return Cause(code=code, detail=rendering.error, parts=rendering.cause.parts if rendering.cause else ())
 
 
 @dataclass(frozen=True)

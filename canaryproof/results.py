@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from canaryproof.causes import Cause, to_fields
 from canaryproof.evidence import Canary, Evidence, OutcomeName, Setting, Timings
 from canaryproof.remarks import Remark, remarks_on
 
@@ -45,6 +46,8 @@ class Judgement:
     message: str = ""
     hint: str = ""
     where: str = ""
+    cause: Cause | None = None
+    """The facts, where a finding has them."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,8 @@ class SubmissionResult:
     outcome: OutcomeName
     reason: str
     checks: tuple[CheckResult, ...]
+    cause: Cause | None = None
+    """What decided its outcome, or why there is no verdict; None where nothing was seen of it."""
     canary: Canary | None = None
     timings: Timings = field(default_factory=Timings)
     remarks: tuple[Remark, ...] = ()
@@ -163,11 +168,16 @@ def grade(
         result = replace(
             result,
             outcome=evidence.decision.outcome,
+            cause=_cause(evidence),
             canary=evidence.canary,
             timings=_rounded(evidence.timings),
             remarks=remarks_on(evidence),
         )
     return replace(result, reason=_reason(result, evidence))
+
+
+def _cause(evidence: Evidence) -> Cause:
+    return Cause(code="infrastructure-fault", detail=evidence.fault) if evidence.fault else evidence.decision.cause
 
 
 def judged(check: Check, judgement: Judgement, evidence: Evidence | None) -> CheckResult:
@@ -223,6 +233,7 @@ def _submission(result: SubmissionResult) -> dict[str, Any]:
         "source": result.source,
         "verdict": result.verdict,
         "outcome": result.outcome,
+        "cause": to_fields(result.cause) if result.cause else None,
         "reason": result.reason,
         "score": result.score,
         "max_score": result.max_score,
@@ -253,6 +264,7 @@ def _check(result: CheckResult) -> dict[str, Any]:
         "title": result.check.title,
         "status": judgement.status,
         "points": _tidy(result.check.points),
+        "cause": to_fields(judgement.cause) if judgement.cause else None,
         "message": "\n".join(filter(None, (judgement.message, judgement.where))),
         "hint": judgement.hint,
     }

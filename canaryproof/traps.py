@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from canaryproof.causes import Cause, Code
+from canaryproof.causes import Cause, Code, FindingCode
 from canaryproof.evidence import ChartFile
 from canaryproof.manifests import Manifest
 from canaryproof.texts import place
@@ -290,7 +290,7 @@ TRAPS: tuple[Trap, ...] = (
 )
 """Each yields itself where the chart has it and it explains the error; the surest first."""
 
-OF_OBJECTS: Mapping[Code, str] = {
+OF_OBJECTS: Mapping[Code | FindingCode, str] = {
     "label-not-text": "numbers, true and false among labels and annotations need quotes",
     "object-repeated": "two templates call their objects the same: look at kind and metadata.name in both",
     "yaml-key-repeated": "keep the key once",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from canaryproof.causes import Code, Why
+from canaryproof.causes import Code, FindingCode, Why
 from canaryproof.evidence import Decision, OutcomeName
 from canaryproof.judging.finding import HINTS
 
@@ -45,7 +45,7 @@ IMAGE_PULL_POLICY = Advice(
     "a node that has not got an image has to pull it: look at imagePullPolicy", ("imagePullPolicy",)
 )
 
-BY_CODE: Mapping[Code, Advice] = {
+BY_CODE: Mapping[Code | FindingCode, Advice] = {
     "image-pull-forbidden": IMAGE_PULL_POLICY,
     "image-not-on-node": IMAGE_PULL_POLICY,
     "rollout-paused": Advice("a rollout that is paused does not begin: look at spec.paused", ("paused",)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from canaryproof.causes import Cause
 from canaryproof.evidence import Evidence, Observed, Revision
 from canaryproof.judging.finding import Finding, count
 from canaryproof.manifests import Manifest, maps_at, value_at
@@ -17,10 +18,12 @@ def upgrade_applied(evidence: Evidence, observed: Observed) -> Finding | None:
     """Helm applied the revision with the canary."""
     if not observed.canary:
         hint = "upgrade to the chart with the canary, as the assignment says"
-        return Finding(f"the release was never upgraded; {listed(evidence.history)}", hint)
+        message = f"the release was never upgraded; {listed(evidence.history)}"
+        return Finding(message, hint, cause=Cause(code="never-upgraded"))
     if observed.status not in {"deployed", "superseded"}:
         message = f"revision {observed.canary} is {observed.status}; {listed(evidence.history)}"
-        return Finding(message, "run helm upgrade again and read what it says")
+        cause = Cause(code="revision-not-deployed", count=observed.canary, states=(observed.status,))
+        return Finding(message, "run helm upgrade again and read what it says", cause=cause)
     return None
 
 
@@ -31,15 +34,21 @@ def rollback_recorded(evidence: Evidence, observed: Observed) -> Finding | None:
         to = observed.stable or 1
         later = [each for each in evidence.history if observed.canary and each.revision > observed.canary]
         why = "what came after the canary is an upgrade in disguise" if later else "nothing was rolled back"
-        return Finding(f"{why}; {seen}", f"run helm rollback {evidence.name} {to} --namespace {evidence.namespace}")
+        hint = f"run helm rollback {evidence.name} {to} --namespace {evidence.namespace}"
+        return Finding(f"{why}; {seen}", hint, cause=Cause(code="not-rolled-back", count=len(later)))
     last = evidence.history[-1]
     if last.revision != observed.rollback or last.status != "deployed":
-        return Finding(f"the rollback must be the last revision, and deployed; {seen}", "roll back once more")
+        cause = Cause(code="rollback-not-last", count=last.revision, states=(last.status,))
+        return Finding(
+            f"the rollback must be the last revision, and deployed; {seen}", "roll back once more", cause=cause
+        )
     if not observed.stable:
-        return Finding(f"the revision that was rolled back to is no longer on record; {seen}")
+        message = f"the revision that was rolled back to is no longer on record; {seen}"
+        return Finding(message, cause=Cause(code="revision-forgotten"))
     if observed.stable >= observed.canary:
         hint = f"roll back to a revision from before the canary, which is revision {observed.canary}"
-        return Finding(f"the rollback went to revision {observed.stable}, which has the canary itself; {seen}", hint)
+        message = f"the rollback went to revision {observed.stable}, which has the canary itself; {seen}"
+        return Finding(message, hint, cause=Cause(code="rolled-back-to-canary", count=observed.stable))
     return None
 
 
@@ -47,12 +56,16 @@ def stable_healthy(evidence: Evidence, observed: Observed) -> Finding | None:
     """The stable pods are Ready with the course's image now, and none has crashed since the rollback."""
     for stable in evidence.baseline.manifests:
         if stable.kind == "Deployment" and (fault := _sick(evidence, stable)):
-            return Finding(f"{stable.key} {fault}", "look at kubectl get pods, and at what the pod's events say")
+            hint = "look at kubectl get pods, and at what the pod's events say"
+            return Finding(f"{stable.key} {fault}", hint, cause=Cause(code="stable-unhealthy", object=str(stable.key)))
     if observed.unready:
-        return Finding(f"the stable app is not ready: {observed.unready}", "look at kubectl get deployments,services")
+        cause = Cause(code="not-restored", detail=observed.unready)
+        hint = "look at kubectl get deployments,services"
+        return Finding(f"the stable app is not ready: {observed.unready}", hint, cause=cause)
     held = evidence.ended_at - evidence.restored_at
     if held < (hold := evidence.durations.hold):
-        return Finding(f"stable has been ready for {held:.1f} s only; look again, expected at least {hold:g} s")
+        message = f"stable has been ready for {held:.1f} s only; look again, expected at least {hold:g} s"
+        return Finding(message, cause=Cause(code="not-held", seconds=held, limit=hold))
     return None
 
 

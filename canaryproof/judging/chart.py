@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from canaryproof.causes import Cause, FindingCode
 from canaryproof.course import Course
 from canaryproof.evidence import Canary, Evidence, ServiceRoute, rendering_failure
 from canaryproof.judging.finding import (
@@ -30,19 +31,20 @@ def chart_renders(evidence: Evidence, course: Course) -> Finding | None:
     del course
     if evidence.violation:
         return Finding(
-            f"refused, after the upgrade: {describe_violation(evidence.violation)}", advise(evidence.violation)
+            f"refused, after the upgrade: {describe_violation(evidence.violation)}",
+            advise(evidence.violation),
+            cause=evidence.decision.cause,
         )
     if not evidence.chart.error:
         return None
     error, advice, outcome = evidence.chart.error, evidence.chart.hint, evidence.decision.outcome
     if outcome == "unsafe-chart" or not evidence.files:
         what = "refused, before anything was applied" if outcome == "unsafe-chart" else "there is no chart to render"
-        return Finding(f"{what}: {error}", advice or HINTS[outcome])
+        return Finding(f"{what}: {error}", advice or HINTS[outcome], cause=evidence.decision.cause)
     known = explain(error, evidence.files, cause=evidence.chart.cause)
     hint = known.hint or HINTS["broken-chart"]
-    return Finding(
-        describe(replace(rendering_failure(evidence.chart), detail=because(known, error))), hint, known.where
-    )
+    failure = replace(rendering_failure(evidence.chart), detail=because(known, error))
+    return Finding(describe(failure), hint, known.where, cause=rendering_failure(evidence.chart))
 
 
 def canary_present(evidence: Evidence, course: Course) -> Finding | None:
@@ -52,16 +54,16 @@ def canary_present(evidence: Evidence, course: Course) -> Finding | None:
         return None
     decision = evidence.decision
     if decision.outcome == "ambiguous":
-        return Finding(decision.reason, HINTS["ambiguous"])
+        return Finding(decision.reason, HINTS["ambiguous"], cause=decision.cause)
     if unknown := unknown_workload(evidence):
         message = f"{decision.reason}; this cluster knows no kind {unknown.kind}"
         hint = "compare its kind with the stable Deployment's: letters, and whether they are capital letters"
-        return Finding(message, hint, place_of(evidence, unknown.source, "kind"))
+        return Finding(message, hint, place_of(evidence, unknown.source, "kind"), cause=decision.cause)
     if hidden := omitted(evidence.files, {each.template for each in evidence.chart.manifests}):
-        return Finding(f"{decision.reason}; {hidden.says}", hidden.hint, hidden.where)
+        return Finding(f"{decision.reason}; {hidden.says}", hidden.hint, hidden.where, cause=decision.cause)
     hooked = any(each.is_hook and each.kind == "Deployment" for each in evidence.chart.manifests)
     hint = "a hook is no part of the release: take the annotation helm.sh/hook out of the Deployment" if hooked else ""
-    return Finding(decision.reason, hint or HINTS["no-canary"])
+    return Finding(decision.reason, hint or HINTS["no-canary"], cause=decision.cause)
 
 
 def canary_replicas(evidence: Evidence, course: Course) -> Finding | None:
@@ -75,7 +77,9 @@ def canary_replicas(evidence: Evidence, course: Course) -> Finding | None:
     hint = "follow spec.replicas of its template to where the number is set"
     if shared := shares_replicas(evidence.files, template_of(canary.source)):
         hint = f"its number comes from .Values.{shared}, which the stable app uses too: the canary needs one of its own"
-    return Finding(message, hint, place_of(evidence, canary.source, "replicas"), refused_over(evidence, r"replicas"))
+    where, follows = place_of(evidence, canary.source, "replicas"), refused_over(evidence, r"replicas")
+    cause = Cause(code="replicas-differ", deployment=canary.deployment, count=canary.replicas, limit=wanted)
+    return Finding(message, hint, where, follows, cause)
 
 
 def _scaled(evidence: Evidence, canary: Canary, wanted: int) -> Finding | None:
@@ -87,7 +91,8 @@ def _scaled(evidence: Evidence, canary: Canary, wanted: int) -> Finding | None:
         if aims and isinstance(least, int) and least > wanted:
             message = f"{scaler.key} scales {canary.deployment} to at least {least}; the canary is to have {wanted}"
             hint = "look at minReplicas: an autoscaler overrules spec.replicas of the Deployment"
-            return Finding(message, hint, place_of(evidence, scaler.source, "minReplicas"))
+            cause = Cause(code="autoscaler-overrules", object=str(scaler.key), count=least, limit=wanted)
+            return Finding(message, hint, place_of(evidence, scaler.source, "minReplicas"), cause=cause)
     return None
 
 
@@ -105,6 +110,7 @@ def canary_port(evidence: Evidence, course: Course) -> Finding | None:
         "look at the ports of the container, in its template",
         place_of(evidence, canary.source, "containerPort", "ports"),
         refused_over(evidence, r"\bports\b|containerport"),
+        Cause(code="port-missing", deployment=canary.deployment, ports=canary.ports, limit=wanted),
     )
 
 
@@ -125,6 +131,7 @@ def _canary_service(evidence: Evidence, canary: Canary, wanted: int) -> Finding 
             f"the stable Service {shared[0].name} picks the pods of {canary.deployment} too: it selects their labels",
             "give the canary's pods labels that no other pods have",
             place_of(evidence, canary.source, "labels"),
+            cause=_of_service("stable-service-selects-canary", shared[0].name, canary),
         )
     own = [route for route in canary.services if route.name not in stable]
     if not own:
@@ -137,6 +144,7 @@ def _canary_service(evidence: Evidence, canary: Canary, wanted: int) -> Finding 
             f"{fitting[0].name} leads to pods of {', '.join(also)} too, not only to the canary's",
             "select by a label that only the canary's pods have",
             place_of(evidence, fitting[0].source, "selector"),
+            cause=_of_service("service-selects-others", fitting[0].name, canary),
         )
     return None
 
@@ -158,6 +166,7 @@ def _no_service(evidence: Evidence, canary: Canary, wanted: int) -> Finding:
         return Finding(
             f"no Service leads to the pods of {canary.deployment}: the chart adds none",
             "add a Service for the canary, in a template beside the stable one",
+            cause=Cause(code="service-missing", deployment=canary.deployment),
         )
     meant = max(services, key=lambda each: any(port == wanted for port, _ in service_ports(each, ())))
     if meant.is_external_name:
@@ -165,6 +174,7 @@ def _no_service(evidence: Evidence, canary: Canary, wanted: int) -> Finding:
             f"{meant.name} is of the type ExternalName: it leads to a name elsewhere, and to no pods",
             "take the type out: a Service of the default type leads to the pods that it selects",
             place_of(evidence, meant.source, "type"),
+            cause=_of_service("service-external", meant.name, canary),
         )
     labels = next((pairs(each.pod_labels) for each in _deployments(evidence, canary.deployment)), "none")
     hint = "make the selector of the Service and the labels of the pods the same, letter by letter"
@@ -172,6 +182,7 @@ def _no_service(evidence: Evidence, canary: Canary, wanted: int) -> Finding:
         f"{meant.name} selects {pairs(meant.selector)}; the canary's pods have {labels}",
         hint if meant.selector else "a Service without a selector leads to no pods: compare it with the stable one",
         place_of(evidence, meant.source, "selector"),
+        cause=_of_service("service-selects-nothing", meant.name, canary),
     )
 
 
@@ -187,12 +198,17 @@ def _wrong_port(evidence: Evidence, canary: Canary, route: ServiceRoute, wanted:
         f"{route.name} must lead from port {wanted} to {wanted} of the canary's pods; it leads {seen}",
         hint,
         place_of(evidence, route.source, fault, "ports"),
+        cause=_of_service("service-port-differs", route.name, canary),
     )
 
 
 def _absent(evidence: Evidence) -> Finding:
     """Say that there is no canary to judge, which is told by ``canary-present``, judged or not."""
-    return Finding(evidence.decision.reason, follows="canary-present")
+    return Finding(evidence.decision.reason, follows="canary-present", cause=evidence.decision.cause)
+
+
+def _of_service(code: FindingCode, name: str, canary: Canary) -> Cause:
+    return Cause(code=code, object=f"Service/{name}", deployment=canary.deployment)
 
 
 def _deployments(evidence: Evidence, name: str) -> Iterator[Manifest]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from canaryproof.causes import Cause
 from canaryproof.evidence import Evidence, OutcomeName
 from canaryproof.manifests import Container, Manifest, mapping_at, maps_at
 from canaryproof.texts import place
@@ -24,6 +25,8 @@ class Finding:
     """The template at fault, as seen from the chart's folder, and the line where it is known."""
     follows: str = ""
     """The check that found the cause: what fails only on its account is told, and is no second mistake."""
+    cause: Cause | None = None
+    """The facts; None where a check was not reached."""
 
     def __str__(self) -> str:
         """Put each part on a line of its own."""

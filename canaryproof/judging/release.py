@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from canaryproof.causes import Cause
 from canaryproof.course import Course
 from canaryproof.evidence import Canary, Evidence, Leftover, Step
 from canaryproof.judging import by_hand
@@ -25,17 +26,19 @@ def upgrade_applied(evidence: Evidence, course: Course) -> Finding | None:
     if evidence.observed:
         return by_hand.upgrade_applied(evidence, evidence.observed)
     if evidence.upgrade is None:
-        return Finding("the experiment did not get to the upgrade")
+        return Finding("the experiment did not get to the upgrade", cause=Cause(code="not-reached"))
     if error := evidence.upgrade.error:
         known = explain(error, evidence.files, evidence.chart.manifests)
         hint = known.hint or "Helm's message names the object and the field; run the command on a cluster of your own"
-        return Finding(f"the upgrade failed: {because(known, error)}", hint, known.where, _cause(evidence, error))
+        message, cause = f"the upgrade failed: {because(known, error)}", Cause(code="upgrade-failed", detail=error)
+        return Finding(message, hint, known.where, _told_by(evidence, error), cause)
     if evidence.history and CANARY_REVISION not in {each.revision for each in evidence.history}:
-        return Finding(f"Helm's history has no revision {CANARY_REVISION}: {by_hand.listed(evidence.history)}")
+        message = f"Helm's history has no revision {CANARY_REVISION}: {by_hand.listed(evidence.history)}"
+        return Finding(message, cause=Cause(code="revision-missing", count=CANARY_REVISION))
     return None
 
 
-def _cause(evidence: Evidence, error: str) -> str:
+def _told_by(evidence: Evidence, error: str) -> str:
     """Return the check that says already what Kubernetes refused; empty where none does."""
     if evidence.canary is None and unknown_workload(evidence):
         return "canary-present"
@@ -56,6 +59,7 @@ def canary_crash_loop(evidence: Evidence, course: Course) -> Finding | None:
         advice.hint,
         _decided_at(evidence, evidence.canary, advice.keys) if evidence.canary else "",
         "canary-replicas" if none_asked else "",
+        decision.cause,
     )
 
 
@@ -74,26 +78,29 @@ def rollback_recorded(evidence: Evidence, course: Course) -> Finding | None:
     if evidence.observed:
         return by_hand.rollback_recorded(evidence, evidence.observed)
     if evidence.rollback is None:
-        return Finding("the experiment did not get to the rollback")
+        return Finding("the experiment did not get to the rollback", cause=Cause(code="not-reached"))
     return _unrecorded(evidence, evidence.rollback)
 
 
 def _unrecorded(evidence: Evidence, rollback: Step) -> Finding | None:
     if error := rollback.error:
         hint = "look for what Helm could not delete or restore, or for a hook that does not end; its message names it"
-        return Finding(f"Helm could not roll back to revision {STABLE_REVISION}: {error}", hint)
+        message = f"Helm could not roll back to revision {STABLE_REVISION}: {error}"
+        return Finding(message, hint, cause=Cause(code="rollback-failed", detail=error))
     if not evidence.history:
-        return Finding("Helm's history of the release is empty")
+        return Finding("Helm's history of the release is empty", cause=Cause(code="history-empty"))
     *before, last = evidence.history
     wanted = f"Rollback to {STABLE_REVISION}"
     if (last.status, last.description) != ("deployed", wanted):
         message = f"the last revision must be deployed and say {wanted!r}; {by_hand.listed(evidence.history)}"
-        return Finding(message, "look for a hook of the chart that changes the release by itself")
+        cause = Cause(code="rollback-not-last", count=last.revision, detail=last.description)
+        return Finding(message, "look for a hook of the chart that changes the release by itself", cause=cause)
     if [each.revision for each in before] not in _expected(evidence) or any(
         each.status not in {"superseded", "failed"} for each in before
     ):
         seen = by_hand.listed(evidence.history)
-        return Finding(f"before the rollback there must be revisions 1 and 2, both superseded or failed; {seen}")
+        message = f"before the rollback there must be revisions 1 and 2, both superseded or failed; {seen}"
+        return Finding(message, cause=Cause(code="history-unexpected", states=tuple(each.status for each in before)))
     return None
 
 
@@ -116,10 +123,17 @@ def canary_gone(evidence: Evidence, course: Course) -> Finding | None:
             hint,
             _origin(evidence, roots[0]),
             _hooked(evidence, roots),
+            Cause(code="left-behind", count=len(evidence.leftovers), parts=tuple(map(_left, roots))),
         )
     if not evidence.gone_at:
-        return Finding("the experiment did not see the canary go")
+        return Finding("the experiment did not see the canary go", cause=Cause(code="not-seen-gone"))
     return None
+
+
+def _left(left: Leftover) -> Cause:
+    holder = left.holder
+    held_by, detail = (holder.kind, holder.value) if holder else ("", "")
+    return Cause(code="left-behind", object=str(left.object), held_by=held_by, detail=detail)
 
 
 def _roots(leftovers: Iterable[Leftover]) -> tuple[Leftover, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from canaryproof.availability import longest, outages
+from canaryproof.causes import Cause
 from canaryproof.course import Course
 from canaryproof.evidence import Evidence, Probe
 from canaryproof.judging import by_hand
@@ -33,7 +34,8 @@ def _touches(evidence: Evidence) -> Finding | None:
     templates = " and ".join(dict.fromkeys(stable.template for stable, _, _ in touched))
     follows = "canary-present" if now and len(touched) == 1 and _is_misplaced_canary(evidence, first, now) else ""
     hint = f"bring {templates} back to what the course's chart has, and keep the canary in files of its own"
-    return Finding(message, hint, (now or first).template, follows)
+    parts = tuple(Cause(code="stable-changed", object=str(stable.key)) for stable, _, _ in touched)
+    return Finding(message, hint, (now or first).template, follows, Cause(code="stable-changed", parts=parts))
 
 
 def touched_objects(evidence: Evidence) -> Iterator[tuple[Manifest, Manifest | None, list[str]]]:
@@ -149,15 +151,20 @@ def stable_healthy(evidence: Evidence, course: Course) -> Finding | None:
     rolled_back = evidence.rollback.ended if evidence.rollback else 0.0
     for stable in evidence.baseline.manifests:
         if stable.kind == "Deployment" and (fault := _sick(evidence.timeline, stable, rolled_back)):
-            return Finding(f"after the rollback, {stable.key} {fault}", "look at what the chart changes in stable")
+            cause = Cause(code="stable-unhealthy", object=str(stable.key))
+            return Finding(
+                f"after the rollback, {stable.key} {fault}", "look at what the chart changes in stable", cause=cause
+            )
     if evidence.upgrade and (left := changed(evidence.timeline, evidence.baseline.manifests, evidence.upgrade.began)):
         hint = "look for what a rollback does not take back: hooks, and objects that another than Helm changed"
-        return Finding(f"after the rollback, {left}", hint)
+        return Finding(f"after the rollback, {left}", hint, cause=Cause(code="stable-differs-after-rollback"))
     if not evidence.restored_at:
-        return Finding("stable was not ready again after the rollback", "look at what the chart changes in stable")
+        message, hint = "stable was not ready again after the rollback", "look at what the chart changes in stable"
+        return Finding(message, hint, cause=Cause(code="not-restored"))
     held = evidence.ended_at - evidence.restored_at
     if held < (hold := evidence.durations.hold):
-        return Finding(f"stable was healthy for {held:.1f} s at the end; expected at least {hold:g} s")
+        message = f"stable was healthy for {held:.1f} s at the end; expected at least {hold:g} s"
+        return Finding(message, cause=Cause(code="not-held", seconds=held, limit=hold))
     return None
 
 
@@ -211,7 +218,7 @@ def _told_already(evidence: Evidence, course: Course) -> str:
 def _unanswered(evidence: Evidence, probes: Iterable[Probe], when: str) -> Finding | None:
     probes, durations = tuple(probes), evidence.durations
     if not probes:
-        return Finding(f"the stable Service was not asked {when}")
+        return Finding(f"the stable Service was not asked {when}", cause=Cause(code="not-asked"))
     worst = longest(probes, durations)
     if worst is None or worst.seconds <= durations.outage:
         return None
@@ -220,6 +227,7 @@ def _unanswered(evidence: Evidence, probes: Iterable[Probe], when: str) -> Findi
         f"the stable Service gave no answer for {worst.seconds:.1f} s {when}, at most {durations.outage:g} s may pass"
         f" ({answered} of {len(probes)} requests answered; {worst.failures} failed in a row: {worst.error})",
         f"{_nameless(evidence)}look at what the chart changes in stable, and whether its Service picks other pods too",
+        cause=Cause(code="unanswered", seconds=worst.seconds, limit=durations.outage, count=worst.failures),
     )
 
 

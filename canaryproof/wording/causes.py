@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from canaryproof.causes import Cause, Code
+from canaryproof.causes import Cause, Code, FindingCode
 
-SENTENCES: Mapping[Code, str] = {
+SENTENCES: Mapping[Code | FindingCode, str] = {
     "chart-malformed": "{parts}",
     "chart-not-rendered": "the chart does not render: {detail}",
     "chart-refused": "{detail}",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from canaryproof.causes import Cause
 from canaryproof.evidence import Canary, Decision, Evidence, ServiceRoute, Setting, Timings
 from canaryproof.results import Check, Judgement, RunResults, SubmissionResult, grade, to_json
 from tests.unit.reports.hostile import EVIDENCE as REPORTED
@@ -83,15 +85,35 @@ def test_the_file_follows_the_contract() -> None:
     assert (written["helm"], written["images"], written["patience"]) == ("4.3.1", "upstream", 8)
     (submission,) = written["submissions"]
     assert list(submission) == [
-        *("name", "source", "verdict", "outcome", "reason", "score", "max_score", "canary", "checks"),
-        *("remarks", "timings"),
+        *("name", "source", "verdict", "outcome", "cause", "reason", "score", "max_score", "canary"),
+        *("checks", "remarks", "timings"),
     ]
     assert list(submission["timings"]) == ["install", "upgrade", "outcome", "rollback", "gone", "total"]
-    assert submission["checks"] == [
-        {"id": "a", "title": "A holds", "status": "passed", "points": 2, "message": "", "hint": ""},
-        {"id": "b", "title": "B holds", "status": "failed", "points": 1, "message": "b is\nwrong", "hint": ""},
-        {"id": "c", "title": "C holds", "status": "skipped", "points": 0.5, "message": "not run", "hint": ""},
-    ]
+    rows = (
+        ("a", "A holds", "passed", 2, None, "", ""),
+        ("b", "B holds", "failed", 1, None, "b is\nwrong", ""),
+        ("c", "C holds", "skipped", 0.5, None, "not run", ""),
+    )
+    keys = ("id", "title", "status", "points", "cause", "message", "hint")
+    assert submission["checks"] == [dict(zip(keys, row, strict=True)) for row in rows]
+    assert [tuple(each) for each in submission["checks"]] == [keys] * 3
+
+
+def test_causes_are_shown_as_facts() -> None:
+    """A code and the fields that say something; a fault of the infrastructure is the cause where there is one."""
+    crashed = replace(
+        EVIDENCE, decision=Decision("crash-loop", Cause(code="crash-looped", exit_codes=(1,), seconds=2.5))
+    )
+    missing = Judgement("failed", "no port", cause=Cause(code="port-missing", ports=(80,), limit=5003))
+
+    def shown(evidence: Evidence) -> dict[str, Any]:
+        result = grade("shop", "", declared=(DECLARED[0],), judgements={"a": missing}, evidence=evidence)
+        (submission,) = document(result)["submissions"]
+        return dict(submission)
+
+    assert shown(crashed)["cause"] == {"code": "crash-looped", "exit_codes": [1], "seconds": 2.5}
+    assert shown(crashed)["checks"][0]["cause"] == {"code": "port-missing", "limit": 5003, "ports": [80]}
+    assert shown(replace(crashed, fault="etcd ended"))["cause"]["code"] == "infrastructure-fault"
 
 
 def test_the_canary_is_described_where_there_is_one() -> None:
