@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from canaryproof.causes import Cause, Code
+from canaryproof.chart_safety.refusals import Refusal
 from canaryproof.durations import DURATIONS, Durations
 from canaryproof.manifests import Manifest, ObjectKey
 from canaryproof.sandbox import Protection
@@ -46,6 +47,8 @@ class Decision:
     """Seconds from the start of the recording to the observation that made it certain."""
     proof: tuple[str, ...] = ()
     """What was seen, one line each: container, exit code, reason, times."""
+    refusals: tuple[Refusal, ...] = ()
+    """What of the rendered objects must not be applied, where that decided."""
 
     @property
     def reason(self) -> str:

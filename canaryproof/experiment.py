@@ -22,7 +22,7 @@ from canaryproof.availability import is_certain
 from canaryproof.baseline import Baseline
 from canaryproof.canary import find_canary
 from canaryproof.causes import Cause
-from canaryproof.chart_safety import ADVICE, Policy, check_chart, explain, node_ports
+from canaryproof.chart_safety import ADVICE, Policy, Refusal, check_chart, explain, node_ports
 from canaryproof.cluster.registries import Registries
 from canaryproof.course import Course
 from canaryproof.durations import Durations
@@ -149,6 +149,15 @@ def _fault(error: Exception, bench: Bench) -> str:
     return " ".join(str(error).split())
 
 
+class RefusedError(UnsafeError):
+    """Objects of the chart must not be applied."""
+
+    def __init__(self, refusals: tuple[Refusal, ...], namespace: str) -> None:
+        """Keep the facts; *namespace* is the one that the chart may name."""
+        super().__init__(explain(refusals, namespace), ADVICE)
+        self.refusals = refusals
+
+
 class _Experiment:
     """The steps, and the evidence as far as they have come."""
 
@@ -226,14 +235,13 @@ class _Experiment:
             self._release, chart, namespace, upgrade=True, kubernetes=bench.setting.kubernetes
         )
         self.secrets.learn(bodies_of(rendering.manifests))
-        if reason := self.refusal(rendering, namespace):
-            raise UnsafeError(reason, ADVICE)
+        if refusals := check_chart(rendering.manifests, self._policy(namespace)):
+            raise RefusedError(refusals, self._bench.course.namespace)
         return rendering
 
     def refusal(self, rendering: Rendering, namespace: str) -> str:
         """Return what of *rendering* must not be applied in *namespace*, and why; empty where all of it may."""
-        policy = self._policy(namespace)
-        return explain(check_chart(rendering.manifests, policy), policy.namespaces[-1])
+        return explain(check_chart(rendering.manifests, self._policy(namespace)), self._bench.course.namespace)
 
     def _policy(self, namespace: str) -> Policy:
         """Return what a chart may have in *namespace* on this cluster."""
@@ -251,9 +259,11 @@ class _Experiment:
 
     def _refuse(self, error: SubmissionError) -> None:
         outcome: OutcomeName = "unsafe-chart" if isinstance(error, UnsafeError) else "broken-chart"
+        cause = Cause(code="chart-refused", detail=str(error))
+        refusals = error.refusals if isinstance(error, RefusedError) else ()
         self.note(
             chart=Rendering(error=error.message, hint=error.hint),
-            decision=Decision(outcome, Cause(code="chart-refused", detail=str(error))),
+            decision=Decision(outcome, cause, refusals=refusals),
         )
 
     @contextmanager

@@ -92,7 +92,10 @@ def head_from_line(first: bytes) -> Evidence:
 def _head(first: bytes) -> _Head:
     schema = _decoded(first, _VERSIONS, 1).schema
     if schema != SCHEMA:
-        raise UsageError(f"a flight record of schema {schema} cannot be read, only {SCHEMA}: record again")
+        raise UsageError(
+            f"another version wrote this flight record: its schema {schema} cannot be read, only {SCHEMA}",
+            "record again, or judge it with the version that wrote it",
+        )
     return _decoded(first, _HEADS, 1)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from canaryproof.causes import Cause, to_fields
+from canaryproof.chart_safety.refusals import Refusal
 from canaryproof.evidence import Canary, Evidence, OutcomeName, Setting, Timings
 from canaryproof.remarks import Remark, remarks_on
 
@@ -92,6 +93,8 @@ class SubmissionResult:
     checks: tuple[CheckResult, ...]
     cause: Cause | None = None
     """What decided its outcome, or why there is no verdict; None where nothing was seen of it."""
+    refusals: tuple[Refusal, ...] = ()
+    """What of its objects must not be applied, where that decided."""
     canary: Canary | None = None
     timings: Timings = field(default_factory=Timings)
     remarks: tuple[Remark, ...] = ()
@@ -169,6 +172,7 @@ def grade(
             result,
             outcome=evidence.decision.outcome,
             cause=_cause(evidence),
+            refusals=evidence.decision.refusals,
             canary=evidence.canary,
             timings=_rounded(evidence.timings),
             remarks=remarks_on(evidence),
@@ -233,7 +237,7 @@ def _submission(result: SubmissionResult) -> dict[str, Any]:
         "source": result.source,
         "verdict": result.verdict,
         "outcome": result.outcome,
-        "cause": to_fields(result.cause) if result.cause else None,
+        "cause": _cause_fields(result),
         "reason": result.reason,
         "score": result.score,
         "max_score": result.max_score,
@@ -243,6 +247,21 @@ def _submission(result: SubmissionResult) -> dict[str, Any]:
         "timings": result.timings,
         **({"resumed": True} if result.resumed else {}),
     }
+
+
+def _cause_fields(result: SubmissionResult) -> dict[str, Any] | None:
+    if result.cause is None:
+        return None
+    refusals = [_refusal(each) for each in result.refusals]
+    return to_fields(result.cause) | ({"refusals": refusals} if refusals else {})
+
+
+def _refusal(refusal: Refusal) -> dict[str, Any]:
+    """Return the fields of a refusal that say something."""
+    shown = {"code": refusal.code, "object": str(refusal.key or ""), "file": refusal.template}
+    more = {"container": refusal.container, "field": refusal.field, "value": refusal.value}
+    numbers = {"count": refusal.count, "limit": refusal.limit}
+    return {name: value for name, value in (shown | more | numbers).items() if value}
 
 
 def _canary(canary: Canary | None) -> dict[str, Any] | None:

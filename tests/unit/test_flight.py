@@ -92,7 +92,7 @@ def test_the_first_line_tells_whose_record_it_is() -> None:
         (b"", "this is no flight record: line 1"),
         (b"[]", "this is no flight record: line 1"),
         (b'{"schema": 3}', "this is no flight record: line 1"),
-        (b'{"schema": 99, "evidence": {}}', f"schema 99 cannot be read, only {SCHEMA}"),
+        (b'{"schema": 99, "evidence": {}}', f"its schema 99 cannot be read, only {SCHEMA}; record again"),
         (to_lines(FULL).rpartition(b"\n{")[0], "should have 11 lines, and has 10"),
         (to_lines(FULL).replace(b'{"log"', b'{"lag"'), "this is no flight record: line 11: Object contains unknown"),
         (to_lines(FULL) + b"{", "should have 11 lines, and has 12"),

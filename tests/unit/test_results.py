@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from canaryproof.causes import Cause
+from canaryproof.chart_safety import Refusal
 from canaryproof.evidence import Canary, Decision, Evidence, ServiceRoute, Setting, Timings
+from canaryproof.manifests import ObjectKey
 from canaryproof.results import Check, Judgement, RunResults, SubmissionResult, grade, to_json
 from tests.unit.reports.hostile import EVIDENCE as REPORTED
 from tests.unit.reports.hostile import judged, remarkable
@@ -114,6 +116,18 @@ def test_causes_are_shown_as_facts() -> None:
     assert shown(crashed)["cause"] == {"code": "crash-looped", "exit_codes": [1], "seconds": 2.5}
     assert shown(crashed)["checks"][0]["cause"] == {"code": "port-missing", "limit": 5003, "ports": [80]}
     assert shown(replace(crashed, fault="etcd ended"))["cause"]["code"] == "infrastructure-fault"
+
+
+def test_refusals_are_shown_as_facts() -> None:
+    """What must not be applied, and where it stands."""
+    refusal = Refusal("host-port", value="80", container="main", key=ObjectKey("Pod", "x"), template="templates/x.yaml")
+    refused = replace(EVIDENCE, decision=Decision("unsafe-chart", Cause(code="chart-refused"), refusals=(refusal,)))
+
+    (submission,) = document(grade("shop", "", declared=(), judgements={}, evidence=refused))["submissions"]
+
+    assert submission["cause"]["refusals"] == [
+        {"code": "host-port", "object": "Pod/x", "file": "templates/x.yaml", "container": "main", "value": "80"}
+    ]
 
 
 def test_the_canary_is_described_where_there_is_one() -> None:
