@@ -192,10 +192,11 @@ class Cause:
 
 
 def to_fields(cause: Cause) -> dict[str, Any]:
-    """Return the fields that say something, by name: what ``results.json`` shows."""
+    """Return the fields that say something, by name: what ``results.json`` shows; seconds in whole milliseconds."""
     found: dict[str, Any] = {}
     for field in fields(cause):
         value = getattr(cause, field.name)
+        value = round(value, 3) if isinstance(value, float) else value
         if value != field.default:
             found[field.name] = [to_fields(part) for part in cause.parts] if field.name == "parts" else value
     return found

@@ -104,7 +104,7 @@ def test_the_file_follows_the_contract() -> None:
 def test_causes_are_shown_as_facts() -> None:
     """A code and the fields that say something; a fault of the infrastructure is the cause where there is one."""
     crashed = replace(
-        EVIDENCE, decision=Decision("crash-loop", Cause(code="crash-looped", exit_codes=(1,), seconds=2.5))
+        EVIDENCE, decision=Decision("crash-loop", Cause(code="crash-looped", exit_codes=(1,), seconds=2.50004))
     )
     missing = Judgement("failed", "no port", cause=Cause(code="port-missing", ports=(80,), limit=5003))
 
