@@ -1,17 +1,8 @@
-"""Names the plugins; each is a module of :mod:`fixtures`."""
+"""Names the plugins that the tests of this repository use."""
 
 from __future__ import annotations
 
 pytest_plugins = [
-    "fixtures.options",
-    "fixtures.checks",
-    "fixtures.scheduling",
-    "fixtures.choosing",
-    "fixtures.cluster",
-    "fixtures.grading",
-    "fixtures.reporting",
-    "fixtures.order",
-    "fixtures.interrupting",
-    "fixtures.terminal",
-    "pytester",  # runs pytest in the tests of these plugins
+    "canaryproof.pytest_plugin",  # named like its entry point, so that it is loaded once, installed or not
+    "pytester",  # runs pytest in the tests of the plugin
 ]

@@ -12,7 +12,7 @@ from typing import Any
 
 from canaryproof.command import run
 from canaryproof.errors import CommandError
-from fixtures.options import STEP_SUMMARY
+from canaryproof.pytest_plugin.options import STEP_SUMMARY
 from tests.corpus.mutation import Mutation
 
 REPOSITORY = Path(__file__).parents[2]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -14,11 +13,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from canaryproof.acceptance import test_acceptance
 from canaryproof.course import UPCOMMERCE, load_course
 from canaryproof.evidence import Canary, ContainerLog, Decision, Evidence, Probe, Setting, Timings
 from canaryproof.flight import to_lines
-from fixtures.checks import declared_in
-from fixtures.options import STEP_SUMMARY
+from canaryproof.pytest_plugin.markers import declared_in
+from canaryproof.pytest_plugin.options import STEP_SUMMARY
 from tests.unit.reports.hostile import remarkable
 from tests.unit.stories import because
 
@@ -29,12 +29,6 @@ import pytest
 import canaryproof.errors
 from canaryproof.cluster import Cluster
 from canaryproof.flight import from_lines
-
-pytest_plugins = [
-    "fixtures.options", "fixtures.checks", "fixtures.scheduling", "fixtures.choosing", "fixtures.cluster",
-    "fixtures.grading", "fixtures.reporting", "fixtures.terminal", "fixtures.order",
-    "fixtures.interrupting",
-]
 
 @pytest.fixture(scope="session")
 def cluster():
@@ -62,7 +56,7 @@ CHECKS = """
 from pathlib import Path
 import pytest
 from canaryproof.judging import Finding
-from fixtures.checks import accept, check
+from canaryproof.pytest_plugin.markers import accept, check
 
 pytestmark = pytest.mark.e2e
 
@@ -103,7 +97,7 @@ markers = e2e: acceptance
 """
 
 CANARY = Canary("shop-canary", "shop/templates/canary.yaml", 1, (5003,), ("shop/canary:1",))
-ACCEPTANCE = Path(__file__).parents[1] / "e2e" / "test_acceptance.py"
+REPOSITORY = Path(__file__).parents[2]
 ACCEPTED = Evidence(
     "shop",
     "shop",
@@ -177,29 +171,24 @@ CONTRACT = [
 
 def test_the_acceptance_criteria_are_those_of_the_contract() -> None:
     """Thirteen checks in the contract's order, each with a title and advice, and with points in the course."""
-    spec = importlib.util.spec_from_file_location("acceptance", ACCEPTANCE)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-
-    checks = declared_in([module])
+    checks = declared_in([test_acceptance])
 
     assert [each.id for each in checks] == CONTRACT
     assert all(each.title and each.hint for each in checks)
     assert set(load_course().points) == set(CONTRACT)
-    assert module.pytestmark.name == "e2e"
+    assert test_acceptance.pytestmark.name == "e2e"
 
 
 def test_nothing_else_is_marked_e2e() -> None:
     """-m e2e means the acceptance of the submissions, and nothing more."""
     marked = [
         file
-        for file in ACCEPTANCE.parents[1].rglob("*.py")
+        for folder in ("canaryproof", "fixtures", "tests")
+        for file in (REPOSITORY / folder).rglob("*.py")
         if re.search(r"^[^#\"']*mark\.e2e$", file.read_text(), re.MULTILINE)
     ]
 
-    assert [file for file in marked if file != Path(__file__)] == [ACCEPTANCE]
+    assert [file for file in marked if file != Path(__file__)] == [Path(test_acceptance.__file__)]
 
 
 def test_plain_pytest_starts_nothing_and_says_nothing(run: Run) -> None:
@@ -502,7 +491,7 @@ def test_an_interrupted_class_keeps_what_is_done(run: Run, monkeypatch: pytest.M
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fixtures.order.wait", interrupted)
+    monkeypatch.setattr("canaryproof.pytest_plugin.runloop.wait", interrupted)
     conftest = CONFTEST.replace("future.set_result(", 'submission.name == "two" or future.set_result(')
 
     result = run("-m", "e2e", "--report-dir", "out", conftest=conftest, one=ACCEPTED, two=ACCEPTED, three=NO_CANARY)
@@ -598,7 +587,7 @@ def test_a_large_class_is_not_kept_in_memory(run: Run) -> None:
     checks = CHECKS.replace("def test_present(evidence):", "def test_present(evidence, pytestconfig):").replace(
         "    accept(None if", f"    {letting_go}\n    accept(None if"
     )
-    imports = "from fixtures.ledger import ledger_of\n"
+    imports = "from canaryproof.pytest_plugin.run_state import ledger_of\n"
 
     result = run("-m", "e2e", "--report-dir", "out", checks=imports + checks, **{f"s{n}": ACCEPTED for n in range(6)})
 

@@ -11,9 +11,9 @@ from canaryproof.course import load_course
 from canaryproof.evidence import Decision, Evidence, Observed, Revision
 from canaryproof.judging import Finding
 from canaryproof.manifests import Manifest
+from canaryproof.pytest_plugin.summary import summary
 from canaryproof.results import Check, Judgement, RunResults, grade
 from canaryproof.timeline import Observation, Timeline
-from fixtures.summary import summary
 from tests.unit.stories import STABLE, because, rendering
 
 COURSE = load_course()

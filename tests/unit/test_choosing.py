@@ -11,8 +11,8 @@ from canaryproof.cluster.choosing import Choice, choose
 from canaryproof.cluster.surroundings import Command, ThisMachine
 from canaryproof.course import load_course
 from canaryproof.errors import ClusterError
-from fixtures.choosing import choice_of, conflicts
-from fixtures.options import Settings
+from canaryproof.pytest_plugin.cluster_choice import choice_of, conflicts
+from canaryproof.pytest_plugin.options import Settings
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,6 @@ def test_who_asks_for_a_version_gets_the_cluster_that_has_several(pytester: pyte
     """``auto`` looks no further when --kubernetes is said, and the reason says so."""
     (pytester.path / "upcommerce").mkdir()
     (pytester.path / "upcommerce" / "Chart.yaml").write_text("name: upcommerce\n")
-    pytester.makeconftest('pytest_plugins = ["fixtures.options"]')
 
     choice = choice_of(pytester.parseconfig("--kubernetes", "1.36"))
 
@@ -75,8 +74,6 @@ def test_who_asks_for_a_version_gets_the_cluster_that_has_several(pytester: pyte
 
 def test_who_only_looks_looks_where_kubectl_would(pytester: pytest.Pytester) -> None:
     """Nothing is changed there, so it need not be said."""
-    pytester.makeconftest("pytest_plugins = ['fixtures.options']")
-
     choice = choice_of(pytester.parseconfig("--observe"))
 
     assert str(choice) == "existing (auto: --observe changes nothing, and looks where kubectl would)"
@@ -124,11 +121,9 @@ def test_what_a_provider_cannot_do_is_refused(provider: str, settings: dict[str,
 
 def test_a_cluster_elsewhere_is_not_touched_unasked(pytester: pytest.Pytester) -> None:
     """Without a terminal and without --yes the run is refused before anything starts, whatever the context's name."""
-    pytester.makeconftest(
-        "pytest_plugins = ['fixtures.options', 'fixtures.checks', 'fixtures.scheduling', 'fixtures.choosing',"
-        " 'fixtures.cluster']"
+    pytester.makepyfile(
+        "from canaryproof.pytest_plugin.markers import check\n@check('any')\ndef test_any(submission): pass"
     )
-    pytester.makepyfile("from fixtures.checks import check\n@check('any')\ndef test_any(submission): pass")
     (pytester.mkdir("upcommerce") / "Chart.yaml").write_text("name: upcommerce\n")
     pytester.makefile(
         ".yaml",

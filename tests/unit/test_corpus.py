@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from canaryproof.acceptance import test_acceptance
+from canaryproof.pytest_plugin.markers import declared_in
 from canaryproof.results import Check
-from fixtures.checks import declared_in
 from tests.corpus.catalogue import CORPUS, THEMES
 from tests.corpus.mutation import CONSEQUENCES, REFERENCE, VALUES, Below, Bytes, Edit, Mutation, Replace, accepted
-from tests.e2e import test_acceptance
 
 CHECKS: tuple[Check, ...] = declared_in([test_acceptance])
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from canaryproof.errors import UsageError
-from fixtures.options import OPTIONS, Settings, read_settings
+from canaryproof.pytest_plugin.options import OPTIONS, Settings, read_settings
 
 Read = Callable[..., Settings]
 NOTHING: Mapping[str, str] = {}
@@ -22,7 +22,6 @@ def read(pytester: pytest.Pytester) -> Read:
 
     def read(*arguments: str, environment: Mapping[str, str] = NOTHING, ini: str = "") -> Settings:
         pytester.makeini(f"[pytest]\n{ini}\n")
-        pytester.makeconftest('pytest_plugins = ["fixtures.options"]')
         return read_settings(pytester.parseconfig(*arguments), environment)
 
     return read
@@ -143,8 +142,6 @@ def test_they_may_be_missing(read: Read) -> None:
 
 def test_every_option_is_told_by_help(pytester: pytest.Pytester) -> None:
     """--help lists each option with its variable, and starts nothing."""
-    pytester.makeconftest('pytest_plugins = ["fixtures.options"]')
-
     result = pytester.runpytest_inprocess("--help")
 
     assert result.ret == 0
@@ -155,12 +152,9 @@ def test_every_option_is_told_by_help(pytester: pytest.Pytester) -> None:
 
 def test_wrong_options_end_a_run_that_needs_them(pytester: pytest.Pytester) -> None:
     """The message is pytest's own kind of usage error, with exit code 4, before anything starts."""
-    pytester.makeconftest(
-        'pytest_plugins = ["fixtures.options", "fixtures.checks", "fixtures.scheduling", "fixtures.cluster"]'
-    )
     pytester.makepyfile(
         """
-        from fixtures.checks import check
+        from canaryproof.pytest_plugin.markers import check
         @check("any")
         def test_any(evidence):
             pass

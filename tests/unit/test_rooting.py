@@ -63,7 +63,6 @@ def project(tmp_path: Path) -> Path:
     """A project of our own, with a configuration and one test of submissions."""
     files = {
         "pyproject.toml": '[tool.pytest.ini_options]\ntestpaths = ["tests"]\nmarkers = ["e2e"]\n',
-        "conftest.py": 'pytest_plugins = ["fixtures.options", "fixtures.checks", "fixtures.scheduling"]\n',
         "tests/test_own.py": "import pytest\n@pytest.mark.e2e\ndef test_own(submission):\n    pass\n",
     }
     return write(tmp_path / "project", files)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from canaryproof.cluster import Cluster
 from canaryproof.evidence import ContainerLog, Decision, Evidence, Probe, Timings
+from canaryproof.pytest_plugin.summary import Line, answers, cluster_line, last_words, standing, summary
 from canaryproof.results import Check, Judgement, RunResults, SubmissionResult, grade
-from fixtures.summary import Line, answers, cluster_line, last_words, standing, summary
 from tests.unit.reports.hostile import judged, remarkable
 from tests.unit.stories import because
 

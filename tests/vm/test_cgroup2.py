@@ -12,8 +12,8 @@ import pytest
 from canaryproof.caching import cache_folder
 from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.errors import CommandError
+from canaryproof.pytest_plugin.progress import visible
 from canaryproof.waiting import Ticks, wait_for
-from fixtures.display import visible
 from tests.corpus.catalogue import CORPUS
 from tests.corpus.trial import Told, expected
 from tests.vm.image import STUDENT, provide_image

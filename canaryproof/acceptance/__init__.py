@@ -1,0 +1,1 @@
+"""The acceptance suite: ``pytest --pyargs canaryproof.acceptance``, or ``canaryproof check``."""
