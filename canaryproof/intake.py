@@ -80,7 +80,7 @@ def find_submissions(paths: Sequence[Path], *, chart_name: str = "") -> tuple[Su
     """
     found = [submission for path in paths for submission in _submissions(path, chart_name)]
     if not found:
-        raise UsageError("no submissions: expected the path of a chart at least, saw none; give --submissions PATH")
+        raise UsageError("no submissions: expected the path of a chart at least, saw none; name one")
     return _with_unique_names(found)
 
 

@@ -59,7 +59,7 @@ def _tools(said: Namespace) -> list[str]:
 
 
 def _measure(part: str, said: Namespace, toolchain: Toolchain, figures: Figures, progress: Progress) -> None:
-    options = (f"--parallel={said.parallel}",) if said.parallel else ()
+    options = (f"--canaryproof-parallel={said.parallel}",) if said.parallel else ()
     measures: dict[str, Callable[[], None]] = {
         "cluster": lambda: measuring.clusters(toolchain, said.runs, figures, progress),
         "experiment": lambda: measuring.experiments(toolchain, said.runs, figures, progress),

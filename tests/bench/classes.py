@@ -72,7 +72,7 @@ def _measure(size: int, figures: Figures, options: tuple[str, ...]) -> None:
 def _grade(folder: Path, timeout: float, options: tuple[str, ...]) -> dict[str, Any]:
     meter = folder / "meter.json"
     command = [sys.executable, "-m", "pytest", "-p", "tests.bench.meter", f"--meter={meter}", "-m", "e2e", "--quiet"]
-    reports = (f"--submissions={folder / 'class'}", f"--report-dir={folder / 'reports'}")
+    reports = (f"--canaryproof-submissions={folder / 'class'}", f"--canaryproof-report-dir={folder / 'reports'}")
     run_to_verdicts([*command, *reports, *options], timeout)
     measured: dict[str, Any] = json.loads(meter.read_bytes())
     return measured

@@ -35,7 +35,7 @@ def side_by_side(toolchain: Toolchain, runs: int, figures: Figures, progress: Pr
         for name, provider in _providers(toolchain).items():
             with progress.step(f"side by side {number + 1} of {runs}: {name}"):
                 _one(name, provider, toolchain, figures)
-                seconds = main_job("--images=stand-in", cluster=name, timeout=DURATIONS.kind)
+                seconds = main_job("--canaryproof-images=stand-in", cluster=name, timeout=DURATIONS.kind)
                 figures.add(f"{name}: shell to verdict, cluster included", seconds)
 
 

@@ -95,7 +95,16 @@ def _down() -> None:
 
 def main_job(*options: str, cluster: str = "embedded", timeout: float = 120) -> float:
     """Return how many seconds it takes to a verdict; no cluster that somebody keeps has this name."""
-    command = [sys.executable, "-m", "pytest", "-m", "e2e", "-q", f"--cluster={cluster}", f"--cluster-name={NAME}"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-m",
+        "e2e",
+        "-q",
+        f"--canaryproof-cluster={cluster}",
+        f"--cluster-name={NAME}",
+    ]
     began = time.monotonic()
     run([*command, *options], timeout=timeout, cwd=REPOSITORY, grace=TIDYING)
     return time.monotonic() - began

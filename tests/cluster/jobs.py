@@ -21,7 +21,7 @@ def main_job(folder: Path, reports: Path, *options: str) -> Iterator[subprocess.
     (folder / "canaryproof").mkdir(exist_ok=True)
     if not (tools := folder / "canaryproof" / "toolchain").exists():
         tools.symlink_to(cache / "toolchain")
-    command = [sys.executable, "-m", "pytest", "-m", "e2e", "--report-dir", str(reports), *options]
+    command = [sys.executable, "-m", "pytest", "-m", "e2e", "--canaryproof-report-dir", str(reports), *options]
     environment = {**os.environ, "XDG_CACHE_HOME": str(folder)}
     with (
         (folder / "output").open("wb") as output,

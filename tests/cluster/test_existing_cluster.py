@@ -127,7 +127,7 @@ def test_a_missing_right_is_the_clusters_fault(home: Path, kubectl: Kubectl, tmp
     config = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n"
     _written(chart / "templates" / "settings.yaml", config)
 
-    with _job(home, tmp_path / "reports", "--submissions", str(chart)) as job:
+    with _job(home, tmp_path / "reports", "--canaryproof-submissions", str(chart)) as job:
         assert job.wait(300) == 8
 
     (row,) = _results(tmp_path / "reports")["submissions"]
@@ -139,7 +139,16 @@ def test_a_missing_right_is_the_clusters_fault(home: Path, kubectl: Kubectl, tmp
 @contextmanager
 def _job(home: Path, reports: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run the main job as the account whose *home* it is, from a folder that is neither home nor repository."""
-    command = [sys.executable, "-m", "pytest", "-m", "e2e", "--cluster=existing", "--report-dir", str(reports)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-m",
+        "e2e",
+        "--canaryproof-cluster=existing",
+        "--canaryproof-report-dir",
+        str(reports),
+    ]
     command += [f"--kubeconfig={home / 'kubeconfig'}", *arguments]
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     environment = {**os.environ, "HOME": str(home), "XDG_CACHE_HOME": cache}

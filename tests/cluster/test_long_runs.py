@@ -28,7 +28,7 @@ def handed_in(tmp_path: Path) -> Callable[..., str]:
         for name in names:
             if not (tmp_path / "class" / name).exists():
                 CORPUS[name].write(tmp_path / "class" / name)
-        return f"--submissions={tmp_path / 'class'}"
+        return f"--canaryproof-submissions={tmp_path / 'class'}"
 
     (tmp_path / "class").mkdir()
     return write
@@ -55,7 +55,7 @@ def test_a_stopped_run_goes_on_with_what_is_left(tmp_path: Path, handed_in: Call
     left = processes_of(tmp_path)
     (tmp_path / "class" / WRONG / "values.yaml").unlink()
 
-    with main_job(tmp_path, reports, submissions, "--resume") as job:
+    with main_job(tmp_path, reports, submissions, "--canaryproof-resume") as job:
         assert job.wait(MINUTES) == pytest.ExitCode.TESTS_FAILED
     finished = rows_of(reports)
 

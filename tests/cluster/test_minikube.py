@@ -58,8 +58,8 @@ def test_the_profile_that_runs_takes_submissions(shared: Cluster, toolchain: Too
         "-m",
         "e2e",
         "-q",
-        "--cluster=minikube",
-        f"--report-dir={tmp_path / 'out'}",
+        "--canaryproof-cluster=minikube",
+        f"--canaryproof-report-dir={tmp_path / 'out'}",
     ]
 
     said = run(command, timeout=180, cwd=REPOSITORY, env=environment)

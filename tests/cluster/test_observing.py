@@ -97,8 +97,16 @@ def observe(student: Student, tmp_path: Path) -> Observe:
         with _proxy(json.loads(student.kubectl("config", "view", "--raw", "--output=json"))) as (port, asked):
             kubeconfig = tmp_path / "kubeconfig"
             kubeconfig.write_text(json.dumps(_config(f"http://127.0.0.1:{port}", token)))
-            command = [sys.executable, "-m", "pytest", "-m", "e2e", "--cluster=existing", "--observe"]
-            command += [f"--kubeconfig={kubeconfig}", f"--report-dir={reports}"]
+            command = [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-m",
+                "e2e",
+                "--canaryproof-cluster=existing",
+                "--canaryproof-observe",
+            ]
+            command += [f"--kubeconfig={kubeconfig}", f"--canaryproof-report-dir={reports}"]
             subprocess.run(command, cwd=REPOSITORY, check=False, stdout=subprocess.DEVNULL, timeout=300)
         assert asked
         assert set(asked) == {"GET"}

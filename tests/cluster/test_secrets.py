@@ -110,8 +110,22 @@ def course(tmp_path: Path, values: Mapping[str, str]) -> Path:
 
 def _try(course: Path, out: Path, environment: Mapping[str, str], *options: str) -> str:
     """Try the class; return what was printed."""
-    command = [sys.executable, "-m", "pytest", "-m", "e2e", "-vv", "--cluster=embedded", f"--course={course}"]
-    command += [f"--submissions={course.parent / 'class'}", f"--report-dir={out}", f"--junitxml={out}.xml", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-m",
+        "e2e",
+        "-vv",
+        "--canaryproof-cluster=embedded",
+        f"--canaryproof-course={course}",
+    ]
+    command += [
+        f"--canaryproof-submissions={course.parent / 'class'}",
+        f"--canaryproof-report-dir={out}",
+        f"--junitxml={out}.xml",
+        *options,
+    ]
     printed: list[str] = []
     with pytest.raises(CommandError, match="exit code"):
         stream(command, timeout=300, cwd=REPOSITORY, env={**os.environ, **environment}, on_line=printed.append)
@@ -176,7 +190,7 @@ def test_what_a_tool_repeats_is_not_kept(
     shutil.copy(toolchain.path("helm"), real)
     helm.write_text(textwrap.dedent(HELM).format(token=token, variable=values["variable"], helm=real), encoding="utf-8")
     helm.chmod(0o755)
-    printed = _try(course, tmp_path / "out", {"CI_JOB_TOKEN": values["variable"]}, f"--helm={helm}")
+    printed = _try(course, tmp_path / "out", {"CI_JOB_TOKEN": values["variable"]}, f"--canaryproof-helm={helm}")
 
     known = {**values, "token": token.read_text(encoding="utf-8").strip()}
     assert len(known["token"]) > 20

@@ -85,7 +85,7 @@ def kubectl(toolchain: Toolchain, shared: Cluster, tmp_path_factory: pytest.Temp
 
 def test_charts_get_nothing_that_is_somebody_elses(shared: Cluster, kubectl: Kubectl, tmp_path: Path) -> None:
     """What the owners set up is refused before anything is applied; what stays in the namespace is judged as ever."""
-    said = try_all(CHARTS, tmp_path, "--cluster=existing", f"--kubeconfig={shared.kubeconfig}")
+    said = try_all(CHARTS, tmp_path, "--canaryproof-cluster=existing", f"--kubeconfig={shared.kubeconfig}")
 
     assert {name: told.verdict for name, told in said.items()} == {
         name: expected(mutation) for name, mutation in CHARTS.items()

@@ -44,8 +44,21 @@ def test_images_are_pulled_as_the_machine_would_pull_them(toolchain: Toolchain, 
     for name in NAMES:
         CORPUS[name].write(tmp_path / "class" / name)
     layout = provide_images(toolchain.path("agnhost"), None, load_course().stand_ins, tmp_path)
-    command = [sys.executable, "-m", "pytest", "-m", "e2e", "-q", "--cluster=embedded", "--images=upstream"]
-    command += [f"--image-mirror={MIRROR}", f"--submissions={tmp_path / 'class'}", f"--report-dir={tmp_path / 'out'}"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-m",
+        "e2e",
+        "-q",
+        "--canaryproof-cluster=embedded",
+        "--canaryproof-images=upstream",
+    ]
+    command += [
+        f"--canaryproof-image-mirror={MIRROR}",
+        f"--canaryproof-submissions={tmp_path / 'class'}",
+        f"--canaryproof-report-dir={tmp_path / 'out'}",
+    ]
 
     with proxy_to_the_mirror(layout) as proxy:
         environment = {**os.environ, "http_proxy": proxy}

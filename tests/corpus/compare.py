@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         for cluster in CLUSTERS:
             with progress.step(f"{len(names)} mutations on {cluster}"):
-                options = (f"--cluster={cluster}", "--images=stand-in")
+                options = (f"--canaryproof-cluster={cluster}", "--canaryproof-images=stand-in")
                 said[cluster] = try_all(tried, Path(folder, cluster), *options)
     found = [f"{cluster}: {each}" for cluster, its in said.items() for each in differences(tried, its)]
     told = f"{machine()}, load before: {', '.join(f'{it:.1f}' for it in load)}"

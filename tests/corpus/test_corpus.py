@@ -27,7 +27,7 @@ def said(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return try_all(
         {name: CORPUS[name] for name in chosen},
         tmp_path_factory.mktemp(str(request.param)),
-        f"--helm={tools.path(request.param)}",
+        f"--canaryproof-helm={tools.path(request.param)}",
     )
 
 

@@ -74,7 +74,7 @@ def try_all(mutations: Mapping[str, Mutation], folder: Path, *options: str) -> d
     for name, mutation in mutations.items():
         mutation.write(charts / name)
     # Each by its path: a folder with a single chart in it would be taken for a repository.
-    submissions = [f"--submissions={charts / name}" for name in mutations]
+    submissions = [f"--canaryproof-submissions={charts / name}" for name in mutations]
     command = [
         sys.executable,
         "-m",
@@ -82,7 +82,7 @@ def try_all(mutations: Mapping[str, Mutation], folder: Path, *options: str) -> d
         "-m",
         "e2e",
         "--quiet",
-        f"--report-dir={reports}",
+        f"--canaryproof-report-dir={reports}",
         *submissions,
         *options,
     ]

@@ -27,7 +27,7 @@ from tests.corpus.trial import Told, expected, try_all
 pytestmark = pytest.mark.kind
 
 REPOSITORY = Path(__file__).parents[2]
-OPTIONS = ("--cluster=kind", "--images=stand-in")
+OPTIONS = ("--canaryproof-cluster=kind", "--canaryproof-images=stand-in")
 SAMPLE = (
     "reference",
     "pull-if-not-present",
@@ -209,7 +209,11 @@ def _harness(folder: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
         f"--cluster-name={NAME}",
         *OPTIONS,
     ]
-    command += [f"--config-file={REPOSITORY / 'pyproject.toml'}", "--submissions", str(REPOSITORY / "upcommerce")]
+    command += [
+        f"--config-file={REPOSITORY / 'pyproject.toml'}",
+        "--canaryproof-submissions",
+        str(REPOSITORY / "upcommerce"),
+    ]
     command += ["-p", "no:cacheprovider", str(REPOSITORY / "tests" / "e2e")]
     with (
         log.open("wb") as output,

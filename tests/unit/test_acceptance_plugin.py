@@ -36,7 +36,7 @@ def cluster():
     return Cluster("embedded", Path(), "", "1.37.2", 1, 2, "stand-in", 3.8)
 
 @pytest.fixture(scope="session")
-def helm_version():
+def canaryproof_helm_version():
     return "4.3.1"
 
 class Laboratory:
@@ -48,7 +48,7 @@ class Laboratory:
         return future
 
 @pytest.fixture(scope="session")
-def laboratory(cluster):
+def canaryproof_laboratory(cluster):
     return Laboratory()
 """
 
@@ -139,7 +139,7 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
             chart.mkdir(exist_ok=True)
             (chart / "Chart.yaml").write_text(f"name: {name}\n")
             (chart / "evidence.jsonl").write_bytes(to_lines(replace(evidence, name=name, source=str(chart))))
-        paths = [argument for name in submissions for argument in ("--submissions", name)]
+        paths = [argument for name in submissions for argument in ("--canaryproof-submissions", name)]
         return pytester.runpytest_inprocess(*arguments, *paths, no_reraise_ctrlc=True)
 
     return run
@@ -193,7 +193,7 @@ def test_nothing_else_is_marked_e2e() -> None:
 
 def test_plain_pytest_starts_nothing_and_says_nothing(run: Run) -> None:
     """A run that selects no acceptance test has neither cluster nor summary, whatever the options are."""
-    result = run("--parallel", "many")
+    result = run("--canaryproof-parallel", "many")
 
     assert result.ret == 0
     result.assert_outcomes(passed=1, deselected=4)
@@ -209,7 +209,7 @@ def test_acceptance_tests_cannot_be_distributed(
     pytest.importorskip("xdist", reason="pytest-xdist is not needed to use the harness")
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
 
-    result = run("-m", "e2e", *arguments, "--report-dir", "out", shop=ACCEPTED)
+    result = run("-m", "e2e", *arguments, "--canaryproof-report-dir", "out", shop=ACCEPTED)
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: acceptance tests cannot be *: * already run in parallel. Leave out -n and *"])
@@ -231,7 +231,7 @@ def test_all_other_tests_can_be_distributed(run: Run, monkeypatch: pytest.Monkey
 
 def test_what_is_only_collected_starts_nothing(run: Run) -> None:
     """The tests can be listed, by submission, without a cluster."""
-    result = run("-m", "e2e", "--collect-only", "-q", "--report-dir", "out", shop=ACCEPTED)
+    result = run("-m", "e2e", "--collect-only", "-q", "--canaryproof-report-dir", "out", shop=ACCEPTED)
 
     assert result.ret == 0
     result.stdout.fnmatch_lines(["1 submission, cluster: *", "test_checks.py::test_renders[[]shop]"])
@@ -260,7 +260,7 @@ def test_an_accepted_submission_shows_what_was_seen(run: Run) -> None:
 
 def test_a_rejected_submission_shows_the_cause_first(run: Run) -> None:
     """The failed check comes with its advice, what follows from it in one line, and no traceback at all."""
-    result = run("-m", "e2e", "--report-dir", "out", shop=NO_CANARY)
+    result = run("-m", "e2e", "--canaryproof-report-dir", "out", shop=NO_CANARY)
 
     assert result.ret == 1
     result.assert_outcomes(passed=2, failed=1, skipped=1, deselected=1)
@@ -288,7 +288,7 @@ def test_rejections_survive_every_way_of_reporting(run: Run) -> None:
 
 def test_results_have_one_row_for_each_check(run: Run) -> None:
     """results.json follows the contract: rows in order, what was skipped names its cause, times are in milliseconds."""
-    run("-m", "e2e", "--report-dir", "out", good=ACCEPTED, bad=NO_CANARY)
+    run("-m", "e2e", "--canaryproof-report-dir", "out", good=ACCEPTED, bad=NO_CANARY)
 
     document = results()
     good, bad = document["submissions"]
@@ -305,7 +305,7 @@ def test_results_have_one_row_for_each_check(run: Run) -> None:
 
 def test_independent_faults_all_show(run: Run) -> None:
     """A check that does not depend on the failed one is judged all the same."""
-    run("-m", "e2e", "--report-dir", "out", shop=replace(NO_CANARY, probes=(Probe(1, 1, "refused"),)))
+    run("-m", "e2e", "--canaryproof-report-dir", "out", shop=replace(NO_CANARY, probes=(Probe(1, 1, "refused"),)))
 
     (shop,) = results()["submissions"]
     assert [row["status"] for row in shop["checks"]] == ["passed", "failed", "skipped", "failed"]
@@ -330,7 +330,7 @@ def test_the_advice_of_the_docstring_stands_in(run: Run) -> None:
 
 def test_a_fault_of_the_infrastructure_rejects_nobody(run: Run) -> None:
     """The submission that met it is not scored, the others keep their verdicts, and the exit code is 8."""
-    result = run("-m", "e2e", "--report-dir", "out", ill=FAULT, good=ACCEPTED, bad=NO_CANARY)
+    result = run("-m", "e2e", "--canaryproof-report-dir", "out", ill=FAULT, good=ACCEPTED, bad=NO_CANARY)
 
     assert result.ret == 8
     verdicts = {each["name"]: (each["verdict"], each["score"]) for each in results()["submissions"]}
@@ -343,7 +343,7 @@ def test_a_cluster_that_does_not_start_is_an_error(run: Run) -> None:
     """Every submission is told so, once in words, and the reports are written all the same."""
     conftest = CONFTEST.replace("return Laboratory()", "raise canaryproof.errors.ClusterError('kubelet ended')")
 
-    result = run("-m", "e2e", "--report-dir", "out", conftest=conftest, one=ACCEPTED, two=ACCEPTED)
+    result = run("-m", "e2e", "--canaryproof-report-dir", "out", conftest=conftest, one=ACCEPTED, two=ACCEPTED)
 
     assert result.ret == 8
     assert results()["cluster"] is None
@@ -357,7 +357,7 @@ def test_a_plain_assertion_rejects_too(run: Run) -> None:
     """Its message is told without what pytest adds to explain it."""
     two = replace(CANARY, replicas=2)
 
-    result = run("-m", "e2e", "--report-dir", "out", shop=replace(ACCEPTED, canary=two))
+    result = run("-m", "e2e", "--canaryproof-report-dir", "out", shop=replace(ACCEPTED, canary=two))
 
     assert result.ret == 1
     row = results()["submissions"][0]["checks"][2]
@@ -370,7 +370,7 @@ def test_a_cluster_that_does_not_end_well_is_nobodys_fault(run: Run) -> None:
         "    return Laboratory()", "    yield Laboratory()\n    raise canaryproof.errors.ClusterError('kubelet stays')"
     )
 
-    result = run("-m", "e2e", "--report-dir", "out", conftest=conftest, shop=ACCEPTED)
+    result = run("-m", "e2e", "--canaryproof-report-dir", "out", conftest=conftest, shop=ACCEPTED)
 
     assert result.ret == 8
     assert results()["submissions"][0]["verdict"] == "accepted"
@@ -381,7 +381,7 @@ def test_reports_that_cannot_be_written_are_told(run: Run, pytester: pytest.Pyte
     """The summary is shown all the same, and the exit code says that the reports are missing."""
     pytester.mkdir("out").joinpath("results.json").mkdir()
 
-    result = run("-m", "e2e", "--report-dir", "out", shop=ACCEPTED)
+    result = run("-m", "e2e", "--canaryproof-report-dir", "out", shop=ACCEPTED)
 
     assert result.ret == 8
     result.stdout.fnmatch_lines(["shop   ACCEPTED *", "! the reports could not be written: *"])
@@ -391,7 +391,7 @@ def test_a_fault_of_the_harness_keeps_its_traceback(run: Run) -> None:
     """What is neither an assertion nor expected is an error of the harness, shown as pytest shows it."""
     checks = CHECKS.replace('"two replicas"', '""').replace("assert evidence.canary.replicas == 1", "1 / 0")
 
-    result = run("-m", "e2e", "--report-dir", "out", checks=checks, shop=ACCEPTED)
+    result = run("-m", "e2e", "--canaryproof-report-dir", "out", checks=checks, shop=ACCEPTED)
 
     assert result.ret == 8
     result.stdout.fnmatch_lines(["*= FAILURES =*", "*1 / 0*", "shop   ERROR   *", "  ! ZeroDivisionError: *"])
@@ -400,7 +400,7 @@ def test_a_fault_of_the_harness_keeps_its_traceback(run: Run) -> None:
 
 def test_a_part_of_the_checks_accepts_nobody(run: Run) -> None:
     """With -k, what was not selected is reported as not run, and there is neither a score nor an acceptance."""
-    result = run("-m", "e2e", "-k", "never_down", "--report-dir", "out", shop=ACCEPTED)
+    result = run("-m", "e2e", "-k", "never_down", "--canaryproof-report-dir", "out", shop=ACCEPTED)
 
     assert result.ret == 0
     (shop,) = results()["submissions"]
@@ -418,7 +418,7 @@ def test_an_interrupted_run_reports_as_far_as_it_came(run: Run) -> None:
         ', "two replicas"', ""
     )
 
-    result = run("-m", "e2e", "--report-dir", "out", checks=checks, one=ACCEPTED, two=ACCEPTED)
+    result = run("-m", "e2e", "--canaryproof-report-dir", "out", checks=checks, one=ACCEPTED, two=ACCEPTED)
 
     assert result.ret == pytest.ExitCode.INTERRUPTED
     one, two = results()["submissions"]
@@ -465,7 +465,7 @@ def test_who_is_done_is_judged_first(run: Run) -> None:
     result = run(
         "-m",
         "e2e",
-        "--report-dir",
+        "--canaryproof-report-dir",
         "out",
         conftest=before + AS_THEY_END + after,
         slow=ACCEPTED,
@@ -494,7 +494,9 @@ def test_an_interrupted_class_keeps_what_is_done(run: Run, monkeypatch: pytest.M
     monkeypatch.setattr("canaryproof.pytest_plugin.runloop.wait", interrupted)
     conftest = CONFTEST.replace("future.set_result(", 'submission.name == "two" or future.set_result(')
 
-    result = run("-m", "e2e", "--report-dir", "out", conftest=conftest, one=ACCEPTED, two=ACCEPTED, three=NO_CANARY)
+    result = run(
+        "-m", "e2e", "--canaryproof-report-dir", "out", conftest=conftest, one=ACCEPTED, two=ACCEPTED, three=NO_CANARY
+    )
 
     assert result.ret == pytest.ExitCode.INTERRUPTED
     one, two, three = results()["submissions"]
@@ -506,7 +508,7 @@ def test_a_submission_that_is_not_selected_is_not_tried(run: Run) -> None:
     """-k with the name of a submission leaves the others alone."""
     checks = CHECKS.replace("== SUBMISSIONS", "== 1")
 
-    run("-m", "e2e", "-k", "two", "--report-dir", "out", checks=checks, one=ACCEPTED, two=ACCEPTED)
+    run("-m", "e2e", "-k", "two", "--canaryproof-report-dir", "out", checks=checks, one=ACCEPTED, two=ACCEPTED)
 
     assert Path("submitted").read_text() == "two "
     assert [each["name"] for each in results()["submissions"]] == ["two"]
@@ -541,7 +543,9 @@ def test_junit_knows_the_remarks(run: Run) -> None:
 
 def test_remarks_outlive_a_fault_and_change_no_verdict(run: Run) -> None:
     """What was seen before the cluster failed is remarked on; an accepted submission stays accepted."""
-    result = run("-m", "e2e", "--report-dir", "out", shop=REMARKED, ill=replace(REMARKED, fault="etcd ended"))
+    result = run(
+        "-m", "e2e", "--canaryproof-report-dir", "out", shop=REMARKED, ill=replace(REMARKED, fault="etcd ended")
+    )
 
     rows = by_name(results())
     assert (rows["shop"]["verdict"], rows["ill"]["verdict"]) == ("accepted", "error")
@@ -575,7 +579,7 @@ def test_reports_are_written_as_submissions_are_judged(run: Run) -> None:
     seen = "assert evidence.name == 'one' or Path('out/feedback/one.md').is_file()"
     checks = CHECKS.replace("    accept(None if", f"    {seen}\n    accept(None if")
 
-    result = run("-m", "e2e", "--report-dir", "out", checks=checks, one=ACCEPTED, two=ACCEPTED)
+    result = run("-m", "e2e", "--canaryproof-report-dir", "out", checks=checks, one=ACCEPTED, two=ACCEPTED)
 
     assert result.ret == 0
     assert Path("out/feedback/two.md").is_file()
@@ -589,7 +593,9 @@ def test_a_large_class_is_not_kept_in_memory(run: Run) -> None:
     )
     imports = "from canaryproof.pytest_plugin.run_state import ledger_of\n"
 
-    result = run("-m", "e2e", "--report-dir", "out", checks=imports + checks, **{f"s{n}": ACCEPTED for n in range(6)})
+    result = run(
+        "-m", "e2e", "--canaryproof-report-dir", "out", checks=imports + checks, **{f"s{n}": ACCEPTED for n in range(6)}
+    )
 
     assert result.ret == 0
     assert [each["outcome"] for each in results()["submissions"]] == ["crash-loop"] * 6
@@ -597,10 +603,10 @@ def test_a_large_class_is_not_kept_in_memory(run: Run) -> None:
 
 def test_tests_that_cannot_be_collected_leave_earlier_reports_alone(run: Run) -> None:
     """Nothing was tried, and nothing is told."""
-    run("-m", "e2e", "--report-dir", "out", shop=ACCEPTED)
+    run("-m", "e2e", "--canaryproof-report-dir", "out", shop=ACCEPTED)
     Path("test_broken.py").write_text("import nothing_of_that_name")
 
-    result = run("-m", "e2e", "--report-dir", "out", "--submissions", "shop")
+    result = run("-m", "e2e", "--canaryproof-report-dir", "out", "--canaryproof-submissions", "shop")
 
     assert result.ret == pytest.ExitCode.INTERRUPTED
     assert results()["submissions"][0]["verdict"] == "accepted"
@@ -619,7 +625,7 @@ def test_github_shows_a_summary_where_it_runs_this(run: Run, monkeypatch: pytest
 
 def test_a_name_gives_no_commands_to_the_ci_system(run: Run) -> None:
     """A line that would begin with a workflow command reads as text."""
-    result = run("-m", "e2e", "--report-dir", "out", **{"::error::owned ##[error]": NO_CANARY})
+    result = run("-m", "e2e", "--canaryproof-report-dir", "out", **{"::error::owned ##[error]": NO_CANARY})
 
     assert not [line for line in result.outlines if line.strip().startswith("::") or "##[" in line]
     result.stdout.fnmatch_lines([": :error::owned ## [[]error]   REJECTED *"])
@@ -627,11 +633,19 @@ def test_a_name_gives_no_commands_to_the_ci_system(run: Run) -> None:
 
 def test_a_replay_gives_the_same_verdicts_without_a_cluster(run: Run) -> None:
     """What an earlier run recorded is judged by the same checks; nothing is tried, and the reports are written anew."""
-    run("-m", "e2e", "--report-dir", "out", good=REMARKED, bad=NO_CANARY, ill=FAULT)
+    run("-m", "e2e", "--canaryproof-report-dir", "out", good=REMARKED, bad=NO_CANARY, ill=FAULT)
     Path("started").unlink()
     Path("submitted").write_text("1 2 3")
 
-    result = run("-m", "e2e", "--replay", "out", "--report-dir", "again", checks=CHECKS.replace("SUBMISSIONS", "3"))
+    result = run(
+        "-m",
+        "e2e",
+        "--canaryproof-replay",
+        "out",
+        "--canaryproof-report-dir",
+        "again",
+        checks=CHECKS.replace("SUBMISSIONS", "3"),
+    )
 
     assert result.ret == 8
     result.stdout.fnmatch_lines(["3 submissions, replayed: *", "good   ACCEPTED *"])
@@ -663,12 +677,21 @@ class Laboratory""",
 def test_a_run_that_goes_on_tries_only_what_it_must(run: Run) -> None:
     """What has not changed is taken over, and marked so; what changed, is new or met a fault is tried."""
     first = {"good": ACCEPTED, "bad": NO_CANARY, "ill": FAULT}
-    run("-m", "e2e", "--report-dir", "out", conftest=RESUMABLE, **first)
+    run("-m", "e2e", "--canaryproof-report-dir", "out", conftest=RESUMABLE, **first)
     Path("submitted").unlink()
     second = {"good": ACCEPTED, "bad": ACCEPTED, "ill": ACCEPTED, "new": NO_CANARY}
 
     checks = CHECKS.replace("== SUBMISSIONS", "== 3")
-    result = run("-m", "e2e", "--report-dir", "out", "--resume", conftest=RESUMABLE, checks=checks, **second)
+    result = run(
+        "-m",
+        "e2e",
+        "--canaryproof-report-dir",
+        "out",
+        "--canaryproof-resume",
+        conftest=RESUMABLE,
+        checks=checks,
+        **second,
+    )
 
     assert Path("submitted").read_text() == "bad ill new "
     rows = results()["submissions"]
@@ -681,10 +704,16 @@ def test_a_run_that_goes_on_tries_only_what_it_must(run: Run) -> None:
 
 def test_without_resume_everything_is_tried(run: Run) -> None:
     """A run that is started anew starts anew."""
-    run("-m", "e2e", "--report-dir", "out", conftest=RESUMABLE, good=ACCEPTED)
+    run("-m", "e2e", "--canaryproof-report-dir", "out", conftest=RESUMABLE, good=ACCEPTED)
 
     run(
-        "-m", "e2e", "--report-dir", "out", conftest=RESUMABLE, checks=CHECKS.replace("SUBMISSIONS", "2"), good=ACCEPTED
+        "-m",
+        "e2e",
+        "--canaryproof-report-dir",
+        "out",
+        conftest=RESUMABLE,
+        checks=CHECKS.replace("SUBMISSIONS", "2"),
+        good=ACCEPTED,
     )
 
     assert Path("submitted").read_text() == "good good "
@@ -695,7 +724,7 @@ def test_a_replay_of_nothing_is_refused(run: Run, pytester: pytest.Pytester) -> 
     """It is said what was expected there."""
     pytester.mkdir("empty")
 
-    result = run("-m", "e2e", "--replay", "empty")
+    result = run("-m", "e2e", "--canaryproof-replay", "empty")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*empty should hold flight records, evidence/[*].jsonl, and has none; *"])
@@ -712,7 +741,7 @@ def test_the_course_says_what_a_check_is_worth(run: Run) -> None:
     """What it does not name is worth what the test says; the score is the part that was won."""
     course("{renders: 10, present: 0, never-down: 2.5}")
 
-    run("-m", "e2e", "--report-dir", "out", "--course", "course.yaml", shop=NO_CANARY)
+    run("-m", "e2e", "--canaryproof-report-dir", "out", "--canaryproof-course", "course.yaml", shop=NO_CANARY)
 
     (shop,) = results()["submissions"]
     assert (shop["score"], shop["max_score"]) == (12.5, 14.5)
@@ -723,7 +752,7 @@ def test_points_for_no_check_are_refused(run: Run) -> None:
     """A misspelt id is found before anything starts, and the right ones are named."""
     course("{rendres: 10}")
 
-    result = run("-m", "e2e", "--course", "course.yaml", shop=ACCEPTED)
+    result = run("-m", "e2e", "--canaryproof-course", "course.yaml", shop=ACCEPTED)
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*gives points to rendres; the checks are renders, present, replicas, never-down"])

@@ -66,7 +66,7 @@ def test_who_asks_for_a_version_gets_the_cluster_that_has_several(pytester: pyte
     (pytester.path / "upcommerce").mkdir()
     (pytester.path / "upcommerce" / "Chart.yaml").write_text("name: upcommerce\n")
 
-    choice = choice_of(pytester.parseconfig("--kubernetes", "1.36"))
+    choice = choice_of(pytester.parseconfig("--canaryproof-kubernetes", "1.36"))
 
     assert choice.provider == "embedded"
     assert "--kubernetes" in str(choice)
@@ -74,7 +74,7 @@ def test_who_asks_for_a_version_gets_the_cluster_that_has_several(pytester: pyte
 
 def test_who_only_looks_looks_where_kubectl_would(pytester: pytest.Pytester) -> None:
     """Nothing is changed there, so it need not be said."""
-    choice = choice_of(pytester.parseconfig("--observe"))
+    choice = choice_of(pytester.parseconfig("--canaryproof-observe"))
 
     assert str(choice) == "existing (auto: --observe changes nothing, and looks where kubectl would)"
 
@@ -122,7 +122,7 @@ def test_what_a_provider_cannot_do_is_refused(provider: str, settings: dict[str,
 def test_a_cluster_elsewhere_is_not_touched_unasked(pytester: pytest.Pytester) -> None:
     """Without a terminal and without --yes the run is refused before anything starts, whatever the context's name."""
     pytester.makepyfile(
-        "from canaryproof.pytest_plugin.markers import check\n@check('any')\ndef test_any(submission): pass"
+        "from canaryproof.pytest_plugin.markers import check\n@check('any')\ndef test_any(canaryproof_submission): pass"
     )
     (pytester.mkdir("upcommerce") / "Chart.yaml").write_text("name: upcommerce\n")
     pytester.makefile(
@@ -134,12 +134,12 @@ def test_a_cluster_elsewhere_is_not_touched_unasked(pytester: pytest.Pytester) -
             users: [{name: lab, user: {token: secret}}]
         """,
     )
-    command = ("--cluster=existing", "--kubeconfig=elsewhere.yaml")
+    command = ("--canaryproof-cluster=existing", "--kubeconfig=elsewhere.yaml")
 
     refused = pytester.runpytest_inprocess(*command)
-    unknown = pytester.runpytest_inprocess(*command, "--kube-context=typo")
+    unknown = pytester.runpytest_inprocess(*command, "--canaryproof-kube-context=typo")
     collected = pytester.runpytest_inprocess(*command, "--collect-only")
-    meant = pytester.runpytest_inprocess(*command, "--yes")
+    meant = pytester.runpytest_inprocess(*command, "--canaryproof-yes")
 
     assert (refused.ret, unknown.ret, collected.ret) == (pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.USAGE_ERROR, 0)
     refused.stderr.fnmatch_lines(["*kind-lab leads to https://203.0.113.1:6443*no terminal to ask at: say --yes*"])

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from canaryproof.__main__ import main
+from canaryproof.cli import main
 from canaryproof.cluster.embedded.rootless import Gap
 from canaryproof.cluster.surroundings import Command
 from canaryproof.doctor.asking import Where, ask, cgroups, kernel
@@ -274,7 +274,7 @@ def test_a_cluster_that_does_not_answer_is_told(tmp_path: Path, root: Path) -> N
 def test_the_command_line_reports(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Every provider is there, and the exit code says whether any works; ``auto`` asks no command a second time."""
     asked: list[str] = []
-    monkeypatch.setattr("canaryproof.__main__.ask", lambda where: WELL if isinstance(where, Where) else None)
+    monkeypatch.setattr("canaryproof.cli.ask", lambda where: WELL if isinstance(where, Where) else None)
     monkeypatch.setattr("canaryproof.cluster.surroundings.suitable", _refuse)
     monkeypatch.setattr("canaryproof.cluster.surroundings.ask_command", lambda name, _: asked.append(name))
 

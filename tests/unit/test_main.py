@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from canaryproof.__main__ import main
+from canaryproof.cli import main
 from canaryproof.cluster.existing.rights import observer_role, roles
 
 
@@ -18,7 +18,7 @@ def test_rights_are_printed_for_kubectl(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_a_command_has_to_be_given(capsys: pytest.CaptureFixture[str]) -> None:
     """Without one, the usage says so."""
-    with pytest.raises(SystemExit, match="2"):
+    with pytest.raises(SystemExit, match="4"):
         main([])
     assert "required: COMMAND" in capsys.readouterr().err
 
@@ -26,6 +26,6 @@ def test_a_command_has_to_be_given(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("factor", ["0.5", "soon", "101", "nan"])
 def test_a_cluster_that_stays_is_waited_for_within_reason(capsys: pytest.CaptureFixture[str], factor: str) -> None:
     """What --patience takes is said in the words that pytest -m e2e has for it."""
-    with pytest.raises(SystemExit, match="2"):
+    with pytest.raises(SystemExit, match="4"):
         main(["up", f"--patience={factor}"])
     assert f"should be a number from 1 to 100, and is '{factor}'" in capsys.readouterr().err

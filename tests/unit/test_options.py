@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from canaryproof.errors import UsageError
-from canaryproof.pytest_plugin.options import OPTIONS, Settings, read_settings
+from canaryproof.options import OPTIONS
+from canaryproof.pytest_plugin.options import Settings, read_settings
 
 Read = Callable[..., Settings]
 NOTHING: Mapping[str, str] = {}
@@ -50,7 +51,7 @@ def test_a_flag_beats_the_environment_beats_the_ini_file(read: Read) -> None:
 
     assert read(ini=ini).parallel == 1
     assert read(ini=ini, environment=environment).parallel == 2
-    assert read("--parallel", "3", ini=ini, environment=environment).parallel == 3
+    assert read("--canaryproof-parallel", "3", ini=ini, environment=environment).parallel == 3
 
 
 def test_submissions_may_be_several_everywhere(read: Read) -> None:
@@ -58,7 +59,7 @@ def test_submissions_may_be_several_everywhere(read: Read) -> None:
     chart("one")
     chart("two")
 
-    flags = read("--submissions", "one", "--submissions", "two")
+    flags = read("--canaryproof-submissions", "one", "--canaryproof-submissions", "two")
     variable = read(environment={"CANARYPROOF_SUBMISSIONS": os.pathsep.join(["one", "two"])})
     ini = read(ini="canaryproof_submissions =\n  one\n  two")
 
@@ -71,7 +72,7 @@ def test_paths_of_the_ini_file_count_from_its_folder(read: Read, monkeypatch: py
     root, below = chart("mine").parent, chart("below/mine").parent
     monkeypatch.chdir(below)
 
-    assert read("--submissions", "mine").submissions[0].chart == below / "mine"
+    assert read("--canaryproof-submissions", "mine").submissions[0].chart == below / "mine"
     settings = read(f"--rootdir={root}", "-c", str(root / "tox.ini"), ini="canaryproof_submissions = mine")
     assert settings.submissions[0].chart == root / "mine"
 
@@ -81,7 +82,7 @@ def test_two_submissions_of_one_name_stay_apart(read: Read) -> None:
     chart("a/shop")
     chart("b/shop")
 
-    settings = read("--submissions", "a/shop", "--submissions", "b/shop")
+    settings = read("--canaryproof-submissions", "a/shop", "--canaryproof-submissions", "b/shop")
 
     assert [each.name for each in settings.submissions] == ["shop", "shop-2"]
 
@@ -92,25 +93,43 @@ def test_all_that_is_wrong_is_said_at_once(read: Read) -> None:
 
     with pytest.raises(UsageError) as caught:
         read(
-            *("--submissions", "missing", "--submissions", "absent"),
-            *("--cluster", "cloud", "--kubernetes", "1.20", "--images", "own", "--report-dir", "plain/out"),
-            *("--patience", "0.5", "--course", "no.yaml", "--toolchain", "plain", "--helm", "plain"),
+            *("--canaryproof-submissions", "missing", "--canaryproof-submissions", "absent"),
+            *(
+                "--canaryproof-cluster",
+                "cloud",
+                "--canaryproof-kubernetes",
+                "1.20",
+                "--canaryproof-images",
+                "own",
+                "--canaryproof-report-dir",
+                "plain/out",
+            ),
+            *(
+                "--canaryproof-patience",
+                "0.5",
+                "--canaryproof-course",
+                "no.yaml",
+                "--canaryproof-toolchain",
+                "plain",
+                "--canaryproof-helm",
+                "plain",
+            ),
             environment={"CANARYPROOF_PARALLEL": "0"},
         )
 
     lines = str(caught.value).splitlines()
     expected = [
         "course file *no.yaml: No such file or directory; give --course the path of a YAML file",
-        "--cluster should be one of auto, embedded, kind, minikube, existing, and is 'cloud'",
+        "--canaryproof-cluster should be one of auto, embedded, kind, minikube, existing, and is 'cloud'",
         "submissions *missing: expected a Helm chart*but there is no such path*",
         "submissions *absent: expected a Helm chart*but there is no such path*",
         "CANARYPROOF_PARALLEL should be a number of experiments, at least 1, and is '0'",
-        "--images should be one of stand-in, upstream, and is 'own'",
-        "--report-dir should be a folder to write to, and *plain is none; choose another",
-        "--toolchain should be a folder of binaries, and *plain is something else; correct the path",
-        "--helm should be an executable file, and *plain is something else; correct the path",
-        "--patience should be a number from 1 to 100, and is '0.5'",
-        "--kubernetes should be one of 1.37, 1.36, and is '1.20'",
+        "--canaryproof-images should be one of stand-in, upstream, and is 'own'",
+        "--canaryproof-report-dir should be a folder to write to, and *plain is none; choose another",
+        "--canaryproof-toolchain should be a folder of binaries, and *plain is something else; correct the path",
+        "--canaryproof-helm should be an executable file, and *plain is something else; correct the path",
+        "--canaryproof-patience should be a number from 1 to 100, and is '0.5'",
+        "--canaryproof-kubernetes should be one of 1.37, 1.36, and is '1.20'",
     ]
     pytest.LineMatcher(lines).fnmatch_lines(expected, consecutive=True)
 
@@ -118,7 +137,7 @@ def test_all_that_is_wrong_is_said_at_once(read: Read) -> None:
 @pytest.mark.parametrize("said", ["1", "true", "yes", "On"])
 def test_a_switch_is_a_flag_or_a_word(read: Read, said: str) -> None:
     """A flag takes no value; the environment and the ini file say yes or no, and anything else is refused."""
-    assert read("--observe").observe
+    assert read("--canaryproof-observe").observe
     assert read(environment={"CANARYPROOF_OBSERVE": said}).observe
     assert not read(environment={"CANARYPROOF_OBSERVE": "no"}, ini="canaryproof_observe = yes").observe
     with pytest.raises(UsageError, match="CANARYPROOF_OBSERVE should be yes or no, and is 'perhaps'"):
@@ -146,7 +165,7 @@ def test_every_option_is_told_by_help(pytester: pytest.Pytester) -> None:
 
     assert result.ret == 0
     for option in OPTIONS:
-        result.stdout.fnmatch_lines([f"*--{option.name}{'' if option.switch else '='}*"])
+        result.stdout.fnmatch_lines([f"*{option.pytest_flag}{'' if option.switch else '='}*"])
         result.stdout.fnmatch_lines([f"*{option.variable}*"])
 
 
@@ -161,58 +180,58 @@ def test_wrong_options_end_a_run_that_needs_them(pytester: pytest.Pytester) -> N
         """
     )
 
-    result = pytester.runpytest_inprocess("--submissions", "missing", "--parallel", "many")
+    result = pytester.runpytest_inprocess("--canaryproof-submissions", "missing", "--canaryproof-parallel", "many")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: submissions *missing*", "--parallel should be *"])
+    result.stderr.fnmatch_lines(["ERROR: submissions *missing*", "--canaryproof-parallel should be *"])
 
 
 def test_who_observes_hands_nothing_in(read: Read) -> None:
     """What is judged is the release that the course names; a chart beside it would be ignored, and is refused."""
-    (submission,) = read("--observe").submissions
+    (submission,) = read("--canaryproof-observe").submissions
 
     assert (submission.name, submission.source) == ("upcommerce", "release upcommerce in namespace sre")
-    with pytest.raises(UsageError, match="--submissions: --observe judges what is in the cluster"):
-        read("--observe", "--submissions", "upcommerce")
+    with pytest.raises(UsageError, match="--canaryproof-submissions: --observe judges what is in the cluster"):
+        read("--canaryproof-observe", "--canaryproof-submissions", "upcommerce")
 
 
 def test_going_on_needs_the_run_to_go_on_with(read: Read) -> None:
     """--resume without the folder of the earlier run's reports says what to give."""
     with pytest.raises(UsageError, match="--resume goes on with the run in --report-dir; give that folder too"):
-        read("--resume")
+        read("--canaryproof-resume")
 
-    assert read("--resume", "--report-dir", "out").resume
+    assert read("--canaryproof-resume", "--canaryproof-report-dir", "out").resume
 
 
 def test_registries_are_hosts(read: Read) -> None:
     """Flags repeat, the environment takes commas, since ports have colons; a URL is refused."""
-    flags = read("--image-registry", "own.lan", "--image-registry", "other.lan:5000")
+    flags = read("--canaryproof-image-registry", "own.lan", "--canaryproof-image-registry", "other.lan:5000")
     variable = read(environment={"CANARYPROOF_IMAGE_REGISTRY": "own.lan, other.lan:5000"})
 
     assert flags.image_registries == variable.image_registries == ("own.lan:443", "other.lan:5000")
-    with pytest.raises(UsageError, match="--image-registry should be the host of a registry"):
-        read("--image-registry", "https://own.lan")
+    with pytest.raises(UsageError, match="--canaryproof-image-registry should be the host of a registry"):
+        read("--canaryproof-image-registry", "https://own.lan")
 
 
 def test_a_mirror_has_no_user(read: Read) -> None:
     """Containerd and dockerd take none, and the message does not repeat the password."""
     with pytest.raises(UsageError, match="without a user") as refused:
-        read("--image-mirror", "http://me:hidden-password@mirror.lan")
+        read("--canaryproof-image-mirror", "http://me:hidden-password@mirror.lan")
 
     assert "hidden" not in str(refused.value)
 
 
-@pytest.mark.parametrize("option", ["helm", "kind-bin", "kind-kubectl-bin", "toolchain"])
+@pytest.mark.parametrize("option", ["canaryproof-helm", "kind-bin", "kind-kubectl-bin", "canaryproof-toolchain"])
 def test_a_program_that_others_could_replace_is_refused(read: Read, option: str) -> None:
     """The message says what was found, and what mends it; a folder of programs counts with all that is in it."""
     chart("one")
     Path("tools").mkdir()
     program = Path("tools", "helm")
     program.touch(mode=0o755)
-    said = "tools" if option == "toolchain" else "tools/helm"
-    read("--submissions", "one", f"--{option}", said)
+    said = "tools" if option == "canaryproof-toolchain" else "tools/helm"
+    read("--canaryproof-submissions", "one", f"--{option}", said)
 
     program.chmod(0o757)
 
     with pytest.raises(UsageError, match=rf"--{option} .*tools/helm has mode 0757, so everybody .*; chmod go-w /"):
-        read("--submissions", "one", f"--{option}", said)
+        read("--canaryproof-submissions", "one", f"--{option}", said)

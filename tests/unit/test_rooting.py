@@ -63,18 +63,18 @@ def project(tmp_path: Path) -> Path:
     """A project of our own, with a configuration and one test of submissions."""
     files = {
         "pyproject.toml": '[tool.pytest.ini_options]\ntestpaths = ["tests"]\nmarkers = ["e2e"]\n',
-        "tests/test_own.py": "import pytest\n@pytest.mark.e2e\ndef test_own(submission):\n    pass\n",
+        "tests/test_own.py": "import pytest\n@pytest.mark.e2e\ndef test_own(canaryproof_submission):\n    pass\n",
     }
     return write(tmp_path / "project", files)
 
 
 def test_a_submission_by_its_path_is_no_project(hostile: Path, project: Path) -> None:
     """Our own configuration is read, and our own tests are collected."""
-    assert "tests/test_own.py::test_own[alice]" in collected(project, "--submissions", str(hostile))
+    assert "tests/test_own.py::test_own[alice]" in collected(project, "--canaryproof-submissions", str(hostile))
     assert not was_run(hostile)
 
 
-@pytest.mark.parametrize("option", ["--report-dir", "--toolchain"])
+@pytest.mark.parametrize("option", ["--canaryproof-report-dir", "--canaryproof-toolchain"])
 def test_no_path_of_an_option_is_a_project(option: str, project: Path, tmp_path: Path) -> None:
     """Our own configuration is read, whatever folder an option names beside it."""
     write(tmp_path / "elsewhere", {"pytest.ini": "[pytest]\naddopts = -k nothing\n"})
@@ -87,7 +87,7 @@ def test_no_path_of_an_option_is_a_project(option: str, project: Path, tmp_path:
 
 def test_a_submission_is_no_project_for_tests_elsewhere_either(hostile: Path, project: Path, tmp_path: Path) -> None:
     """From a folder without any configuration, the one of the tests counts."""
-    said = collected(tmp_path, str(project / "tests"), "--submissions", str(hostile))
+    said = collected(tmp_path, str(project / "tests"), "--canaryproof-submissions", str(hostile))
 
     assert "test_own[alice]" in said
     assert not was_run(hostile)
@@ -99,7 +99,7 @@ def test_a_submission_may_be_the_current_folder(hostile: Path, *, configured: bo
     named = [f"--config-file={HOME / 'pyproject.toml'}"] if configured else []
     (hostile / "pytest.ini").unlink()
 
-    said = collected(hostile, *named, "--submissions", ".")
+    said = collected(hostile, *named, "--canaryproof-submissions", ".")
 
     assert said.count("[alice]") == 13
     assert not was_run(hostile)
@@ -107,7 +107,7 @@ def test_a_submission_may_be_the_current_folder(hostile: Path, *, configured: bo
 
 def test_a_class_below_the_current_folder_is_not_searched_for_tests(hostile: Path, tmp_path: Path) -> None:
     """Where pytest collects whatever lies below the current folder, submissions are left out."""
-    said = collected(tmp_path, "--submissions", "class", allowed=["exit code 5"])
+    said = collected(tmp_path, "--canaryproof-submissions", "class", allowed=["exit code 5"])
 
     assert "no tests" in said
     assert not was_run(hostile)
@@ -117,7 +117,7 @@ def test_tests_of_a_submission_are_refused(hostile: Path, project: Path) -> None
     """Even where somebody names them."""
     named = f"{hostile}/test_evil.py::test_a"
 
-    said = collected(project, f"--submissions={hostile}", named, allowed=["exit code 4"])
+    said = collected(project, f"--canaryproof-submissions={hostile}", named, allowed=["exit code 4"])
 
     assert "lies in a submission, whose code is never run; name tests outside of it" in said
     assert not was_run(hostile)
@@ -127,11 +127,11 @@ def test_plugins_of_a_submission_are_reported(hostile: Path, project: Path) -> N
     """Pytest loads them before anybody can say no, unless the path is written with an equals sign."""
     (hostile / "pytest.ini").write_text("[pytest]\npythonpath = .\naddopts = -p evil\n")
 
-    assert "test_own[alice]" in collected(project, f"--submissions={hostile}")
+    assert "test_own[alice]" in collected(project, f"--canaryproof-submissions={hostile}")
     assert not was_run(hostile)
 
-    said = collected(project, "--submissions", str(hostile), allowed=["exit code 4"])
-    assert "has loaded the plugins that it names; nothing was tried. Write --submissions=PATH" in said
+    said = collected(project, "--canaryproof-submissions", str(hostile), allowed=["exit code 4"])
+    assert "has loaded the plugins that it names; nothing was tried. Write --canaryproof-submissions=PATH" in said
 
 
 @pytest.mark.parametrize("option", ["--debug={}", "--debug {}", "@{}-options"])

@@ -27,7 +27,8 @@ RUN, START, END = 1800.0, 600.0, 120.0
 """Seconds for a whole run, for the start of a cluster, and for its end; measured 240, 80 and 5."""
 TRIED = ("reference", "out-of-memory")
 ENVIRONMENT = f"cd {PROJECT}; export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={SITE} CANARYPROOF_TOOLCHAIN={TOOLCHAIN};"
-PYTEST = f"python3 -m pytest tests/e2e -p no:cacheprovider -m e2e --cluster embedded --patience {PATIENCE}"
+OPTIONS = f"--canaryproof-cluster embedded --canaryproof-patience {PATIENCE}"
+PYTEST = f"python3 -m pytest tests/e2e -p no:cacheprovider -m e2e {OPTIONS}"
 USERS = (STUDENT, "root")
 """In this order: at the student's turn root has done nothing yet."""
 PLAINLY = ""
@@ -65,9 +66,11 @@ def vm(
 @pytest.mark.parametrize("user", USERS)
 def test_charts_get_their_verdicts(vm: VirtualMachine, user: str, request: pytest.FixtureRequest) -> None:
     """The reference is accepted, a limit of memory holds, and nothing is left."""
-    charts = " ".join(f"--submissions {CHARTS}/{name}" for name in TRIED)
+    charts = " ".join(f"--canaryproof-submissions {CHARTS}/{name}" for name in TRIED)
     with visible(request.config) as progress, progress.step(f"pytest -m e2e as {user}"):
-        said = vm.run(user, f"{ENVIRONMENT} {PYTEST} {charts} --report-dir ~/reports || test $? -eq 1", timeout=RUN)
+        said = vm.run(
+            user, f"{ENVIRONMENT} {PYTEST} {charts} --canaryproof-report-dir ~/reports || test $? -eq 1", timeout=RUN
+        )
     request.node.add_report_section("call", f"as {user}", said)
     rows = json.loads(vm.run(user, "cat ~/reports/results.json"))["submissions"]
 
@@ -113,7 +116,7 @@ def test_every_gap_is_told_and_closed_by_its_remedy(vm: VirtualMachine) -> None:
     vm.run("root", BREAK)
     _log_out(vm)
 
-    refused = vm.run(STUDENT, f"{ENVIRONMENT} {PYTEST} --report-dir ~/refused; test $? -eq 8", timeout=RUN)
+    refused = vm.run(STUDENT, f"{ENVIRONMENT} {PYTEST} --canaryproof-report-dir ~/refused; test $? -eq 8", timeout=RUN)
     told = vm.python(STUDENT, f"{GAPS} print(json.dumps([[it.problem, it.remedy] for it in found]))", ENVIRONMENT)
     found = json.loads(told)
     for _, remedy in found:

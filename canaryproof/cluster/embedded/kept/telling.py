@@ -16,7 +16,7 @@ def instructions(place: Place, kept: Kept, course: Course, note: str = "") -> st
         f"helm upgrade {release} ./{release} {namespace}",
         f"kubectl get pods {namespace} --watch",
         f"helm rollback {release} 1 {namespace}",
-        "pytest -m e2e --observe",
+        "canaryproof observe",
     )
     reach, end = stays(place)
     lines = [

@@ -1,0 +1,1 @@
+"""A plugin that ``canaryproof check`` adds: its presence tells that options have the names of that command."""
