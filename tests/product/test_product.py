@@ -1,0 +1,211 @@
+"""canaryproof as its users have it: the wheel, installed, in folders that know nothing of this repository."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from importlib.metadata import files
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from canaryproof.command import run
+from canaryproof.errors import CommandError
+from tests.unit.packing import write
+
+pytestmark = pytest.mark.product
+
+REPOSITORY = Path(__file__).parents[2]
+REFERENCE = REPOSITORY / "upcommerce"
+MINUTES = 300.0
+"""Seconds for a run with a cluster; its tools may have to be built before, by another environment of tox."""
+
+OWN_TEST = """
+import subprocess
+
+def test_a_namespace(cluster, helm, namespace):
+    where = ["--kubeconfig", cluster.kubeconfig, "--kube-context", cluster.context, "--namespace", namespace]
+    subprocess.run([helm, "create", "shop"], check=True)
+    subprocess.run([helm, "install", "shop", "shop", "--set", "replicaCount=0", *where], check=True)
+    listed = subprocess.run([helm, "list", "--short", *where], check=True, capture_output=True, text=True).stdout
+    assert listed == "shop\\n"
+
+def test_another_namespace(cluster, helm, namespace):
+    where = ["--kubeconfig", cluster.kubeconfig, "--kube-context", cluster.context, "--namespace", namespace]
+    assert not subprocess.run([helm, "list", "--short", *where], check=True, capture_output=True).stdout
+"""
+OWN_CHECK = """
+from canaryproof import Evidence, check
+from canaryproof.acceptance.test_acceptance import *
+
+@check("own-replicas", points=2, needs=["canary-present"])
+def test_own(evidence: Evidence) -> None:
+    '''The canary has two replicas.
+
+    Set spec.replicas to 2.
+    '''
+    assert evidence.canary.replicas == 2, "it has one"
+"""
+STRANGERS_TESTS = """
+import pytest
+
+@pytest.fixture
+def settings():
+    return "own"
+
+@pytest.fixture
+def course():
+    return "own"
+
+@pytest.mark.check
+@pytest.mark.e2e  # their own
+@pytest.mark.parametrize("submission", ["one", "two"])
+def test_own(submission, settings, course, request):
+    assert (settings, course) == ("own", "own")
+    assert submission in request.node.name
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def installed() -> None:
+    """The tests are of a wheel: what an editable installation finds in the repository proves nothing."""
+    place = run([sys.executable, "-I", "-c", "import canaryproof; print(canaryproof.__file__)"], timeout=60)
+    assert not Path(place.strip()).is_relative_to(REPOSITORY / "canaryproof"), "run this by tox run -e product"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty folder."""
+    place = tmp_path / "empty"
+    place.mkdir()
+    return place
+
+
+def called(program: str, *arguments: str, folder: Path, code: int = 0, timeout: float = MINUTES) -> str:
+    """Return what *program* of this environment prints in *folder*; it must end with *code*."""
+    wanted = {name: os.environ[name] for name in ("PATH", "HOME", "XDG_CACHE_HOME") if name in os.environ}
+    environment = {**wanted, **{name: text for name, text in os.environ.items() if name.startswith("CANARYPROOF_")}}
+    command = [str(Path(sys.executable).with_name(program)), *arguments]
+    try:
+        said, ended = run(command, timeout=timeout, cwd=folder, env=environment, grace=30), "exit code 0"
+    except CommandError as error:
+        said, ended = error.stdout + error.stderr, error.outcome
+    assert ended == f"exit code {code}", said
+    return said
+
+
+def test_the_wheel_has_one_package() -> None:
+    """Nothing of it can be taken for, or replaced by, a package of somebody else's."""
+    names = {file.parts[0] for file in files("canaryproof") or () if ".." not in file.parts}
+
+    assert {name for name in names if not name.endswith(".dist-info")} == {"canaryproof"}
+
+
+def test_help_needs_nothing(folder: Path) -> None:
+    """The command and each of its commands say how they are called."""
+    assert "check" in called("canaryproof", "--help", folder=folder)
+    assert "--report-dir" in called("canaryproof", "check", "--help", folder=folder)
+    assert "DIR" in called("canaryproof", "replay", "--help", folder=folder)
+
+
+@pytest.fixture(scope="module")
+def accepted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder in which the reference was checked, and what was printed."""
+    folder = tmp_path_factory.mktemp("accepted")
+    said = called(
+        *("canaryproof", "check", str(REFERENCE), "--cluster", "embedded", "--report-dir", "out"),
+        *("--", "--junitxml=junit.xml", "-v"),
+        folder=folder,
+    )
+    return folder, said
+
+
+def test_a_right_chart_is_accepted(accepted: tuple[Path, str]) -> None:
+    """Exit code 0, reports, JUnit by pytest's own option, and the same verdict again from the records."""
+    folder, said = accepted
+
+    assert "upcommerce   ACCEPTED   13/13" in said
+    assert "13 passed" in said
+    assert len(list(ET.parse(folder / "junit.xml").iter("testcase"))) == 13  # noqa: S314 - pytest wrote it
+    assert "ACCEPTED" in called("canaryproof", "replay", "out", folder=folder)
+    assert sorted(each.name for each in folder.iterdir()) == ["junit.xml", "out"]
+
+
+def test_a_check_of_ones_own_is_reported(accepted: tuple[Path, str], folder: Path) -> None:
+    """It stands beside those of the suite, with its points, its title and its advice."""
+    write(folder, {"test_rehearsal.py": OWN_CHECK})
+    records = f"--canaryproof-replay={accepted[0] / 'out'}"
+
+    said = called("pytest", records, "--canaryproof-report-dir=again", folder=folder, code=1)
+
+    assert "REJECTED   13/15" in said
+    (row,) = json.loads((folder / "again" / "results.json").read_text(encoding="utf-8"))["submissions"]
+    assert len(row["checks"]) == 14
+    own = row["checks"][-1]
+    assert (own["id"], own["status"], own["title"]) == ("own-replicas", "failed", "The canary has two replicas")
+    assert (own["message"], own["hint"]) == ("it has one", "Set spec.replicas to 2.")
+
+
+def test_a_wrong_chart_in_the_current_folder_is_rejected(folder: Path) -> None:
+    """Exit code 1; the default is ./upcommerce, ``-k`` selects checks and ``-x`` ends the run."""
+    shutil.copytree(REFERENCE, folder / "upcommerce")
+    service = next((folder / "upcommerce" / "templates").glob("canary*service*"))
+    service.write_text(service.read_text(encoding="utf-8").replace("5003", "5004"), encoding="utf-8")
+
+    said = called(
+        "canaryproof", "check", "--cluster", "embedded", "--report-dir", "out", "--", "-x", folder=folder, code=1
+    )
+
+    assert "REJECTED" in said
+    assert "x canary-service" in said
+    (row,) = json.loads((folder / "out" / "results.json").read_text(encoding="utf-8"))["submissions"]
+    assert row["name"] == "upcommerce"
+
+
+def test_wrong_usage_starts_nothing(folder: Path) -> None:
+    """Exit code 4: an unknown option, and no chart where one is looked for."""
+    called("canaryproof", "check", "--report-directory", "out", folder=folder, code=4)
+    assert "no such path" in called("canaryproof", "check", folder=folder, code=4)
+    assert not list(folder.iterdir())
+
+
+def test_a_test_of_ones_own_gets_a_cluster_and_a_namespace(folder: Path) -> None:
+    """No chart is needed for that; each test has a namespace of its own."""
+    write(folder, {"test_own.py": OWN_TEST})
+
+    said = called("pytest", "--canaryproof-cluster=embedded", "-p", "no:cacheprovider", folder=folder)
+
+    assert "2 passed" in said
+
+
+def test_the_suite_is_selected_by_its_name(folder: Path) -> None:
+    """``--pyargs`` finds it, and a module of one's own may import it."""
+    write(folder, {"test_rehearsal.py": "from canaryproof.acceptance.test_acceptance import *\n"})
+    submission = f"--canaryproof-submissions={REFERENCE}"
+
+    named = called("pytest", "--pyargs", "canaryproof.acceptance", submission, "--co", "-q", folder=folder)
+    marked = called("pytest", "-m", "e2e", submission, "--co", "-q", folder=folder)
+
+    assert "13 tests collected" in named
+    assert "test_rehearsal.py::test_the_canary_crash_loops[upcommerce]" in marked
+
+
+def test_the_plugin_leaves_other_projects_alone(folder: Path) -> None:
+    """Names of fixtures, markers and parameters that it uses itself are still theirs, and nothing is printed."""
+    markers = "[pytest]\naddopts = --strict-markers\nfilterwarnings = error\nmarkers =\n    check: own\n    e2e: own\n"
+    write(folder, {"test_own.py": STRANGERS_TESTS, "pytest.ini": markers})
+
+    said = called("pytest", "-m", "e2e", "-p", "no:cacheprovider", folder=folder)
+    without = called(
+        "pytest", "-m", "e2e", "-p", "no:cacheprovider", "-p", "no:canaryproof.pytest_plugin", folder=folder
+    )
+
+    def told(text: str) -> list[str]:
+        """Return what a run prints, without its duration and the list of plugins."""
+        return [line for line in text.splitlines() if not line.startswith(("plugins:", "="))]
+
+    assert "2 passed" in said
+    assert told(said) == told(without)
