@@ -141,7 +141,7 @@ def test_a_submission_has_no_file_overwritten(option: str, hostile: Path, projec
     precious.with_name("precious-options").write_text(f"--debug={precious}\n")
     (hostile / "pytest.ini").write_text(f"[pytest]\naddopts = {option.format(precious)}\n")
 
-    said = collected(project, "--submissions", str(hostile), allowed=["exit code 4"])
+    said = collected(project, "--canaryproof-submissions", str(hostile), allowed=["exit code 4"])
 
     assert precious.read_text() == "mine"
     assert "nothing was tried" in said
@@ -155,7 +155,9 @@ def test_a_submission_configures_no_run_that_has_no_configuration(hostile: Path,
     )
     (tmp_path / "empty").mkdir()
 
-    said = collected(tmp_path / "empty", "--submissions", str(hostile), allowed=["exit code 4", "exit code 5"])
+    said = collected(
+        tmp_path / "empty", "--canaryproof-submissions", str(hostile), allowed=["exit code 4", "exit code 5"]
+    )
 
     assert not planted.exists()
     assert "is a submission's, for its own configuration; nothing was tried" in said
