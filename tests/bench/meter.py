@@ -15,7 +15,7 @@ import pytest
 from canaryproof.cluster import Cluster
 from tests.bench import processors
 
-LABORATORY = "laboratory"
+LABORATORY = "canaryproof_laboratory"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
