@@ -156,7 +156,7 @@ class Cause:
     probe: str = ""
     """``liveness`` or ``startup``."""
     states: tuple[str, ...] = ()
-    """What containers wait for, or the reasons of events, as Kubernetes has them."""
+    """Waiting reasons of containers, or reasons of events, as Kubernetes writes them."""
     count: int = 0
     """Restarts, starts, Deployments, replicas, requests, or the number of a revision."""
     limit: float = 0.0
@@ -177,16 +177,16 @@ class Cause:
     field: str = ""
     """``spec.replicas``."""
     expected: str = ""
-    """What a field should be: ``a map``, ``a list`` or ``a number``."""
+    """The expected type of a field: ``a map``, ``a list`` or ``a number``."""
     held_by: str = ""
-    """What keeps the object, as `canaryproof.evidence.HolderKind` has it; *detail* says which."""
+    """The kind of holder that keeps the object (`canaryproof.evidence.HolderKind`); *detail* names the holder."""
     hook: bool = False
     """Whether the object is a hook of Helm."""
     detail: str = ""
     """The text of Kubernetes, Helm or a container runtime, or what the rules for charts say."""
     why: Why | None = None
     last_words: str = ""
-    """What the container wrote last."""
+    """The last line that the container logged."""
     parts: tuple[Cause, ...] = ()
     """The causes that this one is made of."""
 

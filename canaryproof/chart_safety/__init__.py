@@ -1,4 +1,4 @@
-"""What a rendered chart may have, decided before anything is applied; pure.
+"""Vets a rendered chart before anything is applied; pure.
 
 A submission may have objects of `ALLOWED_KINDS` in its own namespace. Pods follow Kubernetes' Pod Security Standard
 "baseline"; the namespace enforces it in the cluster as well (`canaryproof.confinement`), should a chart render to

@@ -1,4 +1,4 @@
-"""What objects may have apart from their pods; pure."""
+"""Vets the fields of objects other than their pods; pure."""
 
 from __future__ import annotations
 

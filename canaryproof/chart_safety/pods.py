@@ -1,4 +1,4 @@
-"""What pods may have: Kubernetes' Pod Security Standard "baseline", and volumes by list; pure.
+"""Vets pods by Kubernetes' Pod Security Standard "baseline" and a list of volume types; pure.
 
 Sources: kubernetes.io, "Pod Security Standards" (policy "baseline" of Kubernetes 1.37; the types of volumes are those
 of the policy "restricted", and ``image``).

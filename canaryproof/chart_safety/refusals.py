@@ -70,9 +70,9 @@ class Refusal:
     field: str = ""
     """The name of the field, where the code leaves it open: ``hostPID``."""
     value: str = ""
-    """What the object says there, or what it belongs to."""
+    """The value of the field, or the API group or the namespace of the object."""
     count: int = 0
-    """What was counted, where *code* is about a limit: pods, objects, containers, bytes."""
+    """The counted number of pods, objects, containers or bytes, where *code* is about a limit."""
     limit: int = 0
     """The most that is allowed, in the unit of *count*."""
     container: str = ""

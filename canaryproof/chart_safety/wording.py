@@ -14,11 +14,11 @@ LONGEST = 60
 """Characters of a value that a message quotes."""
 
 CORE = "core"
-"""What the Kubernetes docs call the API group without a name."""
+"""The name of the API group ``""`` in the Kubernetes documentation."""
 OF_OTHERS = "on a cluster that belongs to others"
 
 ADVICE = "take it out: the assignment can be done without it"
-"""What to do about any refusal."""
+"""The advice for every refusal."""
 
 SENTENCES: Mapping[Code, str] = {
     "added-capability": "adds the capability {value}",
@@ -76,7 +76,7 @@ SENTENCES: Mapping[Code, str] = {
     "too-much-storage": "the chart asks for {count} of storage; at most {limit} are tried",
     "volume-type": "has the volume {value} of the type {field}; a chart may use " + ", ".join(VOLUME_TYPES),
 }
-"""What each code says of the object, or of the chart."""
+"""The sentence for each code; its subject is the object or the chart."""
 
 _SIZES: Mapping[Code, tuple[str, int]] = {
     "size": ("KiB", 2**10),
