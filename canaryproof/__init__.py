@@ -10,12 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from canaryproof.evidence import Evidence
+    from canaryproof.model.evidence import Evidence
     from canaryproof.pytest_plugin.markers import check
 
 __all__ = ["Evidence", "check"]
 
-_PLACES = {"Evidence": "canaryproof.evidence", "check": "canaryproof.pytest_plugin.markers"}
+_PLACES = {"Evidence": "canaryproof.model.evidence", "check": "canaryproof.pytest_plugin.markers"}
 
 
 def __getattr__(name: str) -> Any:

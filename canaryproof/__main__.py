@@ -7,6 +7,6 @@ import sys
 if not sys.flags.safe_path:
     del sys.path[0]  # python -m puts the current folder there, whose modules may be a submission's
 
-from canaryproof.cli import main
+from canaryproof.cli.subcommands import main
 
 sys.exit(main())

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from canaryproof.causes import Cause
 from canaryproof.redaction import redacted
+
+if TYPE_CHECKING:
+    from canaryproof.model.causes import Cause
 
 
 class CanaryproofError(Exception):

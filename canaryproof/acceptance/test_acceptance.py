@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import pytest
 
-from canaryproof import judging
-from canaryproof.course import Course
-from canaryproof.evidence import Evidence
+from canaryproof.checks import judging
+from canaryproof.model.evidence import Evidence
 from canaryproof.pytest_plugin.markers import accept, check
+from canaryproof.scenario import Course
 
 pytestmark = pytest.mark.e2e
 

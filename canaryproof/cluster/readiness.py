@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from canaryproof.cluster import sharing
-from canaryproof.durations import DURATIONS
+from canaryproof.cluster import pod_requests
 from canaryproof.errors import InfrastructureError
-from canaryproof.kube import NAMESPACES, NODES, PODS, KubeClient, Resource, quantity
-from canaryproof.manifests import BODIES, Body
-from canaryproof.presence import RUN_LABEL
-from canaryproof.waiting import Ticks, wait_for
+from canaryproof.kube.client import NAMESPACES, NODES, PODS, KubeClient, Resource, quantity
+from canaryproof.kube.lease import RUN_LABEL
+from canaryproof.model.objects import BODIES, Body
+from canaryproof.system.wait import Ticks, wait_for
+from canaryproof.timeouts import DURATIONS
 
 SERVICE_ACCOUNTS = Resource("ServiceAccount", "/api/v1", "serviceaccounts")
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
@@ -22,7 +22,7 @@ _BINDINGS = Resource("MutatingAdmissionPolicyBinding", _ADMISSION, "mutatingadmi
 def await_stage(what: str, look: Callable[[], object], *, within: float, doomed: Callable[[], str | None]) -> None:
     """Return when *look* finds something; an API server that does not answer yet is asked again.
 
-    Raises WaitError as :func:`canaryproof.waiting.wait_for` does.
+    Raises WaitError as :func:`canaryproof.system.wait.wait_for` does.
     """
     refusals: list[str] = []
 
@@ -48,7 +48,7 @@ def let_pods_share(client: KubeClient, cores: float, memory: int, *, ours_only: 
 
     With *ours_only* it holds in the namespaces of runs, and nowhere else.
     """
-    return enforce(client, sharing.policy(cores, memory, label=RUN_LABEL if ours_only else ""))
+    return enforce(client, pod_requests.policy(cores, memory, label=RUN_LABEL if ours_only else ""))
 
 
 def enforce(client: KubeClient, policy: Body) -> bool:
@@ -64,7 +64,7 @@ def shares(client: KubeClient) -> bool:
     """Report whether the rule is in force, by a pod that is not made: the API server reads its rules once a second."""
     asked = client.try_out(PODS, _PROBE, "default")
     (container,) = asked["spec"]["containers"]
-    return bool(container["resources"]["requests"]["cpu"] == sharing.LOWERED["cpu"])
+    return bool(container["resources"]["requests"]["cpu"] == pod_requests.LOWERED["cpu"])
 
 
 _PROBE = {
@@ -94,8 +94,8 @@ def sharing_pods(client: KubeClient) -> Iterator[None]:
         yield
     finally:
         if not _is_used(client):
-            client.delete(_BINDINGS, sharing.NAME)
-            client.delete(_POLICIES, sharing.NAME)
+            client.delete(_BINDINGS, pod_requests.NAME)
+            client.delete(_POLICIES, pod_requests.NAME)
 
 
 def _is_used(client: KubeClient) -> bool:

@@ -1,9 +1,9 @@
 """The pytest plugin: pytest over the engine, thin; one entry point, which loads its parts.
 
-:mod:`options` reads what the user chose.  :mod:`markers` defines the marker ``check``.  :mod:`parametrize` runs the
-acceptance tests once per submission.  :mod:`cluster_choice` and :mod:`fixtures` provide the cluster, :mod:`progress`
-shows slow work, :mod:`grading` judges, :mod:`reporting` writes the reports, and :mod:`summary` words what
-:mod:`terminal` prints.  The state of a run is in :mod:`run_state`.
+:mod:`options` reads what the user chose. :mod:`markers` defines the marker ``check``. :mod:`parametrize` runs the
+acceptance tests once per submission. :mod:`cluster_choice` and :mod:`fixtures` provide the cluster,
+:mod:`progress_display` shows slow work, :mod:`grading` judges, :mod:`reporting` writes the reports, and
+:mod:`terminal_text` words what :mod:`terminal` prints. The state of a run is in :mod:`run_state`.
 """
 
 pytest_plugins = [
@@ -16,6 +16,6 @@ pytest_plugins = [
     "canaryproof.pytest_plugin.grading",
     "canaryproof.pytest_plugin.reporting",
     "canaryproof.pytest_plugin.runloop",
-    "canaryproof.pytest_plugin.signals",
+    "canaryproof.pytest_plugin.shutdown",
     "canaryproof.pytest_plugin.terminal",
 ]

@@ -1,8 +1,8 @@
-"""What a run has to say, as text; pure: :mod:`canaryproof.keeping` writes it.
+"""What a run has to say, as text; pure: :mod:`canaryproof.reports.writer` writes it.
 
-:mod:`pages` are for people with a browser, :mod:`feedback` for the student, :mod:`summary` for a CI system,
-:mod:`grades` for a spreadsheet, :mod:`gradescope` for Gradescope.  They draw on :mod:`overview` (the class),
-:mod:`picture` (the experiment over time), :mod:`difference` (the chart) and :mod:`tables` (the cluster).
-Whatever comes from a submission goes through :mod:`plain`, :mod:`markdown`, ``grades.cell`` or the escaping of the
-templates, and through :mod:`naming` where it names a file.
+:mod:`html` are for people with a browser, :mod:`feedback` for the student, :mod:`summary` for a CI system,
+:mod:`grades_csv` for a spreadsheet, :mod:`gradescope` for Gradescope. They draw on :mod:`class_stats` (the class),
+:mod:`chronology` (the experiment over time), :mod:`diff` (the chart) and :mod:`tables` (the cluster). Whatever comes
+from a submission goes through :mod:`canaryproof.system.plain_text`, :mod:`markdown`, ``grades_csv.cell`` or the
+escaping of the templates, and through :mod:`filenames` where it names a file.
 """

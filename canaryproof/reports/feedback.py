@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from canaryproof.evidence import Evidence
-from canaryproof.remarks import NOTE
+from canaryproof.checks.remarks import NOTE
+from canaryproof.checks.results import CheckResult, SubmissionResult
+from canaryproof.model.evidence import Evidence
+from canaryproof.reports.chronology import moments
 from canaryproof.reports.markdown import block, code, text
-from canaryproof.reports.picture import moments
-from canaryproof.results import CheckResult, SubmissionResult
 
 LOG_LINES = 15
 """Of the run of the canary that ended."""

@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from canaryproof.progress import one_line
-from canaryproof.remarks import NOTE, codes
-from canaryproof.results import CheckResult, SubmissionResult
+from canaryproof.checks.remarks import NOTE, codes
+from canaryproof.checks.results import CheckResult, SubmissionResult
+from canaryproof.system.progress import one_line
 
 TEXT = "text"
 """Gradescope shows such fields as they are: no HTML, no Markdown, no colours."""

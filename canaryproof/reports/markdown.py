@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from canaryproof.progress import one_line
-from canaryproof.reports.plain import printable
+from canaryproof.system.plain_text import printable
+from canaryproof.system.progress import one_line
 
 ZERO_WIDTH = "&#8203;"
 """Keeps ``@somebody``, ``#12`` and ``https://`` from being taken for a mention, an issue or a link."""

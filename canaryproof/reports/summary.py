@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from canaryproof.progress import cut
-from canaryproof.remarks import codes
+from canaryproof.checks.remarks import codes
+from canaryproof.checks.results import RunResults, SubmissionResult
+from canaryproof.reports.class_stats import Overview, overview
 from canaryproof.reports.markdown import text
-from canaryproof.reports.overview import Overview, overview
-from canaryproof.results import RunResults, SubmissionResult
+from canaryproof.system.progress import cut
 
 LIMIT = 1024 * 1024
 """Bytes of the summary of one step that GitHub Actions takes; it shows nothing of a longer one."""

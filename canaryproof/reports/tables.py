@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from canaryproof.evidence import Evidence
-from canaryproof.manifests import Body
-from canaryproof.progress import one_line
-from canaryproof.timeline import Timeline
+from canaryproof.model.evidence import Evidence
+from canaryproof.model.objects import Body
+from canaryproof.model.timeline import Timeline
+from canaryproof.system.progress import one_line
 
 EVENT_HEADER = ("AT", "TYPE", "REASON", "OBJECT", "MESSAGE")
 POD_HEADER = ("NAME", "READY", "STATUS", "RESTARTS", "IMAGES")

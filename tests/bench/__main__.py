@@ -10,9 +10,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from canaryproof.caching import cache_folder
 from canaryproof.cluster.embedded.toolchain import EMBEDDED, Toolchain, provide
-from canaryproof.progress import Progress, TerminalProgress
+from canaryproof.system.paths import cache_folder
+from canaryproof.system.progress import Progress, TerminalProgress
 from tests.bench import classes, kind, measuring
 from tests.bench.figures import Figures, machine
 

@@ -11,7 +11,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from canaryproof.progress import Progress
+from canaryproof.system.progress import Progress
 from tests.bench.figures import Figures
 from tests.corpus.catalogue import CORPUS
 from tests.corpus.mutation import Mutation

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from canaryproof.caching import cache_folder
-from canaryproof.cluster import ClusterProvider
 from canaryproof.cluster.embedded.provider import EmbeddedProvider
 from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.cluster.kind.docker import Docker
 from canaryproof.cluster.kind.provider import KindProvider, StandIns
-from canaryproof.course import load_course
-from canaryproof.durations import DURATIONS
 from canaryproof.errors import CanaryproofError
-from canaryproof.intake import find_submissions
-from canaryproof.progress import Progress
+from canaryproof.kube.running_cluster import ClusterProvider
+from canaryproof.scenario import load_course
+from canaryproof.submissions.discovery import find_submissions
+from canaryproof.system.paths import cache_folder
+from canaryproof.system.progress import Progress
+from canaryproof.timeouts import DURATIONS
 from tests.bench.figures import Figures
 from tests.bench.measuring import NAME, REPOSITORY, laboratory, main_job
 

@@ -11,18 +11,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from canaryproof.caching import cache_folder
-from canaryproof.cluster import Cluster
 from canaryproof.cluster.embedded.provider import EmbeddedProvider
 from canaryproof.cluster.embedded.toolchain import Toolchain
-from canaryproof.command import run
-from canaryproof.course import load_course
-from canaryproof.durations import DURATIONS
 from canaryproof.errors import CommandError
-from canaryproof.evidence import Evidence
-from canaryproof.intake import Submission, find_submissions
-from canaryproof.laboratory import Laboratory, Parallel
-from canaryproof.progress import Progress
+from canaryproof.experiment.runner import Laboratory, Parallel
+from canaryproof.kube.running_cluster import Cluster
+from canaryproof.model.evidence import Evidence
+from canaryproof.scenario import load_course
+from canaryproof.submissions.discovery import Submission, find_submissions
+from canaryproof.system.paths import cache_folder
+from canaryproof.system.process import run
+from canaryproof.system.progress import Progress
+from canaryproof.timeouts import DURATIONS
 from tests.bench.figures import Figures
 from tests.corpus.trial import TIDYING
 

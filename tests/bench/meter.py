@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.cluster import Cluster
+from canaryproof.kube.running_cluster import Cluster
 from tests.bench import processors
 
 LABORATORY = "canaryproof_laboratory"

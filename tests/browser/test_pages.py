@@ -18,8 +18,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select
 
-from canaryproof.keeping import Reports
-from canaryproof.results import RunResults
+from canaryproof.checks.results import RunResults
+from canaryproof.reports.writer import Reports
 from tests.unit.reports.hostile import ALL, EVIDENCE, hostile_evidence, judged, remarkable
 
 pytestmark = pytest.mark.browser

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.caching import cache_folder
-from canaryproof.canary import find_canary
+from canaryproof.analysis.canary import find_canary
 from canaryproof.cluster.embedded.toolchain import provide
-from canaryproof.course import Course, load_course
-from canaryproof.evidence import Rendering
-from canaryproof.helm import Helm
-from canaryproof.manifests import ObjectKey
-from canaryproof.progress import Silence
-from canaryproof.sandbox_detection import sandbox_available
+from canaryproof.helm.verbs import Helm
+from canaryproof.model.evidence import Rendering
+from canaryproof.model.objects import ObjectKey
+from canaryproof.scenario import Course, load_course
+from canaryproof.system.paths import cache_folder
+from canaryproof.system.progress import Silence
+from canaryproof.system.sandbox_detection import sandbox_available
 
 pytestmark = pytest.mark.chart
 

@@ -13,20 +13,20 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.caching import cache_folder
-from canaryproof.chart_safety import Policy, check_chart, explain
 from canaryproof.cluster.embedded.toolchain import provide
-from canaryproof.command import run
-from canaryproof.durations import Durations
 from canaryproof.errors import UnsafeError
-from canaryproof.evidence import Rendering
-from canaryproof.freezing import freeze
-from canaryproof.helm import Helm
-from canaryproof.intake import Submission
-from canaryproof.progress import Silence
-from canaryproof.quarantine import clean_copy
-from canaryproof.sandbox import Protection
-from canaryproof.sandbox_detection import sandbox_available
+from canaryproof.helm.verbs import Helm
+from canaryproof.model.evidence import Rendering
+from canaryproof.submissions.chart_copy import clean_copy
+from canaryproof.submissions.chart_safety import Policy, check_chart, explain
+from canaryproof.submissions.discovery import Submission
+from canaryproof.submissions.static_chart import freeze
+from canaryproof.system.paths import cache_folder
+from canaryproof.system.process import run
+from canaryproof.system.progress import Silence
+from canaryproof.system.sandbox import Protection
+from canaryproof.system.sandbox_detection import sandbox_available
+from canaryproof.timeouts import Durations
 
 pytestmark = pytest.mark.chart
 

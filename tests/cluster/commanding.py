@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from canaryproof.cluster import Cluster
 from canaryproof.cluster.embedded.toolchain import Toolchain
-from canaryproof.command import run
+from canaryproof.kube.running_cluster import Cluster
+from canaryproof.system.process import run
 
 Kubectl = Callable[..., str]
 

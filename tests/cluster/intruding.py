@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from canaryproof.caching import cache_folder
-from canaryproof.cluster import Cluster
 from canaryproof.cluster.embedded.provider import EmbeddedProvider, machine_of
 from canaryproof.cluster.embedded.toolchain import Machine, Toolchain
 from canaryproof.cluster.embedded.toolchain.golang import find_go
-from canaryproof.command import run
-from canaryproof.progress import Silence
-from canaryproof.waiting import Ticks, wait_for
+from canaryproof.kube.running_cluster import Cluster
+from canaryproof.system.paths import cache_folder
+from canaryproof.system.process import run
+from canaryproof.system.progress import Silence
+from canaryproof.system.wait import Ticks, wait_for
 from tests.cluster.commanding import Kubectl, kubectl_of
 
 SOURCE = Path(__file__).parent / "intruder"

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from canaryproof.cluster.embedded.toolchain import Toolchain
-from canaryproof.command import run
+from canaryproof.system.process import run
 
 pytestmark = pytest.mark.cluster
 

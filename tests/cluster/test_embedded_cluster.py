@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from canaryproof.cluster.embedded.provider import EmbeddedProvider
-from canaryproof.cluster.embedded.runs import sweep
+from canaryproof.cluster.embedded.run_dirs import sweep
 from canaryproof.cluster.embedded.toolchain import Toolchain
-from canaryproof.durations import DURATIONS
 from canaryproof.errors import ClusterError, CommandError
-from canaryproof.waiting import Ticks, wait_for
+from canaryproof.system.wait import Ticks, wait_for
+from canaryproof.timeouts import DURATIONS
 from tests.cluster.commanding import kubectl_of
 
 pytestmark = pytest.mark.cluster
@@ -33,7 +33,7 @@ import sys
 from pathlib import Path
 from canaryproof.cluster.embedded.provider import EmbeddedProvider
 from canaryproof.cluster.embedded.toolchain import Toolchain
-from canaryproof.waiting import Ticks, wait_for
+from canaryproof.system.wait import Ticks, wait_for
 from tests.cluster.commanding import kubectl_of
 binaries = {name: Path(path) for name, path in json.loads(sys.argv[1]).items()}
 with EmbeddedProvider(Toolchain(sys.argv[3], "", binaries), Path(sys.argv[2]), {}).lend() as cluster:

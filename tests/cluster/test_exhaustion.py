@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.cluster.embedded.limits import POD_PROCESSES
+from canaryproof.cluster.embedded.resource_limits import POD_PROCESSES
 from canaryproof.cluster.embedded.toolchain import Toolchain
-from canaryproof.waiting import Ticks, wait_for
+from canaryproof.system.wait import Ticks, wait_for
 from tests.cluster.intruding import IMAGE, Lab, lab
 
 pytestmark = pytest.mark.cluster

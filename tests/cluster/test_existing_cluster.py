@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from canaryproof.cluster import Cluster
 from canaryproof.cluster.embedded.provider import EmbeddedProvider
 from canaryproof.cluster.embedded.toolchain import Toolchain
-from canaryproof.cluster.existing.rights import ROLE
-from canaryproof.command import run
-from canaryproof.course import load_course
+from canaryproof.cluster.existing.account_rights import ROLE
 from canaryproof.errors import CommandError
-from canaryproof.waiting import Ticks, wait_for
+from canaryproof.kube.running_cluster import Cluster
+from canaryproof.scenario import load_course
+from canaryproof.system.process import run
+from canaryproof.system.wait import Ticks, wait_for
 from tests.cluster.commanding import Kubectl, kubectl_of
 
 pytestmark = pytest.mark.cluster

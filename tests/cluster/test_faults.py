@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.waiting import Ticks, wait_for
+from canaryproof.system.wait import Ticks, wait_for
 from tests.cluster.jobs import main_job, processes_of, rows_of, running
 
 pytestmark = pytest.mark.cluster

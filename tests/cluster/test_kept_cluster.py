@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.cluster.embedded.kept.provider import KeptProvider, end
-from canaryproof.cluster.embedded.kept.state import Place, place_of
-from canaryproof.cluster.embedded.runs import sweep
+from canaryproof.cluster.embedded.persistent.provider import KeptProvider, end
+from canaryproof.cluster.embedded.persistent.state import Place, place_of
+from canaryproof.cluster.embedded.run_dirs import sweep
 from canaryproof.cluster.embedded.toolchain import Toolchain
-from canaryproof.command import run
 from canaryproof.errors import CommandError
-from canaryproof.waiting import Ticks, wait_for
+from canaryproof.system.process import run
+from canaryproof.system.wait import Ticks, wait_for
 
 pytestmark = pytest.mark.cluster
 

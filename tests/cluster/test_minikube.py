@@ -12,11 +12,12 @@ import msgspec
 import pytest
 import yaml
 
-from canaryproof.cluster import Cluster, sharing
+from canaryproof.cluster import pod_requests
 from canaryproof.cluster.embedded.provider import EmbeddedProvider
 from canaryproof.cluster.embedded.toolchain import Toolchain
-from canaryproof.command import run
-from canaryproof.course import load_course
+from canaryproof.kube.running_cluster import Cluster
+from canaryproof.scenario import load_course
+from canaryproof.system.process import run
 
 pytestmark = pytest.mark.cluster
 
@@ -68,7 +69,7 @@ def test_the_profile_that_runs_takes_submissions(shared: Cluster, toolchain: Too
     results = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
     assert (results["cluster"]["provider"], results["images"]) == ("minikube", "upstream")
     assert [it["verdict"] for it in results["submissions"]] == ["accepted"]
-    assert sharing.NAME not in run([*kubectl, "get", "mutatingadmissionpolicies", "--output=name"], timeout=60)
+    assert pod_requests.NAME not in run([*kubectl, "get", "mutatingadmissionpolicies", "--output=name"], timeout=60)
     left = run([*kubectl, "get", "namespaces", "--selector=canaryproof/run", "--output=json"], timeout=60)
     assert all("deletionTimestamp" in it["metadata"] for it in json.loads(left)["items"])
 
@@ -76,4 +77,4 @@ def test_the_profile_that_runs_takes_submissions(shared: Cluster, toolchain: Too
 def _forget_sharing(kubectl: list[str]) -> None:
     """Take away what the embedded cluster has and a minikube has not."""
     for kind in ("mutatingadmissionpolicybinding", "mutatingadmissionpolicy"):
-        run([*kubectl, "delete", kind, sharing.NAME], timeout=60)
+        run([*kubectl, "delete", kind, pod_requests.NAME], timeout=60)

@@ -18,13 +18,13 @@ from typing import Any
 import pytest
 import urllib3
 
-from canaryproof.cluster import Cluster
 from canaryproof.cluster.embedded.provider import EmbeddedProvider
 from canaryproof.cluster.embedded.toolchain import Toolchain
-from canaryproof.cluster.existing.rights import OBSERVER
-from canaryproof.command import run
-from canaryproof.course import load_course
-from canaryproof.waiting import Ticks, wait_for
+from canaryproof.cluster.existing.account_rights import OBSERVER
+from canaryproof.kube.running_cluster import Cluster
+from canaryproof.scenario import load_course
+from canaryproof.system.process import run
+from canaryproof.system.wait import Ticks, wait_for
 from tests.corpus.mutation import accepted, container
 
 pytestmark = pytest.mark.cluster

@@ -17,9 +17,9 @@ import pytest
 from canaryproof.cluster.embedded.components import NODE_ADDRESS
 from canaryproof.cluster.embedded.provider import EmbeddedProvider
 from canaryproof.cluster.embedded.toolchain import Toolchain
-from canaryproof.command import run
 from canaryproof.errors import CommandError
-from canaryproof.waiting import Ticks, wait_for
+from canaryproof.system.process import run
+from canaryproof.system.wait import Ticks, wait_for
 from tests.cluster.commanding import Kubectl, kubectl_of
 from tests.cluster.jobs import processes_of, running
 

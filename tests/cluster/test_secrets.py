@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from canaryproof.cluster.embedded.toolchain import Toolchain
-from canaryproof.command import stream
-from canaryproof.course import UPCOMMERCE
 from canaryproof.errors import CommandError
 from canaryproof.redaction import MARK
+from canaryproof.scenario import UPCOMMERCE
+from canaryproof.system.process import stream
 from tests.corpus.catalogue import CORPUS
 
 pytestmark = pytest.mark.cluster

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.cluster import Cluster
 from canaryproof.cluster.embedded.provider import EmbeddedProvider
 from canaryproof.cluster.embedded.toolchain import Toolchain
-from canaryproof.course import load_course
+from canaryproof.kube.running_cluster import Cluster
+from canaryproof.scenario import load_course
 from tests.cluster.commanding import Kubectl, kubectl_of
 from tests.corpus.catalogue import CORPUS
 from tests.corpus.mutation import Below, Mutation, accepted, pod

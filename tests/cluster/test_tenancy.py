@@ -16,22 +16,22 @@ from pathlib import Path
 import pytest
 import yaml
 
-from canaryproof import confinement, tenancy
-from canaryproof.cluster import Cluster, Vitals
 from canaryproof.cluster.embedded.provider import EmbeddedProvider
 from canaryproof.cluster.embedded.toolchain import Toolchain
-from canaryproof.cluster.existing.rights import OPTIONAL, ROLE
-from canaryproof.course import load_course
-from canaryproof.durations import DURATIONS
+from canaryproof.cluster.existing.account_rights import OPTIONAL, ROLE
 from canaryproof.errors import CommandError, InfrastructureError
-from canaryproof.evidence import Evidence
-from canaryproof.fence import Fence
-from canaryproof.intake import Submission
-from canaryproof.kube import SECRETS, SERVICES, KubeClient, Resource
-from canaryproof.laboratory import Laboratory, Parallel
-from canaryproof.manifests import BODIES, Body, text_at
-from canaryproof.releases import unpacked
-from canaryproof.waiting import Ticks, wait_for
+from canaryproof.experiment import confinement, tenancy
+from canaryproof.experiment.admission_probe import Fence
+from canaryproof.experiment.runner import Laboratory, Parallel
+from canaryproof.helm.releases import unpacked
+from canaryproof.kube.client import SECRETS, SERVICES, KubeClient, Resource
+from canaryproof.kube.running_cluster import Cluster, Vitals
+from canaryproof.model.evidence import Evidence
+from canaryproof.model.objects import BODIES, Body, text_at
+from canaryproof.scenario import load_course
+from canaryproof.submissions.discovery import Submission
+from canaryproof.system.wait import Ticks, wait_for
+from canaryproof.timeouts import DURATIONS
 from tests.cluster.commanding import Kubectl, kubectl_of
 from tests.corpus.records import in_the_cluster, record
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.cluster.embedded.images import provide_images
-from canaryproof.cluster.embedded.inside.registry import make_server
+from canaryproof.cluster.embedded.supervisor.image_registry import make_server
 from canaryproof.cluster.embedded.toolchain import Toolchain
-from canaryproof.command import run
-from canaryproof.course import load_course
+from canaryproof.cluster.stand_ins import provide_images
 from canaryproof.errors import CommandError
+from canaryproof.scenario import load_course
+from canaryproof.system.process import run
 from tests.corpus.catalogue import CORPUS
 from tests.corpus.trial import expected, told
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from canaryproof.progress import TerminalProgress
+from canaryproof.system.progress import TerminalProgress
 from tests.bench.figures import machine
 from tests.corpus.catalogue import CORPUS
 from tests.corpus.trial import Told, Verdict, differences, expected, try_all

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from canaryproof.evidence import OutcomeName
+from canaryproof.model.evidence import OutcomeName
 
 REFERENCE = Path(__file__).parents[2] / "upcommerce"
 

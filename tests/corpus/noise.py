@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest import mock
 
-from canaryproof import judging, violations
-from canaryproof.causes import Cause
-from canaryproof.chart_safety import wording as refusals
-from canaryproof.course import Course, load_course
-from canaryproof.evidence import Evidence
-from canaryproof.flight import from_lines
-from canaryproof.reach import out_of_reach
-from canaryproof.remarks import codes, remarks_on
-from canaryproof.wording import causes, leftovers
+from canaryproof.analysis.infrastructure import out_of_reach
+from canaryproof.checks import judging
+from canaryproof.checks.remarks import codes, remarks_on
+from canaryproof.model.causes import Cause
+from canaryproof.model.evidence import Evidence
+from canaryproof.model.flight_record import from_lines
+from canaryproof.model.wording import cause_sentences, leftover_sentences, violation_sentences
+from canaryproof.scenario import Course, load_course
+from canaryproof.submissions.chart_safety import refusal_sentences as refusals
 
 NOISE = "lorem ipsum"
 CHECKS = (
@@ -70,7 +70,7 @@ def _told(name: str, finding: judging.Finding | None) -> Told:
 @contextmanager
 def noise() -> Iterator[None]:
     """Have all wording say the same."""
-    tables = (causes.SENTENCES, leftovers.HOLDERS, violations.SENTENCES, refusals.SENTENCES)
+    tables = (cause_sentences.SENTENCES, leftover_sentences.HOLDERS, violation_sentences.SENTENCES, refusals.SENTENCES)
     with ExitStack() as stack:
         for table in tables:
             stack.enter_context(mock.patch.dict(table, dict.fromkeys(table, NOISE)))

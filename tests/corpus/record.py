@@ -15,10 +15,10 @@ from typing import Any
 
 import msgspec
 
-from canaryproof.evidence import Canary, Decision, Evidence
-from canaryproof.flight import from_lines
-from canaryproof.manifests import Manifest
-from canaryproof.timeline import Observation, Timeline
+from canaryproof.model.evidence import Canary, Decision, Evidence
+from canaryproof.model.flight_record import from_lines
+from canaryproof.model.objects import Manifest
+from canaryproof.model.timeline import Observation, Timeline
 
 TIMELINES = Path(__file__).parents[1] / "unit" / "timelines"
 RECORDED = (

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from canaryproof.caching import cache_folder
 from canaryproof.cluster.embedded.toolchain import provide
-from canaryproof.progress import Silence
+from canaryproof.system.paths import cache_folder
+from canaryproof.system.progress import Silence
 from tests.corpus.catalogue import CORPUS
 from tests.corpus.remarked import REMARKS, SILENT
 from tests.corpus.trial import Told, expected, try_all

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from canaryproof.command import run
 from canaryproof.errors import CommandError
 from canaryproof.pytest_plugin.options import STEP_SUMMARY
+from canaryproof.system.process import run
 from tests.corpus.mutation import Mutation
 
 REPOSITORY = Path(__file__).parents[2]

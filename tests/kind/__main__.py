@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from canaryproof.caching import cache_folder
 from canaryproof.cluster.embedded.toolchain import provide
-from canaryproof.progress import Progress, TerminalProgress
+from canaryproof.system.paths import cache_folder
+from canaryproof.system.progress import Progress, TerminalProgress
 from tests.kind.calling import call_in
 from tests.kind.docker import lent_docker
 from tests.kind.node_image import provide_node_image

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 
-from canaryproof.interrupting import taken_for_ctrl_c
+from canaryproof.system.signals import taken_for_ctrl_c
 
 INTERRUPTED = 130
 STOP = 300.0

@@ -17,13 +17,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from canaryproof.cluster.embedded.cgroups import make_cgroups, remove_cgroups
-from canaryproof.cluster.embedded.toolchain.locking import locked
+from canaryproof.cluster.embedded.toolchain.build_lock import locked
 from canaryproof.cluster.kind.docker import Docker
-from canaryproof.durations import DURATIONS
 from canaryproof.errors import CanaryproofError, ClusterError, CommandError
-from canaryproof.interpreter import module_command
-from canaryproof.progress import Progress
-from canaryproof.waiting import Ticks, wait_for
+from canaryproof.system.interpreter import module_command
+from canaryproof.system.progress import Progress
+from canaryproof.system.wait import Ticks, wait_for
+from canaryproof.timeouts import DURATIONS
 from tests.kind.packages import Unpacked, unpacked_package
 
 CGROUP = "canaryproof-docker"

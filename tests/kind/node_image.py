@@ -14,15 +14,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from canaryproof.cluster.embedded.toolchain import EMBEDDED, Machine, Toolchain, provide
+from canaryproof.cluster.embedded.toolchain.build_lock import locked, work_folder
 from canaryproof.cluster.embedded.toolchain.golang import find_go
-from canaryproof.cluster.embedded.toolchain.locking import locked, work_folder
-from canaryproof.cluster.embedded.toolchain.tools import tool_of
+from canaryproof.cluster.embedded.toolchain.recipes import tool_of
 from canaryproof.cluster.kind.docker import Docker
-from canaryproof.command import run
-from canaryproof.durations import DURATIONS
 from canaryproof.errors import CanaryproofError, CommandError
-from canaryproof.progress import Progress
-from canaryproof.waiting import Ticks, wait_for
+from canaryproof.system.process import run
+from canaryproof.system.progress import Progress
+from canaryproof.system.wait import Ticks, wait_for
+from canaryproof.timeouts import DURATIONS
 from tests.kind.archives import Image
 from tests.kind.packages import unpacked_package
 from tests.kind.rootfs import make_rootfs, sandbox_name

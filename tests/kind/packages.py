@@ -8,10 +8,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from canaryproof.command import run
-from canaryproof.durations import DURATIONS
 from canaryproof.errors import CommandError, InfrastructureError
-from canaryproof.progress import Progress
+from canaryproof.system.process import run
+from canaryproof.system.progress import Progress
+from canaryproof.timeouts import DURATIONS
 
 _RELEASE, _INSTALLED = Path("/etc/os-release"), Path("/var/lib/dpkg/status")
 _IPTABLES = ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore")

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from canaryproof.cluster.embedded.toolchain import Toolchain
-from canaryproof.command import run
-from canaryproof.durations import DURATIONS
+from canaryproof.system.process import run
+from canaryproof.timeouts import DURATIONS
 from tests.kind.packages import Unpacked
 
 SUITE = "bookworm"

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.caching import cache_folder
 from canaryproof.cluster.embedded.toolchain import provide
 from canaryproof.cluster.kind.docker import Docker
 from canaryproof.cluster.kind.provider import KindProvider, StandIns
-from canaryproof.course import load_course
 from canaryproof.errors import ClusterError
-from canaryproof.progress import Silence
-from canaryproof.waiting import Ticks, wait_for
+from canaryproof.scenario import load_course
+from canaryproof.system.paths import cache_folder
+from canaryproof.system.progress import Silence
+from canaryproof.system.wait import Ticks, wait_for
 from tests.corpus.catalogue import CORPUS
 from tests.corpus.trial import Told, expected, try_all
 

@@ -12,8 +12,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from canaryproof.command import run
 from canaryproof.errors import CommandError
+from canaryproof.system.process import run
 from tests.unit.packing import write
 
 pytestmark = pytest.mark.product

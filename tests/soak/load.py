@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
-from canaryproof.command import run
-from canaryproof.durations import DURATIONS
 from canaryproof.errors import InfrastructureError
+from canaryproof.system.process import run
+from canaryproof.timeouts import DURATIONS
 
 SPIN = "import os, sys\nwhile os.getppid() == int(sys.argv[1]): pass"
 """A program that does nothing as fast as it can, and ends when the process that started it does."""

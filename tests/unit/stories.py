@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from canaryproof.causes import Cause
-from canaryproof.evidence import Canary, Rendering
-from canaryproof.manifests import Body, Manifest, ObjectKey, parse
-from canaryproof.timeline import Change, Observation, Timeline
+from canaryproof.model.causes import Cause
+from canaryproof.model.evidence import Canary, Rendering
+from canaryproof.model.objects import Body, Manifest, ObjectKey, parse
+from canaryproof.model.timeline import Change, Observation, Timeline
 
 Labels = dict[str, str]
 

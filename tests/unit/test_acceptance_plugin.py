@@ -14,11 +14,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from canaryproof.acceptance import test_acceptance
-from canaryproof.course import UPCOMMERCE, load_course
-from canaryproof.evidence import Canary, ContainerLog, Decision, Evidence, Probe, Setting, Timings
-from canaryproof.flight import to_lines
+from canaryproof.model.evidence import Canary, ContainerLog, Decision, Evidence, Probe, Setting, Timings
+from canaryproof.model.flight_record import to_lines
 from canaryproof.pytest_plugin.markers import declared_in
 from canaryproof.pytest_plugin.options import STEP_SUMMARY
+from canaryproof.scenario import UPCOMMERCE, load_course
 from tests.unit.reports.hostile import remarkable
 from tests.unit.stories import because
 
@@ -27,8 +27,8 @@ from concurrent.futures import Future
 from pathlib import Path
 import pytest
 import canaryproof.errors
-from canaryproof.cluster import Cluster
-from canaryproof.flight import from_lines
+from canaryproof.kube.running_cluster import Cluster
+from canaryproof.model.flight_record import from_lines
 
 @pytest.fixture(scope="session")
 def cluster():
@@ -55,7 +55,7 @@ def canaryproof_laboratory(cluster):
 CHECKS = """
 from pathlib import Path
 import pytest
-from canaryproof.judging import Finding
+from canaryproof.checks.judging import Finding
 from canaryproof.pytest_plugin.markers import accept, check
 
 pytestmark = pytest.mark.e2e
@@ -437,7 +437,7 @@ def test_submissions_run_one_after_the_other(run: Run) -> None:
 
 AS_THEY_END = """
 import threading
-from canaryproof.waiting import Ticks, wait_for
+from canaryproof.system.wait import Ticks, wait_for
 
 class Laboratory:
     def submit(self, submission):
@@ -663,9 +663,9 @@ RESUMABLE = CONFTEST.replace(
 ).replace(
     "class Laboratory",
     """from dataclasses import replace
-from canaryproof.course import load_course
-from canaryproof.evidence import Setting
-from canaryproof.fingerprint import fingerprint
+from canaryproof.scenario import load_course
+from canaryproof.model.evidence import Setting
+from canaryproof.submissions.fingerprint import fingerprint
 
 def identity(submission):
     return fingerprint(submission, load_course(), Setting("embedded", "1.37.2", 1, "4.3.1", "stand-in"))

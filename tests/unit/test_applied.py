@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from canaryproof.applied import as_applied
-from canaryproof.evidence import Rendering
+from canaryproof.analysis.applied import as_applied
+from canaryproof.model.evidence import Rendering
 from tests.unit.stories import STABLE, rendering
 from tests.unit.test_judging import REFERENCE, evidence
 

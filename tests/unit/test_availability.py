@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from canaryproof.availability import is_certain, longest, outages
-from canaryproof.durations import DURATIONS
-from canaryproof.evidence import Probe
+from canaryproof.analysis.availability import is_certain, longest, outages
+from canaryproof.model.evidence import Probe
+from canaryproof.timeouts import DURATIONS
 
 TIMED_OUT = "no answer within 2 s"
 

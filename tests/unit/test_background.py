@@ -7,7 +7,7 @@ from time import monotonic
 
 import pytest
 
-from canaryproof.background import in_background
+from canaryproof.system.background import in_background
 
 LONG = 5
 """Seconds that a test waits only when it fails."""

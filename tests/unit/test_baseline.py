@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.baseline import Baseline
-from canaryproof.course import load_course
-from canaryproof.helm import Helm
+from canaryproof.experiment.baseline import Baseline
+from canaryproof.helm.verbs import Helm
+from canaryproof.scenario import load_course
 
 HELM = """#!/bin/sh
 echo "$5" >> "$HOME/rendered"

@@ -8,12 +8,12 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from canaryproof import quarantine
-from canaryproof.bundle import read_bundle, write_bundle
-from canaryproof.durations import DURATIONS
 from canaryproof.errors import SubmissionError, UnsafeError
-from canaryproof.intake import Submission
-from canaryproof.quarantine import clean_copy
+from canaryproof.submissions import chart_copy
+from canaryproof.submissions.bundle import read_bundle, write_bundle
+from canaryproof.submissions.chart_copy import clean_copy
+from canaryproof.submissions.discovery import Submission
+from canaryproof.timeouts import DURATIONS
 from tests.unit.packing import chart, pack_zip
 
 FILES = {PurePosixPath("Chart.yaml"): b"name: a\n", PurePosixPath("templates/a.yaml"): b"", PurePosixPath("b"): b"\0\n"}
@@ -65,7 +65,7 @@ def test_what_is_no_index_is_refused(line: bytes) -> None:
 )
 def test_an_answer_of_another_form_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
     """Nothing is written under a name that leads elsewhere."""
-    monkeypatch.setattr(quarantine, "run", lambda *_, **__: said)
+    monkeypatch.setattr(chart_copy, "run", lambda *_, **__: said)
     submission = Submission("a", "a", pack_zip(tmp_path / "a.zip", chart()))
 
     with (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from canaryproof.canary import CanaryFinding, find_canary
-from canaryproof.evidence import Canary, Decision
+from canaryproof.analysis.canary import CanaryFinding, find_canary
+from canaryproof.model.evidence import Canary, Decision
 from tests.unit.stories import (
     CANARY_DEPLOYMENT,
     CANARY_SERVICE,

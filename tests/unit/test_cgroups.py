@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from canaryproof.cluster.embedded.cgroups import make_cgroups, remove_cgroups
-from canaryproof.cluster.embedded.inside import delegation
+from canaryproof.cluster.embedded.supervisor import cgroup_delegation
 from canaryproof.errors import ClusterError
 
 
@@ -95,5 +95,5 @@ def test_a_containers_processes_make_way(tmp_path: Path, *, contained: bool) -> 
         make_cgroups("ours", tmp_path)
 
     assert made.is_dir()
-    assert (tmp_path / delegation.LEAF).is_dir() is contained
+    assert (tmp_path / cgroup_delegation.LEAF).is_dir() is contained
     assert (tmp_path / "cgroup.subtree_control").read_text() == "+pids"

@@ -6,12 +6,12 @@ from typing import Any, get_args
 
 import pytest
 
-from canaryproof.chart_safety import ALLOWED_KINDS, Policy, check_chart, explain, node_ports
-from canaryproof.chart_safety.counts import MOST, MOST_OBJECTS, quantity, whole
-from canaryproof.chart_safety.kinds import CLUSTER_SCOPED
-from canaryproof.chart_safety.refusals import Code
-from canaryproof.chart_safety.wording import SENTENCES
-from canaryproof.manifests import Manifest, parse
+from canaryproof.model.objects import Manifest, parse
+from canaryproof.model.refusals import Code
+from canaryproof.submissions.chart_safety import ALLOWED_KINDS, Policy, check_chart, explain, node_ports
+from canaryproof.submissions.chart_safety.counts import MOST, MOST_OBJECTS, quantity, whole
+from canaryproof.submissions.chart_safety.kinds import CLUSTER_SCOPED
+from canaryproof.submissions.chart_safety.refusal_sentences import SENTENCES
 
 GROUPS = {each.kind: f"{each.group}/v1" if each.group else "v1" for each in ALLOWED_KINDS}
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof import running
-from canaryproof.cli import main
-from canaryproof.command import run
+from canaryproof.cli import suite
+from canaryproof.cli.subcommands import main
 from canaryproof.errors import CommandError
-from canaryproof.options import KIND_OPTIONS, OPTIONS
+from canaryproof.pytest_plugin.option_table import KIND_OPTIONS, OPTIONS
+from canaryproof.system.process import run
 from tests.unit.packing import chart, write
 
 REPOSITORY = Path(__file__).parents[2]
@@ -42,7 +42,7 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         arguments.extend(given)
         return pytest.ExitCode.TESTS_FAILED
 
-    monkeypatch.setattr("canaryproof.running.pytest.main", pytest_main)
+    monkeypatch.setattr("canaryproof.cli.suite.pytest.main", pytest_main)
     return arguments
 
 
@@ -102,8 +102,8 @@ def test_options_are_those_of_pytest_without_the_prefix(handed: list[str]) -> No
     )
 
     assert code == 1
-    assert handed[: len(running.SUITE)] == list(running.SUITE)
-    assert handed[len(running.SUITE) :] == [
+    assert handed[: len(suite.SUITE)] == list(suite.SUITE)
+    assert handed[len(suite.SUITE) :] == [
         *("--canaryproof-submissions=class", "--canaryproof-submissions=a.zip"),
         *("--canaryproof-image-registry=one.lan", "--canaryproof-image-registry=two.lan"),
         *("--canaryproof-report-dir=out", "--canaryproof-yes", "--keep-cluster"),
@@ -122,7 +122,7 @@ def test_replay_and_observe_are_commands(handed: list[str], arguments: list[str]
     """Each sets the option of pytest that it is called like."""
     main(arguments)
 
-    assert handed[len(running.SUITE) :] == expected
+    assert handed[len(suite.SUITE) :] == expected
 
 
 @pytest.mark.parametrize(

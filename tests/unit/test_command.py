@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.command import Limits, run, stream
 from canaryproof.errors import CommandError, InfrastructureError, LimitError
 from canaryproof.redaction import MARK
-from canaryproof.waiting import Ticks, wait_for
+from canaryproof.system.process import Limits, run, stream
+from canaryproof.system.wait import Ticks, wait_for
 
 
 def test_the_output_comes_back() -> None:

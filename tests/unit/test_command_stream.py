@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.command import stream
 from canaryproof.errors import CommandError, InfrastructureError
-from canaryproof.waiting import Ticks, wait_for
+from canaryproof.system.process import stream
+from canaryproof.system.wait import Ticks, wait_for
 
 
 def test_lines_of_both_streams_come_without_their_ends() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from canaryproof.confinement import in_plain_words
-from canaryproof.manifests import Manifest
+from canaryproof.experiment.confinement import in_plain_words
+from canaryproof.model.objects import Manifest
 
 REFUSED = (
     'error validating "": error validating data: failed to check CRD: failed to list CRDs: customresourcedefinitions'

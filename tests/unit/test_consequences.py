@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from canaryproof import judging
-from canaryproof.evidence import Decision, Step
+from canaryproof.checks import judging
+from canaryproof.model.evidence import Decision, Step
 from tests.unit.stories import CANARY_DEPLOYMENT, CANARY_SERVICE, STABLE, because
 from tests.unit.test_judging import COURSE, REFERENCE, evidence, finding_of
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from canaryproof.acceptance import test_acceptance
+from canaryproof.checks.results import Check
 from canaryproof.pytest_plugin.markers import declared_in
-from canaryproof.results import Check
 from tests.corpus.catalogue import CORPUS, THEMES
 from tests.corpus.mutation import CONSEQUENCES, REFERENCE, VALUES, Below, Bytes, Edit, Mutation, Replace, accepted
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from canaryproof.cli import main
+from canaryproof.cli.subcommands import main
+from canaryproof.cluster.detection import Command
 from canaryproof.cluster.embedded.rootless import Gap
-from canaryproof.cluster.surroundings import Command
-from canaryproof.doctor.asking import Where, ask, cgroups, kernel
-from canaryproof.doctor.facts import Account, Cgroups, Disk, Facts, Kernel, Tools
-from canaryproof.doctor.rules import CONTROLLERS, NAMESPACES, Finding, examine, works
-from canaryproof.doctor.telling import exit_code, report
+from canaryproof.doctor.diagnosis import CONTROLLERS, NAMESPACES, Finding, examine, works
+from canaryproof.doctor.diagnosis_text import exit_code, report
+from canaryproof.doctor.machine_facts import Account, Cgroups, Disk, Facts, Kernel, Tools
+from canaryproof.doctor.machine_probes import Where, ask, cgroups, kernel
 from canaryproof.errors import ClusterError
 from tests.unit.fake_api import FakeApi
 
@@ -274,9 +274,9 @@ def test_a_cluster_that_does_not_answer_is_told(tmp_path: Path, root: Path) -> N
 def test_the_command_line_reports(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Every provider is there, and the exit code says whether any works; ``auto`` asks no command a second time."""
     asked: list[str] = []
-    monkeypatch.setattr("canaryproof.cli.ask", lambda where: WELL if isinstance(where, Where) else None)
-    monkeypatch.setattr("canaryproof.cluster.surroundings.suitable", _refuse)
-    monkeypatch.setattr("canaryproof.cluster.surroundings.ask_command", lambda name, _: asked.append(name))
+    monkeypatch.setattr("canaryproof.cli.subcommands.ask", lambda where: WELL if isinstance(where, Where) else None)
+    monkeypatch.setattr("canaryproof.cluster.detection.suitable", _refuse)
+    monkeypatch.setattr("canaryproof.cluster.detection.ask_command", lambda name, _: asked.append(name))
 
     assert main(["doctor"]) == 0
 

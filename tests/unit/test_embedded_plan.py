@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.cluster import sharing
+from canaryproof.cluster import pod_requests
 from canaryproof.cluster.embedded import components
 from canaryproof.cluster.embedded.certificates import make_certificates
-from canaryproof.cluster.embedded.inside.plan import (
+from canaryproof.cluster.embedded.provider import refuse_unsuitable
+from canaryproof.cluster.embedded.resource_limits import Machine, limits_on, memory_sizes
+from canaryproof.cluster.embedded.supervisor.spec import (
     RESERVED_PROCESSES,
     MemoryFolder,
     Plan,
@@ -18,9 +20,7 @@ from canaryproof.cluster.embedded.inside.plan import (
     Rootless,
     from_json,
 )
-from canaryproof.cluster.embedded.limits import Machine, limits_on, memory_sizes
-from canaryproof.cluster.embedded.provider import refuse_unsuitable
-from canaryproof.cluster.upstream import Upstream
+from canaryproof.cluster.image_sources import Upstream
 from canaryproof.errors import ClusterError
 
 GIB = 2**30
@@ -101,7 +101,7 @@ def test_a_machine_that_cannot_run_it_is_told_what_can() -> None:
 
 def test_the_sharing_rule_spares_pods_that_no_node_could_hold() -> None:
     """The rule applies only below the size of the node, so that impossible requests stay impossible."""
-    conditions = [it["expression"] for it in sharing.policy(cores=2, memory=4096)["spec"]["matchConditions"]]
+    conditions = [it["expression"] for it in pod_requests.policy(cores=2, memory=4096)["spec"]["matchConditions"]]
 
     assert conditions[0].endswith("<= 2.0")
     assert conditions[1].endswith("<= 4096.0")

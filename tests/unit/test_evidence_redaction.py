@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from canaryproof.causes import Cause
-from canaryproof.evidence import (
+from canaryproof.analysis.settling import changed
+from canaryproof.model.causes import Cause
+from canaryproof.model.evidence import (
     ChartFile,
     ContainerLog,
     Decision,
@@ -21,13 +22,12 @@ from canaryproof.evidence import (
     Revision,
     Step,
 )
-from canaryproof.evidence_redaction import IDENTIFIERS, SecretValues, bodies_of, without_secrets
-from canaryproof.flight import from_lines, to_lines
-from canaryproof.manifests import Manifest, ObjectKey
+from canaryproof.model.evidence_redaction import IDENTIFIERS, SecretValues, bodies_of, without_secrets
+from canaryproof.model.flight_record import from_lines, to_lines
+from canaryproof.model.objects import Manifest, ObjectKey
+from canaryproof.model.timeline import Observation, Timeline
 from canaryproof.redaction import MARK, Redactor
-from canaryproof.reports.difference import difference
-from canaryproof.settling import changed
-from canaryproof.timeline import Observation, Timeline
+from canaryproof.reports.diff import difference
 
 VALUE = "k3pt-n0where-9f"
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from canaryproof.cluster.existing.kubeconfig import read, target_of
+from canaryproof.cluster.existing.account_rights import Right, missing, needed, roles
 from canaryproof.cluster.existing.provider import ExistingProvider
-from canaryproof.cluster.existing.rights import Right, missing, needed, roles
 from canaryproof.errors import ClusterError
+from canaryproof.kube.kubeconfig import read, target_of
 from tests.unit.fake_api import FakeApi
 
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"

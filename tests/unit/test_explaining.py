@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from canaryproof import judging
-from canaryproof.causes import Cause
-from canaryproof.evidence import ChartFile, Rendering, Step
-from canaryproof.traps import explain
+from canaryproof.checks import judging
+from canaryproof.checks.troubleshooting import explain
+from canaryproof.model.causes import Cause
+from canaryproof.model.evidence import ChartFile, Rendering, Step
 from tests.unit.test_judging import evidence, finding_of
 
 COLON = "error converting YAML to JSON: yaml: line 2: mapping values are not allowed in this context"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.course import Course, load_course
-from canaryproof.evidence import Setting
-from canaryproof.fingerprint import contents, fingerprint
-from canaryproof.intake import Submission
+from canaryproof.model.evidence import Setting
+from canaryproof.scenario import Course, load_course
+from canaryproof.submissions.discovery import Submission
+from canaryproof.submissions.fingerprint import contents, fingerprint
 
 SETTING = Setting("embedded", "1.37.2", 1, "4.3.1", "stand-in")
 
@@ -77,7 +77,7 @@ def test_the_version_of_the_harness_counts(
 ) -> None:
     """Another version may see other things."""
     before = fingerprint(handed_in, course, SETTING)
-    monkeypatch.setattr("canaryproof.fingerprint.version", lambda _: "9.9")
+    monkeypatch.setattr("canaryproof.submissions.fingerprint.version", lambda _: "9.9")
 
     assert fingerprint(handed_in, course, SETTING) != before
 

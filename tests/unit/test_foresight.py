@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from canaryproof.evidence import Rendering
-from canaryproof.foresight import may_take_long
-from canaryproof.manifests import Body, Manifest
+from canaryproof.analysis.foresight import may_take_long
+from canaryproof.model.evidence import Rendering
+from canaryproof.model.objects import Body, Manifest
 
 STABLE = "course/app:v3"
 CANARY = "course/canary:v1"

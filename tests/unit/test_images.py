@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.cluster.embedded.images import SANDBOX, provide_images
-from canaryproof.cluster.embedded.inside import registry
+from canaryproof.cluster.embedded.supervisor import image_registry
+from canaryproof.cluster.stand_ins import SANDBOX, provide_images
 
 STAND_INS = {"course/app:v3": ("netexec", "--http-port=5000")}
 
@@ -44,7 +44,7 @@ def layout(agnhost: Path, sleep: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def node(layout: Path) -> Iterator[http.client.HTTPConnection]:
     """A connection to the registry, as a node's container runtime makes it."""
-    server = registry.make_server(("127.0.0.1", 0), layout)
+    server = image_registry.make_server(("127.0.0.1", 0), layout)
     thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.01))
     thread.start()
     connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=5)
@@ -176,7 +176,7 @@ def test_a_layout_that_leads_elsewhere_is_refused(layout: Path, digest: str) -> 
     (layout / "index.json").write_text(json.dumps(index))
 
     with pytest.raises(ValueError, match=r"no SHA-256 digest|no regular file"):
-        registry.make_server(("127.0.0.1", 0), layout)
+        image_registry.make_server(("127.0.0.1", 0), layout)
 
 
 def test_head_tells_digest_and_size_without_a_body(node: http.client.HTTPConnection) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from canaryproof.errors import InfrastructureError
-from canaryproof.evidence import Rendering
-from canaryproof.inspection import Inspection, ViolationError
-from canaryproof.kube import KubeClient
-from canaryproof.manifests import BODIES, Manifest
-from canaryproof.tenancy import GUARD
+from canaryproof.experiment.inspection import Inspection, ViolationError
+from canaryproof.experiment.tenancy import GUARD
+from canaryproof.kube.client import KubeClient
+from canaryproof.model.evidence import Rendering
+from canaryproof.model.objects import BODIES, Manifest
 from tests.unit.fake_api import FakeApi
-from tests.unit.test_release_records import named, secret
+from tests.unit.test_record_check import named, secret
 
 SECRETS = "/api/v1/namespaces/sre/secrets"
 

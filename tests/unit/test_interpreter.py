@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.cluster import Vitals
-from canaryproof.cluster.embedded import tree
-from canaryproof.cluster.embedded.inside.plan import Plan
-from canaryproof.cluster.embedded.runs import Run
+from canaryproof.cluster.embedded import process_tree
+from canaryproof.cluster.embedded.run_dirs import Run
+from canaryproof.cluster.embedded.supervisor.spec import Plan
 from canaryproof.cluster.embedded.toolchain import golang
-from canaryproof.cluster.embedded.toolchain.machine import Machine
-from canaryproof.cluster.kind.creating import kind_of
-from canaryproof.command import detached, run
-from canaryproof.interpreter import HARMLESS_FOLDER, module_command, without_python_settings
-from canaryproof.interpreter import __file__ as module_file
-from canaryproof.waiting import Ticks, wait_for
+from canaryproof.cluster.embedded.toolchain.host import Machine
+from canaryproof.cluster.kind.pytest_kind_cluster import kind_of
+from canaryproof.kube.running_cluster import Vitals
+from canaryproof.system.interpreter import HARMLESS_FOLDER, module_command, without_python_settings
+from canaryproof.system.interpreter import __file__ as module_file
+from canaryproof.system.process import detached, run
+from canaryproof.system.wait import Ticks, wait_for
 
 HOSTILE = ("socket", "json", "canaryproof", "sitecustomize", "usercustomize", "runpy", "pip", "msgspec")
 PLAN = Plan(
@@ -115,7 +115,7 @@ def test_the_first_process_loads_nothing_from_here(tmp_path: Path) -> None:
     vitals, lock = Vitals(), os.open(tmp_path / "lock", os.O_CREAT | os.O_RDWR)
     with (
         contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listener,
-        tree.running_tree(PLAN, Run(tmp_path / "runs" / "run", lock), listener, vitals),
+        process_tree.running_tree(PLAN, Run(tmp_path / "runs" / "run", lock), listener, vitals),
     ):
         wait_for("end", lambda: vitals.fault or None, within=60, changes=Ticks())
     os.close(lock)

@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
-from canaryproof import judging
-from canaryproof.canary import find_canary
-from canaryproof.course import Course, load_course
-from canaryproof.durations import DURATIONS
-from canaryproof.evidence import (
+from canaryproof.analysis.canary import find_canary
+from canaryproof.checks import judging
+from canaryproof.checks.judging import HINTS, Finding
+from canaryproof.model.evidence import (
     Decision,
     Evidence,
     Holder,
@@ -25,10 +24,11 @@ from canaryproof.evidence import (
     Step,
     Violation,
 )
-from canaryproof.evidence_redaction import without_secrets
-from canaryproof.judging import HINTS, Finding
-from canaryproof.manifests import Body, Manifest, ObjectKey
+from canaryproof.model.evidence_redaction import without_secrets
+from canaryproof.model.objects import Body, Manifest, ObjectKey
 from canaryproof.redaction import Redactor, object_values
+from canaryproof.scenario import Course, load_course
+from canaryproof.timeouts import DURATIONS
 from tests.unit.stories import (
     CANARY_DEPLOYMENT,
     CANARY_SERVICE,

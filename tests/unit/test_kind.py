@@ -14,18 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.cluster.embedded.images import provide_images
 from canaryproof.cluster.kind.capabilities import lacks_sys_resource
-from canaryproof.cluster.kind.configuration import (
-    NODE_REGISTRIES,
-    cluster_configuration,
-    only_registry,
-    registry_mirror,
-)
-from canaryproof.cluster.kind.creating import Kind, kind_of
+from canaryproof.cluster.kind.cluster_record import Made, held_record
+from canaryproof.cluster.kind.config import NODE_REGISTRIES, cluster_configuration, only_registry, registry_mirror
 from canaryproof.cluster.kind.docker import Docker
-from canaryproof.cluster.kind.images import serving
-from canaryproof.cluster.kind.records import Made, held_record
+from canaryproof.cluster.kind.node_registry import serving
+from canaryproof.cluster.kind.pytest_kind_cluster import Kind, kind_of
+from canaryproof.cluster.stand_ins import provide_images
 from canaryproof.errors import ClusterError, UsageError
 
 KUBECONFIG = """

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from canaryproof.errors import CommandError, InfrastructureError
-from canaryproof.progress import Silence
+from canaryproof.system.progress import Silence
 from tests.kind.packages import Unpacked, unpacked_package
 
 FAKE_APT = """\

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from canaryproof.cluster.existing.kubeconfig import Files, Target, confirm, paths, read, target_of
 from canaryproof.errors import UsageError
+from canaryproof.kube.kubeconfig import Files, Target, confirm, paths, read, target_of
 
 
 def config(name: str = "lab", *, server: str = "https://10.0.0.1", user: Any = None, cluster: Any = None) -> Any:

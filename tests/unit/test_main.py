@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from canaryproof.cli import main
-from canaryproof.cluster.existing.rights import observer_role, roles
+from canaryproof.cli.subcommands import main
+from canaryproof.cluster.existing.account_rights import observer_role, roles
 
 
 def test_rights_are_printed_for_kubectl(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.cluster.minikube.answers import is_running, read_profiles, read_status, shortcoming
+from canaryproof.cluster.minikube.minikube_status import is_running, read_profiles, read_status, shortcoming
 from canaryproof.cluster.minikube.provider import MinikubeProvider
-from canaryproof.durations import DURATIONS
 from canaryproof.errors import CanaryproofError, ClusterError, UsageError
+from canaryproof.timeouts import DURATIONS
 
 RUNNING = '{"Name":"minikube","Host":"Running","Kubelet":"Running","APIServer":"Running","Kubeconfig":"Configured"}'
 STOPPED = '{"Name":"minikube","Host":"Stopped","Kubelet":"Stopped","APIServer":"Stopped","Kubeconfig":"Stopped"}'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from canaryproof.network_policy import network_policy
+from canaryproof.experiment.network_policy import network_policy
 
 
 @pytest.mark.parametrize("provider", ["kind", "minikube"])

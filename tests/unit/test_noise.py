@@ -8,11 +8,10 @@ from typing import get_args
 
 import pytest
 
-from canaryproof.causes import Cause, Code
-from canaryproof.course import load_course
-from canaryproof.durations import DURATIONS
+from canaryproof.analysis.outcome import decide, with_last_words
 from canaryproof.errors import SubmissionError
-from canaryproof.evidence import (
+from canaryproof.model.causes import Cause, Code
+from canaryproof.model.evidence import (
     ContainerLog,
     Decision,
     Evidence,
@@ -24,9 +23,10 @@ from canaryproof.evidence import (
     Violation,
     rendering_failure,
 )
-from canaryproof.manifests import ObjectKey, parse
-from canaryproof.outcome import decide, with_last_words
-from canaryproof.wording.causes import SENTENCES
+from canaryproof.model.objects import ObjectKey, parse
+from canaryproof.model.wording.cause_sentences import SENTENCES
+from canaryproof.scenario import load_course
+from canaryproof.timeouts import DURATIONS
 from tests.corpus.noise import noise, noisy, told
 from tests.corpus.record import RECORDED, TIMELINES, read
 from tests.unit.stories import CANARY_DEPLOYMENT, STABLE

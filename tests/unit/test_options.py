@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from canaryproof.errors import UsageError
-from canaryproof.options import OPTIONS
+from canaryproof.pytest_plugin.option_table import OPTIONS
 from canaryproof.pytest_plugin.options import Settings, read_settings
 
 Read = Callable[..., Settings]

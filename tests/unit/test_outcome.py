@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from canaryproof.durations import DURATIONS
-from canaryproof.evidence import Decision, OutcomeName
-from canaryproof.outcome import decide
+from canaryproof.analysis.outcome import decide
+from canaryproof.model.evidence import Decision, OutcomeName
+from canaryproof.timeouts import DURATIONS
 from tests.unit.stories import CANARY, Story
 
 LIVENESS = {"livenessProbe": {"httpGet": {"port": 5003}}}

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.caching import cache_folder
 from canaryproof.cluster.embedded.toolchain import provide
 from canaryproof.errors import UsageError
-from canaryproof.ownership import Reason, Trusted, describe, make_folder, require_own, weakness_of
-from canaryproof.progress import Silence
+from canaryproof.system.ownership import Reason, Trusted, describe, make_folder, require_own, weakness_of
+from canaryproof.system.paths import cache_folder
+from canaryproof.system.progress import Silence
 
 OWN = os.geteuid()
 as_root = pytest.mark.skipif(OWN != 0, reason="needs root")

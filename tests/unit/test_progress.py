@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from canaryproof.progress import TerminalProgress, cut, elapsed, line, one_line
-from canaryproof.waiting import Ticks, wait_for
+from canaryproof.system.progress import TerminalProgress, cut, elapsed, line, one_line
+from canaryproof.system.wait import Ticks, wait_for
 
 CLEAR = "\r\x1b[K"
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from canaryproof import releases
 from canaryproof.errors import InfrastructureError
-from canaryproof.evidence import ChartFile
-from canaryproof.manifests import Body
-from canaryproof.observing.records import Record, record_of
-from canaryproof.observing.story import Story, tell
+from canaryproof.helm import releases
+from canaryproof.helm.storage import Record, record_of
+from canaryproof.model.evidence import ChartFile
+from canaryproof.model.objects import Body
+from canaryproof.observe.revisions import Story, tell
 from tests.unit.stories import CANARY_DEPLOYMENT, CANARY_SERVICE, STABLE, rendering
 
 SUBMITTED = STABLE + CANARY_DEPLOYMENT + CANARY_SERVICE

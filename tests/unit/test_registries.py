@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from canaryproof.cluster.registries import Endpoint, Grant, Refusal, Registries, endpoint, is_public, registry_of
+from canaryproof.model.registries import Endpoint, Grant, Refusal, Registries, endpoint, is_public, registry_of
 
 RUN = Registries.of(
     ["uonyeka/canary:linux-amd64", "registry.lan:5000/app@sha256:0"],

@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from canaryproof.evidence import Revision
-from canaryproof.releases import history, selector
+from canaryproof.helm.releases import history, selector
+from canaryproof.model.evidence import Revision
 
 
 def secret(version: int, status: str, description: str, *, packed: bool = True) -> msgspec.Raw:
@@ -74,7 +74,7 @@ import importlib
 import sys
 import threading
 from pathlib import Path
-from canaryproof import releases
+from canaryproof.helm import releases
 
 sys.setswitchinterval(1e-6)
 secrets = [Path(sys.argv[1]).read_bytes()]

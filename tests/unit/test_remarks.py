@@ -9,15 +9,9 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from canaryproof.canary import find_canary
-from canaryproof.causes import Cause as DecisionCause
-from canaryproof.evidence import Decision, Evidence, Rendering, Step
-from canaryproof.evidence_redaction import without_secrets
-from canaryproof.flight import from_lines, to_lines
-from canaryproof.manifests import Body, Manifest, maps_at, parse
-from canaryproof.redaction import Redactor
-from canaryproof.remarks import MOST, codes, remarks_on
-from canaryproof.remarks.causes import (
+from canaryproof.analysis.canary import find_canary
+from canaryproof.checks.remarks import MOST, codes, remarks_on
+from canaryproof.checks.remarks.remark_causes import (
     Cause,
     CodeInjected,
     OtherContainerDecided,
@@ -25,8 +19,14 @@ from canaryproof.remarks.causes import (
     ProgramReplaced,
     ProgramStarted,
 )
-from canaryproof.remarks.rules import WORD, WORDS
-from canaryproof.remarks.wording import TITLES, sentence
+from canaryproof.checks.remarks.remark_rules import WORD, WORDS
+from canaryproof.checks.remarks.remark_sentences import TITLES, sentence
+from canaryproof.model.causes import Cause as DecisionCause
+from canaryproof.model.evidence import Decision, Evidence, Rendering, Step
+from canaryproof.model.evidence_redaction import without_secrets
+from canaryproof.model.flight_record import from_lines, to_lines
+from canaryproof.model.objects import Body, Manifest, maps_at, parse
+from canaryproof.redaction import Redactor
 from tests.unit.stories import CANARY_DEPLOYMENT, CANARY_SERVICE, STABLE, Story, because, rendering
 
 Fields = dict[str, Any]

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from canaryproof.durations import DURATIONS
-from canaryproof.evidence import Decision, OutcomeName
-from canaryproof.outcome import decide
+from canaryproof.analysis.outcome import decide
+from canaryproof.model.evidence import Decision, OutcomeName
+from canaryproof.timeouts import DURATIONS
 from tests.corpus.catalogue import CORPUS
 from tests.corpus.record import RECORDED, TIMELINES, Recorded, read
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from canaryproof.causes import Cause
-from canaryproof.chart_safety import Refusal
-from canaryproof.evidence import Canary, Decision, Evidence, ServiceRoute, Setting, Timings
-from canaryproof.manifests import ObjectKey
-from canaryproof.results import Check, Judgement, RunResults, SubmissionResult, grade, to_json
+from canaryproof.checks.results import Check, Judgement, RunResults, SubmissionResult, grade, to_json
+from canaryproof.model.causes import Cause
+from canaryproof.model.evidence import Canary, Decision, Evidence, ServiceRoute, Setting, Timings
+from canaryproof.model.objects import ObjectKey
+from canaryproof.submissions.chart_safety import Refusal
 from tests.unit.reports.hostile import EVIDENCE as REPORTED
 from tests.unit.reports.hostile import judged, remarkable
 from tests.unit.stories import because

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.command import run
 from canaryproof.errors import CommandError
+from canaryproof.system.process import run
 from tests.unit.packing import chart, write
 
 HOME = Path(__file__).parents[2]

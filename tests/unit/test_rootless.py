@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from canaryproof.cluster.embedded.cgroups import remove_cgroups
-from canaryproof.cluster.embedded.inside import delegation
 from canaryproof.cluster.embedded.provider import refuse_gaps
 from canaryproof.cluster.embedded.rootless import Grants, ask, gaps, instructions, scope, session
+from canaryproof.cluster.embedded.supervisor import cgroup_delegation
 from canaryproof.errors import ClusterError
 
 GENEROUS = Grants(
@@ -137,21 +137,21 @@ def test_a_cgroup_is_made_in_the_delegated_one(tmp_path: Path) -> None:
     (tmp_path / "cgroup.procs").write_text("41\n42\n")
     (tmp_path / "cgroup.controllers").write_text("cpu memory pids\n")
 
-    made = delegation.make_cgroup("ours", tmp_path, {"pids.max": "9"})
+    made = cgroup_delegation.make_cgroup("ours", tmp_path, {"pids.max": "9"})
 
     assert made == tmp_path / "ours"
     assert made.is_dir()
-    assert (tmp_path / delegation.LEAF / "cgroup.procs").read_text() == "42"
+    assert (tmp_path / cgroup_delegation.LEAF / "cgroup.procs").read_text() == "42"
     assert (tmp_path / "cgroup.subtree_control").read_text() == "+cpu +memory +pids"
 
 
-@pytest.mark.parametrize("leaf", ["", f"/{delegation.LEAF}"])
+@pytest.mark.parametrize("leaf", ["", f"/{cgroup_delegation.LEAF}"])
 def test_a_second_cluster_finds_the_same_delegated_cgroup(tmp_path: Path, leaf: str) -> None:
     """The first one's start has moved this process to a leaf; the cgroup that was delegated is the one above."""
     told = tmp_path / "cgroup"
     told.write_text(f"1:name=systemd:/old\n0::/user.slice/mine.scope{leaf}\n")
 
-    assert delegation.own_cgroup(Path("/sys/fs/cgroup"), told) == Path("/sys/fs/cgroup/user.slice/mine.scope")
+    assert cgroup_delegation.own_cgroup(Path("/sys/fs/cgroup"), told) == Path("/sys/fs/cgroup/user.slice/mine.scope")
 
 
 def test_what_systemd_gave_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof import quarantine
-from canaryproof.command import Limits, run
-from canaryproof.durations import DURATIONS
 from canaryproof.errors import CommandError, InfrastructureError, LimitError, SubmissionError, UnsafeError
-from canaryproof.intake import Submission
-from canaryproof.quarantine import clean_copy
-from canaryproof.sandbox import NOBODY, PATH, UNCONFINED, Protection, Sandbox, candidates
-from canaryproof.sandbox_detection import describe, sandbox_available
-from canaryproof.waiting import Ticks, wait_for
+from canaryproof.submissions import chart_copy
+from canaryproof.submissions.chart_copy import clean_copy
+from canaryproof.submissions.discovery import Submission
+from canaryproof.system.process import Limits, run
+from canaryproof.system.sandbox import NOBODY, PATH, UNCONFINED, Protection, Sandbox, candidates
+from canaryproof.system.sandbox_detection import describe, sandbox_available
+from canaryproof.system.wait import Ticks, wait_for
+from canaryproof.timeouts import DURATIONS
 from tests.unit.packing import CHART, chart, pack_tar, pack_zip, write
 
 AVAILABLE = sandbox_available()
@@ -114,7 +114,7 @@ def test_the_process_that_parses_is_nobody(
         start, arguments = command.index("-c"), command[command.index("-c") + 2 :]
         lines = [
             command[start + 1].partition("import runpy")[0],  # which makes the package importable
-            "import canaryproof.unpacking as it, socket, encodings.idna",
+            "import canaryproof.submissions.unpack as it, socket, encodings.idna",
             "def misled(*_):",
             f"    exec({WHO_AM_I % {'port': port, 'other': str(other)}!r}, {{}})",
             "it.main = misled",
@@ -125,7 +125,7 @@ def test_the_process_that_parses_is_nobody(
         said.append(run(misled_command, cwd=cwd / "charts", **others))  # type: ignore[arg-type]  # run's own
         return json.dumps({"chart": "none"})
 
-    monkeypatch.setattr(quarantine, "run", misled)
+    monkeypatch.setattr(chart_copy, "run", misled)
     archive = pack_zip(tmp_path / "a.zip", chart())
     submission = Submission("alice", "alice", archive)
     with (

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from canaryproof.manifests import Body, Manifest, ObjectKey
-from canaryproof.settling import Stable, descendants, key_in, last_deletion, leftover, live, stable_of, unready
-from canaryproof.timeline import Change, Observation, Timeline
-from canaryproof.wording.leftovers import describe_holder
+from canaryproof.analysis.settling import Stable, descendants, key_in, last_deletion, leftover, live, stable_of, unready
+from canaryproof.model.objects import Body, Manifest, ObjectKey
+from canaryproof.model.timeline import Change, Observation, Timeline
+from canaryproof.model.wording.leftover_sentences import describe_holder
 
 STABLE = Stable(("app",), (("shop", 5000),))
 DEPLOYMENT = ObjectKey("Deployment", "app")

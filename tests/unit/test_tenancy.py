@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from canaryproof import tenancy
-from canaryproof.chart_safety import Policy, check_chart
-from canaryproof.kube import NETWORK_POLICIES
-from canaryproof.manifests import Manifest
-from canaryproof.network_policy import network_policy
+from canaryproof.experiment import tenancy
+from canaryproof.experiment.network_policy import network_policy
+from canaryproof.kube.client import NETWORK_POLICIES
+from canaryproof.model.objects import Manifest
+from canaryproof.submissions.chart_safety import Policy, check_chart
 
 
 def allows(role: dict[str, Any], verb: str, group: str, resource: str, name: str = "any") -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from canaryproof.cluster import Cluster
-from canaryproof.evidence import ContainerLog, Decision, Evidence, Probe, Timings
-from canaryproof.pytest_plugin.summary import Line, answers, cluster_line, last_words, standing, summary
-from canaryproof.results import Check, Judgement, RunResults, SubmissionResult, grade
+from canaryproof.checks.results import Check, Judgement, RunResults, SubmissionResult, grade
+from canaryproof.kube.running_cluster import Cluster
+from canaryproof.model.evidence import ContainerLog, Decision, Evidence, Probe, Timings
+from canaryproof.pytest_plugin.terminal_text import Line, answers, cluster_line, last_words, standing, summary
 from tests.unit.reports.hostile import judged, remarkable
 from tests.unit.stories import because
 

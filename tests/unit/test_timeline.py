@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from canaryproof.manifests import Body, Manifest
-from canaryproof.timeline import Change, Observation, Timeline
+from canaryproof.model.objects import Body, Manifest
+from canaryproof.model.timeline import Change, Observation, Timeline
 from tests.unit.stories import CANARY, Story
 
 

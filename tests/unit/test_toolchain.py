@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from canaryproof.cluster.embedded.toolchain import EMBEDDED, Machine, Toolchain, kubernetes_minors, provide
-from canaryproof.cluster.embedded.toolchain.building import _environment
-from canaryproof.cluster.embedded.toolchain.locking import locked
-from canaryproof.cluster.embedded.toolchain.tools import TOOLS, minor_of, tool_of
+from canaryproof.cluster.embedded.toolchain.build import _environment
+from canaryproof.cluster.embedded.toolchain.build_lock import locked
+from canaryproof.cluster.embedded.toolchain.recipes import TOOLS, minor_of, tool_of
 from canaryproof.errors import ToolchainError
-from canaryproof.progress import Say, Silence
+from canaryproof.system.progress import Say, Silence
 
 FAKE_GO = """\
 #!/bin/sh
@@ -523,8 +523,8 @@ def _ready_folder(parent: Path, **said: str) -> Path:
 def _another_run_holding(lock: Path) -> Iterator[subprocess.Popen[str]]:
     """Hold *lock* in another process."""
     script = (
-        "import sys; from pathlib import Path; from canaryproof.progress import Silence\n"
-        "from canaryproof.cluster.embedded.toolchain.locking import locked\n"
+        "import sys; from pathlib import Path; from canaryproof.system.progress import Silence\n"
+        "from canaryproof.cluster.embedded.toolchain.build_lock import locked\n"
         "with locked(Path(sys.argv[1]), Silence()): print('held', flush=True); sys.stdin.read()\n"
     )
     root = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ import pytest
 
 from canaryproof.cluster.embedded.toolchain import Machine, provide
 from canaryproof.errors import ToolchainError
-from canaryproof.progress import Silence
+from canaryproof.system.progress import Silence
 
 WITH_SECCOMP = "echo 'runc version 1.3.0'; echo 'libseccomp: 2.5.4'"
 WITHOUT_SECCOMP = "echo 'runc version 1.3.0'"

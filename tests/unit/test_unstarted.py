@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from canaryproof.durations import DURATIONS
-from canaryproof.evidence import Decision
-from canaryproof.outcome import decide
+from canaryproof.analysis.outcome import decide
+from canaryproof.model.evidence import Decision
+from canaryproof.timeouts import DURATIONS
 from tests.unit.stories import CANARY, Story
 from tests.unit.test_outcome import crashing, fate
 

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from canaryproof.cluster.embedded.toolchain.locking import locked
-from canaryproof.command import run
+from canaryproof.cluster.embedded.toolchain.build_lock import locked
 from canaryproof.errors import InfrastructureError
-from canaryproof.progress import Progress
+from canaryproof.system.process import run
+from canaryproof.system.progress import Progress
 
 SUITE = "bookworm"
 PACKAGES = (

@@ -11,10 +11,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from canaryproof.command import run
 from canaryproof.errors import CommandError, InfrastructureError, WaitError
-from canaryproof.progress import Progress
-from canaryproof.waiting import Ticks, wait_for
+from canaryproof.system.process import run
+from canaryproof.system.progress import Progress
+from canaryproof.system.wait import Ticks, wait_for
 from tests.vm.image import Image, require
 
 BOOT, ANSWER = 600.0, 60.0

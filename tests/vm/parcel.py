@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import requires
 from pathlib import Path
 
-from canaryproof.command import run
+from canaryproof.system.process import run
 from tests.corpus.mutation import Mutation
 from tests.vm.image import PARCEL, make_disk
 

@@ -9,11 +9,11 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
-from canaryproof.caching import cache_folder
 from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.errors import CommandError
-from canaryproof.pytest_plugin.progress import visible
-from canaryproof.waiting import Ticks, wait_for
+from canaryproof.pytest_plugin.progress_display import visible
+from canaryproof.system.paths import cache_folder
+from canaryproof.system.wait import Ticks, wait_for
 from tests.corpus.catalogue import CORPUS
 from tests.corpus.trial import Told, expected
 from tests.vm.image import STUDENT, provide_image

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from canaryproof.cluster.embedded.inside import delegation
-from canaryproof.durations import DURATIONS
+from canaryproof.cluster.embedded.supervisor import cgroup_delegation
 from canaryproof.errors import ClusterError
-from canaryproof.waiting import Ticks, wait_for
+from canaryproof.system.wait import Ticks, wait_for
+from canaryproof.timeouts import DURATIONS
 
-_ROOT = delegation.ROOT
+_ROOT = cgroup_delegation.ROOT
 SLICE = "app.slice"
 _NEEDED = ("cpu", "memory", "pids")
 _WEIGHT = 8
@@ -37,7 +37,7 @@ def make_cgroups(
         else:
             made = [(_make_legacy(hierarchy, name), hierarchy) for hierarchy in _hierarchies(root)]
         for folder, _ in made:
-            delegation.apply(settings, folder)
+            cgroup_delegation.apply(settings, folder)
     except OSError as error:
         raise ClusterError(
             f"cannot make the cgroup {name}: {error}; the embedded cluster needs a writable {root}"
@@ -63,7 +63,7 @@ def remove_cgroups(name: str, root: Path = _ROOT) -> None:
 def _of_user(name: str, root: Path) -> Iterator[Path]:
     """Yield where the cgroup of an ordinary user's cluster can be; systemd removes those that it gave itself."""
     if os.geteuid() and (root / "cgroup.controllers").exists():
-        yield delegation.own_cgroup(root) / name
+        yield cgroup_delegation.own_cgroup(root) / name
         yield scope_of(name, root)
 
 
@@ -96,7 +96,7 @@ def _make_unified(root: Path, name: str) -> Path:
     handed_on = (root / "cgroup.subtree_control").read_text(encoding="ascii").split()
     if missing := [it for it in available if it not in handed_on]:
         if (root / "cgroup.type").exists():
-            delegation.empty(root, root / delegation.LEAF)
+            cgroup_delegation.empty(root, root / cgroup_delegation.LEAF)
         for controller in missing:
             (root / "cgroup.subtree_control").write_text(f"+{controller}", encoding="ascii")
     folder = root / name

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from canaryproof.cluster.embedded.certificates import ADMINISTRATOR, ADMINISTRATORS, Certificates
-from canaryproof.cluster.embedded.images import SANDBOX
-from canaryproof.cluster.embedded.inside.plan import RESERVED_PROCESSES, MemoryFolder, Moment, Process
-from canaryproof.cluster.embedded.limits import Limits, MemorySizes
-from canaryproof.cluster.upstream import Upstream
-from canaryproof.durations import DURATIONS, Durations
+from canaryproof.cluster.embedded.resource_limits import Limits, MemorySizes
+from canaryproof.cluster.embedded.supervisor.spec import RESERVED_PROCESSES, MemoryFolder, Moment, Process
+from canaryproof.cluster.image_sources import Upstream
+from canaryproof.cluster.stand_ins import SANDBOX
+from canaryproof.timeouts import DURATIONS, Durations
 
 STATE = Path("/run/canaryproof")
 """Where everything the cluster writes lives: in memory, seen by nobody else, gone with it."""

@@ -11,24 +11,24 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from canaryproof.cluster import Cluster, Vitals
 from canaryproof.cluster.embedded import components
 from canaryproof.cluster.embedded.certificates import Certificates, make_certificates
 from canaryproof.cluster.embedded.cgroups import make_cgroups, parents_of_cgroups
-from canaryproof.cluster.embedded.images import provide_images
-from canaryproof.cluster.embedded.inside.plan import Plan
-from canaryproof.cluster.embedded.limits import Machine, limits_on, measure, memory_sizes
-from canaryproof.cluster.embedded.readiness import await_ready
+from canaryproof.cluster.embedded.egress_proxy import NAME as WAY_OUT
+from canaryproof.cluster.embedded.egress_proxy import way_out
+from canaryproof.cluster.embedded.process_tree import PLAINLY, Start, running_tree
+from canaryproof.cluster.embedded.resource_limits import Machine, limits_on, measure, memory_sizes
 from canaryproof.cluster.embedded.rootless import Gap, Grants, ask, gaps, instructions, parent_of_cgroup, scope, session
-from canaryproof.cluster.embedded.runs import Run, lent_run
+from canaryproof.cluster.embedded.run_dirs import Run, lent_run
+from canaryproof.cluster.embedded.startup import await_ready
+from canaryproof.cluster.embedded.supervisor.spec import Plan
 from canaryproof.cluster.embedded.toolchain import Toolchain
-from canaryproof.cluster.embedded.tree import PLAINLY, Start, running_tree
-from canaryproof.cluster.embedded.way_out import NAME as WAY_OUT
-from canaryproof.cluster.embedded.way_out import way_out
-from canaryproof.cluster.upstream import Upstream
-from canaryproof.durations import DURATIONS, Durations
+from canaryproof.cluster.image_sources import Upstream
+from canaryproof.cluster.stand_ins import provide_images
 from canaryproof.errors import ClusterError
-from canaryproof.progress import Progress, Silence
+from canaryproof.kube.running_cluster import Cluster, Vitals
+from canaryproof.system.progress import Progress, Silence
+from canaryproof.timeouts import DURATIONS, Durations
 
 _LOOPBACK = "127.0.0.1"
 
@@ -58,7 +58,7 @@ class EmbeddedProvider:
 
     @contextmanager
     def lend(self) -> Iterator[Cluster]:
-        """Yield a cluster that takes pods; see :class:`canaryproof.cluster.ClusterProvider`."""
+        """Yield a cluster that takes pods; see :class:`canaryproof.kube.running_cluster.ClusterProvider`."""
         grants = suitable(self.cache, self.environment)
         cache = self.cache.absolute()  # the cluster works in another folder
         programs = (self.toolchain.path("agnhost"), self.toolchain.path("sleep"))

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from canaryproof.cluster.embedded.cgroups import SLICE, manager_of
-from canaryproof.cluster.embedded.inside import delegation
-from canaryproof.cluster.embedded.inside.plan import Rootless
-from canaryproof.command import run
-from canaryproof.durations import DURATIONS
+from canaryproof.cluster.embedded.supervisor import cgroup_delegation
+from canaryproof.cluster.embedded.supervisor.spec import Rootless
 from canaryproof.errors import CommandError, InfrastructureError
+from canaryproof.system.process import run
+from canaryproof.timeouts import DURATIONS
 
 SUBORDINATES = 65536
 """Ids beside the user's own: images and their processes use those from 0 to 65535."""
@@ -134,7 +134,7 @@ def scope(grants: Grants, cgroup: str) -> tuple[str, ...]:
 
 def parent_of_cgroup(grants: Grants) -> Path:
     """Return the cgroup in which the cluster's is made, or the one above it that is there before the scope is."""
-    return delegation.own_cgroup() if grants.delegated else manager_of(os.geteuid())
+    return cgroup_delegation.own_cgroup() if grants.delegated else manager_of(os.geteuid())
 
 
 def instructions(grants: Grants, cgroup: str, settings: Mapping[str, str]) -> Rootless:
@@ -154,7 +154,7 @@ def ask(environment: Mapping[str, str], root: Path = Path("/")) -> Grants:
     """Return what this machine grants the user of this process."""
     user = _user_name()
     unified = (root / "sys/fs/cgroup/cgroup.controllers").exists()
-    own = delegation.own_cgroup() if unified else Path()
+    own = cgroup_delegation.own_cgroup() if unified else Path()
     delegated = unified and os.access(own / "cgroup.procs", os.W_OK) and _says_delegated(own, environment, root)
     return Grants(
         user=user,

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
-from canaryproof.cluster import Cluster
-from canaryproof.cluster.existing.kubeconfig import Target
-from canaryproof.cluster.existing.rights import missing
-from canaryproof.durations import DURATIONS, Durations
+from canaryproof.cluster.existing.account_rights import missing
 from canaryproof.errors import ClusterError, InfrastructureError
-from canaryproof.kube import NODES, KubeClient, quantity
-from canaryproof.manifests import BODIES, text_at
-from canaryproof.progress import Progress, Silence
-from canaryproof.scratch import scratch
+from canaryproof.kube.client import NODES, KubeClient, quantity
+from canaryproof.kube.kubeconfig import Target
+from canaryproof.kube.running_cluster import Cluster
+from canaryproof.model.objects import BODIES, text_at
+from canaryproof.system.progress import Progress, Silence
+from canaryproof.system.tempdirs import scratch
+from canaryproof.timeouts import DURATIONS, Durations
 
 FEW_CORES = 2
 """Cores that a cluster is taken to have where the account may not look at its nodes."""
@@ -37,7 +37,7 @@ class ExistingProvider:
 
     @contextmanager
     def lend(self) -> Iterator[Cluster]:
-        """Yield the cluster; see :class:`canaryproof.cluster.ClusterProvider`."""
+        """Yield the cluster; see :class:`canaryproof.kube.running_cluster.ClusterProvider`."""
         began = time.monotonic()
         with scratch() as folder:
             kubeconfig = self.target.write(folder)

@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from canaryproof.command import run
-from canaryproof.durations import DURATIONS
 from canaryproof.errors import CanaryproofError, ClusterError, CommandError, InfrastructureError
+from canaryproof.system.process import run
+from canaryproof.timeouts import DURATIONS
 
 NETWORK_VARIABLE = "KIND_EXPERIMENTAL_DOCKER_NETWORK"
 """Where kind is told to use another network than ``kind``."""
@@ -41,7 +41,7 @@ class Docker:
         timeout: float = DURATIONS.command,
         doomed: Callable[[], str | None] = lambda: None,
     ) -> str:
-        """Call it and return what it prints; see :func:`canaryproof.command.run`."""
+        """Call it and return what it prints; see :func:`canaryproof.system.process.run`."""
         command = shutil.which("docker", path=self.environment.get("PATH"))
         if command is None:
             raise ClusterError("kind needs Docker, and there is no command docker on PATH; install it")

@@ -11,19 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from canaryproof.background import in_background
-from canaryproof.cluster import Cluster, Vitals
-from canaryproof.cluster.embedded.images import provide_images
 from canaryproof.cluster.kind.capabilities import lacks_sys_resource
-from canaryproof.cluster.kind.configuration import (
-    cluster_configuration,
-    only_registry,
-    registry_mirror,
-)
-from canaryproof.cluster.kind.creating import Kind, kind_of
+from canaryproof.cluster.kind.cluster_record import Made, Record, held_record
+from canaryproof.cluster.kind.config import cluster_configuration, only_registry, registry_mirror
 from canaryproof.cluster.kind.docker import Docker, Engine
-from canaryproof.cluster.kind.images import serving
-from canaryproof.cluster.kind.records import Made, Record, held_record
+from canaryproof.cluster.kind.node_registry import serving
+from canaryproof.cluster.kind.pytest_kind_cluster import Kind, kind_of
 from canaryproof.cluster.readiness import (
     await_stage,
     can_share,
@@ -35,12 +28,15 @@ from canaryproof.cluster.readiness import (
     shares,
     sharing_pods,
 )
-from canaryproof.durations import DURATIONS, Durations
+from canaryproof.cluster.stand_ins import provide_images
 from canaryproof.errors import ClusterError, WaitError
-from canaryproof.kube import KubeClient
-from canaryproof.progress import Progress, Say, Silence
-from canaryproof.scratch import scratch
-from canaryproof.waiting import Ticks, wait_for
+from canaryproof.kube.client import KubeClient
+from canaryproof.kube.running_cluster import Cluster, Vitals
+from canaryproof.system.background import in_background
+from canaryproof.system.progress import Progress, Say, Silence
+from canaryproof.system.tempdirs import scratch
+from canaryproof.system.wait import Ticks, wait_for
+from canaryproof.timeouts import DURATIONS, Durations
 
 Found = Literal["absent", "foreign", "unfit", "kept"]
 """What there is under the name of a cluster: nothing, another's, one of ours that is of no use, one of ours that is."""
@@ -89,7 +85,7 @@ class KindProvider:
 
     @contextmanager
     def lend(self) -> Iterator[Cluster]:
-        """Yield the cluster; see :class:`canaryproof.cluster.ClusterProvider`."""
+        """Yield the cluster; see :class:`canaryproof.kube.running_cluster.ClusterProvider`."""
         docker = Docker(self.environment)
         engine = docker.engine()
         began = time.monotonic()

@@ -1,1 +1,4 @@
-"""minikube, as the course starts it: :mod:`answers` reads what the command says, :mod:`provider` lends its cluster."""
+"""minikube as the course starts it.
+
+:mod:`minikube_status` reads what the command says; :mod:`provider` lends its cluster.
+"""

@@ -8,17 +8,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 
-from canaryproof.cluster import Cluster
-from canaryproof.cluster.existing import kubeconfig
-from canaryproof.cluster.existing.kubeconfig import Target
 from canaryproof.cluster.existing.provider import ExistingProvider
-from canaryproof.cluster.minikube.answers import Profiles, is_running, read_profiles, read_status, shortcoming
+from canaryproof.cluster.minikube.minikube_status import Profiles, is_running, read_profiles, read_status, shortcoming
 from canaryproof.cluster.readiness import await_stage, default_account, sharing_pods
-from canaryproof.command import run
-from canaryproof.durations import DURATIONS, Durations
 from canaryproof.errors import ClusterError, CommandError, UsageError, WaitError
-from canaryproof.kube import KubeClient
-from canaryproof.progress import Progress, Silence
+from canaryproof.kube import kubeconfig
+from canaryproof.kube.client import KubeClient
+from canaryproof.kube.kubeconfig import Target
+from canaryproof.kube.running_cluster import Cluster
+from canaryproof.system.process import run
+from canaryproof.system.progress import Progress, Silence
+from canaryproof.timeouts import DURATIONS, Durations
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class MinikubeProvider:
 
     @contextmanager
     def lend(self) -> Iterator[Cluster]:
-        """Yield the cluster; see :class:`canaryproof.cluster.ClusterProvider`."""
+        """Yield the cluster; see :class:`canaryproof.kube.running_cluster.ClusterProvider`."""
         began = time.monotonic()
         profiles = self._profiles()
         name = self.profile or profiles.active

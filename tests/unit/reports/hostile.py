@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from canaryproof.evidence import (
+from canaryproof.checks.results import Check, Judgement, SubmissionResult, grade
+from canaryproof.model.evidence import (
     ContainerLog,
     Decision,
     Evidence,
@@ -16,8 +17,7 @@ from canaryproof.evidence import (
     Step,
     Timings,
 )
-from canaryproof.manifests import Manifest, parse
-from canaryproof.results import Check, Judgement, SubmissionResult, grade
+from canaryproof.model.objects import Manifest, parse
 from tests.unit.stories import CANARY, CANARY_DEPLOYMENT, STABLE, Story, because, rendering
 
 HTML = "</title></script></style><script>alert(1)</script><img src=x onerror=alert(1)><a href='javascript:0'>\"x' y"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from canaryproof.evidence import Evidence
+from canaryproof.model.evidence import Evidence
 from canaryproof.reports.feedback import feedback_md
 from tests.unit.reports.hostile import ALL, EVIDENCE, hostile_evidence, judged, remarkable
 

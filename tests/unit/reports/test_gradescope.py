@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from canaryproof.checks.results import SubmissionResult
 from canaryproof.reports.gradescope import gradescope_json
-from canaryproof.results import SubmissionResult
 from tests.unit.reports.hostile import ALL, BY_HAND, EVIDENCE, hostile_evidence, judged, remarkable
 
 KEYS = {"score", "execution_time", "output", "output_format", "test_output_format", "test_name_format", "visibility"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from canaryproof.checks.results import RunResults, SubmissionResult
 from canaryproof.reports.summary import LIMIT, summary_md
-from canaryproof.results import RunResults, SubmissionResult
 from tests.unit.reports.hostile import ALL, EVIDENCE, hostile_evidence, judged, remarkable
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from canaryproof.evidence import Evidence, Revision, Step
-from canaryproof.keeping import evidence_files
-from canaryproof.manifests import Manifest
+from canaryproof.model.evidence import Evidence, Revision, Step
+from canaryproof.model.objects import Manifest
+from canaryproof.model.timeline import Change, Observation, Timeline
 from canaryproof.reports.tables import table
-from canaryproof.timeline import Change, Observation, Timeline
+from canaryproof.reports.writer import evidence_files
 
 
 def seen(at: float, kind: str, name: str, change: Change = "ADDED", **body: Any) -> Observation:

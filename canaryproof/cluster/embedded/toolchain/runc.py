@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from canaryproof.cluster.embedded.toolchain.machine import Machine
-from canaryproof.command import run
-from canaryproof.durations import DURATIONS
+from canaryproof.cluster.embedded.toolchain.host import Machine
 from canaryproof.errors import CommandError, InfrastructureError, ToolchainError
-from canaryproof.ownership import make_folder
-from canaryproof.progress import Progress
+from canaryproof.system.ownership import make_folder
+from canaryproof.system.process import run
+from canaryproof.system.progress import Progress
+from canaryproof.timeouts import DURATIONS
 
 _SIGNED = """\
 Acquire::AllowInsecureRepositories "false";

@@ -1,0 +1,1 @@
+"""What decides: manifests in, canary out; timeline in, outcome out; pure."""

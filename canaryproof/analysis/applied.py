@@ -1,0 +1,30 @@
+"""What Helm has applied is what is judged, where a chart renders to something else each time; pure.
+
+``helm template`` knows no revision, ``lookup`` finds nothing for it, and random names are made up anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from canaryproof.analysis.canary import find_canary
+from canaryproof.model.evidence import UNDECIDED, Evidence, Rendering
+from canaryproof.model.objects import Body, ObjectKey
+
+
+def as_applied(evidence: Evidence, applied: Rendering) -> Evidence:
+    """Return *evidence* with the objects that Helm has on record, and the canary among them, where they differ."""
+    if applied.error or _bodies(applied) == _bodies(evidence.chart):
+        return evidence
+    finding = find_canary(evidence.baseline, applied)
+    return replace(
+        evidence,
+        chart=applied,
+        added=finding.added,
+        canary=finding.canary,
+        decision=finding.decision or UNDECIDED,
+    )
+
+
+def _bodies(rendering: Rendering) -> dict[ObjectKey, Body]:
+    return {each.key: each.body for each in rendering.manifests}

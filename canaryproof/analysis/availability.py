@@ -1,0 +1,86 @@
+"""How long the stable Service was silent, from the requests that were made of it; pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from canaryproof.model.evidence import Probe
+from canaryproof.timeouts import DURATIONS, Durations
+
+OFTEN = 2
+"""So many times as long as from one request to the next may pass without one before nothing is known of that time."""
+
+
+@dataclass(frozen=True)
+class Outage:
+    """Requests in a row that failed: from the first one made to the end of the last one.
+
+    Requests overlap: it ends at the latest when one is made that is answered.
+    """
+
+    began: float
+    ended: float
+    failures: int
+    error: str
+    """What the last failing request got."""
+    seconds: float
+    """For how long the Service is known to have been silent.
+
+    Only what was seen to fail counts, and a busy machine sees late.  A request that was refused was refused at one
+    moment between its beginning and its end; the Service may well have answered before, and after.  And of a time in
+    which no request was under way, though it was time for one, nothing is known.
+    """
+
+
+def outages(probes: Iterable[Probe], durations: Durations = DURATIONS) -> tuple[Outage, ...]:
+    """Return every stretch without an answer, in order."""
+    found: list[Outage] = []
+    failing: list[Probe] = []
+    for probe in probes:
+        if probe.error:
+            failing.append(probe)
+        elif failing:
+            found.append(_outage(failing, probe.at, durations))
+            failing = []
+    return (*found, _outage(failing, math.inf, durations)) if failing else tuple(found)
+
+
+def longest(probes: Iterable[Probe], durations: Durations = DURATIONS) -> Outage | None:
+    """Return the longest outage; None where every request was answered."""
+    return max(outages(probes, durations), key=lambda outage: outage.seconds, default=None)
+
+
+def is_certain(probes: tuple[Probe, ...], since: float, durations: Durations = DURATIONS) -> bool:
+    """Report whether it is known what becomes of requests from *since* on.
+
+    It is as soon as one is answered, or as their silence is longer than an outage may be.
+    """
+    recent = tuple(probe for probe in probes if probe.at >= since)
+    if not recent:
+        return False
+    return not recent[-1].error or outages(recent, durations)[-1].seconds > durations.outage
+
+
+def _outage(failing: list[Probe], answered: float, durations: Durations) -> Outage:
+    """Sum up requests in a row that failed; *answered* is when the first one was made that did not."""
+    silences = [_known_silence(probe, durations) for probe in failing]
+    since, until = min(begin for begin, _ in silences), max(end for _, end in silences)
+    asked_until, unasked = since, 0.0
+    for probe, silence in zip(failing, silences, strict=True):
+        unasked += max(0.0, probe.at - asked_until - OFTEN * durations.probe_every)
+        asked_until = max(asked_until, *silence)
+    known = min(until, answered) - since - unasked
+    ended = max(probe.at + min(probe.seconds, durations.probe_timeout) for probe in failing)
+    return Outage(failing[0].at, min(ended, answered), len(failing), failing[-1].error, max(0.0, known))
+
+
+def _known_silence(probe: Probe, durations: Durations) -> tuple[float, float]:
+    """Return since when, and until when, a request that failed shows silence.
+
+    Where it was refused at a moment that nobody knows, since its end at the latest, until its beginning at least.
+    """
+    if probe.timed_out:
+        return probe.at, probe.at + min(probe.seconds, durations.probe_timeout)
+    return probe.at + probe.seconds, probe.at

@@ -1,0 +1,168 @@
+"""What the rules about a canary's fate look at: its pods, and the runs of their containers; pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from canaryproof.model.causes import Cause
+from canaryproof.model.evidence import Canary, Decision, OutcomeName
+from canaryproof.model.kubernetes_text import meaning
+from canaryproof.model.objects import Container
+from canaryproof.model.timeline import ContainerMoment, Event, PodHistory, Termination, Timeline
+from canaryproof.timeouts import Durations
+
+SIGKILLED = 128 + 9
+KILLED = frozenset({SIGKILLED, 128 + 15})
+"""Exit codes of a container that the kubelet ended: SIGKILL and SIGTERM."""
+NOT_STARTED = frozenset({"StartError", "ContainerCannotRun", "RunContainerError"})
+BACK_OFF = "CrashLoopBackOff"
+OOM = re.compile(r"OOM-killed")
+"""What runc says where a container's limit is too low for its own start."""
+SANDBOX_ENDED = re.compile(r"cannot start a stopped process")
+"""What containerd's shim says of a container that ended between its creation and its start (``process/init_state.go``).
+
+A pod's sandbox does not end by itself there: it waits for its start.
+"""
+PROBE_KILL = re.compile(r"failed (liveness|startup) probe")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the rules look at."""
+
+    timeline: Timeline
+    canary: Canary
+    upgraded_at: float
+    now: float
+    durations: Durations
+
+    @cached_property
+    def pods(self) -> tuple[PodHistory, ...]:
+        """Return every pod that the canary ever had."""
+        return self.timeline.pods_of(self.canary.deployment)
+
+    @cached_property
+    def live(self) -> tuple[PodHistory, ...]:
+        """Return those that are there now."""
+        return tuple(pod for pod in self.pods if pod.is_live)
+
+    @cached_property
+    def runs(self) -> tuple[Runs, ...]:
+        """Return the runs of each container of each of them."""
+        return tuple(
+            Runs(pod, container, self.timeline.events_about(pod.uid))
+            for pod in self.pods
+            for container in pod.containers
+        )
+
+    def decision(
+        self, outcome: OutcomeName, cause: Cause, proven_at: float, *proof: str, runs: Runs | None = None
+    ) -> Decision:
+        """Decide now what was certain at *proven_at*; *runs* are those of the container whose state decided."""
+        cause = replace(cause, deployment=self.canary.deployment, why=meaning(outcome, cause.detail))
+        if runs:
+            cause = replace(cause, container=runs.container.name, init=runs.container.init)
+        return Decision(outcome, cause, self.now, proven_at, proof)
+
+    @property
+    def watched(self) -> float:
+        """Return how long it was watched, in seconds."""
+        return self.now - self.upgraded_at
+
+    def after(self, at: float) -> float:
+        """Return how long after the upgrade that was, in seconds."""
+        return max(0.0, at - self.upgraded_at)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The runs of one container of one pod, and what was said about them."""
+
+    pod: PodHistory
+    container: Container
+    events: tuple[Event, ...]
+
+    def __str__(self) -> str:
+        """Name it."""
+        return f"{'init ' if self.container.init else ''}container {self.container.name}"
+
+    @cached_property
+    def moments(self) -> tuple[ContainerMoment, ...]:
+        """Return its states in order."""
+        return self.pod.moments(self.container.name)
+
+    @cached_property
+    def ends(self) -> tuple[Termination, ...]:
+        """Return how it ended by itself: not with its pod, nor as an init container that did its work."""
+        ends = (end for end in self.pod.terminations(self.container.name) if not end.going)
+        return tuple(end for end in ends if end.exit_code or not self.container.init)
+
+    @cached_property
+    def unseen(self) -> int:
+        """Return how many ends nobody saw: every restart is one (the kubelet counts too few, never too many)."""
+        if not self.moments or not self.ends:
+            return 0
+        return max(0, counted(self.moments[-1]) - len(self.pod.terminations(self.container.name)))
+
+    @cached_property
+    def kinds(self) -> tuple[OutcomeName, ...]:
+        """Return what each end speaks for."""
+        return tuple(self._kind(number, end) for number, end in enumerate(self.ends))
+
+    def _kind(self, number: int, end: Termination) -> OutcomeName:
+        if self.container.init:
+            return "init-crash-loop"
+        if end.reason == "OOMKilled" or (end.reason in NOT_STARTED and OOM.search(end.message)):
+            return "oom-killed"
+        if end.reason in NOT_STARTED:
+            return "start-error"
+        if number in self.probe_killed:
+            return "probe-killed"
+        if end.exit_code == SIGKILLED and self.ran_out_of_memory:
+            return "oom-killed"
+        return "crash-loop" if end.exit_code else "exits-cleanly"
+
+    @cached_property
+    def ran_out_of_memory(self) -> bool:
+        """Report whether it did at least once.
+
+        Where it does again and again, some of its ends may only say that it was killed: containerd looks whether its
+        cgroup counts a kill for memory, and knows itself that it can miss it (``internal/cri/server/events.go``).
+        """
+        return any(end.reason == "OOMKilled" for end in self.ends)
+
+    @cached_property
+    def probe_kills(self) -> int:
+        """Return how often the kubelet said that it kills the container for a probe; its exit code may be any."""
+        return sum(event.count for event in self.said("Killing", PROBE_KILL)) if self.container.killing_probe else 0
+
+    @cached_property
+    def probe_killed(self) -> frozenset[int]:
+        """Return which ends the kubelet brought about: as many as it said, those with the code of a signal first."""
+        likely = sorted(range(len(self.ends)), key=lambda number: self.ends[number].exit_code not in KILLED)
+        return frozenset(likely[: self.probe_kills])
+
+    def said(self, reason: str, message: re.Pattern[str]) -> tuple[Event, ...]:
+        """Return the events of this *reason* about the container, whose message matches."""
+        return tuple(
+            event
+            for event in self.events
+            if event.reason == reason and event.container == self.container.name and message.search(event.message)
+        )
+
+    def waiting_since(self, reasons: frozenset[str]) -> float | None:
+        """Return since when it has been waiting for one of *reasons*, without a break."""
+        since = None
+        for moment in self.moments:
+            if moment.waiting not in reasons:
+                since = None
+            elif since is None:
+                since = moment.at
+        return since
+
+
+def counted(moment: ContainerMoment) -> int:
+    """Return how many ends a pod's status stands for: one for each restart, and the one that awaits its restart."""
+    return moment.restarts + (moment.terminated or moment.waiting == BACK_OFF)

@@ -1,0 +1,1 @@
+"""The acceptance criteria: evidence in, findings and results out; pure."""

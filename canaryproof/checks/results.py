@@ -1,0 +1,300 @@
+"""What a run says about each submission: check results in, verdicts out, and the contract of ``results.json``; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import msgspec
+
+from canaryproof.checks.remarks import Remark, remarks_on
+from canaryproof.model.causes import Cause, to_fields
+from canaryproof.model.evidence import Canary, Evidence, OutcomeName, Setting, Timings
+from canaryproof.model.refusals import Refusal
+
+SCHEMA = 1
+NOT_RUN = "not run"
+
+Status = Literal["passed", "failed", "skipped", "error"]
+Verdict = Literal["accepted", "rejected", "error"]
+Standing = Literal["accepted", "rejected", "error", "incomplete"]
+NOTES: Mapping[Standing, str] = {
+    "accepted": "Every check holds.",
+    "error": "This submission could not be judged, and it is not at fault: the cluster or a tool failed. "
+    "No points were given or taken; it has to be tried again.",
+    "incomplete": "Not every check was run, so there is no verdict and there are no points.",
+}
+"""What has to be said of a verdict that says little by itself."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One acceptance criterion as declared: *needs* are the ids of checks without which it says nothing."""
+
+    id: str
+    title: str
+    hint: str = ""
+    points: float = 1
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How one check ended for one submission; *hint* and *where* as in a finding."""
+
+    status: Status
+    message: str = ""
+    hint: str = ""
+    where: str = ""
+    cause: Cause | None = None
+    """The facts, where a finding has them."""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """A check and how it ended; *points* is what it is worth, whether they were won or not."""
+
+    check: Check
+    judgement: Judgement
+    counts: bool = True
+    """Whether the evidence allows it; where not, it says nothing for or against the submission."""
+
+    @property
+    def status(self) -> Status:
+        """Return the status of the judgement."""
+        return self.judgement.status
+
+    @property
+    def won(self) -> float | None:
+        """Return the points that it brings; None where that cannot be known: an error, not run, or no evidence."""
+        if self.status == "error" or not self.was_run or not self.counts:
+            return None
+        return _tidy(self.check.points) if self.status == "passed" else 0
+
+    @property
+    def was_run(self) -> bool:
+        """Report whether the check was looked at, be it only to skip it for what it needs."""
+        return self.judgement != UNRUN
+
+
+UNRUN = Judgement("skipped", NOT_RUN)
+
+
+@dataclass(frozen=True)
+class SubmissionResult:
+    """All that is said about one submission."""
+
+    name: str
+    source: str
+    verdict: Verdict
+    outcome: OutcomeName
+    reason: str
+    checks: tuple[CheckResult, ...]
+    cause: Cause | None = None
+    """What decided its outcome, or why there is no verdict; None where nothing was seen of it."""
+    refusals: tuple[Refusal, ...] = ()
+    """What of its objects must not be applied, where that decided."""
+    canary: Canary | None = None
+    timings: Timings = field(default_factory=Timings)
+    remarks: tuple[Remark, ...] = ()
+    """What to look at; they change neither the verdict nor the points."""
+    resumed: bool = False
+    """Whether what was seen of it comes from the run that this one goes on with."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Report whether every check was run."""
+        return all(result.was_run for result in self.checks)
+
+    @property
+    def standing(self) -> Standing:
+        """Return the verdict as people are told it: where nothing failed and not all was run, it is incomplete."""
+        return "incomplete" if self.verdict == "error" and not self.ended("error") else self.verdict
+
+    @property
+    def note(self) -> str:
+        """Return what has to be said of the verdict, beside the reason for it; empty where that says it all."""
+        return NOTES.get(self.standing, "")
+
+    @property
+    def score(self) -> float | None:
+        """Return the points won; None where that would be unfair: an error, or checks that were not run."""
+        if self.verdict == "error" or not self.is_complete:
+            return None
+        return _tidy(sum(result.won or 0 for result in self.checks))
+
+    @property
+    def max_score(self) -> float:
+        """Return the points that could be won."""
+        return _tidy(sum(result.check.points for result in self.checks if result.counts))
+
+    def ended(self, status: Status) -> tuple[CheckResult, ...]:
+        """Return the checks that ended so, in order; those that were not run ended in no way."""
+        return tuple(result for result in self.checks if result.status == status and result.was_run)
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """A whole run; *setting* is None where no cluster could be had."""
+
+    started: str
+    """ISO 8601, with its offset."""
+    seconds: float
+    setting: Setting | None
+    submissions: tuple[SubmissionResult, ...]
+
+    @property
+    def has_errors(self) -> bool:
+        """Report whether the infrastructure failed for any submission."""
+        return any(submission.ended("error") for submission in self.submissions)
+
+
+def grade(
+    name: str,
+    source: str,
+    *,
+    declared: Sequence[Check],
+    judgements: Mapping[str, Judgement],
+    evidence: Evidence | None,
+) -> SubmissionResult:
+    """Return the verdict on one submission: one result for each check of *declared*, whatever became of it.
+
+    Accepted is only what passed every check.  A check that ended in an error makes the whole verdict an error: its
+    submission was not given a fair trial.  Nor was one with checks that were not run, unless another has failed.
+    Checks that the evidence does not allow count for nothing.
+    """
+    checks = tuple(judged(check, judgements.get(check.id, UNRUN), evidence) for check in declared)
+    verdict = _verdict([result for result in checks if result.counts or not result.was_run])
+    result = SubmissionResult(name, source, verdict, "undecided", "", checks)
+    if evidence:
+        result = replace(
+            result,
+            outcome=evidence.decision.outcome,
+            cause=_cause(evidence),
+            refusals=evidence.decision.refusals,
+            canary=evidence.canary,
+            timings=_rounded(evidence.timings),
+            remarks=remarks_on(evidence),
+        )
+    return replace(result, reason=_reason(result, evidence))
+
+
+def _cause(evidence: Evidence) -> Cause:
+    return Cause(code="infrastructure-fault", detail=evidence.fault) if evidence.fault else evidence.decision.cause
+
+
+def judged(check: Check, judgement: Judgement, evidence: Evidence | None) -> CheckResult:
+    """Return how *check* ended, and whether that counts."""
+    gaps = evidence.observed.gaps if evidence and evidence.observed else ()
+    return CheckResult(check, judgement, counts=check.id not in gaps)
+
+
+def _verdict(checks: Sequence[CheckResult]) -> Verdict:
+    statuses = {result.status for result in checks}
+    if "error" in statuses:
+        return "error"
+    if "failed" in statuses:
+        return "rejected"
+    return "accepted" if statuses == {"passed"} else "error"
+
+
+def _reason(result: SubmissionResult, evidence: Evidence | None) -> str:
+    """Return what decided, in one sentence: the fault, the first failed check, or the fate of the canary."""
+    for status in ("error", "failed"):
+        if ended := result.ended(status):
+            return " ".join(ended[0].judgement.message.split())
+    if result.verdict == "error":
+        unjudged = sum(it.status == "skipped" for it in result.checks)
+        return f"no verdict: {unjudged} of {len(result.checks)} checks were not run"
+    return evidence.decision.reason if evidence else ""
+
+
+def to_json(results: RunResults) -> bytes:
+    """Return the content of ``results.json``."""
+    document = {
+        "schema": SCHEMA,
+        "started": results.started,
+        "seconds": round(results.seconds, 3),
+        "cluster": _cluster(results.setting),
+        "helm": results.setting.helm if results.setting else "",
+        "images": results.setting.images if results.setting else "",
+        "patience": results.setting.patience if results.setting else 1,
+        "submissions": [_submission(each) for each in results.submissions],
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+
+
+def _cluster(setting: Setting | None) -> dict[str, Any] | None:
+    if setting is None:
+        return None
+    return {"provider": setting.provider, "kubernetes": setting.kubernetes, "nodes": setting.nodes}
+
+
+def _submission(result: SubmissionResult) -> dict[str, Any]:
+    return {
+        "name": result.name,
+        "source": result.source,
+        "verdict": result.verdict,
+        "outcome": result.outcome,
+        "cause": _cause_fields(result),
+        "reason": result.reason,
+        "score": result.score,
+        "max_score": result.max_score,
+        "canary": _canary(result.canary),
+        "checks": [_check(each) for each in result.checks],
+        "remarks": [{"cause": each.cause, "message": each.message} for each in result.remarks],
+        "timings": result.timings,
+        **({"resumed": True} if result.resumed else {}),
+    }
+
+
+def _cause_fields(result: SubmissionResult) -> dict[str, Any] | None:
+    if result.cause is None:
+        return None
+    refusals = [_refusal(each) for each in result.refusals]
+    return to_fields(result.cause) | ({"refusals": refusals} if refusals else {})
+
+
+def _refusal(refusal: Refusal) -> dict[str, Any]:
+    """Return the fields of a refusal that say something."""
+    shown = {"code": refusal.code, "object": str(refusal.key or ""), "file": refusal.template}
+    more = {"container": refusal.container, "field": refusal.field, "value": refusal.value}
+    numbers = {"count": refusal.count, "limit": refusal.limit}
+    return {name: value for name, value in (shown | more | numbers).items() if value}
+
+
+def _canary(canary: Canary | None) -> dict[str, Any] | None:
+    if canary is None:
+        return None
+    return {
+        "deployment": canary.deployment,
+        "services": [service.name for service in canary.services],
+        "replicas": canary.replicas,
+        "ports": canary.ports,
+        "image": ", ".join(canary.images),
+    }
+
+
+def _check(result: CheckResult) -> dict[str, Any]:
+    judgement = result.judgement
+    return {
+        "id": result.check.id,
+        "title": result.check.title,
+        "status": judgement.status,
+        "points": _tidy(result.check.points),
+        "cause": to_fields(judgement.cause) if judgement.cause else None,
+        "message": "\n".join(filter(None, (judgement.message, judgement.where))),
+        "hint": judgement.hint,
+    }
+
+
+def _rounded(timings: Timings) -> Timings:
+    """Return *timings* in whole milliseconds."""
+    return Timings(**{name: round(it, 3) for name, it in msgspec.to_builtins(timings).items()})
+
+
+def _tidy(points: float) -> float:
+    """Return 13 for 13.0: a score reads as the course wrote its points."""
+    points = round(points, 3)
+    return int(points) if points == int(points) else points

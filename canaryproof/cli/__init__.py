@@ -1,0 +1,5 @@
+"""The command ``canaryproof``."""
+
+from canaryproof.cli.subcommands import main
+
+__all__ = ["main"]

@@ -1,0 +1,164 @@
+"""The process that holds a kept cluster; it reads which one from its standard input.
+
+It leaves the session of whoever started it, tells them on its standard output how the start goes, one JSON document a
+line, and then lends the cluster to nobody until it gets SIGTERM, or a component ends.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+
+from canaryproof.cluster.embedded.persistent.state import Kept, Place, fingerprint, place_of
+from canaryproof.cluster.embedded.provider import EmbeddedProvider
+from canaryproof.cluster.embedded.toolchain import Toolchain
+from canaryproof.cluster.image_sources import Upstream
+from canaryproof.errors import CanaryproofError
+from canaryproof.kube.running_cluster import Cluster
+from canaryproof.system.progress import Say
+from canaryproof.system.wait import Signal
+from canaryproof.timeouts import Durations
+
+_FOREVER = 3600.0
+"""Seconds from one look to the next where only a signal or a fault brings news."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which cluster to start, of what, and where to keep it."""
+
+    name: str
+    cache: str
+    kubernetes: str
+    helm: str
+    binaries: dict[str, str]
+    stand_ins: dict[str, tuple[str, ...]]
+    durations: Durations
+    upstream: Upstream | None = None
+
+    @property
+    def place(self) -> Place:
+        """Return the cluster's place."""
+        return place_of(Path(self.cache), self.name)
+
+    @property
+    def toolchain(self) -> Toolchain:
+        """Return its tools."""
+        return Toolchain(self.kubernetes, self.helm, {name: Path(path) for name, path in self.binaries.items()})
+
+    @property
+    def fingerprint(self) -> str:
+        """Return what the cluster is made of."""
+        return fingerprint(self.toolchain, self.stand_ins, self.upstream)
+
+
+@dataclass(frozen=True)
+class News:
+    """One line of what the holder tells: how far the start is, that it is done, or why it failed."""
+
+    said: str = ""
+    ready: bool = False
+    failed: str = ""
+
+
+_ORDERS = msgspec.json.Decoder(Order)
+NEWS = msgspec.json.Decoder(News)
+
+
+class _Told:
+    """Progress for whoever started the holder."""
+
+    def __init__(self, tell: Callable[[News], None]) -> None:
+        self._tell = tell
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[Say]:
+        """Tell what is said of the step."""
+        del title
+        yield lambda text: self._tell(News(said=text))
+
+
+def main() -> int:
+    """Hold the cluster that the order on standard input describes."""
+    order = _ORDERS.decode(sys.stdin.buffer.read())
+    if os.fork():
+        os._exit(0)  # whoever started this waits for its child, and is told by the pipe
+    os.setsid()
+    os.chdir("/")
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        _hold(order)
+    except CanaryproofError as error:
+        _tell(News(failed=str(error)))
+        return 1
+    return 0
+
+
+def _hold(order: Order) -> None:
+    place = order.place
+    with place.held():
+        own = EmbeddedProvider(
+            order.toolchain,
+            Path(order.cache),
+            order.stand_ins,
+            _Told(_tell),
+            durations=order.durations,
+            upstream=order.upstream,
+        )
+        with own.lend() as cluster:
+            place.publish(_described(cluster, order), cluster.kubeconfig, order.toolchain)
+            _tell(News(ready=True))
+            _fall_silent()
+            _await_fault(cluster)
+        place.note(cluster.vitals.fault)
+
+
+def _described(cluster: Cluster, order: Order) -> Kept:
+    return Kept(
+        started=datetime.now(tz=UTC).isoformat(timespec="seconds"),
+        made_of=order.fingerprint,
+        kubernetes=cluster.kubernetes,
+        nodes=cluster.nodes,
+        cores=cluster.cores,
+        images=cluster.images,
+        context=cluster.context,
+        ready_after=cluster.ready_after,
+    )
+
+
+def _await_fault(cluster: Cluster) -> None:
+    news = Signal()
+    cluster.vitals.listen(news.announce)
+    while not cluster.vitals.fault:
+        news.wait(_FOREVER)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """Leave every block in order, undisturbed by who asks again."""
+    del frame
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(0)
+
+
+def _tell(news: News) -> None:
+    """Write one line; where nobody listens any more, the cluster is not wanted either (BrokenPipeError)."""
+    os.write(sys.stdout.fileno(), msgspec.json.encode(news) + b"\n")
+
+
+def _fall_silent() -> None:
+    """Let go of the pipe, so that whoever reads it sees its end."""
+    with Path(os.devnull).open("r+b") as nothing:
+        os.dup2(nothing.fileno(), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,193 @@
+"""Joins a kept cluster, starts one, ends one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+
+from canaryproof.cluster.embedded.persistent.daemon import NEWS, News, Order
+from canaryproof.cluster.embedded.persistent.messages import stays
+from canaryproof.cluster.embedded.persistent.state import Kept, Place, place_of
+from canaryproof.cluster.embedded.provider import EmbeddedProvider
+from canaryproof.cluster.embedded.toolchain import Toolchain
+from canaryproof.cluster.image_sources import Upstream
+from canaryproof.errors import ClusterError
+from canaryproof.kube.running_cluster import Cluster, Vitals
+from canaryproof.system.ownership import make_folder
+from canaryproof.system.process import detached
+from canaryproof.system.progress import Progress, Silence
+from canaryproof.system.wait import Signal, Ticks, wait_for
+from canaryproof.timeouts import DURATIONS, Durations
+
+HOLDER = "canaryproof.cluster.embedded.persistent.daemon"
+OTHER = "has other tools or images"
+
+
+@dataclass(frozen=True)
+class KeptProvider:
+    """The embedded cluster of a name: the one that is there is joined; where there is none, *keep* says what comes.
+
+    With *keep*, a cluster is started that outlives the block, in place of one that has ended or is made of other tools
+    or images.  Without, a cluster is started that ends with the block, as :class:`EmbeddedProvider` lends it.
+    """
+
+    toolchain: Toolchain
+    cache: Path
+    stand_ins: Mapping[str, Sequence[str]]
+    name: str
+    keep: bool
+    progress: Progress = field(default_factory=Silence)
+    durations: Durations = DURATIONS
+    upstream: Upstream | None = None
+    """How the images themselves are pulled; with it there are no stand-ins."""
+
+    @contextmanager
+    def lend(self) -> Iterator[Cluster]:
+        """Yield the cluster; see :class:`canaryproof.kube.running_cluster.ClusterProvider`."""
+        began = time.monotonic()
+        kept, note = self._kept()
+        if kept is None:
+            own = EmbeddedProvider(
+                self.toolchain,
+                self.cache,
+                self.stand_ins,
+                self.progress,
+                durations=self.durations,
+                upstream=self.upstream,
+            )
+            with own.lend() as cluster:
+                yield replace(cluster, note=note)
+            return
+        with _watched(self._place) as vitals:
+            joined = _joined(self._place, kept, vitals, note, time.monotonic() - began)
+            yield replace(joined, registries=self.upstream.allowed if self.upstream else None)
+
+    def up(self) -> tuple[Kept, str]:
+        """Return the cluster that is there, or was started now, with what became of another one of its name."""
+        kept, note = self._kept()
+        if kept is None:
+            raise AssertionError("a cluster that is to be kept is started")
+        return kept, note
+
+    @property
+    def _place(self) -> Place:
+        return place_of(self.cache, self.name)
+
+    def _kept(self) -> tuple[Kept | None, str]:
+        """Return the cluster to join, and a sentence about what was found."""
+        order = self._order()
+        with self._place.alone():
+            found = self._place.read()
+            unfit = unfitness(self._place, found, order.fingerprint)
+            if found and not unfit:
+                return found, f"kept cluster {self.name}, re-used"
+            if not self.keep:
+                return None, unfit and f"the kept cluster {self.name} {unfit}, this one ends with the run"
+            end(self._place)
+            start(order, self.progress)
+            return self._place.read(), unfit and f"the kept cluster {self.name} {unfit} and was replaced"
+
+    def _order(self) -> Order:
+        return Order(
+            name=self.name,
+            cache=str(self.cache.absolute()),
+            kubernetes=self.toolchain.kubernetes,
+            helm=self.toolchain.helm,
+            binaries={name: str(path) for name, path in self.toolchain.binaries.items()},
+            stand_ins={name: tuple(arguments) for name, arguments in self.stand_ins.items()},
+            durations=self.durations,
+            upstream=self.upstream,
+        )
+
+
+def unfitness(place: Place, found: Kept | None, made_of: str) -> str:
+    """Return why the cluster that was found cannot be used; empty when it can, or when there is none."""
+    if not place.is_held:
+        return f"has ended ({' '.join(place.fault.split()) or 'it was killed'})" if found else ""
+    return "" if found and found.made_of == made_of else OTHER
+
+
+def start(order: Order, progress: Progress) -> None:
+    """Start a cluster that outlives this process, and return when it is ready.
+
+    Raises ClusterError when it does not come to that, with the reason of its holder.
+    """
+    make_folder(order.place.folder)
+    last = News()
+    with (
+        progress.step("starting an embedded Kubernetes to keep") as say,
+        detached(HOLDER, order=msgspec.json.encode(order), log=order.place.log) as lines,
+    ):
+        for line in lines:
+            last = NEWS.decode(line)
+            say(last.said)
+    if not last.ready:
+        log = order.place.log.read_text(encoding="utf-8", errors="replace").strip()
+        order.place.forget()
+        raise ClusterError(last.failed or f"the process that was to hold the cluster ended:\n{log}")
+
+
+def end(place: Place) -> bool:
+    """End the cluster at *place*, and remove what is left of it; return whether it lived.
+
+    Raises WaitError when it does not end in time.
+    """
+    lived = place.is_held
+    if lived:
+        holder = place.holder
+        os.kill(holder, signal.SIGTERM)
+        wait_for(
+            f"end of the kept cluster {place.name}",
+            lambda: not place.is_held or None,
+            within=DURATIONS.cluster_stop * 2,
+            changes=Ticks(),
+            seen=lambda: f"process {holder}, which holds it",
+        )
+    place.forget()
+    return lived
+
+
+def _joined(place: Place, kept: Kept, vitals: Vitals, note: str, seconds: float) -> Cluster:
+    return Cluster(
+        provider="embedded",
+        kubeconfig=place.kubeconfig,
+        context=kept.context,
+        kubernetes=kept.kubernetes,
+        nodes=kept.nodes,
+        cores=kept.cores,
+        images=kept.images,
+        ready_after=seconds,
+        vitals=vitals,
+        note=note,
+        stays=stays(place),
+    )
+
+
+@contextmanager
+def _watched(place: Place) -> Iterator[Vitals]:
+    """Yield the vitals of a cluster that another process holds, for the length of the block."""
+    vitals, over, news = Vitals(), threading.Event(), Signal()
+
+    def watch() -> None:
+        while not over.is_set():
+            if not place.is_held:
+                vitals.fail(place.fault or f"the kept cluster {place.name} was ended by somebody")
+                return
+            news.wait(DURATIONS.look_again)
+
+    thread = threading.Thread(target=watch, name="kept-cluster", daemon=True)
+    thread.start()
+    try:
+        yield vitals
+    finally:
+        over.set()
+        news.announce()
+        thread.join()

@@ -1,0 +1,118 @@
+"""The cluster's process tree, as the harness holds it: start, listen to its reports, end."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from canaryproof.cluster.embedded.run_dirs import Run
+from canaryproof.cluster.embedded.supervisor.spec import Plan
+from canaryproof.errors import ClusterError
+from canaryproof.kube.running_cluster import Vitals
+from canaryproof.system.interpreter import HARMLESS_FOLDER, module_command
+from canaryproof.timeouts import DURATIONS
+
+_INSIDE = "canaryproof.cluster.embedded.supervisor"
+_LOG_TAIL = 15  # lines
+
+
+@dataclass(frozen=True)
+class Start:
+    """How the tree's command is called: at the end of another one, and with which environment."""
+
+    command: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+PLAINLY = Start()
+
+
+@contextmanager
+def running_tree(
+    plan: Plan, run: Run, listener: socket.socket, vitals: Vitals, start: Start = PLAINLY
+) -> Iterator[None]:
+    """Run the process tree of *plan* for the length of the block; a component that ends meanwhile fails *vitals*.
+
+    The tree ends with the block, and with this process in whatever way it ends: its first process waits for the end of
+    a pipe that only this process holds open.
+    """
+    lifeline_end, lifeline = os.pipe()
+    reports, reports_end = os.pipe()
+    handed_down = (lifeline_end, reports_end, listener.fileno(), run.lock)
+    with (run.logs / "first-process.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*start.command, *module_command(_INSIDE, *map(str, handed_down), options=("-S",))],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            env=dict(start.environment),
+            cwd=HARMLESS_FOLDER,
+            pass_fds=handed_down,
+            start_new_session=True,  # Ctrl-C is for the harness, which ends the tree in order
+        )
+    os.close(lifeline_end)
+    os.close(reports_end)
+    listener.close()  # or a request to a dead cluster would be queued here, and wait for its time limit
+    ending = threading.Event()
+    listening = threading.Thread(target=_listen, args=(reports, run, vitals, ending), name="cluster-reports")
+    try:
+        _instruct(process, plan)
+        listening.start()
+        yield
+    finally:
+        ending.set()
+        os.close(lifeline)
+        _await_end(process)
+        if listening.ident:
+            listening.join(DURATIONS.cluster_stop)
+
+
+def _instruct(process: subprocess.Popen[bytes], plan: Plan) -> None:
+    if process.stdin is None:
+        raise AssertionError("the process was started with a pipe")
+    with process.stdin as pipe:
+        pipe.write(plan.to_json().encode())
+
+
+def _await_end(process: subprocess.Popen[bytes]) -> None:
+    """Wait for the parent of the first process; it has nothing to do but to wait for that one."""
+    try:
+        process.wait(DURATIONS.cluster_stop)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise ClusterError(f"the cluster's first process did not end within {DURATIONS.cluster_stop:g} s") from None
+
+
+def _listen(reports: int, run: Run, vitals: Vitals, ending: threading.Event) -> None:
+    """Read the reports of the first process until it ends."""
+    with os.fdopen(reports, encoding="utf-8") as lines:
+        for line in lines:
+            if not ending.is_set() and (fault := _fault_in(json.loads(line), run)):
+                vitals.fail(fault)
+    if not ending.is_set():
+        vitals.fail(f"the cluster's first process ended\n{log_tail(run, 'first-process')}")
+
+
+def _fault_in(report: Mapping[str, object], run: Run) -> str:
+    if report["event"] == "failed":
+        return f"the cluster's first process could not prepare its namespaces:\n{report['reason']}"
+    if report["event"] != "ended":
+        return ""
+    name = str(report["name"])
+    return f"{name} ended with code {report['code']}\n{log_tail(run, name)}"
+
+
+def log_tail(run: Run, component: str) -> str:
+    """Return the end of a component's log, introduced by where to find the whole."""
+    file = run.logs / f"{component}.log"
+    try:
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_TAIL:]
+    except FileNotFoundError:
+        return f"it has not written a log ({file})"
+    return "\n".join([f"the end of its log ({file}):", *(lines or ["(empty)"])])

@@ -1,0 +1,121 @@
+"""Run folders: what outlives the processes of a cluster, and how the next start finds it.
+
+A cluster lives as long as somebody holds the lock of its run folder: the harness and the cluster's first process do,
+and the kernel takes it from them when they end, in whatever way.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from canaryproof.cluster.embedded.cgroups import remove_cgroups
+from canaryproof.system.ownership import make_folder
+
+_LOCK = "lock"
+_KEPT = 5
+"""Failed clusters whose logs are kept."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One cluster's traces outside its namespaces: a folder, cgroups of the same name, and the lock on both."""
+
+    folder: Path
+    lock: int
+    """A file descriptor, to be handed to the cluster's first process."""
+    failed: threading.Event = field(default_factory=threading.Event)
+    """Set when the logs are worth keeping."""
+
+    @property
+    def name(self) -> str:
+        """Return the name of the folder, of the cgroups and of the cluster."""
+        return self.folder.name
+
+    @property
+    def logs(self) -> Path:
+        """Return the folder of the components' logs; it outlives a cluster that failed."""
+        return _logs_of(self.folder)
+
+
+@contextmanager
+def lent_run(runs: Path) -> Iterator[Run]:
+    """Sweep what dead clusters left below *runs*, lend a new run folder there, and remove it and its cgroups."""
+    make_folder(runs)
+    sweep(runs)
+    run = _new_run(runs)
+    try:
+        run.logs.mkdir(parents=True)
+        yield run
+    finally:
+        try:
+            _remove(run.folder, keep_logs=run.failed.is_set())
+            _forget_old_logs(runs)
+        finally:
+            os.close(run.lock)
+
+
+def sweep(runs: Path) -> list[str]:
+    """Remove what dead clusters left below *runs*; return their names.  Those that live are not touched."""
+    return [folder.name for folder in sorted(runs.iterdir()) if _swept(folder)]
+
+
+def _new_run(runs: Path) -> Run:
+    """Make a locked run folder; another start that sweeps meanwhile must not take it for a dead one."""
+    with _held(runs / ".sweeping"):
+        folder = runs / f"canaryproof-{secrets.token_hex(4)}"
+        folder.mkdir(mode=0o700)
+        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return Run(folder, lock)
+
+
+def _swept(folder: Path) -> bool:
+    if not folder.is_dir():
+        return False
+    with _held(folder.parent / ".sweeping"), suppress(FileNotFoundError):
+        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        else:
+            _remove(folder, keep_logs=False)
+            return True
+        finally:
+            os.close(lock)
+    return False
+
+
+def _logs_of(folder: Path) -> Path:
+    return folder.parent.parent / "logs" / folder.name
+
+
+def _remove(folder: Path, *, keep_logs: bool) -> None:
+    remove_cgroups(folder.name)
+    if not keep_logs:
+        shutil.rmtree(_logs_of(folder), ignore_errors=True)  # a start may have been killed before it made them
+    shutil.rmtree(folder)
+
+
+def _forget_old_logs(runs: Path) -> None:
+    """Keep the logs of the latest few failed clusters; those of living ones are nobody else's to remove."""
+    logs = runs.parent / "logs"
+    failed = [it for it in logs.iterdir() if not (runs / it.name).exists()]
+    for folder in sorted(failed, key=lambda it: it.stat().st_mtime)[:-_KEPT]:
+        shutil.rmtree(folder, ignore_errors=True)  # another run may be doing the same
+
+
+@contextmanager
+def _held(file: Path) -> Iterator[None]:
+    """Hold the lock *file*, waiting for it; others hold it for moments only."""
+    with file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,50 @@
+"""When the embedded cluster is useful: its node takes pods and its controllers are at work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from canaryproof.cluster import pod_requests
+from canaryproof.cluster.embedded.components import NODE_NAME
+from canaryproof.cluster.embedded.process_tree import log_tail
+from canaryproof.cluster.embedded.run_dirs import Run
+from canaryproof.cluster.embedded.token_policy import policy
+from canaryproof.cluster.readiness import await_stage, default_account, enforce, is_ready
+from canaryproof.errors import ClusterError, WaitError
+from canaryproof.kube.client import NODES, KubeClient
+from canaryproof.kube.running_cluster import Vitals
+from canaryproof.system.progress import Say
+from canaryproof.timeouts import Durations
+
+
+def await_ready(
+    kubeconfig: Path, run: Run, vitals: Vitals, say: Say, durations: Durations, *, tokens: bool = True
+) -> None:
+    """Return when the cluster takes pods and has its rules: they share the node; without *tokens* they get none.
+
+    Raises ClusterError when it does not come to that in time, or a component ends: with the component's name and the
+    end of its log.
+    """
+    rules = [pod_requests.policy(*_size()), *([] if tokens else [policy()])]
+    with closing(KubeClient(kubeconfig, "canaryproof", durations)) as client:
+        stages: tuple[tuple[str, str, Callable[[], object]], ...] = (
+            ("API that answers", "kube-apiserver", lambda: all(enforce(client, rule) for rule in rules)),
+            ("Ready node", "kubelet", lambda: is_ready(client.get(NODES, NODE_NAME))),
+            ("default ServiceAccount", "kube-controller-manager", lambda: default_account(client)),
+        )
+        for what, component, look in stages:
+            say(f"waiting for its {what}")
+            try:
+                await_stage(what, look, within=durations.cluster_start, doomed=lambda: vitals.fault)
+            except WaitError as error:
+                slow = "on a machine that is merely slow, --patience FACTOR waits longer"
+                reason = vitals.fault or f"{error}; {slow}\n{log_tail(run, component)}"
+                raise ClusterError(f"the embedded cluster did not start: {reason}") from None
+
+
+def _size() -> tuple[int, int]:
+    """Return the machine's cores, and its memory (bytes)."""
+    return os.cpu_count() or 1, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,0 +1,45 @@
+"""The way in: ``python -m canaryproof.cluster.embedded.supervisor LIFELINE STATUS LISTENER LOCK < plan``.
+
+The arguments are file descriptors: the read end of a pipe whose write end only the harness holds, the write end of a
+pipe that takes reports, the listening socket of the API, and the lock that shows that this cluster lives.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from dataclasses import replace
+
+from canaryproof.cluster.embedded.supervisor import cgroup_delegation, init, spec, syscalls, userns
+
+
+def main() -> int:
+    """Become the parent of a first process in new namespaces, and end when it ends."""
+    lifeline, status, listener, lock = (int(argument) for argument in sys.argv[1:5])
+    for descriptor in (lifeline, status, listener, lock):
+        os.set_inheritable(descriptor, False)  # noqa: FBT003  # the only way to call it
+    instructions = spec.from_json(sys.stdin.read())
+    if rootless := instructions.rootless:
+        cgroup = cgroup_delegation.make_cgroup(
+            rootless.cgroup, cgroup_delegation.own_cgroup(), rootless.cgroup_settings
+        )
+        instructions = replace(instructions, cgroups=((str(cgroup), str(cgroup_delegation.ROOT)),))
+        userns.become_root(rootless.mappings)
+    syscalls.unshare(
+        syscalls.CLONE_NEWPID
+        | syscalls.CLONE_NEWNS
+        | syscalls.CLONE_NEWNET
+        | syscalls.CLONE_NEWUTS
+        | syscalls.CLONE_NEWIPC
+    )
+    child = os.fork()
+    if child == 0:
+        init.live(instructions, lifeline, status, socket.socket(fileno=listener))
+    for descriptor in (lifeline, status, listener, lock):
+        os.close(descriptor)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

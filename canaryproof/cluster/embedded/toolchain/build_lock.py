@@ -1,0 +1,81 @@
+"""One run at a time builds; the others wait, and are told for whom."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from canaryproof.errors import ToolchainError, WaitError
+from canaryproof.system.ownership import make_folder
+from canaryproof.system.progress import Progress, Say
+from canaryproof.system.wait import Ticks, wait_for
+from canaryproof.timeouts import DURATIONS
+
+
+@contextmanager
+def locked(file: Path, progress: Progress, *, within: float = DURATIONS.toolchain) -> Iterator[None]:
+    """Hold the lock *file* for the length of the block; the kernel releases it when its holder ends, however that is.
+
+    Raises ToolchainError when another run holds it for *within* seconds, or its folder cannot be written to.
+    """
+    with _opened(file) as lock:
+        if not _taken(lock):
+            with progress.step("waiting for the tools") as say:
+                _await(lock, say, within)
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def _opened(file: Path) -> IO[str]:
+    """Open *file*, close-on-exec as all that Python opens: no child holds the lock."""
+    try:
+        make_folder(file.parent)
+        return file.open("a+")
+    except OSError as error:
+        raise ToolchainError(
+            f"cannot write to {file.parent}: {error.strerror}; set XDG_CACHE_HOME to a folder of yours"
+        ) from error
+
+
+@contextmanager
+def work_folder(folder: Path) -> Iterator[Path]:
+    """Lend a folder for unfinished work, on the disk of *folder*; what a killed run left in its own is removed.
+
+    The caller holds the lock of *folder*.
+    """
+    for left in folder.glob("work-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix="work-", ignore_cleanup_errors=True) as work:
+        yield Path(work)
+
+
+def _await(lock: IO[str], say: Say, within: float) -> None:
+    def look() -> bool | None:
+        say(f"another run ({_holder(lock)}) is building them")
+        return _taken(lock) or None
+
+    try:
+        wait_for("end of a build by another run", look, within=within, changes=Ticks(0.1), seen=lambda: _holder(lock))
+    except WaitError as error:
+        raise ToolchainError(f"{error}; if it hangs, end that process") from error
+
+
+def _holder(lock: IO[str]) -> str:
+    lock.seek(0)
+    return f"process {lock.read().strip() or 'unknown'}"
+
+
+def _taken(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

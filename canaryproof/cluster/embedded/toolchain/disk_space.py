@@ -1,0 +1,49 @@
+"""Whether the disk has room for a build, before it starts instead of minutes later."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from canaryproof.cluster.embedded.toolchain.recipes import Tool
+from canaryproof.errors import ToolchainError
+from canaryproof.system.process import run
+from canaryproof.timeouts import DURATIONS
+
+_MEGABYTE = 10**6
+
+
+def require_space(
+    tools: Iterable[Tool], *, go: Path, env: Mapping[str, str], folder: Path, free: Callable[[Path], int]
+) -> None:
+    """Raise ToolchainError unless *tools* can be built from nothing with the space that is *free*, counted by disk."""
+    wanted = list(tools)
+    if not wanted:
+        return
+    build, modules = run([str(go), "env", "GOCACHE", "GOMODCACHE"], timeout=DURATIONS.command, env=env).splitlines()
+    needs = [
+        (Path(build), "GOCACHE", sum(it.space.build for it in wanted)),
+        (Path(modules), "GOMODCACHE", sum(it.space.modules for it in wanted)),
+        (folder, "XDG_CACHE_HOME", sum(it.space.binaries for it in wanted)),
+    ]
+    by_disk: dict[int, list[tuple[Path, str, int]]] = defaultdict(list)
+    for need in needs:
+        by_disk[_existing(need[0]).stat().st_dev].append(need)
+    for together in by_disk.values():
+        _require(together, free(_existing(together[0][0])) // _MEGABYTE)
+
+
+def _require(needs: Iterable[tuple[Path, str, int]], free: int) -> None:
+    needs = list(needs)
+    needed = sum(megabytes for *_, megabytes in needs)
+    if free >= needed:
+        return
+    places = "".join(f"\n  {path}: {megabytes} MB (elsewhere: set {name})" for path, name, megabytes in needs)
+    raise ToolchainError(
+        f"building the tools needs {needed} MB on one disk, and {free} MB are free; make room or move a folder:{places}"
+    )
+
+
+def _existing(path: Path) -> Path:
+    return next(it for it in (path, *path.parents) if it.exists())

@@ -1,0 +1,114 @@
+"""Looks at what a rollback leaves: live objects count, not what Helm has on record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from canaryproof.analysis.settling import descendants, is_going, leftover, live
+from canaryproof.kube.client import Resource
+from canaryproof.kube.recorder import WATCHED, Recording
+from canaryproof.model.evidence import Leftover
+from canaryproof.model.objects import Body, ObjectKey, text_at
+
+RELEASE_NAMESPACE = "meta.helm.sh/release-namespace"
+
+
+class Objects(Protocol):
+    """Live objects by name; `canaryproof.kube.client.KubeClient` knows them."""
+
+    def resource(self, api_version: str, kind: str) -> Resource | None:
+        """Return where objects of *kind* live, or None when there is no such kind."""
+        ...
+
+    def get(self, resource: Resource, name: str, namespace: str = "") -> Body | None:
+        """Return one object as it is now, or None when there is none."""
+        ...
+
+    def drop_finalizers(self, resource: Resource, name: str, namespace: str) -> None:
+        """Let an object go, whatever it waits for."""
+        ...
+
+
+class Aftermath:
+    """What is left after the rollback, and since when stable holds."""
+
+    def __init__(
+        self,
+        *,
+        client: Objects,
+        recording: Recording,
+        namespace: str,
+        added: Mapping[ObjectKey, Body],
+        unready: Callable[[], str],
+    ) -> None:
+        """Look for *added*, which Helm was asked to delete, in *namespace*; *unready* says why stable is not ready."""
+        self._client = client
+        self._recording = recording
+        self._namespace = namespace
+        self._added = added
+        self._unready = unready
+        self.restored_at = 0.0
+        """When stable began to be ready, in seconds of the recording; 0 while it is not."""
+        self.family = frozenset(added)
+        """What the upgrade added, and all that these objects ever owned."""
+        self.left: dict[ObjectKey, Body] = {}
+        """What is there of the family."""
+
+    def look(self, hold: float) -> bool:
+        """Look once; report whether there is nothing more to wait for."""
+        if self._unready():
+            self.restored_at = 0.0
+        else:
+            self.restored_at = self.restored_at or self._recording.now
+        self._look_for_leftovers()
+        settled = bool(self.restored_at) and self._recording.now - self.restored_at >= hold
+        return settled and all(self._stays(key) for key in self.left)
+
+    def seen(self) -> str:
+        """Say what is there instead of the end that is waited for."""
+        return ", ".join(map(str, self.left)) or self._unready() or "stable, ready for too short a time"
+
+    def leftovers(self) -> tuple[Leftover, ...]:
+        """Return what is left, with what holds it."""
+        names = frozenset(self.left)
+        return tuple(leftover(key, body, names) for key, body in self.left.items())
+
+    def let_go(self) -> None:
+        """Free what is left in the namespace from its finalizers: the namespace could not end otherwise."""
+        for key, body in self.left.items():
+            resource = self._client.resource(body["apiVersion"], key.kind)
+            held = is_going(body) and body["metadata"].get("finalizers")
+            if held and resource and resource.namespaced and not key.namespace:
+                self._client.drop_finalizers(resource, key.name, self._namespace)
+
+    def _look_for_leftovers(self) -> None:
+        self.family = descendants(self._recording.timeline, self._added)
+        self.left = {key: body for key, body in live(self._recording.timeline).items() if key in self.family}
+        for key, body in self._added.items():
+            if not _is_watched(body, key) and (found := self._get(key, body)) is not None:
+                self.left[key] = found
+
+    def _stays(self, key: ObjectKey) -> bool:
+        """Report whether nothing will end an object any more: Helm asked for every deletion before it returned."""
+        body = self.left[key]
+        owners = [ObjectKey(owner["kind"], owner["name"]) for owner in body["metadata"].get("ownerReferences", ())]
+        if is_going(body):
+            return False
+        if owners:
+            return any(owner in self.left and self._stays(owner) for owner in owners)
+        found = self._get(key, body)
+        return found is not None and not is_going(found)
+
+    def _get(self, key: ObjectKey, body: Body) -> Body | None:
+        """Return an object as it is now; outside the namespace only if it is our release's, as Helm notes on it."""
+        resource = self._client.resource(body["apiVersion"], key.kind)
+        found = self._client.get(resource, key.name, key.namespace or self._namespace) if resource else None
+        if found is None or (resource and resource.namespaced and not key.namespace):
+            return found
+        return found if text_at(found, "metadata", "annotations", RELEASE_NAMESPACE) == self._namespace else None
+
+
+def _is_watched(body: Body, key: ObjectKey) -> bool:
+    api = f"/apis/{body['apiVersion']}" if "/" in body["apiVersion"] else f"/api/{body['apiVersion']}"
+    return not key.namespace and (key.kind, api) in {(each.kind, each.api) for each in WATCHED}

@@ -1,0 +1,1 @@
+"""Helm: its commands, and the records that it keeps of a release in the namespace."""

@@ -1,0 +1,70 @@
+"""Makes namespaces for tests of other projects, which other runs on the same cluster leave alone."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+from canaryproof.errors import InfrastructureError
+from canaryproof.kube.client import KubeClient, Resource
+from canaryproof.kube.lease import RUN_LABEL, Locks, present
+from canaryproof.kube.running_cluster import Cluster
+from canaryproof.system.wait import Ticks, wait_for
+from canaryproof.timeouts import Durations
+
+SERVICE_ACCOUNTS = Resource("ServiceAccount", "/api/v1", "serviceaccounts")
+
+
+class Namespaces:
+    """Makes namespaces of one run; `open` it for the length of the run."""
+
+    def __init__(self, client: KubeClient, run: str, cluster: Cluster, durations: Durations) -> None:
+        """Make namespaces with the label of *run*."""
+        self._client = client
+        self._run = run
+        self._cluster = cluster
+        self._durations = durations
+
+    @classmethod
+    @contextmanager
+    def open(cls, cluster: Cluster, *, locks: Path, durations: Durations) -> Iterator[Self]:
+        """Show other runs on *cluster*, for the length of the block, that this one lives.
+
+        What runs that are over have left on the cluster is removed.  *locks* is the folder by which runs on this
+        machine know that one is over.
+
+        Raises InfrastructureError when the API server cannot be reached, or refuses.
+        """
+        run = secrets.token_hex(4)
+        with (
+            closing(KubeClient(cluster.kubeconfig, cluster.context, durations)) as client,
+            present(client, run, Locks(locks), cluster.vitals, durations),
+        ):
+            yield cls(client, run, cluster, durations)
+
+    @contextmanager
+    def new(self) -> Iterator[str]:
+        """Yield the name of a new namespace that takes pods; its deletion begins at the end of the block.
+
+        Raises InfrastructureError when the API server cannot be reached or refuses, and WaitError when the namespace
+        gets no ``default`` ServiceAccount, without which it takes no pods (Kubernetes, "Service Accounts").
+        """
+        name = f"canaryproof-{self._run}-{secrets.token_hex(4)}"
+        uid = self._client.create_namespace(name, {RUN_LABEL: self._run})
+        if uid is None:
+            raise InfrastructureError(f"namespace {name} exists already: somebody else made it; try again")
+        try:
+            wait_for(
+                f"ServiceAccount/default in namespace {name}",
+                lambda: self._client.get(SERVICE_ACCOUNTS, "default", name),
+                within=self._durations.namespace,
+                changes=Ticks(self._durations.start_tick),
+                doomed=lambda: self._cluster.vitals.fault or None,
+            )
+            yield name
+        finally:
+            with suppress(InfrastructureError):  # a cluster that is gone has no namespaces left
+                self._client.delete_namespace(name, uid)

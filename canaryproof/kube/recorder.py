@@ -1,0 +1,324 @@
+"""Records what happens in the cluster: one watch per kind for the whole run, one timeline per namespace."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, Protocol, Self
+
+import msgspec
+
+from canaryproof.errors import InfrastructureError
+from canaryproof.kube.client import PODS, ExpiredError, Listing, Resource
+from canaryproof.kube.running_cluster import Vitals
+from canaryproof.model.objects import BODIES, Body, Manifest, ObjectKey
+from canaryproof.model.timeline import Change, Observation, Timeline
+from canaryproof.redaction import LAST_APPLIED
+from canaryproof.system.wait import Clock, Signal, Ticks
+from canaryproof.timeouts import DURATIONS, Durations
+
+WATCHED = (
+    PODS,
+    Resource("Deployment", "/apis/apps/v1", "deployments"),
+    Resource("ReplicaSet", "/apis/apps/v1", "replicasets"),
+    Resource("Service", "/api/v1", "services"),
+    Resource("EndpointSlice", "/apis/discovery.k8s.io/v1", "endpointslices"),
+    Resource("Event", "/api/v1", "events"),
+    Resource("ServiceAccount", "/api/v1", "serviceaccounts"),
+)
+GONE = 410
+
+
+class OpenWatch(Protocol):
+    """A watch as the recorder needs it; `canaryproof.kube.client.Watch` is one."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield each line, one JSON document each."""
+        ...
+
+    def close(self) -> None:
+        """End the iteration at once, from any thread."""
+        ...
+
+
+class Source(Protocol):
+    """Where changes come from; `canaryproof.kube.client.KubeClient` is one."""
+
+    def list(self, resource: Resource) -> Listing:
+        """Return all objects of a kind."""
+        ...
+
+    def watch(self, resource: Resource, version: str) -> OpenWatch:
+        """Open a watch for what happened after *version*."""
+        ...
+
+
+class Recording:
+    """What happens in one namespace from now on."""
+
+    def __init__(self, clock: Clock = time) -> None:
+        """Start with nothing seen."""
+        self.changes = Signal()
+        """Announces every change, and every fault of the cluster, to one waiter; others `listen`."""
+        self._clock = clock
+        self._began = clock.monotonic()
+        self._lock = threading.Lock()
+        self._observations: list[Observation] = []
+        self._timeline = Timeline()
+        self._live: dict[ObjectKey, _Identity] = {}
+        self._listeners: list[Callable[[], None]] = [self.changes.announce]
+
+    @property
+    def now(self) -> float:
+        """Return the seconds since the recording began."""
+        return self._clock.monotonic() - self._began
+
+    @property
+    def quiet(self) -> float:
+        """Return for how many seconds nothing has happened."""
+        with self._lock:
+            return self.now - (self._observations[-1].at if self._observations else 0.0)
+
+    @property
+    def timeline(self) -> Timeline:
+        """Return everything seen so far."""
+        with self._lock:
+            if len(self._timeline.observations) != len(self._observations):
+                self._timeline = Timeline(tuple(self._observations))
+            return self._timeline
+
+    def listen(self, announce: Callable[[], None]) -> None:
+        """Call *announce* after every change, from the thread that saw it."""
+        self._listeners.append(announce)
+
+    def announce(self) -> None:
+        """Wake everyone who waits for a change."""
+        for announce in tuple(self._listeners):
+            announce()
+
+    def record(self, change: Change, body: Body) -> None:
+        """Add one change of one object."""
+        with self._lock:
+            self._add(change, body)
+        self.announce()
+
+    def replace(self, kind: str, bodies: Iterable[Body]) -> None:
+        """Bring the objects of *kind* up to date with a fresh list: what it lacks was deleted unseen."""
+        with self._lock:
+            listed = {_key(body): body for body in bodies}
+            for key, (_, _, last) in tuple(self._live.items()):
+                if key.kind == kind and key not in listed:
+                    self._add("DELETED", last)
+            for body in listed.values():
+                self._add("MODIFIED", body)
+        self.announce()
+
+    def _add(self, change: Change, body: Body) -> None:
+        """Keep what is new: a list and a watch, or two watches, may tell the same change twice."""
+        key, identity = _key(body), _identity(body)
+        known = self._live.get(key)
+        if change == "DELETED":
+            if known and known[0] == identity[0]:
+                del self._live[key]
+                self._append(change, body)
+            return
+        if known and known[:2] == identity[:2]:
+            return
+        if known and known[0] != identity[0]:
+            self._append("DELETED", known[2])
+            known = None
+        self._live[key] = identity
+        self._append("MODIFIED" if known else "ADDED", body)
+
+    def _append(self, change: Change, body: Body) -> None:
+        self._observations.append(Observation(self.now, change, Manifest(body)))
+
+
+class Recorder:
+    """Watches the cluster on a thread per kind, from entering the ``with`` block to leaving it.
+
+    A kind that can no longer be watched is a fault of the cluster, reported to its vitals.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        vitals: Vitals,
+        *,
+        watched: tuple[Resource, ...] = WATCHED,
+        durations: Durations = DURATIONS,
+        clock: Clock = time,
+    ) -> None:
+        """Watch the kinds of *watched* once entered."""
+        self._source = source
+        self._vitals = vitals
+        self._patience = durations.request
+        self._pause = Ticks(durations.look_again)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._closing = False
+        self._watches: set[OpenWatch] = set()
+        self._recordings: dict[str, Recording] = {}
+        self._threads = [
+            threading.Thread(target=self._run, args=(_Feed(each),), name=f"watch-{each.plural}", daemon=True)
+            for each in watched
+        ]
+        vitals.listen(self.announce)
+
+    def __enter__(self) -> Self:
+        """Start watching."""
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End every watch at once."""
+        with self._lock:
+            self._closing = True
+            watches = tuple(self._watches)
+        for watch in watches:
+            watch.close()
+        for thread in self._threads:
+            thread.join()
+
+    @contextmanager
+    def open(self, namespace: str) -> Iterator[Recording]:
+        """Record *namespace*, which does not exist yet, until the end of the ``with`` block."""
+        recording = Recording(self._clock)
+        self._recordings[namespace] = recording
+        try:
+            yield recording
+        finally:
+            del self._recordings[namespace]
+
+    def announce(self) -> None:
+        """Wake everyone who waits for a change in any namespace: there is other news."""
+        for recording in tuple(self._recordings.values()):
+            recording.announce()
+
+    def _run(self, feed: _Feed) -> None:
+        try:
+            self._follow(feed)
+        finally:
+            if not self._closing:
+                self._vitals.fail(f"{feed.resource.plural} are no longer watched: {feed.error or 'see the traceback'}")
+
+    def _follow(self, feed: _Feed) -> None:
+        """List, then watch, and start over whenever a watch cannot go on where it ended."""
+        feed.reached = self._clock.monotonic()
+        while not self._closing:
+            try:
+                if not feed.version:
+                    self._list(feed)
+                self._watch(feed)
+            except ExpiredError:
+                feed.version = ""
+            except InfrastructureError as error:
+                feed.error = str(error)
+                if self._clock.monotonic() - feed.reached > self._patience:
+                    return
+                self._pause.wait(self._patience)
+
+    def _list(self, feed: _Feed) -> None:
+        listing = self._source.list(feed.resource)
+        by_namespace: dict[str, list[Body]] = {namespace: [] for namespace in tuple(self._recordings)}
+        for item in listing.items:
+            namespace = _HEADS.decode(item).metadata.namespace
+            if namespace in by_namespace:
+                by_namespace[namespace].append(_body(feed.resource, item))
+        for namespace, bodies in by_namespace.items():
+            if recording := self._recordings.get(namespace):
+                recording.replace(feed.resource.kind, bodies)
+        feed.version = listing.version
+
+    def _watch(self, feed: _Feed) -> None:
+        """Follow one watch to its end."""
+        watch = self._source.watch(feed.resource, feed.version)
+        with self._lock:
+            self._watches.add(watch)
+            if self._closing:
+                watch.close()
+        try:
+            feed.reached = self._clock.monotonic()
+            for line in watch:
+                self._take(feed, line)
+                feed.reached = self._clock.monotonic()
+        finally:
+            with self._lock:
+                self._watches.discard(watch)
+            watch.close()
+
+    def _take(self, feed: _Feed, line: bytes) -> None:
+        """Record one line of a watch.  Other namespaces are dropped before they are decoded."""
+        event = _LINES.decode(line)
+        if event.type == "ERROR":
+            status = _STATUSES.decode(event.object)
+            raise (ExpiredError if status.code == GONE else InfrastructureError)(status.message)
+        head = _HEADS.decode(event.object).metadata
+        recording = self._recordings.get(head.namespace)
+        if recording and event.type != "BOOKMARK":
+            recording.record(event.type, _body(feed.resource, event.object))
+        feed.version = head.resource_version
+
+
+@dataclass
+class _Feed:
+    """How far the watch of one kind has come."""
+
+    resource: Resource
+    version: str = ""
+    reached: float = 0.0
+    error: str = ""
+
+
+_Identity = tuple[str, str, Body]
+"""The uid and the version of an object, and what was last seen of it."""
+
+
+class _Line(msgspec.Struct):
+    type: Change | Literal["BOOKMARK", "ERROR"]
+    object: msgspec.Raw
+
+
+class _HeadMeta(msgspec.Struct, rename="camel"):
+    namespace: str = ""
+    resource_version: str = ""
+
+
+class _Head(msgspec.Struct):
+    metadata: _HeadMeta
+
+
+class _Status(msgspec.Struct):
+    code: int = 0
+    message: str = ""
+
+
+_LINES = msgspec.json.Decoder(_Line)
+_HEADS = msgspec.json.Decoder(_Head)
+_STATUSES = msgspec.json.Decoder(_Status)
+
+
+def _body(resource: Resource, text: msgspec.Raw) -> Body:
+    """Decode an object without its noise; the items of a list do not say their kind."""
+    body: Body = {"kind": resource.kind, "apiVersion": resource.api.removeprefix("/apis/").removeprefix("/api/")}
+    body |= BODIES.decode(text)
+    body["metadata"].pop("managedFields", None)
+    body["metadata"].get("annotations", {}).pop(LAST_APPLIED, None)
+    return body
+
+
+def _key(body: Body) -> ObjectKey:
+    metadata = body["metadata"]
+    return ObjectKey(body["kind"], metadata["name"], metadata.get("namespace", ""))
+
+
+def _identity(body: Body) -> _Identity:
+    metadata = body["metadata"]
+    return metadata.get("uid", ""), metadata.get("resourceVersion", ""), body

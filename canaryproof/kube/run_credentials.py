@@ -1,0 +1,21 @@
+"""What is secret about a run itself: the credentials of its cluster, and those in the environment of this process."""
+
+from __future__ import annotations
+
+import os
+
+import yaml
+
+from canaryproof.kube.client import KubeClient
+from canaryproof.kube.running_cluster import Cluster
+from canaryproof.redaction import Redactor, environment_values, kubeconfig_values
+
+
+def redactor_of(cluster: Cluster, client: KubeClient) -> Redactor:
+    """Return what removes the credentials of *cluster*, which *client* uses, and those in the environment.
+
+    Raises OSError or yaml.YAMLError when the kubeconfig, which *client* has read, is gone.
+    """
+    values = set(environment_values(os.environ)) | environment_values(cluster.credentials) | client.credentials
+    values |= kubeconfig_values(yaml.safe_load(cluster.kubeconfig.read_text(encoding="utf-8")))
+    return Redactor(values)

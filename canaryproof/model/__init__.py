@@ -1,0 +1,1 @@
+"""The values that all parts share: Kubernetes objects, the timeline, causes and evidence; pure."""

@@ -1,0 +1,92 @@
+"""Removes credentials and the data of Secrets from evidence, once it is complete; pure.
+
+Experiments work with the real values: charts are applied with them, and objects are compared with them.  What is kept
+of an experiment, and all that is made of that, holds none.
+
+The text of a chart is its author's own, and is kept as it was handed in but for what ends up in a Secret and for what
+has the shape of a credential (`canaryproof.redaction`): a password in ``values.yaml`` that the chart writes into the
+plain environment of a container is no secret to Kubernetes either.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from canaryproof.model.evidence import ChartFile, ContainerLog, Evidence
+from canaryproof.model.objects import Body, Manifest
+from canaryproof.redaction import Redactor, identifiers_of, object_values
+
+IDENTIFIERS = frozenset(
+    (
+        *("name", "source", "namespace", "fingerprint", "provider", "kubernetes", "helm", "images", "outcome"),
+        *("path", "deployment", "pod", "container", "kind", "status", "chart", "change", "code", "id"),
+        *("check", "also_selects", "unpulled", "foreign", "object", "file", "image", "probe", "ended", "why"),
+        *("field", "expected", "held_by"),
+    )
+)
+"""Fields of the evidence that identify something, and are compared: no message is in them."""
+RECORDED = re.compile(r"Install complete|Upgrade complete|Rollback to \d+")
+"""How Helm describes a revision that succeeded (``pkg/action`` of Helm 3 and 4); `rollback-recorded` compares it."""
+
+
+class SecretValues:
+    """The data of the Secrets that an experiment has come across."""
+
+    def __init__(self) -> None:
+        """Know none yet."""
+        self._values: frozenset[str] = frozenset()
+
+    def learn(self, bodies: Iterable[Body], *, among: Iterable[Body] = ()) -> None:
+        """Add the data of the Secrets among *bodies*, but for what is an identifier in them or in *among*."""
+        objects = tuple(bodies)
+        self._values |= object_values(objects, identifiers_of((*objects, *among)))
+
+    def redactor(self, general: Redactor) -> Redactor:
+        """Return *general* with the values that are known so far."""
+        return general.knowing(self._values)
+
+
+def bodies_of(manifests: Iterable[Manifest]) -> tuple[Body, ...]:
+    """Return the objects of a rendering."""
+    return tuple(manifest.body for manifest in manifests)
+
+
+def without_secrets(evidence: Evidence, redactor: Redactor) -> Evidence:
+    """Return *evidence* without credentials and without the data of Secrets."""
+    found: Evidence = _value(evidence, "", redactor)
+    return found
+
+
+def _value(value: Any, name: str, redactor: Redactor) -> Any:
+    """Return *value*, the field *name* of something, without credentials; the same object where it has none."""
+    if isinstance(value, str):
+        kept = name in IDENTIFIERS or (name == "description" and RECORDED.fullmatch(value))
+        return value if kept else redactor.cut_text(value)
+    if isinstance(value, Manifest):
+        body = redactor.body(value.body)
+        return value if body is value.body else Manifest(body, value.source)
+    if isinstance(value, ChartFile):
+        return replace(value, text=redactor.text(value.text, keep_lines=True))
+    return _parts(value, name, redactor)
+
+
+def _parts(value: Any, name: str, redactor: Redactor) -> Any:
+    if isinstance(value, tuple):
+        items = tuple(_value(each, name, redactor) for each in value)
+        return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
+    if isinstance(value, dict):
+        return {key: _value(each, str(key), redactor) for key, each in value.items()}
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    parts = {each.name: getattr(value, each.name) for each in fields(value)}
+    clean = {key: _value(part, key, redactor) for key, part in parts.items()}
+    changed = {key: part for key, part in clean.items() if part is not parts[key]}
+    return replace(value, **changed) if changed else value
+
+
+def without_secrets_in_log(log: ContainerLog, redactor: Redactor) -> ContainerLog:
+    """Return the last words of a container without credentials: they are quoted, shortened, before all is complete."""
+    return replace(log, text=redactor.cut_text(log.text))

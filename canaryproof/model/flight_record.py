@@ -1,0 +1,106 @@
+"""The flight record of one experiment: a head, then all that was seen in the order of its time, one line each; pure.
+
+It is the evidence itself: what is read back equals what was written, so a verdict can be given again without a cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from heapq import merge
+from operator import attrgetter
+from typing import TypeVar
+
+import msgspec
+
+from canaryproof.errors import UsageError
+from canaryproof.model.evidence import ContainerLog, Evidence, Probe
+from canaryproof.model.timeline import Observation, Timeline
+
+SCHEMA = 3
+"""Counts up whenever older records can no longer be read."""
+
+Content = TypeVar("Content")
+
+
+class _Head(msgspec.Struct):
+    """The first line: all but what has lines of its own, and how many those are."""
+
+    schema: int
+    lines: int
+    evidence: Evidence
+
+
+class _Version(msgspec.Struct):
+    schema: int
+
+
+class _Line(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """One thing seen."""
+
+    observation: Observation | None = None
+    probe: Probe | None = None
+    log: ContainerLog | None = None
+
+
+_HEADS = msgspec.json.Decoder(_Head)
+_VERSIONS = msgspec.json.Decoder(_Version)
+_LINES = msgspec.json.Decoder(_Line)
+
+
+def to_lines(evidence: Evidence) -> bytes:
+    """Write evidence so that `from_lines` returns an equal one."""
+    lines = [*_seen(evidence.timeline.observations, evidence.probes), *(_Line(log=log) for log in evidence.logs)]
+    rest = replace(evidence, timeline=Timeline(), probes=(), logs=())
+    return msgspec.json.Encoder().encode_lines([_Head(SCHEMA, len(lines), rest), *lines])
+
+
+def _seen(observations: Iterable[Observation], probes: Iterable[Probe]) -> Iterable[_Line]:
+    """Return observations and requests by their time; each kind stays in its own order."""
+    both: Iterable[Observation | Probe] = merge(observations, probes, key=attrgetter("at"))
+    return (_Line(observation=each) if isinstance(each, Observation) else _Line(probe=each) for each in both)
+
+
+def from_lines(text: bytes) -> Evidence:
+    """Read what `to_lines` wrote.
+
+    Raises UsageError when it is something else, is not all there, or was written by a version with another schema.
+    """
+    first, *others = text.splitlines() or [b""]
+    head = _head(first)
+    if len(others) != head.lines:
+        raise UsageError(
+            f"this flight record should have {head.lines + 1} lines, and has {len(others) + 1}: record again"
+        )
+    lines = [_decoded(line, _LINES, number) for number, line in enumerate(others, 2)]
+    return replace(
+        head.evidence,
+        timeline=Timeline(tuple(line.observation for line in lines if line.observation)),
+        probes=tuple(line.probe for line in lines if line.probe),
+        logs=tuple(line.log for line in lines if line.log),
+    )
+
+
+def head_from_line(first: bytes) -> Evidence:
+    """Return what the first line of a record says: everything but timeline, requests and logs.
+
+    Raises UsageError as `from_lines` does.
+    """
+    return _head(first).evidence
+
+
+def _head(first: bytes) -> _Head:
+    schema = _decoded(first, _VERSIONS, 1).schema
+    if schema != SCHEMA:
+        raise UsageError(
+            f"another version wrote this flight record: its schema {schema} cannot be read, only {SCHEMA}",
+            "record again, or judge it with the version that wrote it",
+        )
+    return _decoded(first, _HEADS, 1)
+
+
+def _decoded(line: bytes, decoder: msgspec.json.Decoder[Content], number: int) -> Content:
+    try:
+        return decoder.decode(line)
+    except (msgspec.DecodeError, RecursionError) as error:  # the latter where maps and lists are nested too deep
+        raise UsageError(f"this is no flight record: line {number}: {error}") from error

@@ -1,0 +1,174 @@
+"""What became of a canary, from what is left of it: its pods, while there are any, and else what events say; pure.
+
+Events are kept for an hour (kube-apiserver, ``--event-ttl``), and tell neither exit codes nor who was out of memory.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from canaryproof.analysis.container_runs import PROBE_KILL
+from canaryproof.analysis.outcome import decide
+from canaryproof.model.causes import Cause
+from canaryproof.model.evidence import Canary, Decision, OutcomeName
+from canaryproof.model.kubernetes_text import meaning
+from canaryproof.model.objects import Body, text_at, value_at
+from canaryproof.model.timeline import Timeline
+from canaryproof.timeouts import DURATIONS, Durations
+
+LONG_ENOUGH = DURATIONS.observation
+"""Seconds after which a container that was started once, and of which nothing bad was said, is taken to have run."""
+
+_MISSING = re.compile(r"(configmap|secret).*not found|references non-existent", re.IGNORECASE)
+_PULL = re.compile(r"pull image|ErrImagePull|ImagePullBackOff|Back-off pulling|InvalidImageName", re.IGNORECASE)
+_START = re.compile(r"failed to (create|start) container|executable file not found|no such file", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Said:
+    """All events of one reason about the canary's pods, and how often they came."""
+
+    reason: str
+    message: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of the canary; *gap* says why that can no longer be known, and is empty where it can."""
+
+    decision: Decision
+    gap: str = ""
+
+
+def fate(
+    timeline: Timeline,
+    canary: Canary,
+    *,
+    upgraded_at: float,
+    rolled_back_at: float | None,
+    now: float,
+    durations: Durations = DURATIONS,
+) -> Fate:
+    """Return the fate of *canary*; times are in seconds of the timeline."""
+    if any(pod.is_live for pod in timeline.pods_of(canary.deployment)):
+        seen = replace(canary, unpulled=())  # a node of their own may have had the image: what it did is known
+        decision = decide(timeline, seen, upgraded_at, now, durations)
+        if decision and decision.outcome != "undecided":
+            return Fate(decision)
+    ended = now if rolled_back_at is None else rolled_back_at
+    return _from_events(tuple(events_of(timeline, canary.deployment)), canary, ended - upgraded_at, now)
+
+
+def events_of(timeline: Timeline, deployment: str) -> Iterator[Said]:
+    """Yield what was said about the pods of a Deployment, and about the ReplicaSets that should have made them.
+
+    Pods that are gone are known by their names: the Deployment's, its ReplicaSet's hash, five random characters.
+    """
+    pods = re.compile(rf"{re.escape(deployment)}-[a-z0-9]+-[a-z0-9]{{5}}")
+    sets = re.compile(rf"{re.escape(deployment)}-[a-z0-9]+")
+    for event in timeline.live("Event"):
+        involved = value_at(event.body, "involvedObject")
+        named = {"Pod": pods, "ReplicaSet": sets}.get(text_at(involved, "kind"))
+        if named and named.fullmatch(text_at(involved, "name")):
+            yield Said(text_at(event.body, "reason"), text_at(event.body, "message"), _count(event.body))
+
+
+def _count(event: Body) -> int:
+    counts = (value_at(event, "count"), value_at(event, "series", "count"))
+    return max([1, *(count for count in counts if isinstance(count, int))])
+
+
+def _from_events(said: Sequence[Said], canary: Canary, seconds: float, now: float) -> Fate:
+    if not said:
+        return _unknown(Cause(code="events-gone", deployment=canary.deployment))
+    for rule in RULES:
+        if found := rule(said, seconds):
+            outcome, cause = found
+            cause = replace(cause, deployment=canary.deployment, why=meaning(outcome, cause.detail))
+            proof = tuple(f"{each.reason}, {each.count} times: {each.message}" for each in said)
+            return Fate(Decision(outcome, cause, now, now, proof))
+    reasons = tuple(dict.fromkeys(each.reason for each in said))
+    return _unknown(Cause(code="events-unclear", deployment=canary.deployment, states=reasons))
+
+
+def _unknown(cause: Cause) -> Fate:
+    decision = Decision("undecided", cause)
+    return Fate(decision, decision.reason)
+
+
+Found = tuple[OutcomeName, Cause] | None
+Rule = Callable[[Sequence[Said], float], Found]
+
+
+def _of(said: Iterable[Said], *reasons: str, like: re.Pattern[str] | None = None) -> tuple[Said, ...]:
+    return tuple(each for each in said if each.reason in reasons and (like is None or like.search(each.message)))
+
+
+def _killed_for_a_probe(said: Sequence[Said], _: float) -> Found:
+    kills = _of(said, "Killing", like=PROBE_KILL)
+    return ("probe-killed", Cause(code="seen-probe-kill", detail=kills[-1].message)) if kills else None
+
+
+def _looped(said: Sequence[Said], _: float) -> Found:
+    back_offs = _of(said, "BackOff", like=re.compile("restarting failed container"))
+    starts = sum(each.count for each in _of(said, "Started"))
+    if back_offs:
+        return "crash-loop", Cause(code="seen-back-off", count=starts)
+    pods = len(_of(said, "Scheduled"))
+    if starts > max(1, pods):
+        return "crash-loop", Cause(code="seen-restarts", count=starts, pods=pods or 1)
+    return None
+
+
+def _unpulled(said: Sequence[Said], _: float) -> Found:
+    failures = _of(said, "Failed", "BackOff", "InspectFailed", like=_PULL)
+    started = _of(said, "Started")
+    cause = Cause(code="seen-image-failure", detail=failures[0].message) if failures else None
+    return ("image-pull", cause) if cause and not started else None
+
+
+def _unscheduled(said: Sequence[Said], _: float) -> Found:
+    failures = _of(said, "FailedScheduling")
+    if not failures or _of(said, "Scheduled"):
+        return None
+    return "unschedulable", Cause(code="seen-unscheduled", detail=failures[-1].message)
+
+
+def _unconfigured(said: Sequence[Said], _: float) -> Found:
+    failures = _of(said, "Failed", "FailedMount", like=_MISSING)
+    if not failures or _of(said, "Started"):
+        return None
+    return "config-error", Cause(code="seen-not-created", detail=failures[-1].message)
+
+
+def _unstarted(said: Sequence[Said], _: float) -> Found:
+    failures = _of(said, "Failed", like=_START)
+    return ("start-error", Cause(code="seen-not-started", detail=failures[-1].message)) if failures else None
+
+
+def _refused(said: Sequence[Said], _: float) -> Found:
+    failures = _of(said, "FailedCreate")
+    if not failures or _of(said, "Scheduled"):
+        return None
+    return "refused", Cause(code="seen-refused", detail=failures[-1].message)
+
+
+def _ran(said: Sequence[Said], seconds: float) -> Found:
+    if not _of(said, "Started") or seconds < LONG_ENOUGH:
+        return None
+    return "healthy", Cause(code="seen-running", seconds=seconds)
+
+
+RULES: tuple[Rule, ...] = (
+    _killed_for_a_probe,
+    _looped,
+    _unpulled,
+    _unconfigured,
+    _unstarted,
+    _unscheduled,
+    _refused,
+    _ran,
+)

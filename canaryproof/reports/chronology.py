@@ -1,0 +1,257 @@
+"""What an experiment looked like over its time: revisions, pods, answers of stable, and what was decided when; pure.
+
+Times are seconds from the start of the recording, as everywhere in the evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from typing import Literal
+
+from canaryproof.analysis.availability import outages
+from canaryproof.analysis.container_runs import BACK_OFF
+from canaryproof.model.evidence import Evidence, Probe
+from canaryproof.model.objects import Body, Manifest, mapping_at, maps_at, text_at, value_at
+from canaryproof.model.timeline import Observation, PodHistory, Timeline, condition
+from canaryproof.system.progress import cut
+from canaryproof.timeouts import Durations
+
+State = Literal["waiting", "starting", "running", "ready", "crashed", "ended", "back-off", "stuck", "leaving"]
+Role = Literal["stable", "canary", "other"]
+
+PODS = 16
+"""Pods that are drawn; a chart may make any number."""
+NAME = 63
+"""Characters of a pod's name that are shown: what controllers make of names is no longer."""
+COMING = frozenset({"", "ContainerCreating", "PodInitializing"})
+"""Why a container waits that is on its way."""
+SETTLES: dict[str, tuple[str, ...]] = {
+    "start": (
+        *("chart-renders", "canary-present", "canary-replicas", "canary-port", "canary-service", "stable-untouched"),
+    ),
+    "upgraded": ("upgrade-applied",),
+    "fate": ("canary-crash-loop",),
+    "rollback": ("stable-serves-during-canary",),
+    "rolled-back": ("rollback-recorded",),
+    "gone": ("canary-gone",),
+    "end": ("stable-healthy", "stable-never-down"),
+}
+"""The checks of which each moment brings the last that they need to know."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A length of time in which something stayed as it was; *said* tells it in words."""
+
+    state: str
+    began: float
+    ended: float
+    said: str = ""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something that took no time."""
+
+    at: float
+    said: str
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One pod."""
+
+    pod: str
+    role: Role
+    stretches: tuple[Stretch, ...]
+    crashes: tuple[Mark, ...]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Something that mattered, and the checks that it settled, by id."""
+
+    key: str
+    at: float
+    said: str
+    settled: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """All that is drawn of one experiment."""
+
+    seconds: float
+    revisions: tuple[Stretch, ...]
+    lanes: tuple[Lane, ...]
+    hidden: int
+    """Pods that are not drawn."""
+    answers: tuple[Stretch, ...]
+    requests: int
+    answered: int
+    moments: tuple[Moment, ...]
+
+
+def picture(evidence: Evidence) -> Picture | None:
+    """Return the picture of an experiment; None where it did not get as far as a cluster."""
+    if not began(evidence):
+        return None
+    lanes = tuple(_lanes(evidence))
+    return Picture(
+        seconds=evidence.ended_at,
+        revisions=tuple(_revisions(evidence)),
+        lanes=lanes[:PODS],
+        hidden=max(0, len(lanes) - PODS),
+        answers=tuple(_answers(evidence.probes, evidence.durations)),
+        requests=len(evidence.probes),
+        answered=sum(not probe.error for probe in evidence.probes),
+        moments=moments(evidence),
+    )
+
+
+def began(evidence: Evidence) -> bool:
+    """Report whether the experiment got as far as to install anything."""
+    return evidence.install is not None and evidence.ended_at > 0
+
+
+def _revisions(evidence: Evidence) -> Iterator[Stretch]:
+    """Yield what Helm had put there, from the moment it began to."""
+    steps = [step for step in (evidence.install, evidence.upgrade, evidence.rollback) if step]
+    ends = [*(step.began for step in steps[1:]), evidence.ended_at]
+    for number, (step, what, end) in enumerate(zip(steps, ("install", "upgrade", "rollback"), ends, strict=False), 1):
+        yield Stretch("failed" if step.error else what, step.began, end, f"revision {number}: {what}")
+
+
+def _lanes(evidence: Evidence) -> Iterator[Lane]:
+    owners = _deployments_of_pods(evidence.timeline)
+    stable = {each.name for each in evidence.baseline.manifests if each.kind == "Deployment"}
+    for pod in _pods(evidence.timeline):
+        role = _role(owners.get(pod.uid, ""), evidence.canary.deployment if evidence.canary else None, stable)
+        yield Lane(cut(pod.name, NAME), role, tuple(_stretches(pod, evidence.ended_at)), tuple(_crashes(pod)))
+
+
+def _role(owner: str, canary: str | None, stable: Collection[str]) -> Role:
+    if owner == canary:
+        return "canary"
+    return "stable" if owner in stable else "other"
+
+
+def _pods(timeline: Timeline) -> Iterator[PodHistory]:
+    """Yield every pod that was seen, in the order they came."""
+    versions: dict[str, list[Observation]] = {}
+    for each in timeline.observations:
+        if each.object.kind == "Pod":
+            versions.setdefault(each.object.uid, []).append(each)
+    return (PodHistory(uid, tuple(seen)) for uid, seen in versions.items())
+
+
+def _deployments_of_pods(timeline: Timeline) -> dict[str, str]:
+    """Return the Deployment of each pod that has one, by the pod's uid."""
+    names = {
+        owner["name"]
+        for each in timeline.observations
+        if each.object.kind == "ReplicaSet"
+        for owner in maps_at(each.object.body, "metadata", "ownerReferences")
+        if owner.get("kind") == "Deployment"
+    }
+    return {pod.uid: name for name in names for pod in timeline.pods_of(name)}
+
+
+def _stretches(pod: PodHistory, end: float) -> Iterator[Stretch]:
+    """Yield what the pod was like until it was gone; versions that say the same are one."""
+    states = [(each.at, *_state(each.object)) for each in pod.versions if each.change != "DELETED"]
+    last = pod.versions[-1]
+    states.append((last.at if last.change == "DELETED" else end, "waiting", ""))
+    changes = [next(same) for _, same in groupby(states[:-1], key=lambda each: each[1:])]
+    for (began, state, said), (ended, *_) in pairwise([*changes, states[-1]]):
+        yield Stretch(state, began, ended, said or state)
+
+
+def _state(pod: Manifest) -> tuple[State, str]:
+    """Return what one version of a pod says of it, and the words for it where those are Kubernetes' own."""
+    if pod.is_going:
+        return "leaving", ""
+    init = maps_at(pod.body, "status", "initContainerStatuses")
+    main = maps_at(pod.body, "status", "containerStatuses")
+    return _trouble((*init, *main)) or (_health(pod, main), "")
+
+
+def _trouble(statuses: Iterable[Body]) -> tuple[State, str] | None:
+    """Return the worst that the containers say; None where none of them is in trouble."""
+    waiting = ""
+    for status in statuses:
+        if code := value_at(status, "state", "terminated", "exitCode"):
+            return "crashed", f"crashed: exit code {code}"
+        reason = text_at(status, "state", "waiting", "reason")
+        waiting = waiting or ("" if reason in COMING else reason)
+    if not waiting:
+        return None
+    return ("back-off", "") if waiting == BACK_OFF else ("stuck", waiting)
+
+
+def _health(pod: Manifest, main: Iterable[Body]) -> State:
+    states = [mapping_at(status, "state") for status in main]
+    if any("terminated" in state for state in states):
+        return "ended"
+    if states and all("running" in state for state in states):
+        return "ready" if condition(pod, "Ready").get("status") == "True" else "running"
+    return "starting" if condition(pod, "PodScheduled").get("status") == "True" else "waiting"
+
+
+def _crashes(pod: PodHistory) -> Iterator[Mark]:
+    """Yield how containers ended that should have gone on, also those ends that only a later version told of."""
+    for container in pod.containers:
+        for end in pod.terminations(container.name):
+            if (end.exit_code or not container.init) and not end.going:
+                yield Mark(end.at, f"{container.name}: exit code {end.exit_code}{end.reason and f' ({end.reason})'}")
+
+
+def _answers(probes: Iterable[Probe], durations: Durations) -> Iterator[Stretch]:
+    """Yield how long the stable Service answered, and how long it did not."""
+    for failed, same in groupby(probes, key=lambda probe: bool(probe.error)):
+        run = tuple(same)
+        count = f"{len(run)} request{'' if len(run) == 1 else 's'}"
+        if not failed:
+            yield Stretch("answered", run[0].at, run[-1].at + run[-1].seconds, f"{count} answered")
+            continue
+        (outage,) = outages(run, durations)
+        lasted = f", {outage.seconds:.1f} s" if outage.seconds else ""
+        yield Stretch("silent", outage.began, outage.ended, f"{count} not answered{lasted}: {outage.error}")
+
+
+def moments(evidence: Evidence) -> tuple[Moment, ...]:
+    """Return what mattered, in the order of its time; what no moment settled, the end does.
+
+    There is nothing where the experiment did not get as far as a cluster.
+    """
+    if not began(evidence):
+        return ()
+    told = sorted(_told(evidence), key=lambda each: each[1])
+    missing = SETTLES.keys() - {key for key, *_ in told}
+    unsettled = tuple(check for key, checks in SETTLES.items() if key in missing for check in checks)
+    return tuple(
+        Moment(key, at, said, (*(unsettled if key == "end" else ()), *SETTLES.get(key, ()))) for key, at, said in told
+    )
+
+
+def _told(evidence: Evidence) -> Iterator[tuple[str, float, str]]:
+    decision, upgrade, rollback = evidence.decision, evidence.upgrade, evidence.rollback
+    if evidence.install:
+        yield "start", evidence.install.began, "the chart is rendered; Helm installs the course's: revision 1"
+    if evidence.settled_at:
+        yield "settled", evidence.settled_at, "stable is ready and answers"
+    if upgrade:
+        yield "upgrade", upgrade.began, "Helm upgrades to the submission: revision 2"
+        yield "upgraded", upgrade.ended, "the upgrade failed" if upgrade.error else "the upgrade is applied"
+    if decision.proven_at:
+        yield "fate", decision.proven_at, f"the canary's fate is certain: {decision.outcome}"
+    if rollback:
+        yield "rollback", rollback.began, "Helm rolls back to revision 1"
+        yield "rolled-back", rollback.ended, "the rollback failed" if rollback.error else "the rollback is recorded"
+    if evidence.gone_at:
+        yield "gone", evidence.gone_at, "nothing of the canary is left"
+    if evidence.restored_at:
+        yield "restored", evidence.restored_at, "stable is ready again"
+    yield "end", evidence.ended_at, "the experiment ends"

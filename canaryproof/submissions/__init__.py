@@ -1,0 +1,1 @@
+"""What is handed in: found, unpacked in a sandbox, copied, vetted."""

@@ -1,0 +1,179 @@
+"""Lends a clean copy of a chart that somebody handed in: Helm never touches the submission itself.
+
+Archives and schemas are parsed by a process of their own (:mod:`canaryproof.submissions.unpack`), in a sandbox where
+the machine allows one. It opens no file of the submission and writes none: it gets what it reads as an open descriptor,
+and hands back names and contents, which are checked and written down here. So it can plant nothing that this process
+follows.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from canaryproof.errors import CommandError, InfrastructureError, LimitError, SubmissionError, UnsafeError
+from canaryproof.submissions.archives import in_folder, open_file
+from canaryproof.submissions.bundle import read_bundle, write_bundle
+from canaryproof.submissions.discovery import Submission
+from canaryproof.submissions.limits import MOST_BYTES, printable, shown
+from canaryproof.submissions.unpack import AS_NOBODY, PLAIN, needs_parsing, take_chart
+from canaryproof.system.interpreter import module_command
+from canaryproof.system.process import Limits, run
+from canaryproof.system.sandbox import UNCONFINED, Sandbox
+from canaryproof.system.tempdirs import scratch
+from canaryproof.timeouts import Durations
+
+LIMITS = Limits(memory=512 * 2**20, output=2**20, file_size=2 * MOST_BYTES)
+"""For the copying: it takes 15 MiB for the course's chart."""
+LONGEST_MESSAGE = 1_500
+"""Characters of a refusal that are kept."""
+
+
+@contextmanager
+def clean_copy(
+    submission: Submission,
+    chart_name: str,
+    durations: Durations,
+    doomed: Callable[[], str | None],
+    sandbox: Sandbox = UNCONFINED,
+) -> Iterator[Path]:
+    """Lend the chart of *submission* as a folder of plain files that is removed at the end.
+
+    The folder above it has mode 0755 and everybody may read the files; the one above that is private, so that only
+    a process gets at them that is started there.
+
+    Raises UnsafeError when something is refused, SubmissionError when there is no chart to be had, and
+    InfrastructureError when the copy cannot be made, or *doomed* gives a reason.
+    """
+    if submission.problem:
+        raise (UnsafeError if submission.unsafe else SubmissionError)(submission.problem, submission.advice)
+    with scratch() as folder, tempfile.TemporaryFile(dir=folder) as result:
+        parser = _Parser(chart_name, durations, doomed, sandbox, folder)
+        name, files = _files(submission.chart, chart_name, parser, result)
+        place = folder / "charts" / name
+        _write(place, files)
+        yield place
+
+
+def _files(
+    source: Path, chart_name: str, parser: _Parser, result: BinaryIO
+) -> tuple[str, Iterable[tuple[PurePosixPath, bytes]]]:
+    """Return a name for the chart's folder, and its files."""
+    if not source.is_dir():
+        try:
+            with open_file(source) as archive:
+                return parser.parse("archive", source.name, archive, result), read_bundle(result)
+        except OSError as error:
+            raise SubmissionError(f"the archive cannot be read: {error.strerror}", "look at its rights") from error
+    try:
+        name, files = take_chart(in_folder(source), source.name, chart_name)
+    except OSError as error:
+        raise SubmissionError(
+            f"the chart cannot be read: {error.strerror}", "look at the rights of its files"
+        ) from error
+    if not needs_parsing(files):
+        return name, files.items()
+    with tempfile.TemporaryFile() as bundle:
+        write_bundle(bundle, files)
+        bundle.seek(0)
+        return parser.parse("bundle", name, bundle, result), read_bundle(result)
+
+
+class _Parser:
+    """Starts the process that parses."""
+
+    def __init__(
+        self,
+        chart_name: str,
+        durations: Durations,
+        doomed: Callable[[], str | None],
+        sandbox: Sandbox,
+        folder: Path,
+    ) -> None:
+        """Start it in *folder*."""
+        self._chart_name = chart_name
+        self._durations = durations
+        self._doomed = doomed
+        self._sandbox = sandbox.dropping_by_program()
+        self._folder = folder
+
+    def parse(self, kind: str, name: str, source: BinaryIO, result: BinaryIO) -> str:
+        """Have *source* parsed into a bundle in *result*; return a name for the chart's folder.
+
+        Raises as `clean_copy` does.
+        """
+        files = (source.fileno(), result.fileno())
+        arguments = [kind, name, self._chart_name, *map(str, files)]
+        arguments += [AS_NOBODY] if self._sandbox.changes_user else []
+        options = ("-S", "-B", "-Xutf8")  # -S: no site-packages have a say in what this Python runs
+        command = module_command("canaryproof.submissions.unpack", *arguments, options=options)
+        try:
+            text = run(
+                command,
+                timeout=self._durations.unpack,
+                env={},
+                cwd=self._folder,
+                doomed=self._doomed,
+                limits=LIMITS,
+                sandbox=self._sandbox,
+                files=files,
+            )
+        except LimitError as error:
+            raise UnsafeError(f"unpacking it {error.outcome}", "pack the chart's folder alone") from error
+        except CommandError as error:
+            last = shown((error.stderr.strip().splitlines() or [error.outcome])[-1])
+            raise SubmissionError(f"it cannot be unpacked: {last}", "pack the chart's folder anew") from error
+        return _answer(text)
+
+
+def _answer(text: str) -> str:
+    """Return the name for the chart's folder from what the parsing process printed."""
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        said = None
+    match said:
+        case {"chart": str(name)} if PLAIN.fullmatch(name):
+            return name
+        case {"unsafe": str(reason), "hint": str(hint)}:
+            raise UnsafeError(_kept(reason), _kept(hint))
+        case {"broken": str(reason), "hint": str(hint)}:
+            raise SubmissionError(_kept(reason), _kept(hint))
+        case {"fault": str(reason)}:
+            raise InfrastructureError(_kept(reason))
+        case _:
+            raise SubmissionError("it cannot be unpacked: its files are not told", "pack the chart's folder anew")
+
+
+def _kept(reason: str) -> str:
+    return printable(reason)[:LONGEST_MESSAGE]
+
+
+def _write(place: Path, files: Iterable[tuple[PurePosixPath, bytes]]) -> None:
+    """Write the files of a chart, for everybody to read, whatever the umask."""
+    try:
+        _make_folder(place.parent)
+        _make_folder(place)
+        for path, content in files:
+            for folder in reversed(path.parents[:-1]):
+                _make_folder(place / folder)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+            with os.fdopen(os.open(place / path, flags, 0o644), "wb") as file:
+                os.fchmod(file.fileno(), 0o644)
+                file.write(content)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        name = Path(str(error.filename)).name
+        raise SubmissionError(f"{shown(name)} is there as a file and as a folder", "pack the chart anew") from error
+    except OSError as error:
+        raise InfrastructureError(f"a chart cannot be copied to {place}: {error.strerror}") from error
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        folder.mkdir(mode=0o755)
+        folder.chmod(0o755)

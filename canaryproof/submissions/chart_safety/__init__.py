@@ -1,0 +1,49 @@
+"""Vets a rendered chart before anything is applied; pure.
+
+A submission may have objects of `ALLOWED_KINDS` in its own namespace. Pods follow Kubernetes' Pod Security Standard
+"baseline"; the namespace enforces it in the cluster as well (:mod:`canaryproof.experiment.confinement`), should a chart
+render to something else there. On a cluster that belongs to others, further rules hold (`shared_cluster`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import chain
+
+from canaryproof.model.objects import Manifest
+from canaryproof.model.refusals import Code, Policy, Refusal
+from canaryproof.submissions.chart_safety.counts import check_counts, node_ports
+from canaryproof.submissions.chart_safety.fields import check_object
+from canaryproof.submissions.chart_safety.kinds import ALLOWED_KINDS, AllowedKind, check_kind
+from canaryproof.submissions.chart_safety.pods import check_pod
+from canaryproof.submissions.chart_safety.rbac import CLUSTER_ROLES, check_rbac
+from canaryproof.submissions.chart_safety.refusal_sentences import ADVICE, explain
+
+__all__ = [
+    "ADVICE",
+    "ALLOWED_KINDS",
+    "CLUSTER_ROLES",
+    "AllowedKind",
+    "Code",
+    "Policy",
+    "Refusal",
+    "check_chart",
+    "explain",
+    "node_ports",
+]
+
+
+def check_chart(manifests: Iterable[Manifest], policy: Policy) -> tuple[Refusal, ...]:
+    """Return all that must not be applied; empty where everything may.
+
+    Hooks, and objects of sub-charts, count as all others do.
+    """
+    manifests = tuple(manifests)
+    checks = (check_kind, check_object, check_pod, check_rbac)
+    found = [
+        replace(refusal, key=manifest.key, template=manifest.template)
+        for manifest in manifests
+        for refusal in chain.from_iterable(check(manifest, policy) for check in checks)
+    ]
+    return (*dict.fromkeys(found), *check_counts(manifests, policy))

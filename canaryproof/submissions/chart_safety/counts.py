@@ -1,0 +1,180 @@
+"""How much a submission may ask for; pure.
+
+A number counts as the most that the cluster could make of it. What the API server refuses counts as little, and never
+as less than nothing: one object cannot make up for another.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+
+from canaryproof.model.objects import Body, Manifest, mapping_at, maps_at, text_at, value_at
+from canaryproof.model.refusals import Code, Policy, Refusal
+from canaryproof.submissions.chart_safety.fields import claims_of, size_of
+from canaryproof.submissions.chart_safety.pods import pod_template
+
+MOST_PODS = 20
+"""Pods of a chart: the course asks for two, and a node takes 110 of all submissions together (kubelet's maxPods)."""
+MOST_OBJECTS = 100
+MOST_SERVICES = 20
+MOST_NODE_PORTS = 20
+"""Ports of the nodes; a cluster has 2 768 of them (kube-apiserver, ``--service-node-port-range``)."""
+MOST_STORAGE = 50 * 2**30
+"""Bytes of all claims of storage."""
+MOST_BYTES_IN_ALL = 2 * 2**20
+"""Of all objects, as JSON: the cluster's database holds those of all submissions."""
+MOST_CPU, MOST_MEMORY = 40, 160 * 2**30
+"""Cores, and bytes, that all pods may request on a cluster of others: twice what the most pods have in the course.
+
+Elsewhere they reserve nothing of anybody's, and a pod that no node can hold is an outcome.
+"""
+MOST = 2**31 - 1
+"""The largest number that these fields of the API hold."""
+
+_REPLICATED = frozenset({"Deployment", "ReplicaSet", "StatefulSet", "ReplicationController"})
+_JOBS = {"Job": ("spec",), "CronJob": ("spec", "jobTemplate", "spec")}
+_INTEGER = re.compile(r"[-+]?0[xob][0-9a-f]+", re.IGNORECASE)
+_DECIMAL = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
+_QUANTITY = re.compile(r"\+?(\d+\.?\d*|\.\d+)(?:([eE][-+]?\d+)|([num]|[kMGTPE]|[KMGTPE]i)?)", re.ASCII)
+_SUFFIXES = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3} | {
+    suffix + binary: float((1024 if binary else 1000) ** power)
+    for power, suffix in enumerate("KMGTPE", start=1)
+    for binary in ("", "i")
+}
+
+
+def check_counts(manifests: tuple[Manifest, ...], policy: Policy) -> Iterator[Refusal]:
+    """Yield what a chart asks too much of."""
+    services = [each for each in manifests if each.kind == "Service"]
+    if len(manifests) > MOST_OBJECTS:
+        yield Refusal("too-many-objects", count=len(manifests), limit=MOST_OBJECTS)
+    if (pods := pods_of(manifests, policy)) > MOST_PODS:
+        yield Refusal("too-many-pods", count=pods, limit=MOST_PODS)
+    if len(services) > MOST_SERVICES:
+        yield Refusal("too-many-services", count=len(services), limit=MOST_SERVICES)
+    if (ports := sum(map(_ports_of_nodes, services))) > MOST_NODE_PORTS:
+        yield Refusal("too-many-node-ports", count=ports, limit=MOST_NODE_PORTS)
+    if (storage := sum(_storage(each, policy) for each in manifests)) > MOST_STORAGE:
+        yield Refusal("too-much-storage", count=storage, limit=MOST_STORAGE)
+    if (size := sum(map(size_of, manifests))) > MOST_BYTES_IN_ALL:
+        yield Refusal("too-many-bytes", count=size, limit=MOST_BYTES_IN_ALL)
+    if policy.shared_cluster:
+        yield from _check_requests(manifests, policy)
+
+
+def _check_requests(manifests: tuple[Manifest, ...], policy: Policy) -> Iterator[Refusal]:
+    limits: tuple[tuple[Code, str, int], ...] = (
+        ("too-much-cpu", "cpu", MOST_CPU),
+        ("too-much-memory", "memory", MOST_MEMORY),
+    )
+    for code, name, limit in limits:
+        asked = sum(pods_of_one(each, policy) * _request(pod_template(each), name) for each in manifests)
+        if asked > limit:
+            yield Refusal(code, count=math.ceil(min(asked, 2.0**63)), limit=limit)
+
+
+def _request(template: Body, name: str) -> float:
+    """Return what a pod requests of a resource (Kubernetes, "Resource sharing within containers").
+
+    A limit is a request where none is written; init containers run before the others, sidecars beside them.
+    """
+    spec = mapping_at(template, "spec")
+    init = maps_at(spec, "initContainers")
+    sidecars = [each for each in init if each.get("restartPolicy") == "Always"]
+    beside = sum(_own_request(each, name) for each in (*maps_at(spec, "containers"), *sidecars))
+    return max([_own_request(spec, name), beside, *(_own_request(each, name) for each in init)])
+
+
+def _own_request(body: Body, name: str) -> float:
+    resources = mapping_at(body, "resources")
+    written = value_at(resources, "requests", name)
+    return quantity(value_at(resources, "limits", name) if written is None else written)
+
+
+def pods_of(manifests: Iterable[Manifest], policy: Policy) -> int:
+    """Return how many pods objects ask for.
+
+    An autoscaler counts as far as it raises the number of its workload: to ``minReplicas``, and on clusters of others,
+    where there may be metrics to follow, to ``maxReplicas``.
+    """
+    manifests = tuple(manifests)
+    own = {(each.kind, each.name): pods_of_one(each, policy) for each in manifests}
+    raised: dict[tuple[str, str], int] = {}
+    for each in manifests:
+        if each.kind == "HorizontalPodAutoscaler":
+            spec = mapping_at(each.body, "spec")
+            target = text_at(spec, "scaleTargetRef", "kind"), text_at(spec, "scaleTargetRef", "name")
+            bounds = ["minReplicas", *(["maxReplicas"] if policy.shared_cluster else [])]
+            most = max(whole(spec.get(bound)) for bound in bounds)
+            raised[target] = max(raised.get(target, 0), most - own.get(target, 0))
+    return sum(pods_of_one(each, policy) for each in manifests) + sum(raised.values())
+
+
+def pods_of_one(manifest: Manifest, policy: Policy) -> int:
+    """Return how many pods an object asks for by itself; a Job as many as it needs in all, one after another or not.
+
+    A CronJob counts as one Job: it starts one a minute at most, and an experiment does not last longer.
+    """
+    if manifest.kind in _REPLICATED:
+        replicas = value_at(manifest.body, "spec", "replicas")
+        return 1 if replicas is None else whole(replicas)
+    if manifest.kind in _JOBS:
+        spec = mapping_at(manifest.body, *_JOBS[manifest.kind])
+        return max(1, whole(spec.get("parallelism")), whole(spec.get("completions")))
+    return {"Pod": 1, "DaemonSet": max(1, policy.nodes)}.get(manifest.kind, 0)
+
+
+def whole(value: object) -> int:
+    """Return *value* as the API could take it for a number: rounded up, from 0 to `MOST`.
+
+    Texts count too: YAML readers disagree about ``1e3``, and Helm's takes it for a number.
+    """
+    if isinstance(value, str):
+        value = _number_in(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:  # nan is not more than 0
+        return 0
+    return MOST if value >= MOST else math.ceil(value)
+
+
+def _number_in(text: str) -> float:
+    text = text.replace("_", "")
+    if _DECIMAL.fullmatch(text):
+        return float(text)
+    try:
+        return int(text, 0) if _INTEGER.fullmatch(text) else 0
+    except ValueError:  # a digit that its base does not have
+        return 0
+
+
+def _ports_of_nodes(service: Manifest) -> int:
+    exposed = value_at(service.body, "spec", "type") in ("NodePort", "LoadBalancer")
+    return len(maps_at(service.body, "spec", "ports")) if exposed else 0
+
+
+def _storage(manifest: Manifest, policy: Policy) -> int:
+    """Return the bytes of storage that an object claims; each pod of a workload has claims of its own."""
+    times = 1 if manifest.kind == "PersistentVolumeClaim" else max(1, pods_of_one(manifest, policy))
+    asked = (value_at(claim, "spec", "resources", "requests", "storage") for claim in claims_of(manifest))
+    return times * sum(math.ceil(quantity(each)) for each in asked)
+
+
+def quantity(written: object) -> float:
+    """Return a quantity of Kubernetes (``50Gi``, ``500m``, ``5e10``) as a number; 0 where it is none, or negative.
+
+    Source: kubernetes.io, "Quantity".
+    """
+    found = _QUANTITY.fullmatch(str(written).strip())
+    if isinstance(written, bool) or not found:
+        return 0
+    number, exponent, suffix = found.groups()
+    return min(float(f"{number}{exponent or ''}") * _SUFFIXES.get(suffix, 1), 2.0**63)
+
+
+def node_ports(manifests: Iterable[Manifest]) -> frozenset[int]:
+    """Return the ports of the node that Services ask for by number: nobody else in the cluster can have them."""
+    services = [each for each in manifests if each.kind == "Service"]
+    numbers = [port.get("nodePort") for each in services for port in maps_at(each.body, "spec", "ports")]
+    numbers += [value_at(each.body, "spec", "healthCheckNodePort") for each in services]
+    return frozenset(number for number in map(whole, numbers) if number)

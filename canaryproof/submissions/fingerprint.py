@@ -1,0 +1,59 @@
+"""Whether a submission was tried before as it would be tried now: a hash of all that an experiment depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+
+from canaryproof.model.evidence import Setting
+from canaryproof.scenario import Course
+from canaryproof.submissions.archives import LARGEST_ARCHIVE, in_folder, open_file
+from canaryproof.submissions.discovery import Submission
+
+MOST_FILES, MOST_BYTES = 10_000, 64 * 2**20
+"""Of one submission, that are looked at: a chart that is tried has fewer."""
+
+
+def fingerprint(submission: Submission, course: Course, setting: Setting) -> str:
+    """Return a hash of what is handed in, what is asked, and what it is tried with; equal where all of these are.
+
+    How much patience there is, and on how many nodes, is no part of it: a verdict does not depend on that.
+    """
+    terms = {**asdict(course), "baseline": contents(course.baseline.resolve())}
+    tools = [version("canaryproof"), setting.provider, setting.kubernetes, setting.helm, setting.images]
+    parts = [terms, tools, submission.problem, contents(submission.chart)]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def contents(place: Path) -> str:
+    """Return a hash of a file, or of a folder with the names and contents of all that is in it; links are not followed.
+
+    What cannot be read is as good as changed when it can.
+    """
+    digest = hashlib.sha256()
+    try:
+        for part in _folder(place) if place.is_dir() else _file(place):
+            digest.update(len(part).to_bytes(8, "big"))
+            digest.update(part)
+    except OSError as error:
+        digest.update(str(error.errno).encode())
+    return digest.hexdigest()
+
+
+def _file(file: Path) -> Iterator[bytes]:
+    with open_file(file) as content:
+        yield content.read(LARGEST_ARCHIVE + 1)
+
+
+def _folder(folder: Path) -> Iterator[bytes]:
+    left = MOST_BYTES
+    for member in sorted(islice(in_folder(folder), MOST_FILES), key=lambda each: each.path):
+        yield str(member.path).encode(errors="surrogateescape")
+        yield f"{member.size} {member.folder} {member.special} {member.link}".encode(errors="surrogateescape")
+        if (left := left - member.size) > 0:
+            yield member.read()

@@ -1,0 +1,342 @@
+"""The one place where a command is run to its end: no shell, always a time limit, an error that explains itself."""
+
+from __future__ import annotations
+
+import os
+import resource
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from canaryproof.errors import CommandError, InfrastructureError, LimitError
+from canaryproof.redaction import Redactor, environment_values
+from canaryproof.system.interpreter import HARMLESS_FOLDER, module_command
+from canaryproof.system.sandbox import UNCONFINED, Drop, Sandbox
+from canaryproof.timeouts import DURATIONS
+
+ProcessError = subprocess.CalledProcessError
+"""What libraries raise that start processes themselves."""
+OUT_OF_MEMORY = ("out of memory", "cannot allocate memory", "MemoryError", "SIGSEGV: segmentation violation\nPC=")
+"""How programs in Go, and in Python, end when the kernel gives them no more; the last is Go 1.26 in its own runtime,
+whose garbage collector does not look whether it got what it asked for.  In a program's own code it is ``[signal ...]``.
+"""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a command that works on untrusted input may use, in bytes; None for as much as it likes."""
+
+    memory: int | None = None
+    """Private writable memory (RLIMIT_DATA).  What Go only reserves does not count, as it does for RLIMIT_AS."""
+    output: int | None = None
+    """Of standard output and standard error, each."""
+    file_size: int | None = None
+    """Of each file that a sandboxed command writes (RLIMIT_FSIZE)."""
+
+
+UNLIMITED = Limits()
+AT_HOME = ("HOME", "PATH", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
+"""Variables that say where a user's files, commands and services are."""
+POLITELY = (signal.SIGTERM, signal.SIGKILL)
+FORCIBLY = (signal.SIGKILL,)
+"""A sandboxed command has nothing to record; the first process of a PID namespace is deaf to SIGTERM besides."""
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    timeout: float,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    doomed: Callable[[], str | None] = lambda: None,
+    limits: Limits = UNLIMITED,
+    grace: float = DURATIONS.grace,
+    sandbox: Sandbox = UNCONFINED,
+    files: Sequence[int] = (),
+) -> str:
+    """Run *argv* and return its standard output.
+
+    *env* replaces the environment, where given; *files* are descriptors that the command inherits.  In a *sandbox* the
+    program is ``argv[0]`` as a path, and may lie where only this process may search.
+
+    On a time-out, Ctrl-C or any other end the whole process group of the command is ended, not only its first process:
+    SIGTERM, and *grace* seconds later SIGKILL; in a sandbox SIGKILL at once.  So it is when *doomed* gives a reason.
+
+    Raises CommandError when it ends with another code than 0, LimitError when not within *timeout* seconds or *limits*,
+    and InfrastructureError when it cannot be started or is doomed.
+    """
+    with (
+        _sandboxed(argv, sandbox, limits, timeout) as (command, program),
+        _started(command, env=env, cwd=cwd, stderr=subprocess.PIPE, files=(*files, *program)) as process,
+    ):
+        if not sandbox.is_active:
+            _limit_memory(process, limits)
+        outputs = _Outputs(process, limits.output)
+        try:
+            outputs.read(timeout, doomed)
+        except _ExceededError as error:
+            _end(process, FORCIBLY if sandbox.is_active else error.signals, grace)
+            raise _error(LimitError, argv, str(error), *outputs.texts, env=env) from None
+        except BaseException:
+            _end(process, FORCIBLY if sandbox.is_active else POLITELY, grace)
+            raise
+    stdout, stderr = outputs.texts
+    if process.returncode and limits.memory and any(sign in stderr for sign in OUT_OF_MEMORY):
+        raise _error(LimitError, argv, f"needs more than {megabytes(limits.memory)} of memory", stdout, stderr, env=env)
+    if process.returncode:
+        raise _error(CommandError, argv, _ending(process.returncode), stdout, stderr, env=env)
+    return stdout
+
+
+def _error(kind: type[CommandError], argv: Sequence[str], *texts: str, env: Mapping[str, str] | None) -> CommandError:
+    """Return an error without the secrets in the environment of the command, which it may repeat."""
+    redactor = _redactor(env)
+    return kind([redactor.text(each) for each in argv], *map(redactor.text, texts))
+
+
+def _redactor(env: Mapping[str, str] | None) -> Redactor:
+    return Redactor(environment_values(os.environ if env is None else env))
+
+
+def megabytes(size: int) -> str:
+    """Write a number of bytes for people."""
+    return f"{size / 2**20:g} MiB"
+
+
+class _ExceededError(Exception):
+    """The message names the limit; *signals* are what the command gets for it, in turn."""
+
+    def __init__(self, message: str, *signals: signal.Signals) -> None:
+        super().__init__(message)
+        self.signals = signals or POLITELY
+
+
+class _Outputs:
+    """Both streams of a process, read side by side until both have ended."""
+
+    def __init__(self, process: subprocess.Popen[str], most: int | None) -> None:
+        """Take at most *most* bytes of each."""
+        self._process = process
+        self._most = most
+        self._read = {pipe.fileno(): bytearray() for pipe in (process.stdout, process.stderr) if pipe}
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """Return what was printed so far."""
+        stdout, stderr = (text.decode("utf-8", errors="replace") for text in self._read.values())
+        return stdout.replace("\r\n", "\n"), stderr.replace("\r\n", "\n")
+
+    def read(self, timeout: float, doomed: Callable[[], str | None]) -> None:
+        """Read until the process has ended."""
+        deadline = time.monotonic() + timeout
+        with selectors.DefaultSelector() as selector:
+            for pipe in self._read:
+                selector.register(pipe, selectors.EVENT_READ)
+            while selector.get_map():
+                for key, _ in selector.select(_slice(deadline)):
+                    self._take(key.fd, selector)
+                _check(deadline, timeout, doomed)
+        while True:  # it may live on after it has closed its streams
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_slice(deadline))
+                return
+            _check(deadline, timeout, doomed)
+
+    def _take(self, pipe: int, selector: selectors.BaseSelector) -> None:
+        if not (chunk := os.read(pipe, 65536)):
+            selector.unregister(pipe)
+            return
+        self._read[pipe] += chunk
+        if self._most and len(self._read[pipe]) > self._most:
+            raise _ExceededError(f"prints more than {megabytes(self._most)}", signal.SIGKILL)
+
+
+def _slice(deadline: float) -> float:
+    return max(0.0, min(deadline - time.monotonic(), DURATIONS.look_again))
+
+
+def _check(deadline: float, timeout: float, doomed: Callable[[], str | None]) -> None:
+    if reason := doomed():
+        raise InfrastructureError(f"the command was ended before its time: {reason}")
+    if time.monotonic() > deadline:
+        raise _ExceededError(f"did not end within {timeout:g} s")
+
+
+def _limit_memory(process: subprocess.Popen[str], limits: Limits) -> None:
+    """Limit a process that has just been started: no code of ours runs between fork and exec, where threads hang."""
+    if limits.memory and hasattr(resource, "prlimit"):  # Linux has it, macOS has not
+        with suppress(ProcessLookupError):  # it has ended already
+            resource.prlimit(process.pid, resource.RLIMIT_DATA, (limits.memory, limits.memory))
+
+
+def stream(
+    argv: Sequence[str],
+    *,
+    timeout: float,
+    on_line: Callable[[str], None],
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> None:
+    """Run *argv* and hand over each line of its standard output and standard error as it comes, without line ends.
+
+    Credentials and the secrets in the environment of the command are removed from each line.  The command is ended as
+    in :func:`run`, also when *on_line* raises.
+
+    Raises CommandError, which holds what was printed, and InfrastructureError as :func:`run` does.
+    """
+    lines: list[str] = []
+    redactor = _redactor(env)
+    with _started(argv, env=env, cwd=cwd, stderr=subprocess.STDOUT) as process:
+        try:
+            for line in _lines(process, timeout):
+                lines.append(redactor.text(line))
+                on_line(lines[-1])
+        except subprocess.TimeoutExpired:
+            _end(process)
+            raise _error(LimitError, argv, f"did not end within {timeout:g} s", "\n".join(lines), "", env=env) from None
+        except BaseException:
+            _end(process)
+            raise
+    if process.returncode:
+        raise _error(CommandError, argv, _ending(process.returncode), "\n".join(lines), "", env=env)
+
+
+@contextmanager
+def detached(module: str, *, order: bytes, log: Path) -> Iterator[Iterator[bytes]]:
+    """Start a Python module that is to outlive this process, with *order* on its standard input.
+
+    Yields the lines that it prints until it closes its standard output, which ends with the block; *log* gets its
+    standard error.  Of this process's environment it gets to see where its user is at home, and no more.  It forks
+    once, and its first process ends at once, so that nobody has to wait for it.
+    """
+    environment = {name: os.environ[name] for name in AT_HOME if name in os.environ}
+    with (
+        log.open("wb") as errors,
+        subprocess.Popen(
+            module_command(module),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=environment,
+            cwd=HARMLESS_FOLDER,
+            start_new_session=True,
+        ) as process,
+    ):
+        if process.stdin is None or process.stdout is None:
+            raise AssertionError("the process was started with pipes")
+        with process.stdin as pipe:
+            pipe.write(order)
+        yield iter(process.stdout)
+
+
+@contextmanager
+def _sandboxed(
+    argv: Sequence[str], sandbox: Sandbox, limits: Limits, timeout: float
+) -> Iterator[tuple[Sequence[str], tuple[int, ...]]]:
+    """Lend the command that runs *argv* in *sandbox*, and the descriptors that it needs.
+
+    Where the user changes, the program is executed through a descriptor: the folders above it need not be searchable.
+    """
+    start = partial(sandbox.command, memory=limits.memory, file_size=limits.file_size, seconds=timeout)
+    if not sandbox.is_active:
+        yield argv, ()
+        return
+    if not sandbox.changes_user or sandbox.drop is Drop.BY_PROGRAM:
+        yield start(argv), ()
+        return
+    with _program(argv[0]) as handle:
+        yield start([f"/proc/self/fd/{handle}", *argv[1:]]), (handle,)
+
+
+@contextmanager
+def _program(path: str) -> Iterator[int]:
+    """Open a program that everybody may execute.
+
+    Raises InfrastructureError when it is not there, or is not for everybody.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise InfrastructureError(f"cannot run {path}: {error.strerror}; is it installed and executable?") from error
+    try:
+        if os.fstat(handle).st_mode & 0o005 != 0o005:  # noqa: PLR2004 - read and execute
+            raise InfrastructureError(
+                f"cannot run {path} as nobody: not everybody may read and execute it; chmod 0755 it"
+            )
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _started(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str] | None,
+    cwd: Path | None,
+    stderr: int,
+    files: Sequence[int] = (),
+) -> subprocess.Popen[str]:
+    try:
+        return subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            env=env,
+            cwd=cwd,
+            start_new_session=True,
+            pass_fds=files,
+        )
+    except OSError as error:
+        raise InfrastructureError(f"cannot run {argv[0]}: {error.strerror}; is it installed and executable?") from error
+
+
+def _lines(process: subprocess.Popen[str], timeout: float) -> Iterator[str]:
+    """Yield the lines as they come, and end with the process; raise TimeoutExpired after *timeout* seconds."""
+    deadline = time.monotonic() + timeout
+    unfinished = b""
+    with selectors.DefaultSelector() as selector:
+        output = selector.register(process.stdout or -1, selectors.EVENT_READ).fd
+        while selector.select(left := max(0.0, deadline - time.monotonic())):
+            if not (chunk := os.read(output, 65536)):
+                break
+            *complete, unfinished = (unfinished + chunk).split(b"\n")
+            yield from (_text(line) for line in complete)
+        else:
+            raise subprocess.TimeoutExpired(process.args, timeout)
+    if unfinished:
+        yield _text(unfinished)
+    process.wait(timeout=left)
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", errors="replace").rstrip("\r")
+
+
+def _ending(code: int) -> str:
+    return f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def _end(
+    process: subprocess.Popen[str], signals: Sequence[signal.Signals] = POLITELY, grace: float = DURATIONS.grace
+) -> None:
+    """End the process group; a tool that handles SIGTERM gets *grace* seconds to record what it was doing."""
+    for ending in signals:
+        try:
+            os.killpg(process.pid, ending)
+            process.communicate(timeout=grace)
+        except ProcessLookupError:
+            break
+        except subprocess.TimeoutExpired:
+            continue
+        return
+    process.communicate()

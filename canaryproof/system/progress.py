@@ -1,0 +1,201 @@
+"""How slow work tells how far it is, without knowing who listens."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Protocol, TextIO
+
+from canaryproof.system.background import in_background
+from canaryproof.system.wait import Clock
+from canaryproof.timeouts import DURATIONS
+
+Say = Callable[[str], None]
+
+_CLEAR_LINE = "\r\x1b[K"
+
+
+class Progress(Protocol):
+    """Shows work that takes longer than a second."""
+
+    def step(self, title: str) -> AbstractContextManager[Say]:
+        """Show *title* and the time passed until the block ends; what is said meanwhile stands beside it."""
+        ...
+
+
+class Silence:
+    """Progress for nobody."""
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[Say]:
+        """Show nothing."""
+        del title
+        yield lambda _: None
+
+
+Ticking = Callable[[Callable[[], None]], AbstractContextManager[None]]
+"""Calls a function now and then until its block ends."""
+
+
+@contextmanager
+def ticking(tick: Callable[[], None]) -> Iterator[None]:
+    """Call *tick* in a thread of its own until the block ends, however it ends; the thread is over by then."""
+
+    def keep_ticking(over: threading.Event) -> None:
+        tick()
+        while not over.wait(DURATIONS.redraw_every):
+            tick()
+
+    with in_background("progress", keep_ticking):
+        yield
+
+
+@dataclass
+class _Step:
+    title: str
+    began: float
+    said: str = ""
+    logged_at: float | None = None
+
+
+class TerminalProgress:
+    """Progress for whoever reads *stream*: one line redrawn in place on a terminal, a line now and then in a log.
+
+    Steps may nest and may run in several threads; a terminal shows the one that began last.
+    """
+
+    def __init__(self, stream: TextIO, *, clock: Clock = time, ticking: Ticking = ticking) -> None:
+        """Write to *stream*; tests bring their own clock, and tick by hand."""
+        self._stream = stream
+        self._clock = clock
+        self._ticking = ticking
+        self._terminal = stream.isatty()
+        self._steps: list[_Step] = []
+        self._drawn = False
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[Say]:
+        """Show the step while it runs, and one line with what it took when it ends; see :class:`Progress`."""
+        step = _Step(told(one_line(title)), self._clock.monotonic())
+
+        def say(text: str) -> None:
+            step.said = told(one_line(text))
+
+        with self._lock:
+            self._steps.append(step)
+        try:
+            with self._ticking(self.tick):
+                yield say
+        except BaseException:
+            self._end(step, "gave up after ")
+            raise
+        self._end(step)
+
+    def tick(self) -> None:
+        """Show what is due now."""
+        with self._lock:
+            if self._terminal:
+                self._draw()
+            else:
+                self._log()
+
+    def _draw(self) -> None:
+        worth = [it for it in self._steps if self._seconds(it) >= DURATIONS.worth_showing]
+        if worth:
+            room = _columns(self._stream) - 1  # a terminal may wrap after its last column
+            self._write(_CLEAR_LINE + line(worth[-1].title, worth[-1].said, self._seconds(worth[-1]), room=room))
+            self._drawn = True
+
+    def _log(self) -> None:
+        now = self._clock.monotonic()
+        for step in self._steps:
+            due = (
+                step.began + DURATIONS.worth_showing
+                if step.logged_at is None
+                else step.logged_at + DURATIONS.repeat_every
+            )
+            if now >= due:
+                step.logged_at = now
+                self._write(line(step.title, step.said, self._seconds(step)) + "\n")
+
+    def _end(self, step: _Step, how: str = "") -> None:
+        seconds = self._seconds(step)
+        with self._lock:
+            self._steps.remove(step)
+            cleared = _CLEAR_LINE if self._drawn else ""
+            self._drawn = False
+            last = f"{step.title}: {how}{elapsed(seconds)}\n" if seconds >= DURATIONS.worth_showing else ""
+            self._write(cleared + last)
+
+    def _seconds(self, step: _Step) -> float:
+        return self._clock.monotonic() - step.began
+
+    def _write(self, text: str) -> None:
+        encoding = getattr(self._stream, "encoding", None) or "utf-8"
+        with suppress(OSError, ValueError):  # nobody reads any more: no reason to stop the work
+            self._stream.write(text.encode(encoding, errors="replace").decode(encoding))
+            self._stream.flush()
+
+
+def line(title: str, said: str, seconds: float, *, room: int | None = None) -> str:
+    """Return ``title · said · 1 min 12 s``; what is said, then the title, give way when *room* is short."""
+    end = f" · {elapsed(seconds)}"
+    start = f"{title} · {said}" if said else title
+    return (start if room is None else cut(start, room - len(end))) + end
+
+
+def elapsed(seconds: float) -> str:
+    """Return a length of time for people: ``7 s``, ``1 min 12 s``, ``1 h 2 min``."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def one_line(text: str) -> str:
+    """Return *text* without anything that moves a cursor or colours a terminal: one space for each run of such."""
+    return " ".join("".join(it if it.isprintable() else " " for it in text).split())
+
+
+def told(line: str) -> str:
+    """Return a line of output that GitHub Actions does not take for a command, wherever it stands in a log.
+
+    The runner looks for ``::`` at the start of a line, whatever space stands before it, and for ``##[`` anywhere
+    (actions/runner, ActionCommand.cs).
+    """
+    start = len(line) - len(line.lstrip())
+    rest = line[start:].replace("##[", "## [")
+    return line[:start] + (f": :{rest[2:]}" if rest.startswith("::") else rest)
+
+
+def cut(text: str, room: int) -> str:
+    """Return *text*, cut so that it takes no more than *room* columns of a terminal."""
+    if sum(map(_width, text)) <= room:
+        return text
+    kept, left = "", room - 1
+    for character in text:
+        left -= _width(character)
+        if left < 0:
+            break
+        kept += character
+    return f"{kept}…" if room > 0 else ""
+
+
+def _width(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _columns(stream: TextIO) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80

@@ -1,0 +1,43 @@
+"""Finds out which sandbox this machine allows, by starting a program in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from canaryproof.errors import CanaryproofError
+from canaryproof.system.process import Limits, run
+from canaryproof.system.sandbox import PATH, UNCONFINED, Protection, Sandbox, candidates
+from canaryproof.timeouts import DURATIONS
+
+_TRIED = Limits(memory=64 * 2**20, file_size=0)
+
+
+def sandbox_available(path: str = PATH) -> Sandbox:
+    """Return the strongest sandbox in which a program starts now; `UNCONFINED` where there is none.
+
+    *path* is where util-linux is looked for.  It takes some milliseconds: ask once for each run.
+    """
+    return next((each for each in candidates(path) if _starts(each)), UNCONFINED)
+
+
+def describe(protection: Protection) -> str:
+    """Say for people what a protection means."""
+    return {
+        Protection.NOBODY_ISOLATED: "charts are unpacked and rendered as nobody, without a network",
+        Protection.NOBODY: "charts are unpacked and rendered as nobody, with the network of this machine",
+        Protection.OWN_USER_ISOLATED: "charts are unpacked and rendered with your own rights, without a network",
+        Protection.NONE: "charts are unpacked and rendered with your own rights and network",
+    }[protection]
+
+
+def _starts(sandbox: Sandbox) -> bool:
+    program = shutil.which("true", path=sandbox.path)
+    if program is None:
+        return False
+    try:
+        run([program], timeout=DURATIONS.question, env={"PATH": PATH}, cwd=Path(os.sep), limits=_TRIED, sandbox=sandbox)
+    except CanaryproofError:
+        return False
+    return True

@@ -1,0 +1,36 @@
+"""The class at a glance is counted right."""
+
+from __future__ import annotations
+
+from canaryproof.reports.class_stats import overview
+from tests.unit.reports.hostile import EVIDENCE, judged
+
+GOOD, BAD, ILL = judged(EVIDENCE), judged(EVIDENCE, failed="it did not"), judged(EVIDENCE, error="etcd ended")
+
+
+def test_verdicts_outcomes_and_failures_are_counted() -> None:
+    """Only what occurs, the most frequent first, each as a part of the class."""
+    seen = overview([GOOD, BAD, BAD, ILL])
+
+    assert [(bar.name, bar.count, bar.share) for bar in seen.standings] == [
+        ("accepted", 1, 25),
+        ("rejected", 2, 50),
+        ("error", 1, 25),
+    ]
+    assert [(bar.name, bar.count) for bar in seen.outcomes] == [("crash-loop", 4)]
+    assert [(bar.name, bar.title, bar.count) for bar in seen.failures] == [("canary-crash-loop", "It crash-loops", 2)]
+
+
+def test_scores_are_those_that_were_given() -> None:
+    """An error is not counted as zero; all of the points are a step of their own."""
+    seen = overview([GOOD, BAD, BAD, ILL])
+
+    assert {bar.name: bar.count for bar in seen.scores if bar.count} == {"60": 2, "100": 1}
+    assert len(seen.scores) == 11
+    assert seen.median == 60
+
+
+def test_nobody_was_judged() -> None:
+    """Without scores there is no middle of the class."""
+    assert overview([ILL]).median is None
+    assert overview([]).submissions == 0

@@ -1,0 +1,98 @@
+"""A run goes on only on a cluster that was seen to refuse privileged pods."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from canaryproof.errors import InfrastructureError
+from canaryproof.experiment.admission_probe import Fence
+from canaryproof.kube.client import Resource
+from canaryproof.model.objects import Body, value_at
+from canaryproof.timeouts import Durations
+
+POD_SECURITY = 'pods "canaryproof-try-out" is forbidden: violates PodSecurity "baseline:latest": privileged'
+NO_ACCOUNT = 'pods "canaryproof-try-out" is forbidden: error looking up service account sre/default'
+NO_RIGHT = 'pods is forbidden: User "canaryproof:sre" cannot create resource "pods" in API group ""'
+PATIENT = Durations(namespace=60, start_tick=0.001)
+
+
+class Api:
+    """An API server that answers from a list, about a harmless pod and a privileged one in turn.
+
+    The last two answers stay.
+    """
+
+    def __init__(self, *answers: str) -> None:
+        """Start with the first of *answers*."""
+        self.answers = list(answers)
+        self.asked: list[tuple[str, bool]] = []
+
+    def refusal(self, resource: Resource, body: Body, namespace: str = "", *, user: str = "") -> str:
+        """Return the next answer."""
+        del resource, namespace
+        (container,) = value_at(body, "spec", "containers")
+        privileged = bool(container["securityContext"]["privileged"])
+        self.asked.append((user, privileged))
+        if len(self.answers) > 2:
+            return self.answers.pop(0)
+        return self.answers[privileged]
+
+
+def fence(api: Api, faults: list[str], durations: Durations = PATIENT) -> Fence:
+    """Return a fence that has not been proven."""
+    return Fence(api, durations, lambda: None, faults.append)
+
+
+def test_a_refusal_by_pod_security_is_the_proof() -> None:
+    """Once for the run, as the user that is going to act."""
+    api, faults = Api("", POD_SECURITY), list[str]()
+    proof = fence(api, faults)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: proof.prove(f"sre-{number}", "canaryproof:sre"), range(8)))
+
+    assert api.asked == [("canaryproof:sre", False), ("canaryproof:sre", True)]
+    assert faults == []
+
+
+def test_a_cluster_that_admits_a_privileged_pod_ends_the_run() -> None:
+    """The error says what was expected, what was found and what to do; every experiment hears of it."""
+    faults: list[str] = []
+
+    with pytest.raises(InfrastructureError, match=r"must refuse .* admitted one .* enable the admission plugin"):
+        fence(Api("", ""), faults).prove("sre", "")
+
+    assert len(faults) == 1
+
+
+@pytest.mark.parametrize("early", [NO_ACCOUNT, NO_RIGHT])
+def test_a_refusal_of_any_pod_proves_nothing(early: str) -> None:
+    """A namespace that has no ServiceAccount, or whose Role is not known yet, refuses everything for a moment."""
+    with pytest.raises(InfrastructureError, match="admitted one"):
+        fence(Api(early, early, early, early, "", ""), []).prove("sre", "")
+
+
+@pytest.mark.parametrize("early", [NO_ACCOUNT, NO_RIGHT])
+def test_a_refusal_that_ends_between_two_questions_proves_nothing(early: str) -> None:
+    """The harmless pod is asked first: what it was refused for may be over when the privileged one is."""
+    with pytest.raises(InfrastructureError, match="admitted one"):
+        fence(Api(early, "", ""), []).prove("sre", "")
+
+
+def test_a_right_that_another_api_server_does_not_know_yet_proves_nothing() -> None:
+    """Of several API servers, one may admit the harmless pod while another one still lacks the Role."""
+    with pytest.raises(InfrastructureError, match="admitted one"):
+        fence(Api("", NO_RIGHT, "", ""), []).prove("sre", "")
+
+
+def test_a_right_that_is_missing_for_good_is_told() -> None:
+    """After a while the run ends with what the API server said."""
+    with pytest.raises(InfrastructureError, match=r'cannot create resource "pods"'):
+        fence(Api(NO_RIGHT, NO_RIGHT), [], Durations(namespace=0.1, start_tick=0.001)).prove("sre", "")
+
+
+def test_a_policy_of_the_cluster_that_refuses_any_pod_is_no_hindrance() -> None:
+    """What refuses the privileged pod must be something else than what refuses the harmless one."""
+    fence(Api("policy: set requests", POD_SECURITY), []).prove("sre", "")

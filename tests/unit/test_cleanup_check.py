@@ -1,0 +1,186 @@
+"""The wait after a rollback ends when all is gone, or as soon as what is left is certain to stay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from canaryproof.experiment.cleanup_check import Aftermath
+from canaryproof.kube.client import Resource
+from canaryproof.kube.recorder import Recording
+from canaryproof.model.evidence import Holder, Leftover
+from canaryproof.model.objects import Body, ObjectKey
+
+CANARY = ObjectKey("Deployment", "canary")
+CONFIG = ObjectKey("ConfigMap", "extra")
+ROLE = ObjectKey("ClusterRole", "reader")
+
+
+class FakeClock:
+    """Time that passes only when told."""
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+class FakeObjects:
+    """Live objects as a test has put them."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.bodies: dict[str, Body] = {}
+        self.freed: list[str] = []
+
+    def resource(self, api_version: str, kind: str) -> Resource | None:
+        """Know every kind."""
+        return Resource(kind, f"/apis/{api_version}", kind.lower(), namespaced=kind != "ClusterRole")
+
+    def get(self, resource: Resource, name: str, namespace: str = "") -> Body | None:
+        """Return what was put."""
+        del namespace
+        return self.bodies.get(f"{resource.kind}/{name}")
+
+    def drop_finalizers(self, resource: Resource, name: str, namespace: str) -> None:
+        """Note the call."""
+        self.freed.append(f"{namespace}/{resource.kind}/{name}")
+
+
+class Scene:
+    """An aftermath of one added object, and the strings to pull."""
+
+    def __init__(self, key: ObjectKey = CANARY) -> None:
+        """Start right after the rollback, with stable not ready."""
+        self.clock = FakeClock()
+        self.recording = Recording(self.clock)
+        self.objects = FakeObjects()
+        self.unready = "Deployment/app wants 1 pods"
+        version = "apps/v1" if key == CANARY else "v1"
+        self.aftermath = Aftermath(
+            client=self.objects,
+            recording=self.recording,
+            namespace="lab",
+            added={key: {"kind": key.kind, "apiVersion": version, "metadata": {"name": key.name}}},
+            unready=lambda: self.unready,
+        )
+
+    def put(self, kind: str, name: str, **metadata: Any) -> Body:
+        """Make an object live, and let the recording see it."""
+        version = str(len(self.recording.timeline.observations))
+        meta = {"name": name, "uid": name, "resourceVersion": version, **metadata}
+        body = {"kind": kind, "apiVersion": "apps/v1", "metadata": meta}
+        self.objects.bodies[f"{kind}/{name}"] = body
+        self.recording.record("ADDED", body)
+        return body
+
+    def remove(self, body: Body) -> None:
+        """Let the recording see that an object is gone."""
+        self.objects.bodies.pop(f"{body['kind']}/{body['metadata']['name']}", None)
+        self.recording.record("DELETED", body)
+
+    def at(self, now: float) -> bool:
+        """Look at *now*."""
+        self.clock.now = now
+        return self.aftermath.look(1)
+
+
+def test_it_is_over_when_stable_has_held_and_all_is_gone() -> None:
+    """Stable must be ready for the whole hold time, counted anew after every lapse."""
+    scene = Scene()
+
+    assert not scene.at(1)
+    scene.unready = ""
+    assert not scene.at(2)
+    scene.unready = "lapsed"
+    assert not scene.at(2.5)
+    scene.unready = ""
+    assert not scene.at(2.6)
+    assert not scene.at(3.1)
+    assert scene.at(3.7)
+    assert scene.aftermath.restored_at == 2.6
+
+
+def test_what_is_going_is_waited_for() -> None:
+    """An object that is being deleted, or whose owner is gone, is not taken for a leftover."""
+    scene = Scene()
+    scene.unready = ""
+    owner = {"ownerReferences": [{"kind": "Deployment", "name": "canary"}]}
+    pod = scene.put("Pod", "canary-x", **owner)
+    scene.at(1)
+
+    assert not scene.at(3)
+    assert scene.aftermath.seen() == "Pod/canary-x"
+
+    scene.remove(pod)
+
+    assert scene.at(4)
+    assert scene.aftermath.leftovers() == ()
+
+
+def test_what_nobody_deletes_is_not_waited_for() -> None:
+    """Helm asks for every deletion before it returns: what it did not ask for stays, with all that it owns."""
+    scene = Scene()
+    scene.unready = ""
+    scene.put("Deployment", "canary", annotations={"helm.sh/resource-policy": "keep"})
+    scene.put("Pod", "canary-x", ownerReferences=[{"kind": "Deployment", "name": "canary"}])
+    scene.at(1)
+
+    assert scene.at(2)
+    assert scene.aftermath.leftovers() == (
+        Leftover(CANARY, Holder("resource-policy", "keep")),
+        Leftover(ObjectKey("Pod", "canary-x"), Holder("owner", "Deployment/canary")),
+    )
+
+
+def test_a_recording_that_lags_behind_does_not_make_leftovers() -> None:
+    """An object that the API no longer has is as good as gone, once the recording has heard of it."""
+    scene = Scene()
+    scene.unready = ""
+    scene.put("Deployment", "canary")
+    scene.objects.bodies.clear()
+    scene.at(1)
+
+    assert not scene.at(3)
+
+
+def test_kinds_that_nobody_watches_are_asked_for() -> None:
+    """A ConfigMap that the upgrade added is found although no watch tells of it."""
+    scene = Scene(CONFIG)
+    scene.unready = ""
+    scene.objects.bodies["ConfigMap/extra"] = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "extra"}}
+    scene.at(1)
+
+    assert scene.at(3)
+    assert scene.aftermath.leftovers() == (Leftover(CONFIG),)
+
+
+def test_what_others_have_outside_the_namespace_is_not_ours() -> None:
+    """A cluster-wide object counts only when Helm notes on it that it is of our release."""
+    scene = Scene(ROLE)
+    body: Body = {"kind": "ClusterRole", "apiVersion": "v1", "metadata": {"name": "reader", "annotations": {}}}
+    scene.objects.bodies["ClusterRole/reader"] = body
+
+    scene.at(1)
+    assert scene.aftermath.leftovers() == ()
+
+    body["metadata"]["annotations"]["meta.helm.sh/release-namespace"] = "lab"
+
+    scene.at(2)
+    assert scene.aftermath.leftovers() == (Leftover(ROLE),)
+
+
+def test_finalizers_do_not_hold_up_the_end_of_the_namespace() -> None:
+    """What hangs on a finalizer is let go, once it is on record as a leftover; what is not going stays as it is."""
+    scene = Scene()
+    going = {"deletionTimestamp": "2026-11-24T08:17:29Z", "finalizers": ["example.com/stay"]}
+    scene.put("Deployment", "canary", **going)
+    scene.put("Pod", "canary-x", finalizers=["a/b"], ownerReferences=[{"kind": "Deployment", "name": "canary"}])
+    scene.at(1)
+
+    scene.aftermath.let_go()
+
+    assert scene.objects.freed == ["lab/Deployment/canary"]
+    assert scene.aftermath.leftovers()[0].holder == Holder("finalizers", "example.com/stay")

@@ -1,0 +1,430 @@
+"""Requests to the API server come back as values, or as errors that say whose fault it is."""
+
+from __future__ import annotations
+
+import gc
+import json
+import select
+import socket
+import struct
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from canaryproof.errors import InfrastructureError, UsageError
+from canaryproof.kube.client import PODS, ExpiredError, KubeClient, Resource, quantity
+from canaryproof.model.evidence import Unanswered
+from canaryproof.timeouts import Durations
+from tests.unit.fake_api import FakeApi
+
+SOON = 5.0
+PROXY = "/api/v1/namespaces/lab/services/shop:5000/proxy/"
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[FakeApi]:
+    """Serve a fake API."""
+    with FakeApi().serve(tmp_path) as api:
+        yield api
+
+
+@pytest.fixture
+def client(api: FakeApi) -> Iterator[KubeClient]:
+    """Talk to the fake API, with little patience."""
+    client = KubeClient(api.kubeconfig, "lab", Durations(request=2, probe_timeout=0.3, watch=7))
+    yield client
+    client.close()
+
+
+def refusal(code: int, message: str) -> tuple[int, dict[str, object]]:
+    """Return how the API says no."""
+    return code, {"kind": "Status", "code": code, "message": message}
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("4", "4"),
+        ("3920m", "3.92"),
+        ("0.5", "0.5"),
+        (".5", "0.5"),
+        ("100n", "0.0000001"),
+        ("250u", "0.00025"),
+        ("2e3", "2000"),
+        ("2E3", "2000"),
+        ("1k", "1000"),
+        ("1E", "1e18"),
+        ("16384Ki", "16777216"),
+        ("1Pi", str(2**50)),
+        ("1Ei", str(2**60)),
+    ],
+)
+def test_a_quantity_is_read_with_every_suffix(text: str, number: str) -> None:
+    """Decimal and binary suffixes, fractions and exponents all count, without rounding."""
+    assert quantity(text) == Decimal(number)
+
+
+@pytest.mark.parametrize("text", ["", "many", "1mi", "1KiB"])
+def test_a_text_that_is_no_quantity_is_the_clusters_fault(text: str) -> None:
+    """The error quotes the text."""
+    with pytest.raises(InfrastructureError, match=f"'{text}', which is not a quantity"):
+        quantity(text)
+
+
+def test_an_object_comes_as_json(api: FakeApi, client: KubeClient) -> None:
+    """What the API has is returned as it is."""
+    api.answers["GET", "/api/v1/namespaces/lab/pods/a"] = (200, {"metadata": {"name": "a"}})
+
+    assert client.get(PODS, "a", "lab") == {"metadata": {"name": "a"}}
+
+
+def test_an_object_that_is_not_there_is_none(api: FakeApi, client: KubeClient) -> None:
+    """404 is an answer, not an error."""
+    api.answers["GET", "/api/v1/namespaces/lab/pods/a"] = refusal(404, "not found")
+
+    assert client.get(PODS, "a", "lab") is None
+
+
+def test_a_refusal_is_an_infrastructure_error_with_the_apis_words(api: FakeApi, client: KubeClient) -> None:
+    """Missing rights are the cluster's affair, and the message says which."""
+    api.answers["GET", "/api/v1/pods"] = refusal(403, "pods is forbidden")
+
+    with pytest.raises(InfrastructureError, match=r"refused GET /api/v1/pods: pods is forbidden \(HTTP 403\)"):
+        client.list(PODS)
+
+
+def test_an_api_that_is_not_there_is_an_infrastructure_error(api: FakeApi, tmp_path: Path) -> None:
+    """A connection that is refused says which server was asked for."""
+    dead = KubeClient(_aimed_at_nothing(api, tmp_path), "lab")
+
+    for ask in (lambda: dead.list(PODS), lambda: dead.visit("lab", "shop", 5000), lambda: dead.watch(PODS, "1")):
+        with pytest.raises(InfrastructureError, match="cannot be reached"):
+            ask()
+
+
+def _aimed_at_nothing(api: FakeApi, folder: Path) -> Path:
+    """Return a kubeconfig whose server listens nowhere."""
+    kubeconfig = folder / "nothing"
+    before, _, after = api.kubeconfig.read_text().partition("127.0.0.1:")
+    kubeconfig.write_text(f"{before}127.0.0.1:1{after.lstrip('0123456789')}")
+    return kubeconfig
+
+
+def test_an_unknown_context_is_the_users_affair(api: FakeApi) -> None:
+    """The error names the kubeconfig and the context that was looked for."""
+    with pytest.raises(UsageError, match=r"kubeconfig.*'typo'"):
+        KubeClient(api.kubeconfig, "typo")
+
+
+def test_a_namespace_is_made_once(api: FakeApi, client: KubeClient) -> None:
+    """A conflict is told, not raised; the labels are those that were asked for."""
+    api.answers["POST", "/api/v1/namespaces"] = (201, {"metadata": {"uid": "u-1"}})
+
+    assert client.create_namespace("lab", {"canaryproof/run": "7"}) == "u-1"
+
+    api.answers["POST", "/api/v1/namespaces"] = refusal(409, "exists")
+
+    assert client.create_namespace("lab", {}) is None
+    assert api.bodies[0]["metadata"] == {"name": "lab", "labels": {"canaryproof/run": "7"}}
+
+
+@pytest.mark.parametrize("code", [200, 404, 409])
+def test_a_namespace_may_be_gone_already(api: FakeApi, client: KubeClient, code: int) -> None:
+    """Deleting what is not there, or is going, is no failure."""
+    api.answers["DELETE", "/api/v1/namespaces/lab"] = (code, {})
+
+    client.delete_namespace("lab", "u-1")
+
+    assert api.asked == [("DELETE", "/api/v1/namespaces/lab")]
+    assert api.bodies == [{"preconditions": {"uid": "u-1"}}]  # one of that name that somebody made meanwhile stays
+
+
+def test_an_account_is_asked_for_its_rights(api: FakeApi, client: KubeClient) -> None:
+    """The question names verb, group, kind and part; only a plain yes counts."""
+    assert not client.may("get", "", "pods/log")
+
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    api.answers["POST", path] = (201, {"status": {"allowed": True}})
+
+    assert client.may("get", "", "pods/log")
+    asked = {"verb": "get", "group": "", "resource": "pods", "subresource": "log"}
+    assert api.bodies[-1]["spec"]["resourceAttributes"] == asked
+
+
+@pytest.mark.parametrize("code", [400, 403, 422])
+def test_an_object_is_tried_out_as_somebody_else(api: FakeApi, client: KubeClient, code: int) -> None:
+    """A dry run, whose refusal comes back in the API server's words, whichever rule refused it."""
+    path = "/api/v1/namespaces/lab/pods"
+    api.answers["POST", path] = refusal(code, "violates PodSecurity")
+
+    assert client.refusal(PODS, {"kind": "Pod"}, "lab", user="canaryproof:lab") == "violates PodSecurity"
+    assert api.queries[-1] == {"dryRun": ["All"]}
+    assert api.users == ["canaryproof:lab"]
+
+    api.answers["POST", path] = (201, {"kind": "Pod"})
+    assert client.refusal(PODS, {"kind": "Pod"}, "lab") == ""
+    assert api.users[-1] == ""
+
+
+def test_a_server_that_cannot_answer_refuses_nothing(api: FakeApi, client: KubeClient) -> None:
+    """Its fault is an error, and neither a refusal nor an admission."""
+    api.answers["POST", "/api/v1/namespaces/lab/pods"] = refusal(500, "etcdserver: no leader")
+
+    with pytest.raises(InfrastructureError, match="no leader"):
+        client.refusal(PODS, {"kind": "Pod"}, "lab")
+
+
+def test_the_server_tells_its_version_and_its_time(api: FakeApi, client: KubeClient) -> None:
+    """Clocks of several machines differ; that of the API server is one for all."""
+    api.answers["GET", "/version"] = (200, {"gitVersion": "v1.37.2-gke.1"})
+
+    assert client.version() == "1.37.2-gke.1"
+    assert abs(client.now() - datetime.now(tz=UTC)) < timedelta(seconds=5)
+
+
+def test_a_command_that_gives_no_credentials_shows(api: FakeApi, client: KubeClient) -> None:
+    """The client of Kubernetes only logs it, and would go on as nobody."""
+    assert client.has_credentials
+    kubeconfig = json.loads(api.kubeconfig.read_text())
+    plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": "/no/such/plugin"}
+    kubeconfig["users"][0]["user"] = {"exec": plugin}
+    api.kubeconfig.write_text(json.dumps(kubeconfig))
+
+    assert not KubeClient(api.kubeconfig, "lab").has_credentials
+
+
+def test_a_kind_is_discovered_once(api: FakeApi, client: KubeClient) -> None:
+    """The plural of any kind is looked up; subresources are no kinds; an unknown kind is None."""
+    pods = {"name": "ingresses", "kind": "Ingress", "namespaced": True}
+    status = {"name": "ingresses/status", "kind": "Ingress", "namespaced": True}
+    api.answers["GET", "/apis/networking.k8s.io/v1"] = (200, {"resources": [pods, status]})
+    api.answers["GET", "/apis/example.com/v1"] = refusal(404, "not found")
+
+    found = [client.resource("networking.k8s.io/v1", "Ingress") for _ in range(2)]
+
+    assert found == [Resource("Ingress", "/apis/networking.k8s.io/v1", "ingresses")] * 2
+    assert client.resource("example.com/v1", "Widget") is None
+    assert len(api.asked) == 2
+
+
+def test_a_list_says_where_a_watch_goes_on(api: FakeApi, client: KubeClient) -> None:
+    """A list has a version, and an empty one may leave out its items."""
+    api.answers["GET", "/api/v1/pods"] = (200, {"metadata": {"resourceVersion": "42"}, "items": None})
+
+    listing = client.list(PODS)
+
+    assert (listing.version, listing.items) == ("42", ())
+
+
+def test_a_watch_yields_whole_lines(api: FakeApi, client: KubeClient) -> None:
+    """Lines that arrive in pieces are put together; the server is told when to end."""
+    api.watched = ['{"type": "ADDED"}', '{"type": "DELETED"}']
+
+    watch = client.watch(PODS, "42")
+    lines = iter(watch)
+
+    assert [next(lines), next(lines)] == [b'{"type": "ADDED"}', b'{"type": "DELETED"}']
+    assert api.queries[0]["resourceVersion"] == ["42"]
+    assert api.queries[0]["timeoutSeconds"] == ["7"]
+    assert api.queries[0]["allowWatchBookmarks"] == ["true"]
+    watch.close()
+    assert list(lines) == []
+
+
+def test_a_silent_watch_ends_at_once_from_another_thread(client: KubeClient) -> None:
+    """Closing does not wait for news."""
+    watch = client.watch(PODS, "42")
+    reader = threading.Thread(target=lambda: list(watch))
+    reader.start()
+    began = time.monotonic()
+
+    watch.close()
+    reader.join(SOON)
+
+    assert not reader.is_alive()
+    assert time.monotonic() - began < 1
+
+
+def test_a_watch_from_too_long_ago_has_expired(api: FakeApi, client: KubeClient) -> None:
+    """410 Gone has an error of its own: whoever watches must list again."""
+    api.answers["GET", "/api/v1/pods"] = refusal(410, "too old resource version")
+
+    with pytest.raises(ExpiredError, match="too old"):
+        client.watch(PODS, "1")
+
+
+def test_a_watch_that_breaks_off_is_an_infrastructure_error(api: FakeApi, client: KubeClient) -> None:
+    """A connection that ends in the middle is not taken for the end of the watch."""
+    watch = client.watch(PODS, "42")
+    api.released.set()
+
+    with pytest.raises(InfrastructureError, match="broke off"):
+        list(watch)
+
+
+def test_a_service_that_answers_is_no_failure(api: FakeApi, client: KubeClient) -> None:
+    """Success is None."""
+    api.answers["GET", PROXY] = (200, "welcome")
+
+    assert client.visit("lab", "shop", 5000) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (refusal(503, "no endpoints available for service"), "no endpoints available for service"),
+        ((500, "oops"), "HTTP 500"),
+        ((404, "<html>"), "HTTP 404"),
+    ],
+)
+def test_a_service_that_fails_says_why(
+    api: FakeApi, client: KubeClient, answer: tuple[int, object], error: str
+) -> None:
+    """The API's own words, or the status of the app."""
+    api.answers["GET", PROXY] = answer
+
+    assert client.visit("lab", "shop", 5000) == Unanswered(error)
+
+
+def test_rights_that_are_missing_say_nothing_about_the_service(api: FakeApi, client: KubeClient) -> None:
+    """A request that the API server does not pass on is not held against the Service."""
+    api.answers["GET", PROXY] = refusal(403, "services/proxy is forbidden")
+
+    with pytest.raises(InfrastructureError, match="forbidden"):
+        client.visit("lab", "shop", 5000)
+
+
+def test_an_app_may_say_forbidden(api: FakeApi, client: KubeClient) -> None:
+    """The same status from the app itself is the app's answer."""
+    api.answers["GET", PROXY] = (403, "members only")
+
+    assert client.visit("lab", "shop", 5000) == Unanswered("HTTP 403")
+
+
+def test_a_service_that_is_silent_is_given_up(api: FakeApi, client: KubeClient) -> None:
+    """A request has its time limit, and the message says which."""
+    api.silent.add(PROXY)
+
+    assert client.visit("lab", "shop", 5000) == Unanswered("no answer within 0.3 s", timed_out=True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ((200, "it broke"), "it broke"),
+        ((200, "unable to retrieve container logs for containerd://ab"), ""),
+        (refusal(400, "previous terminated container not found"), ""),
+        (refusal(404, "pods not found"), ""),
+    ],
+)
+def test_a_log_that_is_not_there_is_empty(
+    api: FakeApi, client: KubeClient, answer: tuple[int, object], text: str
+) -> None:
+    """Only a container's own words are its log."""
+    api.answers["GET", "/api/v1/namespaces/lab/pods/a/log"] = answer
+
+    assert client.logs("lab", "a", "app", previous=True, lines=5, size=100) == text
+    assert api.queries[0] == {"container": ["app"], "previous": ["true"], "tailLines": ["5"], "limitBytes": ["100"]}
+
+
+@pytest.mark.parametrize("code", [200, 404, 409])
+def test_an_object_is_deleted_without_grace(api: FakeApi, client: KubeClient, code: int) -> None:
+    """Whoever it owns is left to the cluster, and it may be gone already."""
+    api.answers["DELETE", "/api/v1/namespaces/lab/pods/a"] = (code, {"kind": "Status"})
+
+    client.delete_now(PODS, "a", "lab")
+
+    assert api.queries[-1] == {"gracePeriodSeconds": ["0"], "propagationPolicy": ["Background"]}
+
+
+def test_finalizers_are_dropped(api: FakeApi, client: KubeClient) -> None:
+    """The patch empties the finalizers and touches nothing else."""
+    client.drop_finalizers(PODS, "a", "lab")
+
+    assert api.asked == [("PATCH", "/api/v1/namespaces/lab/pods/a")]
+    assert api.bodies == [{"metadata": {"finalizers": None}}]
+
+
+def connect_and_lose(*_: object, **__: object) -> socket.socket:
+    """Return a connection that its server has reset already, as that of a cluster that has just died."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = socket.create_connection(server.getsockname())
+        peer, _ = server.accept()
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+        select.select([client], [], [], SOON)
+        return client
+
+
+def kubeconfig_of(folder: Path, **cluster: object) -> Path:
+    """Write a kubeconfig, context ``lab``."""
+    named = [{"name": "lab", "cluster": {"server": "https://127.0.0.1:1", **cluster}}]
+    contexts = [{"name": "lab", "context": {"cluster": "lab", "user": "lab"}}]
+    users = [{"name": "lab", "user": {"token": "secret"}}]
+    file = folder / "kubeconfig"
+    file.write_text(json.dumps({"clusters": named, "contexts": contexts, "users": users}))
+    return file
+
+
+def test_a_server_that_hangs_up_leaves_no_socket_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.11 forgets one whose peer is gone before the handshake: a warning that comes at any time later."""
+    monkeypatch.setattr("urllib3.util.connection.create_connection", connect_and_lose)
+    client = KubeClient(kubeconfig_of(tmp_path, **{"insecure-skip-tls-verify": True}), "lab")
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always", ResourceWarning)
+        with pytest.raises(InfrastructureError, match="cannot be reached"):
+            client.get(PODS, "a", "lab")
+        client.close()
+        gc.collect()
+
+    assert not [str(each.message) for each in seen]
+
+
+def test_certificates_that_cannot_be_read_are_refused_at_once(tmp_path: Path) -> None:
+    """A kubeconfig that names a file which is no certificate is the user's to mend."""
+    (tmp_path / "ca.crt").write_text("no certificate")
+    kubeconfig = kubeconfig_of(tmp_path, **{"certificate-authority": str(tmp_path / "ca.crt")})
+
+    with pytest.raises(UsageError, match="its certificates"):
+        KubeClient(kubeconfig, "lab")
+
+
+def test_errors_of_the_api_do_not_repeat_the_token(api: FakeApi, tmp_path: Path) -> None:
+    """Whatever a server says, the credentials of the kubeconfig are not in the message."""
+    kubeconfig = tmp_path / "with-token"
+    token = "plain-static-token-7"  # noqa: S105  # what must not be seen again
+    kubeconfig.write_text(api.kubeconfig.read_text().replace('"secret"', f'"{token}"'))
+    client = KubeClient(kubeconfig, "lab", Durations(request=2))
+    api.answers["GET", "/api/v1/namespaces/lab/pods/a"] = refusal(401, f"no such account: {token}, of password: x1y2z3")
+
+    with pytest.raises(InfrastructureError, match="no such account") as refused:
+        client.get(PODS, "a", "lab")
+    client.close()
+
+    assert client.credentials == {token}
+    assert not any(each in str(refused.value) for each in (token, "x1y2z3"))
+
+
+def test_a_command_for_credentials_that_fails_is_not_quoted(
+    api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The package logs what the command said; a log is captured, and reported."""
+    command = tmp_path / "login"
+    command.write_text("#!/bin/sh\necho 'refused: password=hidden-77 Bearer abc123def456' >&2\nexit 1\n")
+    command.chmod(0o755)
+    document = json.loads(api.kubeconfig.read_text())
+    plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": str(command), "interactiveMode": "Never"}
+    document["users"][0]["user"] = {"exec": plugin}
+    kubeconfig = tmp_path / "with-command"
+    kubeconfig.write_text(json.dumps(document))
+
+    KubeClient(kubeconfig, "lab", Durations(request=2)).close()
+
+    assert "refused: password=[redacted]" in caplog.text
+    assert not any(each in caplog.text for each in ("hidden-77", "abc123def456"))

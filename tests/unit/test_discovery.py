@@ -1,0 +1,263 @@
+"""Charts are found in what the user named, and what cannot be found is said in the user's terms."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from canaryproof.errors import UsageError
+from canaryproof.submissions.discovery import find_submissions
+
+
+def make_chart(folder: Path, name: str = "upcommerce") -> Path:
+    """Make a chart of hardly anything."""
+    folder.mkdir(parents=True)
+    (folder / "Chart.yaml").write_text(f"name: {name}\n")
+    return folder
+
+
+def test_a_chart_folder_is_a_submission(tmp_path: Path) -> None:
+    """The folder of a chart is taken as it is, under its own name."""
+    chart = make_chart(tmp_path / "upcommerce")
+
+    (found,) = find_submissions([chart])
+
+    assert (found.name, found.source, found.chart, found.problem) == ("upcommerce", str(chart), chart, "")
+
+
+def test_a_repository_is_named_after_itself(tmp_path: Path) -> None:
+    """The chart may lie anywhere in a repository; what git keeps for itself is not looked at."""
+    chart = make_chart(tmp_path / "alice" / "week-4" / "deploy" / "upcommerce")
+    make_chart(tmp_path / "alice" / ".git" / "upcommerce")
+
+    (found,) = find_submissions([tmp_path / "alice"])
+
+    assert (found.name, found.chart) == ("alice", chart)
+
+
+def test_subcharts_belong_to_their_chart(tmp_path: Path) -> None:
+    """A chart inside a chart is not another submission."""
+    chart = make_chart(tmp_path / "upcommerce")
+    make_chart(chart / "charts" / "postgres", "postgres")
+
+    (found,) = find_submissions([chart])
+
+    assert found.chart == chart
+
+
+def test_of_several_charts_the_courses_is_meant(tmp_path: Path) -> None:
+    """A repository that holds other charts too is no riddle when one has the course's name."""
+    (tmp_path / ".git").mkdir()
+    make_chart(tmp_path / "a" / "other", "other")
+    chart = make_chart(tmp_path / "b" / "shop")
+
+    (found,) = find_submissions([tmp_path], chart_name="upcommerce")
+
+    assert found.chart == chart
+
+
+def test_several_charts_that_could_be_meant_are_refused(tmp_path: Path) -> None:
+    """Which of two charts is meant is for the user to say."""
+    (tmp_path / ".git").mkdir()
+    make_chart(tmp_path / "a" / "upcommerce")
+    make_chart(tmp_path / "b" / "upcommerce")
+
+    with pytest.raises(UsageError, match=r"expected one Helm chart, saw 2: a/upcommerce, b/upcommerce"):
+        find_submissions([tmp_path], chart_name="upcommerce")
+
+
+def test_a_class_is_a_submission_per_folder(tmp_path: Path) -> None:
+    """Each folder of a class is one submission, charts and repositories alike, in the order of their names."""
+    make_chart(tmp_path / "bob")
+    make_chart(tmp_path / "alice" / "src" / "upcommerce")
+
+    assert [each.name for each in find_submissions([tmp_path])] == ["alice", "bob"]
+
+
+def test_nobody_in_a_class_is_lost(tmp_path: Path) -> None:
+    """A folder without a chart, or with two, stays a submission, with what is wrong with it."""
+    for name in ("alice", "bob"):
+        make_chart(tmp_path / name / "upcommerce")
+    (tmp_path / "carol").mkdir()
+    for name in ("one", "two"):
+        make_chart(tmp_path / "dave" / name)
+
+    problems = {each.name: each.problem for each in find_submissions([tmp_path], chart_name="upcommerce")}
+
+    assert problems["alice"] == problems["bob"] == ""
+    assert "saw no Chart.yaml" in problems["carol"]
+    assert "saw 2: one, two" in problems["dave"]
+
+
+def test_names_are_unique(tmp_path: Path) -> None:
+    """Two submissions of the same name can be told apart, and no number collides with a name that exists."""
+    paths = [make_chart(tmp_path / place / "shop") for place in ("a", "b")]
+    paths += [make_chart(tmp_path / "c" / "shop-2"), make_chart(tmp_path / "d" / "shop")]
+
+    names = [each.name for each in find_submissions(paths)]
+
+    assert names[0] == "shop"
+    assert len(set(names)) == 4
+
+
+@pytest.mark.parametrize(
+    ("make", "seen"),
+    [
+        (lambda _: None, "there is no such path"),
+        (lambda path: path.write_text(""), "it is something else"),
+        (lambda path: path.mkdir(), r"saw no Chart\.yaml"),
+    ],
+    ids=["missing", "file", "empty"],
+)
+def test_a_path_without_a_chart_is_refused(tmp_path: Path, make: object, seen: str) -> None:
+    """The error names the path as it was typed, what was expected and what was seen."""
+    path = tmp_path / "typo"
+    assert callable(make)
+    make(path)
+
+    with pytest.raises(UsageError, match=f"typo.*expected.*{seen}"):
+        find_submissions([path])
+
+
+def test_no_paths_are_refused() -> None:
+    """A run of nothing does not pass for a run."""
+    with pytest.raises(UsageError, match="no submissions"):
+        find_submissions([])
+
+
+def test_an_unreadable_chart_file_still_counts_as_a_chart(tmp_path: Path) -> None:
+    """What is wrong inside a chart is for Helm to say."""
+    chart = make_chart(tmp_path / "upcommerce")
+    (chart / "Chart.yaml").write_text(": [")
+
+    assert [each.chart for each in find_submissions([chart])] == [chart]
+
+
+def test_an_archive_is_a_submission_of_its_name(tmp_path: Path) -> None:
+    """It is not opened yet: what is in it may be anything."""
+    archive = tmp_path / "alice.tar.gz"
+    archive.write_text("anything")
+
+    (found,) = find_submissions([archive])
+
+    assert (found.name, found.source, found.chart, found.problem) == ("alice", str(archive), archive, "")
+
+
+def test_a_class_may_be_mixed(tmp_path: Path) -> None:
+    """Folders, repositories, archives, and folders with an archive in them, side by side; loose files are nobody's."""
+    make_chart(tmp_path / "alice")
+    make_chart(tmp_path / "bob" / ".github" / "upcommerce")
+    make_chart(tmp_path / "bob" / "deploy" / "upcommerce")
+    for name in ("carol.zip", "dave.tgz", "erin_4711_file/upcommerce.zip", "README.md", "grades.csv", ".DS_Store"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "frank").mkdir()
+    (tmp_path / "__MACOSX").mkdir()
+
+    found = {each.name: each for each in find_submissions([tmp_path])}
+
+    assert list(found) == ["alice", "bob", "carol", "dave", "erin_4711_file", "frank"]
+    assert found["erin_4711_file"].chart == tmp_path / "erin_4711_file" / "upcommerce.zip"
+    assert [name for name, each in found.items() if each.problem] == ["frank"]
+
+
+def test_a_class_may_be_one_archive(tmp_path: Path) -> None:
+    """Nobody packs an archive into a folder to hand in the folder."""
+    (tmp_path / "alice.zip").touch()
+    (tmp_path / "bob").mkdir()
+
+    alice, bob = find_submissions([tmp_path])
+
+    assert (alice.name, alice.problem) == ("alice", "")
+    assert "saw no Chart.yaml" in bob.problem
+
+
+def test_a_chart_and_its_package_are_one(tmp_path: Path) -> None:
+    """``helm package`` leaves an archive beside the folder; the folder is what is meant."""
+    chart = make_chart(tmp_path / "upcommerce")
+    (tmp_path / "upcommerce-0.1.0.tgz").touch()
+
+    assert [each.chart for each in find_submissions([tmp_path])] == [chart]
+
+
+@pytest.mark.parametrize(
+    ("files", "says", "advice"),
+    [
+        (["a.zip", "b.zip"], "saw 2 archives: a.zip, b.zip", "keep one"),
+        (["a.rar"], "saw a.rar, which is not opened", "pack it as .zip or .tar.gz"),
+    ],
+)
+def test_a_folder_of_archives_in_a_class_says_what_is_wrong(
+    tmp_path: Path, files: list[str], says: str, advice: str
+) -> None:
+    """Several, or one that nobody opens."""
+    make_chart(tmp_path / "alice")
+    (tmp_path / "carol.zip").touch()
+    (tmp_path / "bob").mkdir()
+    for name in files:
+        (tmp_path / "bob" / name).touch()
+
+    (bob,) = (each for each in find_submissions([tmp_path]) if each.name == "bob")
+
+    assert says in bob.problem
+    assert bob.advice == advice
+
+
+def test_a_rar_is_somebodys_submission(tmp_path: Path) -> None:
+    """It cannot be opened, and is not lost."""
+    make_chart(tmp_path / "alice")
+    make_chart(tmp_path / "carol")
+    (tmp_path / "bob.rar").touch()
+
+    problems = {each.name: each.problem for each in find_submissions([tmp_path])}
+
+    assert "saw bob.rar, which is not opened" in problems["bob"]
+
+
+@pytest.mark.timeout(10)
+def test_one_bad_submission_spoils_no_other(tmp_path: Path) -> None:
+    """Links that lead out, pipes and folders without end are refused, each for itself."""
+    make_chart(tmp_path / "alice")
+    for name in ("bob", "carol", "dave"):
+        make_chart(tmp_path / name)
+    (tmp_path / "bob" / "secret").symlink_to("/etc/passwd")
+    os.mkfifo(tmp_path / "carol" / "pipe")
+    (tmp_path / "dave").joinpath(*"a" * 70).mkdir(parents=True)
+    (tmp_path / "dave").joinpath(*"a" * 70, "file").touch()
+    os.mkfifo(tmp_path / "erin.zip")
+    (tmp_path / "frank").symlink_to("/etc")
+
+    found = {each.name: each for each in find_submissions([tmp_path])}
+
+    says = {
+        "bob": "secret is a link that leads out of the submission, to /etc/passwd",
+        "carol": "pipe is neither a file nor a folder",
+        "dave": "more than 64 folders",
+        "erin": "neither a file nor a folder",
+        "frank": "it is a link, to /etc",
+    }
+    assert list(found) == ["alice", *says]
+    assert all(found[name].unsafe and reason in found[name].problem for name, reason in says.items())
+    assert not found["alice"].problem
+
+
+def test_a_single_submission_that_is_refused_is_no_wrong_path(tmp_path: Path) -> None:
+    """It is judged, as it would be in a class."""
+    (make_chart(tmp_path / "alice") / "secret").symlink_to("/etc/passwd")
+
+    (found,) = find_submissions([tmp_path / "alice"])
+
+    assert found.unsafe
+
+
+def test_names_can_be_written(tmp_path: Path) -> None:
+    """Whatever a folder is called, reports and terminals can take it."""
+    name = os.fsdecode(b"\xff\n\x1b[31malice")
+    make_chart(tmp_path / name)
+
+    (found,) = find_submissions([tmp_path / name])
+
+    assert (found.name.isprintable(), found.source.isprintable()) == (True, True)
+    assert found.name == r"\udcff\n\x1b[31malice"

@@ -1,0 +1,112 @@
+"""What became of a canary is told from its pods while they are there, and from events when they are gone."""
+
+from __future__ import annotations
+
+import pytest
+
+from canaryproof.model.timeline import Timeline
+from canaryproof.observe.event_rules import Fate, fate
+from canaryproof.timeouts import DURATIONS
+from tests.unit.stories import CANARY, Story
+
+POD = "upcommerce-canary-app-dcb7ccc7b-crs8p"
+BACK_OFF = "Back-off restarting failed container canary in pod"
+
+
+def after(*said: tuple[str, str, int], about: str = POD, kind: str = "Pod", seconds: float = 60) -> Fate:
+    """Return the fate of a canary that was rolled back, from what was said about it: reason, message, count."""
+    story = Story().at(1)
+    for number, (reason, message, count) in enumerate(said):
+        story.observe(
+            {
+                "kind": "Event",
+                "metadata": {"name": f"e{number}", "uid": f"e{number}"},
+                "involvedObject": {"kind": kind, "name": about},
+                "reason": reason,
+                "message": message,
+                "count": count,
+            }
+        )
+    return fate(story.timeline, CANARY, upgraded_at=0, rolled_back_at=seconds, now=3600)
+
+
+SCHEDULED = ("Scheduled", "Successfully assigned", 1)
+STARTED = ("Started", "Container started", 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome", "reason"),
+    [
+        ([SCHEDULED, STARTED, ("BackOff", BACK_OFF, 4)], "crash-loop", "the kubelet backed off from restarting"),
+        ([SCHEDULED, ("Started", "Container started", 3)], "crash-loop", "started 3 times in 1 pod"),
+        ([SCHEDULED, ("Failed", 'Failed to pull image "x": not found', 2)], "image-pull", "Failed to pull image"),
+        ([("FailedScheduling", "0/1 nodes are available", 1)], "unschedulable", "0/1 nodes"),
+        ([SCHEDULED, ("Failed", 'Error: configmap "a" not found', 5)], "config-error", 'configmap "a" not found'),
+        ([SCHEDULED, ("FailedMount", 'configmap "a" not found', 5)], "config-error", "not found"),
+        ([SCHEDULED, ("Failed", "Error: executable file not found in $PATH", 2)], "start-error", "executable file"),
+        (
+            [SCHEDULED, STARTED, ("Killing", "Container canary failed liveness probe, will be restarted", 2)],
+            "probe-killed",
+            "failed liveness probe",
+        ),
+        ([SCHEDULED, STARTED], "healthy", "ran until it was taken away 60 s later"),
+    ],
+)
+def test_events_tell_what_became_of_it(said: list[tuple[str, str, int]], outcome: str, reason: str) -> None:
+    """As far as events go, and with what they say as proof."""
+    found = after(*said)
+
+    assert (found.decision.outcome, found.gap) == (outcome, "")
+    assert reason in found.decision.reason
+    assert len(found.decision.proof) == len(said)
+
+
+def test_what_refuses_a_pod_is_said_of_its_replica_set() -> None:
+    """There is no pod to say it of."""
+    found = after(("FailedCreate", "exceeded quota", 3), about="upcommerce-canary-app-dcb7ccc7b", kind="ReplicaSet")
+
+    assert (found.decision.outcome, found.decision.reason) == (
+        "refused",
+        "upcommerce-canary-app got no pod: exceeded quota",
+    )
+
+
+@pytest.mark.parametrize("other", ["upcommerce-app-6fcc65885b-5gljr", "upcommerce-canary-app-two-dcb7ccc7b-crs8p"])
+def test_events_of_others_tell_nothing(other: str) -> None:
+    """Names that begin alike belong to other Deployments."""
+    assert after(("BackOff", BACK_OFF, 4), about=other).gap
+
+
+def test_events_are_kept_for_an_hour() -> None:
+    """Without them, the crash loop can no longer be judged, and that is said instead of guessed."""
+    assert "no events about the pods of upcommerce-canary-app are left" in after().gap
+
+
+def test_a_canary_that_was_taken_away_at_once_shows_nothing() -> None:
+    """Started once, and rolled back seconds later: it may or may not have crashed."""
+    assert "do not tell its fate: Scheduled, Started" in after(SCHEDULED, STARTED, seconds=2).gap
+
+
+def test_a_canary_that_is_there_is_seen_itself() -> None:
+    """One look at a pod that backs off tells two ends: the last one, and those that were counted."""
+    story = Story().at(30).pod(POD)
+    status = {
+        "name": "canary",
+        "restartCount": 3,
+        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+        "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "containerID": "c3"}},
+    }
+    pod = story.timeline.observations[-1].object.body
+    pod["status"]["containerStatuses"] = [status]
+
+    found = fate(story.timeline, CANARY, upgraded_at=0, rolled_back_at=None, now=60)
+
+    assert (found.decision.outcome, found.gap) == ("crash-loop", "")
+    assert "exit code 1" in found.decision.reason
+
+
+def test_nothing_at_all_is_a_gap() -> None:
+    """Not a crash, and no error either."""
+    found = fate(Timeline(), CANARY, upgraded_at=0, rolled_back_at=9, now=60, durations=DURATIONS)
+
+    assert (found.decision.outcome, bool(found.gap)) == ("undecided", True)

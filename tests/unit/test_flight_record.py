@@ -1,0 +1,105 @@
+"""Evidence survives being written down, and what is no evidence, or not all of it, is refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from canaryproof.errors import UsageError
+from canaryproof.model.evidence import (
+    Canary,
+    ContainerLog,
+    Decision,
+    Evidence,
+    Holder,
+    Leftover,
+    Probe,
+    Rendering,
+    Revision,
+    ServiceRoute,
+    Setting,
+    Step,
+    Timings,
+)
+from canaryproof.model.flight_record import SCHEMA, from_lines, head_from_line, to_lines
+from canaryproof.model.objects import ObjectKey
+from tests.unit.stories import CANARY_DEPLOYMENT, STABLE, Story, because, rendering
+
+FULL = Evidence(
+    "alice",
+    "class/alice.zip",
+    Setting("kind", "1.37.2", 1, "4.3.1", "stand-in"),
+    namespace="sre-alice",
+    baseline=rendering(STABLE),
+    chart=rendering(STABLE + CANARY_DEPLOYMENT),
+    added=(ObjectKey("Deployment", "upcommerce-canary-app", "sre"),),
+    canary=Canary("c", "t", 1, (5003,), ("i",), (ServiceRoute("s", "t", ((5003, 0),), ("Deployment/x",)),)),
+    decision=Decision("crash-loop", because("it does"), 3.25, 3.125, ("one", "two")),
+    install=Step("helm install", 0.1, 0.2),
+    upgrade=Step("helm upgrade", 1.1, 1.2, "no"),
+    rollback=Step("helm rollback", 4.1, 4.2),
+    history=(Revision(1, "superseded", "Install complete", "upcommerce-0.1.0"),),
+    timeline=Story().pod().at(1 / 3).running().ended(1).deleting().gone().timeline,
+    settled_at=0.7,
+    restored_at=5.5,
+    gone_at=5.25,
+    ended_at=6.5,
+    probes=(Probe(0.1, 0.002), Probe(0.2, 2.0, "timed out: é \u2028 \x1b", timed_out=True)),
+    leftovers=(Leftover(ObjectKey("Service", "s"), Holder("finalizers", "x")),),
+    logs=(ContainerLog("p", "c", previous=True, text="Error\n"),),
+    timings=Timings(1, 2, 3, 4, 5, 6),
+    fault="the cluster ended",
+)
+
+
+@pytest.mark.parametrize("evidence", [FULL, Evidence("bob", "bob/"), Evidence("x", "x", chart=Rendering(error="no"))])
+def test_round_trip_is_exact(evidence: Evidence) -> None:
+    """What is read back equals what was written, in every field."""
+    assert from_lines(to_lines(evidence)) == evidence
+
+
+def test_reading_containers_leaves_no_trace() -> None:
+    """Evidence that was looked at is written as evidence that was not."""
+    before = to_lines(FULL)
+    assert [container.name for manifest in FULL.chart.manifests for container in manifest.containers]
+
+    assert to_lines(FULL) == before
+
+
+def test_what_was_seen_stands_line_by_line_in_its_order() -> None:
+    """After the head come observations and requests by their time, and the logs; each line says what it is."""
+    head, *lines = [json.loads(line) for line in to_lines(FULL).splitlines()]
+
+    assert list(head) == ["schema", "lines", "evidence"]
+    assert [next(iter(line)) for line in lines].count("observation") == len(FULL.timeline.observations)
+    assert all(len(line) == 1 for line in lines)
+    times = [seen["at"] for line in lines for seen in line.values() if "at" in seen]
+    assert times == sorted(times)
+    assert list(lines[-1]) == ["log"]
+
+
+def test_the_first_line_tells_whose_record_it_is() -> None:
+    """A class can be listed without reading all that was seen of it."""
+    head = head_from_line(to_lines(FULL).splitlines()[0])
+
+    assert (head.name, head.source, head.probes) == ("alice", "class/alice.zip", ())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"", "this is no flight record: line 1"),
+        (b"[]", "this is no flight record: line 1"),
+        (b'{"schema": 3}', "this is no flight record: line 1"),
+        (b'{"schema": 99, "evidence": {}}', f"its schema 99 cannot be read, only {SCHEMA}; record again"),
+        (to_lines(FULL).rpartition(b"\n{")[0], "should have 11 lines, and has 10"),
+        (to_lines(FULL).replace(b'{"log"', b'{"lag"'), "this is no flight record: line 11: Object contains unknown"),
+        (to_lines(FULL) + b"{", "should have 11 lines, and has 12"),
+    ],
+    ids=["nothing", "a-list", "no-evidence", "other-schema", "cut-off", "unknown-line", "more"],
+)
+def test_what_is_no_evidence_is_refused(text: bytes, message: str) -> None:
+    """Something else, a part, or another schema, is the user's mistake and says so."""
+    with pytest.raises(UsageError, match=message):
+        from_lines(text)

@@ -1,0 +1,68 @@
+"""The hint and the place go with what was seen, not only with the name of the outcome."""
+
+from __future__ import annotations
+
+import pytest
+
+from canaryproof.checks import judging
+from canaryproof.checks.judging.hints import advice_on
+from canaryproof.model.causes import Cause
+from canaryproof.model.evidence import ChartFile, Decision, OutcomeName
+from canaryproof.model.kubernetes_text import meaning
+from tests.unit.test_judging import evidence, finding_of
+
+TEMPLATE = "templates/upcommerce-canary-app.yaml"
+VALUES = "upcommerce:\n  image: uonyeka/upcommerce:v3\ncanary:\n  image: uonyeka/canary:linux-amd64 # the canary\n"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "text", "hint"),
+    [
+        ("not-ready", "Readiness probe failed: connection refused", "readiness probe"),
+        ("config-error", "container has runAsNonRoot and image will run as root", "runs as root"),
+        ("config-error", "couldn't find key tokn in Secret sre/canary", "the key"),
+        ("config-error", 'configmap "a" not found', "does not create"),
+        ("unschedulable", "1 node(s) didn't match Pod's node affinity/selector", "asks of its node"),
+        ("unschedulable", 'persistentvolumeclaim "data" not found', "claim"),
+        ("unschedulable", "1 Insufficient memory", "requests and limits"),
+        ("refused", 'error looking up service account: serviceaccount "a" not found', "ServiceAccount"),
+        ("refused", "exceeded quota: small", "ResourceQuota"),
+        ("refused", "maximum memory usage per Container is 64Mi, but limit is 512Mi", "LimitRange"),
+    ],
+)
+def test_the_hint_goes_with_what_kubernetes_says(outcome: OutcomeName, text: str, hint: str) -> None:
+    """One outcome has many causes, and each its own remedy."""
+    cause = Cause(code="pods-refused", detail=text, why=meaning(outcome, text))
+
+    assert hint in advice_on(Decision(outcome, cause)).hint
+
+
+@pytest.mark.parametrize(
+    ("outcome", "cause", "hint"),
+    [
+        ("image-pull", Cause(code="image-pull-forbidden"), "imagePullPolicy"),
+        ("image-pull", Cause(code="image-not-on-node"), "imagePullPolicy"),
+        ("image-pull", Cause(code="image-not-found", init=True), "init container"),
+        ("image-pull", Cause(code="image-not-found"), "letter by letter"),
+        ("not-ready", Cause(code="init-not-ended", init=True), "what the init container waits for"),
+        ("not-ready", Cause(code="rollout-paused"), "spec.paused"),
+        ("not-ready", Cause(code="zero-replicas"), "spec.replicas"),
+    ],
+)
+def test_the_hint_goes_with_the_cause(outcome: OutcomeName, cause: Cause, hint: str) -> None:
+    """The code, and whether it is an init container, decide where Kubernetes' words do not."""
+    assert hint in advice_on(Decision(outcome, cause)).hint
+
+
+def test_an_image_that_is_not_there_is_shown_where_it_is_written() -> None:
+    """The name stands in the values, as a rule: that is where the slip is."""
+    never = Decision("image-pull", Cause(code="image-not-found", image="uonyeka/canary:linux-amd64"))
+    template = ChartFile(TEMPLATE, "image: {{ .Values.canary.image }}\n")
+    in_both = ChartFile("templates/other.yaml", "image: uonyeka/canary:linux-amd64\n")
+
+    def place(*files: ChartFile) -> str:
+        return finding_of(judging.canary_crash_loop, evidence(decision=never, files=files)).where
+
+    assert place(ChartFile("values.yaml", VALUES), template) == "values.yaml:4"
+    assert place(ChartFile("values.yaml", VALUES), in_both, template) == f"{TEMPLATE}:1"
+    assert place(template) == f"{TEMPLATE}:1"

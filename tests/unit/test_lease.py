@@ -1,0 +1,196 @@
+"""A run shows that it lives, and sweeps what runs that are over have left, and nothing else."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+import pytest
+
+from canaryproof.kube.client import Listing, Resource
+from canaryproof.kube.lease import RUN_LABEL, Locks, lease, present, run_namespace, sweep
+from canaryproof.kube.running_cluster import Vitals
+from canaryproof.model.objects import Body
+from canaryproof.system.wait import Ticks, wait_for
+from canaryproof.timeouts import Durations
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+class Api:
+    """Namespaces and Leases, and a clock that stands still."""
+
+    def __init__(self) -> None:
+        self.time = NOON
+        self.namespaces: dict[str, Body] = {}
+        self.leases: dict[str, Body] = {}
+        self.renewed = 0
+
+    def now(self) -> datetime:
+        return self.time
+
+    def add(self, name: str, run: str, *, age: float = 3600) -> None:
+        """Add a namespace of a run, made some seconds ago."""
+        created = (self.time - timedelta(seconds=age)).isoformat()
+        metadata = {"name": name, "uid": f"u-{name}", "labels": {RUN_LABEL: run}, "creationTimestamp": created}
+        self.namespaces[name] = {"metadata": metadata}
+
+    def get(self, resource: Resource, name: str, namespace: str = "") -> Body | None:
+        assert (resource.kind, name) == ("Lease", "run")
+        return self.leases.get(namespace)
+
+    def list(self, resource: Resource, namespace: str = "", labels: str = "") -> Listing:
+        assert (resource.kind, namespace, labels) == ("Namespace", "", RUN_LABEL)
+        return Listing("1", tuple(msgspec.Raw(msgspec.json.encode(each)) for each in self.namespaces.values()))
+
+    def create(self, resource: Resource, body: Body, namespace: str = "") -> bool:
+        assert resource.kind == "Lease"
+        self.leases[namespace] = body
+        return True
+
+    def patch(self, resource: Resource, name: str, namespace: str, body: Body) -> bool:
+        assert (resource.kind, name, list(body)) == ("Lease", "run", ["spec"])
+        self.renewed += 1
+        return namespace in self.leases
+
+    def create_namespace(self, name: str, labels: Mapping[str, str]) -> str | None:
+        self.add(name, labels[RUN_LABEL], age=0)
+        return f"u-{name}"
+
+    def delete_namespace(self, name: str, uid: str) -> None:
+        assert uid == f"u-{name}"
+        del self.namespaces[name]
+        self.leases.pop(name, None)
+
+
+@pytest.fixture
+def locks(tmp_path: Path) -> Locks:
+    """Return the locks of this machine."""
+    return Locks(tmp_path / "here")
+
+
+def renewed(run: str, holder: str, seconds_ago: float) -> Any:
+    """Return a Lease that holds for half a minute, renewed some time ago."""
+    return lease(run, holder, NOON - timedelta(seconds=seconds_ago), 30)
+
+
+def test_a_run_shows_itself_for_as_long_as_it_lasts(locks: Locks) -> None:
+    """Its namespace and its Lease come first and go last."""
+    api = Api()
+
+    with present(api, "abc", locks, Vitals()):
+        assert list(api.namespaces) == [run_namespace("abc")]
+        assert api.leases[run_namespace("abc")]["spec"]["renewTime"] == "2026-01-01T12:00:00.000000Z"
+
+    assert not api.namespaces
+    assert [file.name for file in locks.folder.iterdir()] == [".name"]
+
+
+def test_the_lease_is_renewed(locks: Locks) -> None:
+    """Again and again; when somebody took it away, the run cannot trust the cluster any more."""
+    api, vitals = Api(), Vitals()
+
+    with present(api, "abc", locks, vitals, Durations(renew=0.001)):
+        wait_for("renewals", lambda: api.renewed > 2 or None, within=5, changes=Ticks(0.001))
+        del api.leases[run_namespace("abc")]
+        wait_for("fault", lambda: vitals.fault or None, within=5, changes=Ticks(0.001))
+
+    assert vitals.fault == "the Lease of this run in namespace canaryproof-abc was removed by somebody"
+
+
+def test_a_run_that_shows_no_sign_of_life_is_swept(locks: Locks) -> None:
+    """All its namespaces, by label and uid; those of runs that live stay, and so do those of nobody."""
+    api = Api()
+    for name, run in (
+        ("canaryproof-dead", "dead"),
+        ("sre-a-1", "dead"),
+        ("canaryproof-live", "live"),
+        ("sre-b", "live"),
+    ):
+        api.add(name, run)
+    api.leases = {
+        "canaryproof-dead": renewed("dead", "elsewhere/dead", 31),
+        "canaryproof-live": renewed("live", "elsewhere/live", 29),
+    }
+
+    assert sweep(api, locks) == ("canaryproof-dead", "sre-a-1")
+    assert list(api.namespaces) == ["canaryproof-live", "sre-b"]
+
+
+def test_a_run_of_this_machine_is_known_to_be_over_at_once(locks: Locks) -> None:
+    """The kernel took its lock, however it ended; one that still holds it lives."""
+    api = Api()
+    api.add("canaryproof-dead", "dead")
+    api.add("canaryproof-live", "live")
+    api.leases = {f"canaryproof-{run}": renewed(run, locks.holder(run), 1) for run in ("dead", "live")}
+
+    with locks.held("live"):
+        assert sweep(api, locks) == ("canaryproof-dead",)
+
+
+def test_locks_of_other_machines_say_nothing(locks: Locks, tmp_path: Path) -> None:
+    """A run that is not in this folder may hold its lock in another."""
+    elsewhere = Locks(tmp_path / "there")
+
+    assert not locks.is_over(elsewhere.holder("abc"))
+    assert not locks.is_over(locks.holder("../abc"))
+    assert locks.is_over(locks.holder("abc"))
+
+
+def test_a_run_that_has_just_begun_is_left_alone(locks: Locks) -> None:
+    """Its Lease comes a moment after its namespace; one that never came is not waited for for ever."""
+    api = Api()
+    api.add("canaryproof-new", "new", age=5)
+    api.add("sre-old", "old", age=60)
+
+    assert sweep(api, locks) == ("sre-old",)
+
+
+def test_what_killed_runs_left_in_the_folder_is_removed(locks: Locks) -> None:
+    """A lock file without a holder is of no use to anybody."""
+    with locks.held("a"):
+        (locks.folder / "dead").touch()
+        with locks.held("b"):
+            assert {file.name for file in locks.folder.iterdir()} == {"a", "b"}
+
+
+def test_a_lock_that_was_made_anew_meanwhile_is_not_removed(locks: Locks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three that begin at once, one opens a file, another removes it, the third makes it anew: it stays."""
+    beginning = locks.folder / "beginning"
+    locks.folder.mkdir()
+    beginning.touch()
+    flock = fcntl.flock
+
+    def meanwhile(lock: IO[str], operation: int) -> None:
+        if os.path.samestat(os.fstat(lock.fileno()), beginning.stat()):
+            beginning.replace(locks.folder.parent / "removed")
+            beginning.touch()
+        flock(lock, operation)
+
+    monkeypatch.setattr(fcntl, "flock", meanwhile)
+    with locks.held("sweeping"):
+        assert beginning.exists()
+
+
+def test_a_run_that_is_about_to_hold_its_lock_does_not_lose_it(locks: Locks) -> None:
+    """Many begin at once, and each takes the files of others for dead ones as long as they are not locked yet."""
+    begun = threading.Barrier(8)
+
+    def live(number: int) -> bool:
+        begun.wait()
+        for turn in range(50):
+            run = f"run{number}x{turn}"
+            with locks.held(run):
+                if not (locks.folder / run).exists():
+                    return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(live, range(8)))

@@ -1,0 +1,199 @@
+"""What was done by hand is judged by what is left of it: history, live objects, and what nobody can know any more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from canaryproof.checks import judging
+from canaryproof.checks.judging import Finding
+from canaryproof.checks.results import Check, Judgement, RunResults, grade
+from canaryproof.model.evidence import Decision, Evidence, Observed, Revision
+from canaryproof.model.objects import Manifest
+from canaryproof.model.timeline import Observation, Timeline
+from canaryproof.pytest_plugin.terminal_text import summary
+from canaryproof.scenario import load_course
+from tests.unit.stories import STABLE, because, rendering
+
+COURSE = load_course()
+INSTALLED = Revision(1, "superseded", "Install complete")
+UPGRADED = Revision(2, "superseded", "Upgrade complete")
+ROLLED_BACK = Revision(3, "deployed", "Rollback to 1")
+
+
+def stable_pod(*, ready: bool = True, code: int | None = None, image: str = "uonyeka/upcommerce:v3") -> Timeline:
+    """Return a stable app whose pod was restarted once, if its last run ended with *code*."""
+    uid = "uid-rs"
+    owner = {"kind": "Deployment", "name": "upcommerce-app", "uid": "uid-d"}
+    replica_set = {"kind": "ReplicaSet", "metadata": {"name": "rs", "uid": uid, "ownerReferences": [owner]}}
+    status = {
+        "conditions": [{"type": "Ready", "status": str(ready)}],
+        "containerStatuses": [
+            {
+                "name": "main",
+                "restartCount": 0 if code is None else 1,
+                "lastState": {} if code is None else {"terminated": {"exitCode": code}},
+            }
+        ],
+    }
+    pod = {
+        "kind": "Pod",
+        "metadata": {"name": "pod", "uid": "uid-p", "ownerReferences": [{"kind": "ReplicaSet", "uid": uid}]},
+        "spec": {"containers": [{"name": "main", "image": image}]},
+        "status": status,
+    }
+    return Timeline(tuple(Observation(1, "ADDED", Manifest(each)) for each in (replica_set, pod)))
+
+
+EVIDENCE = Evidence(
+    "upcommerce",
+    "",
+    namespace="sre",
+    baseline=rendering(STABLE),
+    history=(INSTALLED, UPGRADED, ROLLED_BACK),
+    decision=Decision("crash-loop", because("it crash-looped")),
+    timeline=stable_pod(),
+    restored_at=10,
+    ended_at=60,
+    observed=Observed(stable=1, canary=2, rollback=3, status="superseded"),
+)
+
+
+def observed(**parts: object) -> Evidence:
+    """Return the evidence of a release that is all right, but for *parts* of what was observed."""
+    assert EVIDENCE.observed
+    return replace(EVIDENCE, observed=replace(EVIDENCE.observed, **parts))  # type: ignore[arg-type]  # as the tests name them
+
+
+def rollback(*history: Revision, **parts: object) -> Finding | None:
+    """Judge the rollback of a release with such a history."""
+    return judging.rollback_recorded(replace(observed(**parts), history=history), COURSE)
+
+
+def test_the_assignment_done_right_holds() -> None:
+    """Install, upgrade, rollback, and stable is there."""
+    for check in (judging.upgrade_applied, judging.rollback_recorded, judging.stable_healthy):
+        assert check(EVIDENCE, COURSE) is None
+
+
+def test_revisions_need_not_be_the_first_three() -> None:
+    """Who tried twice rolled back to the rollback of the first try."""
+    history = (
+        INSTALLED,
+        UPGRADED,
+        ROLLED_BACK,
+        replace(UPGRADED, revision=4),
+        Revision(5, "deployed", "Rollback to 3"),
+    )
+
+    assert rollback(*history, stable=3, canary=4, rollback=5) is None
+
+
+@pytest.mark.parametrize(
+    ("history", "parts", "message"),
+    [
+        ((INSTALLED, UPGRADED), {"rollback": 0}, "nothing was rolled back; seen: 1 superseded"),
+        ((INSTALLED, UPGRADED, replace(UPGRADED, revision=3)), {"rollback": 0}, "an upgrade in disguise"),
+        ((INSTALLED, UPGRADED, ROLLED_BACK, replace(UPGRADED, revision=4)), {}, "must be the last revision"),
+        ((INSTALLED, UPGRADED, replace(ROLLED_BACK, status="failed")), {}, "must be the last revision, and deployed"),
+        ((INSTALLED, UPGRADED, ROLLED_BACK), {"stable": 2}, "went to revision 2, which has the canary itself"),
+        ((UPGRADED, ROLLED_BACK), {"stable": 0}, "is no longer on record"),
+    ],
+)
+def test_what_is_no_rollback_to_stable_is_told(
+    history: tuple[Revision, ...], parts: dict[str, object], message: str
+) -> None:
+    """With the history that was seen."""
+    found = rollback(*history, **parts)
+
+    assert found
+    assert message in found.message
+
+
+def test_the_missing_command_is_named() -> None:
+    """As it has to be typed."""
+    found = rollback(INSTALLED, UPGRADED, rollback=0)
+
+    assert found
+    assert found.hint == "run helm rollback upcommerce 1 --namespace sre"
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [({"canary": 0}, "the release was never upgraded"), ({"status": "failed"}, "revision 2 is failed")],
+)
+def test_an_upgrade_that_was_not_is_told(parts: dict[str, object], message: str) -> None:
+    """Never tried, or not to the end."""
+    found = judging.upgrade_applied(observed(**parts), COURSE)
+
+    assert found
+    assert message in found.message
+
+
+@pytest.mark.parametrize(
+    ("timeline", "message"),
+    [
+        (Timeline(), "has no pod"),
+        (stable_pod(ready=False), "is not Ready: pod pod"),
+        (stable_pod(image="other:1"), "runs other:1 instead of uonyeka/upcommerce:v3"),
+        (stable_pod(code=1), "crashed, and was restarted 1 time"),
+    ],
+)
+def test_a_sick_stable_app_is_told(timeline: Timeline, message: str) -> None:
+    """By its pods, as they are now."""
+    found = judging.stable_healthy(replace(EVIDENCE, timeline=timeline), COURSE)
+
+    assert found
+    assert message in found.message
+
+
+@pytest.mark.parametrize("code", [0, 137, 143, 255])
+def test_a_machine_that_was_stopped_is_no_crash(code: int) -> None:
+    """A minikube over night restarts every pod; nobody's app has crashed for that."""
+    assert judging.stable_healthy(replace(EVIDENCE, timeline=stable_pod(code=code)), COURSE) is None
+
+
+def test_stable_must_be_ready_and_for_a_while() -> None:
+    """Its Service, too."""
+    unready = judging.stable_healthy(observed(unready="Service/upcommerce-service has no ready endpoint"), COURSE)
+    fresh = judging.stable_healthy(replace(EVIDENCE, restored_at=59.5), COURSE)
+
+    assert unready
+    assert "has no ready endpoint" in unready.message
+    assert fresh
+    assert "ready for 0.5 s only" in fresh.message
+
+
+DECLARED = (Check("one", "One holds"), Check("two", "Two holds", points=2))
+
+
+def test_what_nobody_can_know_counts_for_nothing() -> None:
+    """A check that the evidence does not allow is skipped, and neither won nor lost."""
+    evidence = observed(gaps={"two": "nobody asked"})
+    judgements = {"one": Judgement("passed"), "two": Judgement("skipped", "nobody asked")}
+
+    result = grade("upcommerce", "", declared=DECLARED, judgements=judgements, evidence=evidence)
+
+    assert (result.verdict, result.score, result.max_score) == ("accepted", 1, 1)
+    rejected = {**judgements, "one": Judgement("failed", "wrong")}
+    assert grade("", "", declared=DECLARED, judgements=rejected, evidence=evidence).verdict == "rejected"
+    unrun = grade("", "", declared=DECLARED, judgements={"one": Judgement("passed")}, evidence=evidence)
+    assert unrun.verdict == "error"
+
+
+def test_the_summary_says_which_revision_was_what() -> None:
+    """Instead of the phases of an experiment."""
+    evidence = observed(gaps={"two": "nobody asked"})
+    judgements = {"one": Judgement("passed"), "two": Judgement("skipped", "nobody asked")}
+    result = grade("upcommerce", "", declared=DECLARED, judgements=judgements, evidence=evidence)
+
+    lines = summary(RunResults("", 1, None, (result,)), {"upcommerce": evidence}, {})
+
+    assert [text for line in lines for text in line.wrapped(100)] == [
+        "upcommerce   ACCEPTED   1/1",
+        "  revision 1   the stable app",
+        "  revision 2   the canary: it crash-looped",
+        "  revision 3   the rollback to revision 1",
+        "  - skipped: two (nobody asked)",
+    ]

@@ -1,0 +1,141 @@
+"""A kept cluster has a name, lives as long as its holder's lock, and is used only by who would make the same."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from canaryproof.cluster.embedded.persistent.messages import instructions, line_about, stays
+from canaryproof.cluster.embedded.persistent.provider import end, unfitness
+from canaryproof.cluster.embedded.persistent.state import Kept, Place, fingerprint, place_of, places
+from canaryproof.cluster.embedded.toolchain import Toolchain
+from canaryproof.errors import UsageError
+from canaryproof.scenario import load_course
+from canaryproof.system.process import detached
+
+KEPT = Kept("2026-01-01T12:00:00+00:00", "tools", "1.37.2", 1, 2, "stand-in", "canaryproof", 4.1)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """Return where a cluster may be kept."""
+    return place_of(tmp_path, "lab")
+
+
+@pytest.fixture
+def toolchain(tmp_path: Path) -> Toolchain:
+    """Return tools that are there."""
+    for name in ("kubectl", "etcd"):
+        (tmp_path / name).write_text(name)
+    return Toolchain("1.37.2", "4.3.1", {name: tmp_path / name for name in ("kubectl", "etcd")})
+
+
+def test_a_cluster_lives_as_long_as_its_holder(place: Place, toolchain: Toolchain) -> None:
+    """Who looks finds its description, its kubeconfig and the commands of the toolchain; then word of its end."""
+    with place.held():
+        place.publish(KEPT, Path("/run/kubeconfig"), toolchain)
+
+        assert place.is_held
+        assert place.holder == os.getpid()
+        assert place.read() == KEPT
+        assert place.kubeconfig.readlink() == Path("/run/kubeconfig")
+        assert [file.name for file in place.binaries.iterdir()] == ["kubectl"]
+        assert unfitness(place, place.read(), "tools") == ""
+        place.note("etcd ended\nits log")
+
+    assert not place.is_held
+    assert unfitness(place, place.read(), "tools") == "has ended (etcd ended its log)"
+
+
+def test_a_holder_that_was_killed_could_say_nothing(place: Place) -> None:
+    """The lock alone tells that it is gone."""
+    with place.held():
+        pass
+
+    assert unfitness(place, KEPT, "tools") == "has ended (it was killed)"
+    assert unfitness(place, None, "tools") == ""  # one that never got ready is nobody's loss
+
+
+def test_a_cluster_of_other_tools_does_not_fit(place: Place) -> None:
+    """Nor does one that another version of this program describes."""
+    with place.held():
+        assert unfitness(place, KEPT, "other") == "has other tools or images"
+        (place.folder / "cluster.json").write_text("{}")
+        assert unfitness(place, place.read(), "tools") == "has other tools or images"
+
+
+def test_tools_and_images_tell_clusters_apart(toolchain: Toolchain) -> None:
+    """A binary that changed in its place counts as another."""
+    own = fingerprint(toolchain, {"image:1": ("serve",)})
+
+    assert fingerprint(toolchain, {"image:1": ("serve",)}) == own
+    assert fingerprint(toolchain, {"image:1": ("crash",)}) != own
+    toolchain.path("etcd").write_text("newer etcd")
+    assert fingerprint(toolchain, {"image:1": ("serve",)}) != own
+
+
+def test_the_next_holder_begins_with_an_empty_folder(place: Place, toolchain: Toolchain) -> None:
+    """Nothing of a dead cluster is taken for the new one's."""
+    with place.held():
+        place.publish(KEPT, Path("/run/kubeconfig"), toolchain)
+        place.note("etcd ended")
+    with place.held():
+        assert (place.read(), place.fault) == (None, "")
+
+
+def test_ending_what_has_ended_removes_it(place: Place) -> None:
+    """There is nobody to signal."""
+    with place.held():
+        pass
+
+    assert not end(place)
+    assert not place.folder.exists()
+
+
+@pytest.mark.parametrize("name", ["", "../up", ".hidden", "a/b", "x" * 64])
+def test_names_are_those_of_folders(tmp_path: Path, name: str) -> None:
+    """No name leads out of the folder of kept clusters."""
+    with pytest.raises(UsageError, match="a cluster cannot be called"):
+        place_of(tmp_path, name)
+
+
+def test_all_kept_clusters_are_listed(tmp_path: Path, place: Place, toolchain: Toolchain) -> None:
+    """Those that live, those that start, and those that have ended with nobody looking."""
+    other, third = place_of(tmp_path, "other"), place_of(tmp_path, "third")
+    with place.alone(), place.held(), other.held():
+        place.publish(KEPT, Path("/run/kubeconfig"), toolchain)
+        with third.held():
+            third.note("etcd ended")
+
+        assert [line_about(each) for each in places(tmp_path)] == [
+            f"lab: Kubernetes 1.37.2, up since {KEPT.started}, KUBECONFIG={place.kubeconfig}",
+            "other: starting",
+            "third: ended: etcd ended",
+        ]
+    assert places(tmp_path / "nothing") == ()
+
+
+def test_a_person_is_told_all_that_it_takes(place: Place) -> None:
+    """How to reach it, the assignment's commands, how to end it; a shell takes it, too."""
+    text = instructions(place, KEPT, load_course(), "re-used")
+
+    commands = [line for line in text.splitlines() if not line.startswith("#")]
+    assert commands == [
+        f"export KUBECONFIG={place.kubeconfig}",
+        f"export PATH={place.binaries}:$PATH  # kubectl, helm",
+    ]
+    for told in ("is up: re-used", "helm rollback upcommerce 1 --namespace sre", "# to end it: python -m canaryproof"):
+        assert told in text
+    assert stays(place)[1] == "python -m canaryproof down lab"
+    assert stays(Place(place.kept, "canaryproof"))[1] == "python -m canaryproof down"
+
+
+def test_a_program_that_stays_is_given_its_order(tmp_path: Path) -> None:
+    """What it prints comes back line by line until it falls silent; the rest is logged."""
+    with detached("json.tool", order=b"[1]", log=tmp_path / "log") as lines:
+        assert list(lines) == [b"[\n", b"    1\n", b"]\n"]
+    with detached("json.tool", order=b"no", log=tmp_path / "log") as lines:
+        assert list(lines) == []
+    assert "Expecting value" in (tmp_path / "log").read_text()

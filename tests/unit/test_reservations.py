@@ -1,0 +1,112 @@
+"""What only one experiment can have is had by one at a time, and whoever waits knows for what."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from canaryproof.errors import WaitError
+from canaryproof.experiment.reservations import PortTakenError, Turns, taken_by_chance
+from canaryproof.kube.client import KubeClient
+from canaryproof.model.objects import Body, Manifest
+from canaryproof.timeouts import Durations
+from tests.unit.fake_api import FakeApi
+
+ALLOCATED = 'Service "a" is invalid: spec.ports[0].nodePort: Invalid value: 30503: provided port is already allocated'
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[FakeApi]:
+    """Serve a fake API without objects."""
+    with FakeApi().serve(tmp_path) as api:
+        yield api
+
+
+@pytest.fixture
+def turns(api: FakeApi) -> Iterator[Turns]:
+    """Wait for a moment only."""
+    durations = Durations(look_again=0.01, turn=0.1, gone=0.1)
+    client = KubeClient(api.kubeconfig, "lab", durations)
+    yield Turns(client, durations, lambda: None)
+    client.close()
+
+
+def service(name: str, *ports: int, namespace: str = "") -> Body:
+    """Return a Service that has, or asks for, ports of the nodes."""
+    listed = [{"port": number, "nodePort": port} for number, port in enumerate(ports, 1)]
+    return {"kind": "Service", "metadata": {"name": name, "namespace": namespace}, "spec": {"ports": listed}}
+
+
+def chart(*services: Body) -> tuple[Manifest, ...]:
+    """Return what a submission renders to."""
+    return tuple(map(Manifest, services))
+
+
+def test_a_port_is_had_by_one_at_a_time(turns: Turns) -> None:
+    """Another chart with the same port waits; one with another port, or none, does not."""
+    with turns.with_ports(chart(service("a", 30503, 30504))):
+        with turns.with_ports(chart(service("b", 30505), service("c"))):
+            pass
+        with (
+            pytest.raises(WaitError, match=r"turn at port 30504 of the nodes within .*another submission that has it"),
+            turns.with_ports(chart(service("d", 30502, 30504))),
+        ):
+            pytest.fail("two have it")
+    with turns.with_ports(chart(service("e", 30502, 30504))):
+        pass
+
+
+def test_nobody_waits_for_ever(turns: Turns) -> None:
+    """However many want several things, in whatever order their charts name them, all get their turn."""
+    done = []
+
+    def go(*ports: int) -> None:
+        with turns.with_ports(chart(service("a", *ports))):
+            done.append(ports)
+
+    threads = [threading.Thread(target=go, args=ports) for ports in ((30001, 30002), (30002, 30001))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(done) == 2
+
+
+def test_a_port_is_waited_for_until_the_cluster_has_it_back(turns: Turns, api: FakeApi) -> None:
+    """The Service of a namespace that is on its way out, or of anybody else, may hold it still."""
+    api.answers["GET", "/api/v1/services"] = (200, {"metadata": {}, "items": [service("b", 30503, namespace="sre-2")]})
+    asking = chart(service("a", 30503))
+
+    with pytest.raises(WaitError, match=r"free port 30503 of the nodes.*Service sre-2/b has it"):
+        turns.await_ports(asking, "sre-1")
+    api.answers["GET", "/api/v1/services"] = (200, {"metadata": {}, "items": [service("b", 30504, namespace="sre-2")]})
+    turns.await_ports(asking, "sre-1")
+
+
+def test_a_port_that_the_course_got_by_chance_is_told_apart(turns: Turns, api: FakeApi) -> None:
+    """The stable Service leaves its port to the cluster, which may choose the very one that the chart asks for."""
+    items = [service("upcommerce-service", 30503, namespace="sre-1")]
+    api.answers["GET", "/api/v1/services"] = (200, {"metadata": {}, "items": items})
+
+    with pytest.raises(PortTakenError):
+        turns.await_ports(chart(service("canary", 30503), service("upcommerce-service")), "sre-1")
+    turns.await_ports(chart(service("upcommerce-service", 30503)), "sre-1")
+
+
+def test_a_chart_without_ports_asks_nobody(turns: Turns, api: FakeApi) -> None:
+    """Most charts leave the choice to the cluster."""
+    turns.await_ports(chart(service("a"), service("b", 0)), "sre-1")
+
+    assert api.asked == []
+
+
+def test_a_chart_that_asks_twice_is_at_fault_itself() -> None:
+    """A port that two of its Services want cannot be free for both."""
+    assert taken_by_chance(ALLOCATED, chart(service("a", 30503)))
+    assert not taken_by_chance(ALLOCATED, chart(service("a", 30503), service("b", 30503)))
+    assert not taken_by_chance(ALLOCATED, chart(service("a")))
+    assert not taken_by_chance("", chart(service("a", 30503)))

@@ -1,0 +1,64 @@
+"""A run goes on with what is still good, and with nothing else."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from canaryproof.model.evidence import Evidence
+from canaryproof.model.flight_record import to_lines
+from canaryproof.reports.resume import unchanged
+from canaryproof.submissions.discovery import Submission
+
+ALICE, BOB = Submission("alice", "", Path()), Submission("bob", "", Path())
+SEEN = Evidence("alice", "", fingerprint="abc")
+
+
+def kept(reports: Path, file: str, content: bytes) -> Path:
+    """Write a flight record as an earlier run did."""
+    (reports / "evidence").mkdir(exist_ok=True)
+    place = reports / "evidence" / f"{file}.jsonl"
+    place.write_bytes(content)
+    return place
+
+
+def test_what_has_not_changed_is_found_by_its_name(tmp_path: Path) -> None:
+    """The name is in the record; that of its file may be another."""
+    record = kept(tmp_path, "alice-2", to_lines(SEEN))
+
+    assert unchanged([ALICE, BOB], tmp_path, lambda _: "abc") == {"alice": record}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        to_lines(replace(SEEN, fault="etcd ended")),
+        to_lines(replace(SEEN, fingerprint="xyz")),
+        to_lines(replace(SEEN, fingerprint="")),
+        to_lines(replace(SEEN, name="carol")),
+        b"nonsense",
+        b'{"schema":2,"lines":' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+        b"",
+    ],
+)
+def test_what_is_not_good_any_more_is_tried_again(tmp_path: Path, content: bytes) -> None:
+    """A fault, a change, a record of an older version, of somebody else, or of nothing."""
+    kept(tmp_path, "alice", content)
+
+    assert unchanged([ALICE], tmp_path, lambda _: "abc") == {}
+
+
+def test_what_is_no_plain_file_is_tried_again(tmp_path: Path) -> None:
+    """A pipe has nobody wait for it."""
+    kept(tmp_path, "alice", b"").unlink()
+    os.mkfifo(tmp_path / "evidence" / "alice.jsonl")
+
+    assert unchanged([ALICE], tmp_path, lambda _: "abc") == {}
+
+
+def test_a_first_run_has_nothing_to_go_on_with(tmp_path: Path) -> None:
+    """The folder need not even exist."""
+    assert unchanged([ALICE], tmp_path / "out", lambda _: "abc") == {}

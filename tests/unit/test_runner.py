@@ -1,0 +1,80 @@
+"""A laboratory runs what it has room for, and ends at once when told."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from canaryproof.errors import InfrastructureError
+from canaryproof.experiment.runner import Laboratory, Parallel
+from canaryproof.kube.running_cluster import Cluster
+from canaryproof.scenario import load_course
+from canaryproof.submissions.discovery import Submission
+from tests.unit.fake_api import FakeApi
+from tests.unit.packing import chart, write
+
+SOON = 5.0
+SLOW_HELM = "#!/bin/sh\n[ $1 = version ] && exec echo v4.3.1\nexec sleep 60\n"
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[FakeApi]:
+    """Serve a fake API without objects."""
+    with FakeApi().serve(tmp_path) as api:
+        yield api
+
+
+def opened(api: FakeApi, folder: Path, helm: str = SLOW_HELM) -> AbstractContextManager[Laboratory]:
+    """Open a laboratory for one experiment at a time, with a script for Helm."""
+    binary = folder / "helm"
+    binary.write_text(helm)
+    binary.chmod(0o755)
+    cluster = Cluster("fake", api.kubeconfig, "lab", "1.37.2", 1, 2, "stand-in", 0)
+    return Laboratory.open(
+        cluster, course=load_course(), helm=binary, parallel=Parallel.exactly(1), locks=folder / "locks"
+    )
+
+
+def test_evidence_comes_as_promised(api: FakeApi, tmp_path: Path) -> None:
+    """Each submission has a future of its own, which carries its evidence."""
+    with opened(api, tmp_path) as laboratory:
+        futures = [laboratory.submit(Submission(name, name, tmp_path, "no chart")) for name in ("alice", "bob")]
+
+        assert [future.result(SOON).name for future in futures] == ["alice", "bob"]
+
+
+def test_the_end_cancels_what_waits_and_ends_what_runs(api: FakeApi, tmp_path: Path) -> None:
+    """A Helm that hangs does not hold up Ctrl-C, and no thread stays behind."""
+    folder = write(tmp_path / "chart", chart(""))
+    with opened(api, tmp_path) as laboratory:
+        running, waiting = (laboratory.submit(Submission(name, name, folder)) for name in ("alice", "bob"))
+        began = time.monotonic()
+
+    assert time.monotonic() - began < SOON
+    assert waiting.cancelled()
+    assert "the run was ended" in running.result().fault
+    assert not [
+        thread for thread in threading.enumerate() if thread.name.startswith(("watch-", "experiment", "presence"))
+    ]
+
+
+def test_a_laboratory_without_helm_does_not_open(api: FakeApi, tmp_path: Path) -> None:
+    """A Helm that does not run is found before anything is tried."""
+    with pytest.raises(InfrastructureError, match="not a Helm that runs"), opened(api, tmp_path, "#!/bin/sh\nexit 1\n"):
+        pytest.fail("it opened")
+
+
+@pytest.mark.parametrize(("cluster", "own", "work"), [(0, 1, 1), (2, 2, 8), (64, 2, 24), (64, 64, 32)])
+def test_the_default_follows_the_cores(cluster: int, own: int, work: int) -> None:
+    """More cores run more experiments, up to what this machine, and this one process, keep up with."""
+    assert Parallel.fitting(cluster, own) == Parallel(work, room=3 * work, most=6 * work)
+
+
+def test_a_number_that_is_given_holds_strictly() -> None:
+    """--parallel 2 has never more than two under way, not even such as only wait."""
+    assert Parallel.exactly(2) == Parallel(work=2, room=2, most=2)

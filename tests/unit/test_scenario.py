@@ -1,0 +1,59 @@
+"""An assignment's terms are data, checked when they are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from canaryproof.errors import UsageError
+from canaryproof.scenario import UPCOMMERCE, load_course
+
+
+def test_the_upcommerce_course_is_what_the_assignment_asks() -> None:
+    """The default course names release, namespace, port, replicas and the expected outcome of the assignment."""
+    course = load_course()
+
+    assert (course.release, course.namespace) == ("upcommerce", "sre")
+    assert (course.canary.replicas, course.canary.port, course.canary.outcome) == (1, 5003, "crash-loop")
+    assert (course.baseline / "templates" / "deployment.yaml").is_file()
+
+
+def test_every_check_of_the_contract_has_points() -> None:
+    """A full score of the default course is thirteen."""
+    assert sum(load_course().points.values()) == len(load_course().points) == 13
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ("port: 5003", "port: many"),
+        ("release: upcommerce", "realease: upcommerce"),
+        ("outcome: crash-loop", "outcome: explosion"),
+        ("canary-gone: 1", "canary-gone: -1"),
+        ("canary-gone: 1", "canary-gone: .inf"),
+        ("canary-gone: 1", "canary-gone: .nan"),
+    ],
+)
+def test_a_term_of_the_wrong_kind_is_refused_by_name(tmp_path: Path, change: str, complaint: str) -> None:
+    """A misspelt key or a value of the wrong kind is an error of the course file, told with its place."""
+    file = tmp_path / "course.yaml"
+    file.write_text(UPCOMMERCE.read_text(encoding="utf-8").replace(change, complaint), encoding="utf-8")
+
+    with pytest.raises(UsageError, match=r"course file .*(port|realease|outcome|release|points)"):
+        load_course(file)
+
+
+def test_a_missing_course_file_is_named(tmp_path: Path) -> None:
+    """The path that was given stands in the message, with what to give instead."""
+    with pytest.raises(UsageError, match=r"nowhere\.yaml: No such file or directory; give --course"):
+        load_course(tmp_path / "nowhere.yaml")
+
+
+def test_a_baseline_that_is_no_chart_is_refused(tmp_path: Path) -> None:
+    """A course whose starting chart is missing is found when it is read, not in the first experiment."""
+    file = tmp_path / "course.yaml"
+    file.write_text(UPCOMMERCE.read_text(encoding="utf-8"), encoding="utf-8")
+
+    with pytest.raises(UsageError, match=r"has no Chart\.yaml"):
+        load_course(file)

@@ -1,0 +1,49 @@
+"""The handout's traps are recognised, whatever else a chart has in its files."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from canaryproof.checks.troubleshooting import explain, shares_replicas
+from canaryproof.model.evidence import ChartFile
+
+SOON = 5.0
+"""Seconds of a processor, not of a busy machine's clock: what runs away takes minutes."""
+NIL = "at <.Values.canary.image>: nil pointer evaluating interface {}.image"
+
+
+def test_an_image_that_is_not_indented_is_found_across_blank_lines() -> None:
+    """What stands between ``canary:`` and ``image:`` does not matter, as long as it says nothing."""
+    files = (ChartFile("values.yaml", "canary:  # new\r\n\r\n  # the image\r\nimage: uonyeka/canary\r\n"),)
+
+    found = explain(NIL, files)
+
+    assert found.where == "values.yaml:4"
+    assert re.search("image: is not indented below canary:", found.says)
+
+
+ODD = {
+    "blank lines": "canary:" + "\n" * 60_000 + "x: 1\n",
+    "lines of spaces": "canary:\n" + "   \n" * 15_000 + "x: 1\n",
+    "one long line": "a" + ":" * 60_000 + "}}\n",
+    "long lines of spaces": (" " * 3_000 + "\n") * 20,
+}
+
+
+@pytest.mark.parametrize("text", ODD.values(), ids=ODD)
+def test_odd_files_take_no_time(text: str) -> None:
+    """No file of a chart, odd by chance or on purpose, keeps the others from being judged."""
+    files = (
+        ChartFile("values.yaml", text),
+        ChartFile("templates/canary.yaml", "image: {{ .Values.canary.image }}\n" + text),
+    )
+    began = time.process_time()
+
+    for error in (NIL, "YAML parse error", "spec.containers[0].image: Required value", "already exists"):
+        explain(error, files)
+    shares_replicas(files, "templates/canary.yaml")
+
+    assert time.process_time() - began < SOON
