@@ -22,7 +22,7 @@ MOST_PATIENT = 100
 
 
 @dataclass(frozen=True)
-class Durations:
+class TimeLimits:
     """Upper limits by kind of operation, and the few lengths of time that are rules of the experiment."""
 
     command: float = 60
@@ -147,4 +147,5 @@ def patience_of(said: str) -> float:
     return factor
 
 
-DURATIONS = Durations()
+DURATIONS = TimeLimits()
+Durations = TimeLimits

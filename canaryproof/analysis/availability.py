@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from canaryproof.model.evidence import Probe
-from canaryproof.timeouts import DURATIONS, Durations
+from canaryproof.timeouts import DURATIONS, TimeLimits
 
 OFTEN = 2
 """So many times as long as from one request to the next may pass without one before nothing is known of that time."""
@@ -34,7 +34,7 @@ class Outage:
     """
 
 
-def outages(probes: Iterable[Probe], durations: Durations = DURATIONS) -> tuple[Outage, ...]:
+def outages(probes: Iterable[Probe], durations: TimeLimits = DURATIONS) -> tuple[Outage, ...]:
     """Return every stretch without an answer, in order."""
     found: list[Outage] = []
     failing: list[Probe] = []
@@ -47,12 +47,12 @@ def outages(probes: Iterable[Probe], durations: Durations = DURATIONS) -> tuple[
     return (*found, _outage(failing, math.inf, durations)) if failing else tuple(found)
 
 
-def longest(probes: Iterable[Probe], durations: Durations = DURATIONS) -> Outage | None:
+def longest(probes: Iterable[Probe], durations: TimeLimits = DURATIONS) -> Outage | None:
     """Return the longest outage; None where every request was answered."""
     return max(outages(probes, durations), key=lambda outage: outage.seconds, default=None)
 
 
-def is_certain(probes: tuple[Probe, ...], since: float, durations: Durations = DURATIONS) -> bool:
+def is_certain(probes: tuple[Probe, ...], since: float, durations: TimeLimits = DURATIONS) -> bool:
     """Report whether it is known what becomes of requests from *since* on.
 
     It is as soon as one is answered, or as their silence is longer than an outage may be.
@@ -63,7 +63,7 @@ def is_certain(probes: tuple[Probe, ...], since: float, durations: Durations = D
     return not recent[-1].error or outages(recent, durations)[-1].seconds > durations.outage
 
 
-def _outage(failing: list[Probe], answered: float, durations: Durations) -> Outage:
+def _outage(failing: list[Probe], answered: float, durations: TimeLimits) -> Outage:
     """Sum up requests in a row that failed; *answered* is when the first one was made that did not."""
     silences = [_known_silence(probe, durations) for probe in failing]
     since, until = min(begin for begin, _ in silences), max(end for _, end in silences)
@@ -76,7 +76,7 @@ def _outage(failing: list[Probe], answered: float, durations: Durations) -> Outa
     return Outage(failing[0].at, min(ended, answered), len(failing), failing[-1].error, max(0.0, known))
 
 
-def _known_silence(probe: Probe, durations: Durations) -> tuple[float, float]:
+def _known_silence(probe: Probe, durations: TimeLimits) -> tuple[float, float]:
     """Return since when, and until when, a request that failed shows silence.
 
     Where it was refused at a moment that nobody knows, since its end at the latest, until its beginning at least.

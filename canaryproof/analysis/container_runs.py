@@ -11,7 +11,7 @@ from canaryproof.model.evidence import Canary, Decision, OutcomeName
 from canaryproof.model.kubernetes_text import meaning
 from canaryproof.model.objects import Container
 from canaryproof.model.timeline import ContainerMoment, Event, PodHistory, Termination, Timeline
-from canaryproof.timeouts import Durations
+from canaryproof.timeouts import TimeLimits
 
 SIGKILLED = 128 + 9
 KILLED = frozenset({SIGKILLED, 128 + 15})
@@ -36,7 +36,7 @@ class Scene:
     canary: Canary
     upgraded_at: float
     now: float
-    durations: Durations
+    durations: TimeLimits
 
     @cached_property
     def pods(self) -> tuple[PodHistory, ...]:

@@ -17,7 +17,7 @@ from canaryproof.model.evidence import Canary, ContainerLog, Decision, OutcomeNa
 from canaryproof.model.objects import Manifest, maps_at, text_at, value_at
 from canaryproof.model.timeline import ContainerMoment, PodHistory, Termination, Timeline, condition
 from canaryproof.system.progress import one_line
-from canaryproof.timeouts import Durations
+from canaryproof.timeouts import TimeLimits
 
 IMAGE_HOPELESS = frozenset({"InvalidImageName", "ErrImageNeverPull"})
 IMAGE_FAILED = frozenset(
@@ -57,7 +57,9 @@ ENOUGH = 2
 """Ends of one container that make a loop: it ended, was restarted, and ended so again."""
 
 
-def decide(timeline: Timeline, canary: Canary, upgraded_at: float, now: float, durations: Durations) -> Decision | None:
+def decide(
+    timeline: Timeline, canary: Canary, upgraded_at: float, now: float, durations: TimeLimits
+) -> Decision | None:
     """Return the fate of *canary* as soon as it is certain, or what it looks like when time is up; None until then.
 
     Times are in seconds from the start of the recording.  Time is up ``observation`` seconds after the upgrade; after

@@ -12,7 +12,7 @@ from canaryproof.helm.verbs import FORBIDDEN
 from canaryproof.kube.client import PODS, Resource
 from canaryproof.model.objects import Body
 from canaryproof.system.wait import Ticks, wait_for
-from canaryproof.timeouts import Durations
+from canaryproof.timeouts import TimeLimits
 
 
 class Api(Protocol):
@@ -30,7 +30,7 @@ class Fence:
     """
 
     def __init__(
-        self, api: Api, durations: Durations, doomed: Callable[[], str | None], fail: Callable[[str], None]
+        self, api: Api, durations: TimeLimits, doomed: Callable[[], str | None], fail: Callable[[str], None]
     ) -> None:
         """Ask *api*; where the proof fails, end the run by *fail*, and a wait for it as soon as *doomed* says why."""
         self._api = api

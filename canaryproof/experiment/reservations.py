@@ -12,7 +12,7 @@ from canaryproof.kube.client import NAMESPACES, SERVICES, KubeClient
 from canaryproof.model.objects import BODIES, Manifest
 from canaryproof.submissions.chart_safety import node_ports
 from canaryproof.system.wait import Ticks, wait_for
-from canaryproof.timeouts import Durations
+from canaryproof.timeouts import TimeLimits
 
 ALLOCATED = "provided port is already allocated"
 """How the API server refuses a Service whose ``nodePort`` another one has."""
@@ -25,7 +25,7 @@ class PortTakenError(CanaryproofError):
 class Turns:
     """Who has what; for all experiments of a run."""
 
-    def __init__(self, client: KubeClient, durations: Durations, doomed: Callable[[], str | None]) -> None:
+    def __init__(self, client: KubeClient, durations: TimeLimits, doomed: Callable[[], str | None]) -> None:
         """Give up waiting as soon as *doomed* gives a reason."""
         self._client = client
         self._durations = durations

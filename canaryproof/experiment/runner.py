@@ -28,7 +28,7 @@ from canaryproof.scenario import Course
 from canaryproof.submissions.discovery import Submission
 from canaryproof.system.sandbox_detection import sandbox_available
 from canaryproof.system.tempdirs import scratch, sweep_scratch
-from canaryproof.timeouts import DURATIONS, Durations
+from canaryproof.timeouts import DURATIONS, TimeLimits
 
 PER_CORE = 4
 """Experiments at work for each core of the cluster: one takes 2 to 3 seconds of a processor, in 6 to 8."""
@@ -83,7 +83,7 @@ class Laboratory:
         helm: Path,
         parallel: Parallel,
         locks: Path,
-        durations: Durations = DURATIONS,
+        durations: TimeLimits = DURATIONS,
     ) -> Iterator[Self]:
         """Yield a laboratory on *cluster* that uses the Helm binary *helm*.
 

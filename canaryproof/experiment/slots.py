@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from canaryproof.errors import InfrastructureError, WaitError
 from canaryproof.system.wait import Heartbeat, Signal, wait_for
-from canaryproof.timeouts import DURATIONS, Durations
+from canaryproof.timeouts import DURATIONS, TimeLimits
 
 
 class Places:
@@ -22,7 +22,7 @@ class Places:
     """
 
     def __init__(
-        self, number: int, *, doomed: Callable[[], str | None] = lambda: None, durations: Durations = DURATIONS
+        self, number: int, *, doomed: Callable[[], str | None] = lambda: None, durations: TimeLimits = DURATIONS
     ) -> None:
         """Have *number* places, and let nobody wait for one once *doomed* gives a reason."""
         self._number = self._free = number

@@ -68,7 +68,7 @@ from canaryproof.submissions.fingerprint import fingerprint
 from canaryproof.submissions.static_chart import freeze, require_no_rights
 from canaryproof.system.sandbox import UNCONFINED, Sandbox
 from canaryproof.system.wait import Heartbeat, Ticks, wait_for
-from canaryproof.timeouts import Durations
+from canaryproof.timeouts import TimeLimits
 
 Found = TypeVar("Found")
 
@@ -108,7 +108,7 @@ class Bench:
     fence: Fence
     doomed: Callable[[], str | None]
     """Why no experiment can go on: the cluster failed, or the run is being ended."""
-    durations: Durations
+    durations: TimeLimits
     sandbox: Sandbox = UNCONFINED
     """For the process that parses what was handed in."""
     redactor: Redactor = field(default_factory=Redactor)

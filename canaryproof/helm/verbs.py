@@ -18,7 +18,7 @@ from canaryproof.model.evidence import Rendering
 from canaryproof.model.objects import parse
 from canaryproof.system.process import Limits, run
 from canaryproof.system.sandbox import UNCONFINED, WORKING_DIRECTORY, Sandbox
-from canaryproof.timeouts import DURATIONS, Durations
+from canaryproof.timeouts import DURATIONS, TimeLimits
 
 LIMITS = Limits(memory=512 * 2**20, output=2**20, file_size=0)
 """What Helm may use: it takes 60 MiB for the course's chart, which renders to 2 KiB, and stores no more than 1 MiB.
@@ -100,7 +100,7 @@ class Helm:
         kubeconfig: Path,
         context: str,
         *,
-        durations: Durations = DURATIONS,
+        durations: TimeLimits = DURATIONS,
         doomed: Callable[[], str | None] = lambda: None,
         credentials: Mapping[str, str] = MappingProxyType({}),
         sandbox: Sandbox = UNCONFINED,
@@ -125,7 +125,7 @@ class Helm:
         binary: Path,
         home: Path,
         *,
-        durations: Durations = DURATIONS,
+        durations: TimeLimits = DURATIONS,
         doomed: Callable[[], str | None] = lambda: None,
         sandbox: Sandbox = UNCONFINED,
     ) -> Self:

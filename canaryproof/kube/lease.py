@@ -24,7 +24,7 @@ from canaryproof.kube.running_cluster import Vitals
 from canaryproof.model.objects import BODIES, Body, text_at, value_at
 from canaryproof.system.background import in_background
 from canaryproof.system.ownership import make_folder
-from canaryproof.timeouts import DURATIONS, Durations
+from canaryproof.timeouts import DURATIONS, TimeLimits
 
 RUN_LABEL = "canaryproof/run"
 """On every namespace that a run makes; its value is the run's."""
@@ -145,7 +145,7 @@ def _is_there(file: Path, opened: IO[str]) -> bool:
 
 
 @contextmanager
-def present(api: Api, run: str, locks: Locks, vitals: Vitals, durations: Durations = DURATIONS) -> Iterator[None]:
+def present(api: Api, run: str, locks: Locks, vitals: Vitals, durations: TimeLimits = DURATIONS) -> Iterator[None]:
     """Show for the length of the block that *run* lives; what is left of runs that are over is removed first.
 
     A Lease that somebody removed is a fault of the cluster, reported to *vitals*: other runs may sweep this one.

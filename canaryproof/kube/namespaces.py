@@ -13,7 +13,7 @@ from canaryproof.kube.client import KubeClient, Resource
 from canaryproof.kube.lease import RUN_LABEL, Locks, present
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.system.wait import Ticks, wait_for
-from canaryproof.timeouts import Durations
+from canaryproof.timeouts import TimeLimits
 
 SERVICE_ACCOUNTS = Resource("ServiceAccount", "/api/v1", "serviceaccounts")
 
@@ -21,7 +21,7 @@ SERVICE_ACCOUNTS = Resource("ServiceAccount", "/api/v1", "serviceaccounts")
 class Namespaces:
     """Makes namespaces of one run; `open` it for the length of the run."""
 
-    def __init__(self, client: KubeClient, run: str, cluster: Cluster, durations: Durations) -> None:
+    def __init__(self, client: KubeClient, run: str, cluster: Cluster, durations: TimeLimits) -> None:
         """Make namespaces with the label of *run*."""
         self._client = client
         self._run = run
@@ -30,7 +30,7 @@ class Namespaces:
 
     @classmethod
     @contextmanager
-    def open(cls, cluster: Cluster, *, locks: Path, durations: Durations) -> Iterator[Self]:
+    def open(cls, cluster: Cluster, *, locks: Path, durations: TimeLimits) -> Iterator[Self]:
         """Show other runs on *cluster*, for the length of the block, that this one lives.
 
         What runs that are over have left on the cluster is removed.  *locks* is the folder by which runs on this

@@ -19,7 +19,7 @@ from canaryproof.model.objects import BODIES, Body, Manifest, ObjectKey
 from canaryproof.model.timeline import Change, Observation, Timeline
 from canaryproof.redaction import LAST_APPLIED
 from canaryproof.system.wait import Clock, Signal, Ticks
-from canaryproof.timeouts import DURATIONS, Durations
+from canaryproof.timeouts import DURATIONS, TimeLimits
 
 WATCHED = (
     PODS,
@@ -150,7 +150,7 @@ class Recorder:
         vitals: Vitals,
         *,
         watched: tuple[Resource, ...] = WATCHED,
-        durations: Durations = DURATIONS,
+        durations: TimeLimits = DURATIONS,
         clock: Clock = time,
     ) -> None:
         """Watch the kinds of *watched* once entered."""

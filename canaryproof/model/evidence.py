@@ -11,7 +11,7 @@ from canaryproof.model.refusals import Refusal
 from canaryproof.model.timeline import Timeline
 from canaryproof.model.wording.cause_sentences import describe
 from canaryproof.system.sandbox import Protection
-from canaryproof.timeouts import DURATIONS, Durations
+from canaryproof.timeouts import DURATIONS, TimeLimits
 
 OutcomeName = Literal[
     "crash-loop",
@@ -305,6 +305,6 @@ class Evidence:
     """Why the experiment says nothing about the submission: an infrastructure fault, in one paragraph."""
 
     @property
-    def durations(self) -> Durations:
+    def durations(self) -> TimeLimits:
         """Return the durations that it was recorded with, and is judged by."""
         return DURATIONS.stretched(self.setting.patience if self.setting else 1)

@@ -16,7 +16,7 @@ from canaryproof.model.evidence import Canary, Decision, OutcomeName
 from canaryproof.model.kubernetes_text import meaning
 from canaryproof.model.objects import Body, text_at, value_at
 from canaryproof.model.timeline import Timeline
-from canaryproof.timeouts import DURATIONS, Durations
+from canaryproof.timeouts import DURATIONS, TimeLimits
 
 LONG_ENOUGH = DURATIONS.observation
 """Seconds after which a container that was started once, and of which nothing bad was said, is taken to have run."""
@@ -50,7 +50,7 @@ def fate(
     upgraded_at: float,
     rolled_back_at: float | None,
     now: float,
-    durations: Durations = DURATIONS,
+    durations: TimeLimits = DURATIONS,
 ) -> Fate:
     """Return the fate of *canary*; times are in seconds of the timeline."""
     if any(pod.is_live for pod in timeline.pods_of(canary.deployment)):

@@ -31,7 +31,7 @@ from canaryproof.redaction import LAST_APPLIED
 from canaryproof.scenario import Course
 from canaryproof.submissions.discovery import Submission
 from canaryproof.system.tempdirs import scratch, sweep_scratch
-from canaryproof.timeouts import DURATIONS, Durations
+from canaryproof.timeouts import DURATIONS, TimeLimits
 
 STORES = (Resource("Secret", "/api/v1", "secrets"), Resource("ConfigMap", "/api/v1", "configmaps"))
 """Where Helm keeps releases: in Secrets, unless HELM_DRIVER says ConfigMaps."""
@@ -56,7 +56,7 @@ class Observatory:
 
     @classmethod
     @contextmanager
-    def open(cls, cluster: Cluster, *, course: Course, helm: Path, durations: Durations = DURATIONS) -> Iterator[Self]:
+    def open(cls, cluster: Cluster, *, course: Course, helm: Path, durations: TimeLimits = DURATIONS) -> Iterator[Self]:
         """Yield an observatory of *cluster*.
 
         Raises InfrastructureError when Helm does not run, and UsageError when the kubeconfig has no such context.

@@ -16,7 +16,7 @@ from canaryproof.model.evidence import Evidence, Probe
 from canaryproof.model.objects import Body, Manifest, mapping_at, maps_at, text_at, value_at
 from canaryproof.model.timeline import Observation, PodHistory, Timeline, condition
 from canaryproof.system.progress import cut
-from canaryproof.timeouts import Durations
+from canaryproof.timeouts import TimeLimits
 
 State = Literal["waiting", "starting", "running", "ready", "crashed", "ended", "back-off", "stuck", "leaving"]
 Role = Literal["stable", "canary", "other"]
@@ -208,7 +208,7 @@ def _crashes(pod: PodHistory) -> Iterator[Mark]:
                 yield Mark(end.at, f"{container.name}: exit code {end.exit_code}{end.reason and f' ({end.reason})'}")
 
 
-def _answers(probes: Iterable[Probe], durations: Durations) -> Iterator[Stretch]:
+def _answers(probes: Iterable[Probe], durations: TimeLimits) -> Iterator[Stretch]:
     """Yield how long the stable Service answered, and how long it did not."""
     for failed, same in groupby(probes, key=lambda probe: bool(probe.error)):
         run = tuple(same)

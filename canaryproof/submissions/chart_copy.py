@@ -26,7 +26,7 @@ from canaryproof.system.interpreter import module_command
 from canaryproof.system.process import Limits, run
 from canaryproof.system.sandbox import UNCONFINED, Sandbox
 from canaryproof.system.tempdirs import scratch
-from canaryproof.timeouts import Durations
+from canaryproof.timeouts import TimeLimits
 
 LIMITS = Limits(memory=512 * 2**20, output=2**20, file_size=2 * MOST_BYTES)
 """For the copying: it takes 15 MiB for the course's chart."""
@@ -38,7 +38,7 @@ LONGEST_MESSAGE = 1_500
 def clean_copy(
     submission: Submission,
     chart_name: str,
-    durations: Durations,
+    durations: TimeLimits,
     doomed: Callable[[], str | None],
     sandbox: Sandbox = UNCONFINED,
 ) -> Iterator[Path]:
@@ -90,7 +90,7 @@ class _Parser:
     def __init__(
         self,
         chart_name: str,
-        durations: Durations,
+        durations: TimeLimits,
         doomed: Callable[[], str | None],
         sandbox: Sandbox,
         folder: Path,

@@ -26,7 +26,7 @@ from canaryproof.system.process import run
 from canaryproof.system.progress import Silence
 from canaryproof.system.sandbox import Protection
 from canaryproof.system.sandbox_detection import sandbox_available
-from canaryproof.timeouts import Durations
+from canaryproof.timeouts import TimeLimits
 
 pytestmark = pytest.mark.chart
 
@@ -48,7 +48,7 @@ def helm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         home,
         home / "no-kubeconfig",
         "no-context",
-        durations=Durations(render=RENDER),
+        durations=TimeLimits(render=RENDER),
         sandbox=sandbox_available(),
     )
 
@@ -189,7 +189,7 @@ def test_a_schema_fetches_nothing(helm: Helm, render: Render, listener: tuple[st
     submission = Submission("hostile", "hostile", tmp_path / "charts" / "hostile")
     with (
         pytest.raises(UnsafeError, match=r"values\.schema\.json refers to http://127"),
-        clean_copy(submission, "hostile", Durations(), lambda: None, sandbox_available()) as chart,
+        clean_copy(submission, "hostile", TimeLimits(), lambda: None, sandbox_available()) as chart,
     ):
         helm.template("hostile", chart, "sre")
 
@@ -256,7 +256,7 @@ def test_a_chart_is_rendered_by_nobody(helm: Helm, render: Render, tmp_path: Pat
                     seen.append({**status, **names, "root": str((process / "exe").readlink())})
 
     looking = Helm(
-        helm.binary, tmp_path, tmp_path, "", durations=Durations(render=1), doomed=look, sandbox=sandbox_available()
+        helm.binary, tmp_path, tmp_path, "", durations=TimeLimits(render=1), doomed=look, sandbox=sandbox_available()
     )
     write = tmp_path / "charts" / "hostile" / "templates" / "a.yaml"
     write.write_text("{{ range until 30000 }}{{ range until 30000 }}{{ range until 9 }}{{ end }}{{ end }}{{ end }}")
@@ -285,6 +285,6 @@ def test_a_packed_sub_chart_is_rendered_as_helm_packed_it(helm: Helm, tmp_path: 
 
     for source in (sources / "hostile", sources / "hostile-0.1.0.tgz"):
         submission = Submission("hostile", "hostile", source)
-        with clean_copy(submission, "hostile", Durations(), lambda: None, sandbox_available()) as chart:
+        with clean_copy(submission, "hostile", TimeLimits(), lambda: None, sandbox_available()) as chart:
             rendered = helm.template("hostile", chart, "sre")
         assert sorted(each.name for each in rendered.manifests) == ["hostile", "inner", "middle"]

@@ -10,12 +10,12 @@ from canaryproof.errors import InfrastructureError
 from canaryproof.experiment.admission_probe import Fence
 from canaryproof.kube.client import Resource
 from canaryproof.model.objects import Body, value_at
-from canaryproof.timeouts import Durations
+from canaryproof.timeouts import TimeLimits
 
 POD_SECURITY = 'pods "canaryproof-try-out" is forbidden: violates PodSecurity "baseline:latest": privileged'
 NO_ACCOUNT = 'pods "canaryproof-try-out" is forbidden: error looking up service account sre/default'
 NO_RIGHT = 'pods is forbidden: User "canaryproof:sre" cannot create resource "pods" in API group ""'
-PATIENT = Durations(namespace=60, start_tick=0.001)
+PATIENT = TimeLimits(namespace=60, start_tick=0.001)
 
 
 class Api:
@@ -40,7 +40,7 @@ class Api:
         return self.answers[privileged]
 
 
-def fence(api: Api, faults: list[str], durations: Durations = PATIENT) -> Fence:
+def fence(api: Api, faults: list[str], durations: TimeLimits = PATIENT) -> Fence:
     """Return a fence that has not been proven."""
     return Fence(api, durations, lambda: None, faults.append)
 
@@ -90,7 +90,7 @@ def test_a_right_that_another_api_server_does_not_know_yet_proves_nothing() -> N
 def test_a_right_that_is_missing_for_good_is_told() -> None:
     """After a while the run ends with what the API server said."""
     with pytest.raises(InfrastructureError, match=r'cannot create resource "pods"'):
-        fence(Api(NO_RIGHT, NO_RIGHT), [], Durations(namespace=0.1, start_tick=0.001)).prove("sre", "")
+        fence(Api(NO_RIGHT, NO_RIGHT), [], TimeLimits(namespace=0.1, start_tick=0.001)).prove("sre", "")
 
 
 def test_a_policy_of_the_cluster_that_refuses_any_pod_is_no_hindrance() -> None:

@@ -16,14 +16,14 @@ from canaryproof.submissions.chart_copy import clean_copy
 from canaryproof.submissions.discovery import Submission
 from canaryproof.submissions.limits import Member
 from canaryproof.submissions.unpack import take_chart
-from canaryproof.timeouts import Durations
+from canaryproof.timeouts import TimeLimits
 from tests.unit.packing import CHART, chart, pack_tar, pack_zip, write
 
 
 def copied(source: Path, *, problem: str = "", unsafe: bool = False, doom: str = "", **seconds: float) -> list[str]:
     """Take a copy of what was handed in, and return its files once it is gone again."""
     submission = Submission("alice", str(source), source, problem, unsafe=unsafe)
-    with clean_copy(submission, "upcommerce", Durations(**seconds), lambda: doom or None) as place:
+    with clean_copy(submission, "upcommerce", TimeLimits(**seconds), lambda: doom or None) as place:
         files = sorted(str(each.relative_to(place)) for each in place.rglob("*") if each.is_file())
     assert not place.parent.exists()
     return files

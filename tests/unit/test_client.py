@@ -20,7 +20,7 @@ import pytest
 from canaryproof.errors import InfrastructureError, UsageError
 from canaryproof.kube.client import PODS, ExpiredError, KubeClient, Resource, quantity
 from canaryproof.model.evidence import Unanswered
-from canaryproof.timeouts import Durations
+from canaryproof.timeouts import TimeLimits
 from tests.unit.fake_api import FakeApi
 
 SOON = 5.0
@@ -37,7 +37,7 @@ def api(tmp_path: Path) -> Iterator[FakeApi]:
 @pytest.fixture
 def client(api: FakeApi) -> Iterator[KubeClient]:
     """Talk to the fake API, with little patience."""
-    client = KubeClient(api.kubeconfig, "lab", Durations(request=2, probe_timeout=0.3, watch=7))
+    client = KubeClient(api.kubeconfig, "lab", TimeLimits(request=2, probe_timeout=0.3, watch=7))
     yield client
     client.close()
 
@@ -400,7 +400,7 @@ def test_errors_of_the_api_do_not_repeat_the_token(api: FakeApi, tmp_path: Path)
     kubeconfig = tmp_path / "with-token"
     token = "plain-static-token-7"  # noqa: S105  # what must not be seen again
     kubeconfig.write_text(api.kubeconfig.read_text().replace('"secret"', f'"{token}"'))
-    client = KubeClient(kubeconfig, "lab", Durations(request=2))
+    client = KubeClient(kubeconfig, "lab", TimeLimits(request=2))
     api.answers["GET", "/api/v1/namespaces/lab/pods/a"] = refusal(401, f"no such account: {token}, of password: x1y2z3")
 
     with pytest.raises(InfrastructureError, match="no such account") as refused:
@@ -424,7 +424,7 @@ def test_a_command_for_credentials_that_fails_is_not_quoted(
     kubeconfig = tmp_path / "with-command"
     kubeconfig.write_text(json.dumps(document))
 
-    KubeClient(kubeconfig, "lab", Durations(request=2)).close()
+    KubeClient(kubeconfig, "lab", TimeLimits(request=2)).close()
 
     assert "refused: password=[redacted]" in caplog.text
     assert not any(each in caplog.text for each in ("hidden-77", "abc123def456"))

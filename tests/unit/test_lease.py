@@ -19,7 +19,7 @@ from canaryproof.kube.lease import RUN_LABEL, Locks, lease, present, run_namespa
 from canaryproof.kube.running_cluster import Vitals
 from canaryproof.model.objects import Body
 from canaryproof.system.wait import Ticks, wait_for
-from canaryproof.timeouts import Durations
+from canaryproof.timeouts import TimeLimits
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -97,7 +97,7 @@ def test_the_lease_is_renewed(locks: Locks) -> None:
     """Again and again; when somebody took it away, the run cannot trust the cluster any more."""
     api, vitals = Api(), Vitals()
 
-    with present(api, "abc", locks, vitals, Durations(renew=0.001)):
+    with present(api, "abc", locks, vitals, TimeLimits(renew=0.001)):
         wait_for("renewals", lambda: api.renewed > 2 or None, within=5, changes=Ticks(0.001))
         del api.leases[run_namespace("abc")]
         wait_for("fault", lambda: vitals.fault or None, within=5, changes=Ticks(0.001))

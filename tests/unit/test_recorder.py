@@ -15,10 +15,10 @@ from canaryproof.kube.client import PODS, ExpiredError, Listing, Resource
 from canaryproof.kube.recorder import Recorder, Recording
 from canaryproof.kube.running_cluster import Vitals
 from canaryproof.system.wait import Signal, Ticks, wait_for
-from canaryproof.timeouts import Durations
+from canaryproof.timeouts import TimeLimits
 
 SOON = 5.0
-PATIENCE = Durations(request=0.3, look_again=0.01)
+PATIENCE = TimeLimits(request=0.3, look_again=0.01)
 
 
 def pod(name: str, version: int, *, uid: str = "", namespace: str = "lab") -> dict[str, Any]:
@@ -201,7 +201,7 @@ def test_a_short_outage_is_forgiven() -> None:
     """One broken connection after a long quiet watch does not end the run."""
     source, vitals = FakeSource(), Vitals()
     with (
-        Recorder(source, vitals, watched=(PODS,), durations=Durations(request=0.05, look_again=0.01)) as recorder,
+        Recorder(source, vitals, watched=(PODS,), durations=TimeLimits(request=0.05, look_again=0.01)) as recorder,
         recorder.open("lab") as recording,
     ):
         watch = source.watches.get(timeout=SOON)

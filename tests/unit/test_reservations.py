@@ -12,7 +12,7 @@ from canaryproof.errors import WaitError
 from canaryproof.experiment.reservations import PortTakenError, Turns, taken_by_chance
 from canaryproof.kube.client import KubeClient
 from canaryproof.model.objects import Body, Manifest
-from canaryproof.timeouts import Durations
+from canaryproof.timeouts import TimeLimits
 from tests.unit.fake_api import FakeApi
 
 ALLOCATED = 'Service "a" is invalid: spec.ports[0].nodePort: Invalid value: 30503: provided port is already allocated'
@@ -28,7 +28,7 @@ def api(tmp_path: Path) -> Iterator[FakeApi]:
 @pytest.fixture
 def turns(api: FakeApi) -> Iterator[Turns]:
     """Wait for a moment only."""
-    durations = Durations(look_again=0.01, turn=0.1, gone=0.1)
+    durations = TimeLimits(look_again=0.01, turn=0.1, gone=0.1)
     client = KubeClient(api.kubeconfig, "lab", durations)
     yield Turns(client, durations, lambda: None)
     client.close()

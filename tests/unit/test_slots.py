@@ -11,10 +11,10 @@ import pytest
 from canaryproof.errors import InfrastructureError
 from canaryproof.experiment.slots import Places
 from canaryproof.system.wait import Ticks, wait_for
-from canaryproof.timeouts import Durations
+from canaryproof.timeouts import TimeLimits
 
 SOON = 5.0
-QUICK = Durations(look_again=0.01, place=SOON)
+QUICK = TimeLimits(look_again=0.01, place=SOON)
 
 
 class Log:

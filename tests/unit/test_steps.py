@@ -19,7 +19,7 @@ from canaryproof.kube.running_cluster import Vitals
 from canaryproof.model.evidence import Decision, Evidence, Setting, Step, Timings
 from canaryproof.scenario import load_course
 from canaryproof.submissions.discovery import Submission
-from canaryproof.timeouts import Durations
+from canaryproof.timeouts import TimeLimits
 from tests.unit.fake_api import FakeApi
 from tests.unit.packing import CHART, write
 from tests.unit.stories import because
@@ -74,7 +74,7 @@ def attempt(api: FakeApi, tmp_path: Path) -> Callable[..., Evidence]:
         binary.chmod(0o755)
         chart = write(tmp_path / "upcommerce", CHART)
         faults: list[str] = []
-        durations = Durations(**{"look_again": 0.01, "namespace": 0.1, "gone": 0.1, **seconds})
+        durations = TimeLimits(**{"look_again": 0.01, "namespace": 0.1, "gone": 0.1, **seconds})
         client = KubeClient(api.kubeconfig, "lab", durations)
         with Recorder(client, Vitals(), watched=(), durations=durations) as recorder:
             helm, course = Helm(binary, tmp_path, api.kubeconfig, "lab", durations=durations), load_course()

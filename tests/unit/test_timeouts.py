@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from canaryproof.timeouts import DURATIONS, Durations
+from canaryproof.timeouts import DURATIONS, TimeLimits
 
 
 def test_what_the_cluster_decides_is_stretched() -> None:
@@ -24,7 +24,7 @@ def test_what_people_wait_for_stays() -> None:
 
 def test_a_usual_machine_changes_nothing() -> None:
     """A patience of one is the default."""
-    assert Durations().stretched(1) == DURATIONS
+    assert TimeLimits().stretched(1) == DURATIONS
 
 
 def test_images_that_are_pulled_take_their_time() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from canaryproof.errors import InfrastructureError, UnsafeError
 from canaryproof.helm.verbs import Helm, clean, is_unreachable
-from canaryproof.timeouts import Durations
+from canaryproof.timeouts import TimeLimits
 
 FAKE = """#!/bin/sh
 { echo "$@"; env; } >> "$HOME/calls"
@@ -19,13 +19,13 @@ esac
 """
 
 
-def helm_that(tmp_path: Path, cases: str, durations: Durations | None = None) -> Helm:
+def helm_that(tmp_path: Path, cases: str, durations: TimeLimits | None = None) -> Helm:
     """Return a Helm whose binary is a shell script that answers by verb."""
     binary = tmp_path / "helm"
     binary.write_text(FAKE % cases)
     binary.chmod(0o755)
     (tmp_path / "home").mkdir()
-    return Helm(binary, tmp_path / "home", tmp_path / "kubeconfig", "lab", durations=durations or Durations())
+    return Helm(binary, tmp_path / "home", tmp_path / "kubeconfig", "lab", durations=durations or TimeLimits())
 
 
 def calls(tmp_path: Path) -> str:
@@ -137,7 +137,7 @@ def test_a_chart_that_does_not_render_is_a_rendering_with_the_reason(tmp_path: P
 
 def test_a_chart_that_never_renders_is_given_up(tmp_path: Path) -> None:
     """A template without end is the chart's fault and does not hang the run."""
-    helm = helm_that(tmp_path, "template) sleep 60;;", Durations(render=0.2))
+    helm = helm_that(tmp_path, "template) sleep 60;;", TimeLimits(render=0.2))
 
     with pytest.raises(UnsafeError, match=r"^helm template did not end within 0\.2 s; look for"):
         helm.template("shop", tmp_path, "sre")

@@ -13,7 +13,7 @@ from canaryproof.cluster.embedded.resource_limits import Limits, MemorySizes
 from canaryproof.cluster.embedded.supervisor.spec import RESERVED_PROCESSES, MemoryFolder, Moment, Process
 from canaryproof.cluster.image_sources import Upstream
 from canaryproof.cluster.stand_ins import SANDBOX
-from canaryproof.timeouts import DURATIONS, Durations
+from canaryproof.timeouts import DURATIONS, TimeLimits
 
 STATE = Path("/run/canaryproof")
 """Where everything the cluster writes lives: in memory, seen by nobody else, gone with it."""
@@ -109,7 +109,7 @@ def processes(
     binaries: Binaries,
     logs: Path,
     kubernetes: str,
-    durations: Durations = DURATIONS,
+    durations: TimeLimits = DURATIONS,
     *,
     upstream: Upstream | None = None,
     pod_memory: int = 0,
@@ -151,7 +151,7 @@ def kubeconfig(server: str, certificates: Certificates) -> str:
     )
 
 
-def _etcd(durations: Durations) -> list[str]:
+def _etcd(durations: TimeLimits) -> list[str]:
     client, peer = f"http://127.0.0.1:{_ETCD_PORT}", f"http://127.0.0.1:{_ETCD_PEER_PORT}"
     return [
         f"--data-dir={_ETCD}",

@@ -28,7 +28,7 @@ from canaryproof.cluster.stand_ins import provide_images
 from canaryproof.errors import ClusterError
 from canaryproof.kube.running_cluster import Cluster, Vitals
 from canaryproof.system.progress import Progress, Silence
-from canaryproof.timeouts import DURATIONS, Durations
+from canaryproof.timeouts import DURATIONS, TimeLimits
 
 _LOOPBACK = "127.0.0.1"
 
@@ -49,7 +49,7 @@ class EmbeddedProvider:
     progress: Progress = field(default_factory=Silence)
     port: int = 0
     """The API's port on the host's loopback; 0 takes a free one."""
-    durations: Durations = DURATIONS
+    durations: TimeLimits = DURATIONS
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     upstream: Upstream | None = None
     """How the images themselves are pulled; with it there are no stand-ins."""

@@ -17,11 +17,11 @@ from canaryproof.errors import ClusterError, WaitError
 from canaryproof.kube.client import NODES, KubeClient
 from canaryproof.kube.running_cluster import Vitals
 from canaryproof.system.progress import Say
-from canaryproof.timeouts import Durations
+from canaryproof.timeouts import TimeLimits
 
 
 def await_ready(
-    kubeconfig: Path, run: Run, vitals: Vitals, say: Say, durations: Durations, *, tokens: bool = True
+    kubeconfig: Path, run: Run, vitals: Vitals, say: Say, durations: TimeLimits, *, tokens: bool = True
 ) -> None:
     """Return when the cluster takes pods and has its rules: they share the node; without *tokens* they get none.
 

@@ -15,7 +15,7 @@ from canaryproof.kube.running_cluster import Cluster
 from canaryproof.model.objects import BODIES, text_at
 from canaryproof.system.progress import Progress, Silence
 from canaryproof.system.tempdirs import scratch
-from canaryproof.timeouts import DURATIONS, Durations
+from canaryproof.timeouts import DURATIONS, TimeLimits
 
 FEW_CORES = 2
 """Cores that a cluster is taken to have where the account may not look at its nodes."""
@@ -33,7 +33,7 @@ class ExistingProvider:
     progress: Progress = field(default_factory=Silence)
     reading: bool = False
     """Whether the cluster is only looked at."""
-    durations: Durations = DURATIONS
+    durations: TimeLimits = DURATIONS
 
     @contextmanager
     def lend(self) -> Iterator[Cluster]:

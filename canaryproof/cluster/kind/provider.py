@@ -36,7 +36,7 @@ from canaryproof.system.background import in_background
 from canaryproof.system.progress import Progress, Say, Silence
 from canaryproof.system.tempdirs import scratch
 from canaryproof.system.wait import Ticks, wait_for
-from canaryproof.timeouts import DURATIONS, Durations
+from canaryproof.timeouts import DURATIONS, TimeLimits
 
 Found = Literal["absent", "foreign", "unfit", "kept"]
 """What there is under the name of a cluster: nothing, another's, one of ours that is of no use, one of ours that is."""
@@ -81,7 +81,7 @@ class KindProvider:
     kubectl: Path | None = None
     keep: bool = False
     progress: Progress = field(default_factory=Silence)
-    durations: Durations = DURATIONS
+    durations: TimeLimits = DURATIONS
 
     @contextmanager
     def lend(self) -> Iterator[Cluster]:

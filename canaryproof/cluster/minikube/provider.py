@@ -18,7 +18,7 @@ from canaryproof.kube.kubeconfig import Target
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.system.process import run
 from canaryproof.system.progress import Progress, Silence
-from canaryproof.timeouts import DURATIONS, Durations
+from canaryproof.timeouts import DURATIONS, TimeLimits
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class MinikubeProvider:
     mirror: str = ""
     """The URL of a registry for a cluster that is made now to ask first."""
     progress: Progress = field(default_factory=Silence)
-    durations: Durations = DURATIONS
+    durations: TimeLimits = DURATIONS
 
     @contextmanager
     def lend(self) -> Iterator[Cluster]:

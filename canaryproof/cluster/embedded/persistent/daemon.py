@@ -26,7 +26,7 @@ from canaryproof.errors import CanaryproofError
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.system.progress import Say
 from canaryproof.system.wait import Signal
-from canaryproof.timeouts import Durations
+from canaryproof.timeouts import TimeLimits
 
 _FOREVER = 3600.0
 """Seconds from one look to the next where only a signal or a fault brings news."""
@@ -42,7 +42,7 @@ class Order:
     helm: str
     binaries: dict[str, str]
     stand_ins: dict[str, tuple[str, ...]]
-    durations: Durations
+    durations: TimeLimits
     upstream: Upstream | None = None
 
     @property

@@ -25,7 +25,7 @@ from canaryproof.system.ownership import make_folder
 from canaryproof.system.process import detached
 from canaryproof.system.progress import Progress, Silence
 from canaryproof.system.wait import Signal, Ticks, wait_for
-from canaryproof.timeouts import DURATIONS, Durations
+from canaryproof.timeouts import DURATIONS, TimeLimits
 
 HOLDER = "canaryproof.cluster.embedded.persistent.daemon"
 OTHER = "has other tools or images"
@@ -45,7 +45,7 @@ class KeptProvider:
     name: str
     keep: bool
     progress: Progress = field(default_factory=Silence)
-    durations: Durations = DURATIONS
+    durations: TimeLimits = DURATIONS
     upstream: Upstream | None = None
     """How the images themselves are pulled; with it there are no stand-ins."""
 
