@@ -1,0 +1,1 @@
+"""The documentation: the sources of the site, and what generates parts of the reference."""

@@ -1,0 +1,98 @@
+"""What each outcome means, and which causes lead to it; the tests replay recordings to compare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from canaryproof.causes import Code
+from canaryproof.durations import DURATIONS
+from canaryproof.evidence import OutcomeName
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """The meaning of one outcome, in Markdown, and the codes of its causes."""
+
+    text: str
+    causes: tuple[Code, ...]
+
+
+MEANINGS: Mapping[OutcomeName, Meaning] = {
+    "crash-loop": Meaning(
+        "A container of the canary ended by itself with a non-zero exit code, was restarted, and ended so again.",
+        ("crash-looped", "ended-differently", "seen-back-off", "seen-restarts"),
+    ),
+    "healthy": Meaning(
+        f"All pods of the canary have been Ready for {DURATIONS.observation:g} s, and no container ended.",
+        ("ready", "seen-running"),
+    ),
+    "not-ready": Meaning(
+        f"The canary runs, but no pod of it became Ready within {DURATIONS.observation:g} s, or it has no pods at all.",
+        ("never-ready", "init-not-ended", "zero-replicas", "rollout-paused"),
+    ),
+    "image-pull": Meaning(
+        "The kubelet cannot get an image of the canary.",
+        (
+            "image-not-found",
+            "image-pull-failed",
+            "image-capitals",
+            "image-name-invalid",
+            "image-not-on-node",
+            "image-pull-forbidden",
+            "seen-image-failure",
+        ),
+    ),
+    "config-error": Meaning(
+        "A container or a volume of the canary needs a ConfigMap, a Secret or a key that does not exist, "
+        "or the security context of the container contradicts its image. "
+        f"Kubernetes reported that for {DURATIONS.persistence:g} s.",
+        ("container-not-created", "volume-not-mounted", "seen-not-created"),
+    ),
+    "start-error": Meaning(
+        "The container runtime cannot create or start a container of the canary, for example because its command "
+        "does not exist in the image.",
+        ("start-failed", "container-not-created", "ended-differently", "seen-not-started"),
+    ),
+    "exits-cleanly": Meaning(
+        "A container of the canary ended with exit code 0, was restarted, and ended so again.",
+        ("exited-cleanly", "ended-differently"),
+    ),
+    "oom-killed": Meaning(
+        "The kernel killed a container of the canary twice because it used more memory than its limit, "
+        "or the limit is too low to start a pod at all.",
+        ("out-of-memory", "memory-too-low", "ended-differently"),
+    ),
+    "probe-killed": Meaning(
+        "The kubelet killed a container of the canary because its liveness or startup probe failed.",
+        ("probe-killed", "probe-kills", "ended-differently", "seen-probe-kill"),
+    ),
+    "init-crash-loop": Meaning(
+        "An init container of the canary ended with a non-zero exit code, was restarted, and ended so again.",
+        ("init-crash-looped", "ended-differently"),
+    ),
+    "unschedulable": Meaning(
+        f"The scheduler found no node for a pod of the canary for {DURATIONS.unschedulable:g} s.",
+        ("unscheduled", "seen-unscheduled"),
+    ),
+    "refused": Meaning(
+        "The API server refused the upgrade, or it refused the pods of the canary.",
+        ("upgrade-failed", "pods-refused", "seen-refused"),
+    ),
+    "no-canary": Meaning("The submission adds no Deployment to the stable chart.", ("no-deployment-added",)),
+    "ambiguous": Meaning(
+        "The submission adds several Deployments, and any of them could be the canary.", ("several-deployments-added",)
+    ),
+    "broken-chart": Meaning(
+        "Helm cannot render the chart, or what it renders is not well-formed.",
+        ("chart-refused", "chart-not-rendered", "objects-malformed"),
+    ),
+    "unsafe-chart": Meaning(
+        "The chart contains something that [no submission may have](#what-a-submission-may-have).",
+        ("chart-refused", "release-violation"),
+    ),
+    "undecided": Meaning(
+        "The observation ended before any other outcome was certain, or the experiment did not reach the upgrade.",
+        ("ended-once", "still-waiting", "ready-too-short", "no-pod", "events-gone", "events-unclear", "not-reached"),
+    ),
+}
