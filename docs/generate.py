@@ -18,14 +18,14 @@ from typing import get_args
 from unittest.mock import patch
 
 from canaryproof.acceptance import test_acceptance
-from canaryproof.causes import Cause, Code, FindingCode, Why
+from canaryproof.checks.judging.finding import HINTS
+from canaryproof.checks.results import Check
 from canaryproof.cli import main
-from canaryproof.evidence import OutcomeName
-from canaryproof.judging.finding import HINTS
-from canaryproof.options import KIND_OPTIONS, OBSERVE, OPTIONS, REPLAY, SUBMISSIONS, Option
+from canaryproof.model.causes import Cause, Code, FindingCode, Why
+from canaryproof.model.evidence import OutcomeName
+from canaryproof.model.wording.cause_sentences import describe
 from canaryproof.pytest_plugin.markers import declared_in
-from canaryproof.results import Check
-from canaryproof.wording.causes import describe
+from canaryproof.pytest_plugin.option_table import KIND_OPTIONS, OBSERVE, OPTIONS, REPLAY, SUBMISSIONS, Option
 from docs.meanings import MEANINGS
 
 COLUMNS = "88"

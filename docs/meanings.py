@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from canaryproof.causes import Code
-from canaryproof.durations import DURATIONS
-from canaryproof.evidence import OutcomeName
+from canaryproof.model.causes import Code
+from canaryproof.model.evidence import OutcomeName
+from canaryproof.timeouts import DURATIONS
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from canaryproof import judging
-from canaryproof.course import load_course
-from canaryproof.replaying import read_evidence
+from canaryproof.checks import judging
+from canaryproof.reports.reader import read_evidence
+from canaryproof.scenario import load_course
 
 evidence = read_evidence(Path(sys.argv[1]))
 print(evidence.decision.reason, *evidence.decision.proof, sep="\n")

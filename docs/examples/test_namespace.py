@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from canaryproof.cluster import Cluster
+from canaryproof.kube.running_cluster import Cluster
 
 
 def test_a_chart_installs(
