@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     end = given.index("--") if "--" in given else len(given)
-    parser = _parser()
+    parser = command_line()
     options, unknown = parser.parse_known_args(given[:end])
     if unknown:
         known = "; options of pytest come after --" if options.runs_pytest else ""
@@ -63,7 +63,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(USAGE, f"{self.prog}: error: {message}\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """Return the parser of what stands before ``--``."""
     parser = _Parser(
         "canaryproof",
         description="Prove on a real Kubernetes, with the real Helm, that a canary release fails safely.",

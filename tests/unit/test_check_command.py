@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +12,6 @@ import pytest
 from canaryproof.cli import suite
 from canaryproof.cli.subcommands import main
 from canaryproof.errors import CommandError
-from canaryproof.pytest_plugin.option_table import KIND_OPTIONS, OPTIONS
 from canaryproof.system.process import run
 from tests.unit.packing import chart, write
 
@@ -153,28 +150,3 @@ def test_messages_name_options_as_they_are_called_here(tmp_path: Path) -> None:
     assert "--parallel should be a number of experiments" in said
     assert "missing: expected a Helm chart" in said
     assert "--canaryproof" not in said
-
-
-def documented() -> list[list[str]]:
-    """Return the commands in the documents, of pytest and of canaryproof."""
-    texts = [(REPOSITORY / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md")]
-    blocks = [block for text in texts for block in re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)]
-    lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
-    inline = [each for text in texts for each in re.findall(r"`((?:pytest|canaryproof) [^`\n]*)`", text)]
-    found = [shlex.split(line, comments=True) for line in (*lines, *inline) if re.match(r"(pytest|canaryproof) ", line)]
-    assert len(found) > 10
-    return found
-
-
-@pytest.mark.parametrize("command", documented(), ids=" ".join)
-def test_the_documents_name_options_that_there_are(handed: list[str], command: list[str]) -> None:
-    """A command can be copied from the documents."""
-    program, *arguments = command
-    if program == "canaryproof":
-        if arguments[0] in {"check", "replay", "observe"}:
-            main(arguments)
-            assert handed
-        return
-    own = {option.pytest_flag for option in (*OPTIONS, *KIND_OPTIONS)}
-    flags = {each.partition("=")[0] for each in arguments if each.startswith("--")}
-    assert flags <= own | {"--junitxml", "--pyargs"}

@@ -1,0 +1,281 @@
+"""The documentation says what is true of the code: names, commands, examples."""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+import shlex
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+
+from canaryproof.checks.remarks.remark_causes import Cause as RemarkCause
+from canaryproof.checks.results import Check, Judgement, RunResults, grade, to_json
+from canaryproof.cli.subcommands import command_line
+from canaryproof.cluster.embedded.toolchain import kubernetes_minors
+from canaryproof.model.causes import Cause
+from canaryproof.model.evidence import Evidence, Setting
+from canaryproof.model.flight_record import to_lines
+from canaryproof.pytest_plugin.markers import check_of
+from canaryproof.pytest_plugin.option_table import KIND_OPTIONS, OPTIONS
+from canaryproof.scenario import load_course
+from canaryproof.timeouts import DURATIONS
+from docs.generate import PAGES, checks, codes, commands, help_of, outcomes
+from docs.meanings import MEANINGS
+from tests.corpus.record import RECORDED, TIMELINES, read
+from tests.unit.test_judging import evidence
+
+REPOSITORY = Path(__file__).parents[2]
+DOCS = REPOSITORY / "docs"
+EXAMPLES = DOCS / "examples"
+ALL_OPTIONS = (*OPTIONS, *KIND_OPTIONS)
+BUILT = {"docs/_build/html"}
+"""Folders that the repository does not have, but a command makes."""
+OF_PYTEST = {"--junitxml", "--pyargs"}
+"""Flags of pytest itself."""
+
+
+def texts() -> dict[Path, str]:
+    """Return all texts that people read, by file."""
+    files = [*REPOSITORY.glob("*.md"), *DOCS.rglob("*.md")]
+    return {file: file.read_text(encoding="utf-8") for file in files if "_generated" not in file.parts}
+
+
+def generated(name: str) -> str:
+    """Return a part of the reference that comes from the code."""
+    return "\n".join(PAGES[name]())
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_each_generated_part_is_in_the_reference(name: str) -> None:
+    """A page includes it."""
+    page = (DOCS / "reference" / f"{name}.md").read_text(encoding="utf-8")
+
+    assert f"{{include}} ../_generated/{name}.md" in page
+
+
+@pytest.mark.parametrize("option", ALL_OPTIONS, ids=lambda each: each.name)
+def test_every_option_is_documented_in_all_its_forms(option: Any) -> None:
+    """One row has the flags, the environment variable and the ini setting."""
+    (row,) = (line for line in generated("options").splitlines() if f"{{#option-{option.name}}}" in line)
+
+    assert f"`{option.variable}`" in row
+    assert f"`{option.dest}`" in row
+    assert f"`{option.pytest_flag}" in row
+
+
+def test_every_check_is_documented() -> None:
+    """Each has a section with what holds, what it needs and what to try."""
+    page = generated("checks")
+
+    assert len(checks()) == len(load_course().points)
+    for each in checks():
+        section = page.partition(f"(check-{each.id})=")[2].partition("(check-")[0]
+        assert each.title in section
+        assert each.hint.replace("*", r"\*")[:20] in section.replace(r"\_", "_")
+
+
+def test_every_outcome_is_documented_with_its_causes() -> None:
+    """Each has a section; every code of a cause that decides an outcome leads to one."""
+    page = generated("outcomes")
+
+    assert tuple(MEANINGS) == outcomes()
+    for name, meaning in MEANINGS.items():
+        section = page.partition(f"(outcome-{name})=")[2].partition("(outcome-")[0]
+        assert meaning.causes
+        assert all(f"| `{code}` |" in section for code in meaning.causes)
+
+
+def test_every_code_of_a_cause_is_documented() -> None:
+    """Those of findings and of parts, too, and all fields."""
+    page = generated("causes")
+
+    assert all(f"`{code}`" in page for code in codes())
+    assert all(f"| `{field.name}` |" in page for field in fields(Cause))
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_recorded_decisions_agree_with_the_table_of_causes(name: str) -> None:
+    """The outcome of a recording is documented with the cause that it has."""
+    decision = read(TIMELINES / f"{name}.json.gz").decision
+
+    assert decision.cause.code in MEANINGS[decision.outcome].causes
+
+
+def test_every_remark_is_documented() -> None:
+    """The page about security lists their codes."""
+    page = (DOCS / "explanation" / "security.md").read_text(encoding="utf-8")
+
+    for kind in get_args(RemarkCause):
+        (code,) = (field.default for field in fields(kind) if field.name == "code")
+        assert f"| `{code}` |" in page
+
+
+def test_the_documented_fields_of_evidence_exist() -> None:
+    """A check of one's own can rely on them."""
+    page = (DOCS / "reference" / "fixtures.md").read_text(encoding="utf-8").partition("## Evidence")[2]
+    named = [name for row in re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE) for name in re.findall(r"`(\w+)", row)]
+
+    assert len(named) > 10
+    assert set(named) <= {field.name for field in fields(Evidence)}
+
+
+def commands_in(text: str) -> Iterator[list[str]]:
+    """Yield the commands of pytest and canaryproof in a text: in its blocks, and between backquotes."""
+    blocks = re.findall(r"^```([^\n]*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    lines = [line for kind, block in blocks if kind in {"", "console", "text"} for line in block.splitlines()]
+    inline = re.findall(r"`((?:pytest|canaryproof) [^`\n]*)`", text)
+    for line in (*lines, *inline):
+        if command := re.match(r"(?:\$ )?(?:eval \"\$\()?((?:pytest|canaryproof) [^|)]*)", line):
+            yield shlex.split(command[1], comments=True)
+
+
+DOCUMENTED = {
+    " ".join(command): command
+    for text in (*texts().values(), *(file.read_text(encoding="utf-8") for file in EXAMPLES.glob("*.txt")))
+    for command in commands_in(text)
+}
+
+
+@pytest.mark.parametrize("command", DOCUMENTED.values(), ids=DOCUMENTED)
+def test_a_documented_command_can_be_run(command: list[str]) -> None:
+    """Its options exist, and its arguments are complete."""
+    program, *arguments = command
+    if program == "canaryproof" and len(arguments) == 1:
+        assert arguments[0] in commands(help_of())
+        return
+    if program == "canaryproof":
+        until = arguments.index("--") if "--" in arguments else len(arguments)
+        options = command_line().parse_args(arguments[:until])
+        assert options.runs_pytest or until == len(arguments)
+        return
+    flags = {each.partition("=")[0] for each in arguments if each.startswith("--")}
+    assert flags <= {option.pytest_flag for option in ALL_OPTIONS} | OF_PYTEST
+
+
+def test_every_command_is_documented() -> None:
+    """The reference has its help text."""
+    page = generated("commands")
+
+    assert len(commands(help_of())) > 5
+    assert all(f"## `canaryproof {name}`" in page for name in commands(help_of()))
+
+
+def test_documented_flags_exist() -> None:
+    """Whatever looks like an option of canaryproof is one, also in a sentence."""
+    known = {form for option in ALL_OPTIONS for form in (option.flag, option.pytest_flag)} | {"--canaryproof-"}
+    found = {flag for text in texts().values() for flag in re.findall(r"--canaryproof-[a-z-]*", text)}
+
+    assert len(found) > 3
+    assert found <= known
+    variables = {name for text in texts().values() for name in re.findall(r"CANARYPROOF_[A-Z_]*[A-Z]", text)}
+    assert variables <= {option.variable for option in ALL_OPTIONS} | {"CANARYPROOF_SOAK"}
+
+
+@pytest.mark.parametrize("file", texts(), ids=lambda file: str(file.relative_to(REPOSITORY)))
+def test_named_files_exist(file: Path) -> None:
+    """Links between documents, and paths of this repository between backquotes."""
+    text = texts()[file]
+    links = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text)
+    paths = re.findall(r"`((?:canaryproof(?!/run`)|docs|tests|requirements|fixtures)/[\w./*-]+[\w/])`", text)
+
+    assert not [link for link in links if not (file.parent / link).exists()]
+    missing = [path for path in paths if not list(REPOSITORY.glob(path.rstrip("/")))]
+    assert set(missing) <= BUILT
+
+
+def test_minor_versions_are_those_that_can_be_had() -> None:
+    """The guide names them."""
+    guide = (DOCS / "how-to" / "choose-a-cluster.md").read_text(encoding="utf-8")
+
+    assert set(re.findall(r"1\.3\d", guide)) == set(kubernetes_minors())
+
+
+@pytest.mark.parametrize("transcript", [*EXAMPLES.glob("*.txt"), REPOSITORY / "README.md"], ids=lambda it: it.name)
+def test_transcripts_name_checks_that_exist(transcript: Path) -> None:
+    """A failed check stands there under the id that it has."""
+    failed = re.findall(r"^  x (\S+)   ", transcript.read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert set(failed) <= {each.id for each in checks()}
+
+
+def keys(value: Any, path: str = "") -> Iterator[str]:
+    """Yield the paths of all keys of a JSON value, but not those of causes, which vary."""
+    for name, inner in value.items() if isinstance(value, dict) else ():
+        yield f"{path}/{name}"
+        if name != "cause":
+            yield from keys(inner, f"{path}/{name}")
+    for inner in value if isinstance(value, list) else ():
+        yield from keys(inner, path)
+
+
+def test_the_example_of_results_json_has_its_keys() -> None:
+    """Those of the code and no others, and each is explained."""
+    check = Check("canary-port", "The port")
+    tried = grade("a", "a", declared=[check], judgements={check.id: Judgement("failed")}, evidence=evidence())
+    setting = Setting(provider="embedded", kubernetes="1.37.2", nodes=1, helm="4.3.1", images="stand-in")
+    written = json.loads(to_json(RunResults("2026-11-30T03:22:28+00:00", 1, setting, (tried,))))
+    example = json.loads((EXAMPLES / "results.json").read_text(encoding="utf-8"))
+
+    assert set(keys(example)) == set(keys(written))
+    page = (DOCS / "reference" / "results-json.md").read_text(encoding="utf-8")
+    assert all(f"`{path.rpartition('/')[2]}`" in page for path in keys(written))
+
+
+def test_the_example_of_a_scenario_file_can_be_read() -> None:
+    """It names a stable chart, and gives points to checks that exist."""
+    course = load_course(EXAMPLES / "rehearsal" / "checkout.yaml")
+
+    assert course.release == "checkout"
+    assert course.points.keys() <= {each.id for each in checks()}
+    page = (DOCS / "reference" / "scenario-file.md").read_text(encoding="utf-8")
+    assert all(f"`{field.name}`" in page for field in fields(course) if field.name != "canary")
+    assert all(f"`canary.{field.name}`" in page for field in fields(course.canary))
+
+
+def test_the_example_of_a_workflow_runs_a_command_that_exists() -> None:
+    """GitHub Actions can read it."""
+    workflow = yaml.safe_load((EXAMPLES / "workflow.yml").read_text(encoding="utf-8"))
+    (step,) = (
+        each["run"] for each in workflow["jobs"]["rehearse"]["steps"] if "canaryproof check" in each.get("run", "")
+    )
+    command = step.partition("canaryproof ")[2].partition(" -- ")[0]
+
+    assert command_line().parse_args(shlex.split(command)).runs_pytest
+
+
+def test_documented_times_are_those_of_the_code() -> None:
+    """The pages name time limits in seconds."""
+    page = (DOCS / "explanation" / "experiment.md").read_text(encoding="utf-8")
+
+    assert f"after {DURATIONS.observation:g} s, or after {DURATIONS.observation_extended:g} s" in page
+    assert f"every {DURATIONS.probe_every:g} s" in page
+    assert f"longer than {DURATIONS.outage:g} s" in page
+
+
+def test_the_example_of_a_program_reads_flight_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It prints the reason of the outcome."""
+    record = tmp_path / "upcommerce.jsonl"
+    record.write_bytes(to_lines(evidence()))
+    monkeypatch.setattr("sys.argv", ["read_record.py", str(record)])
+
+    runpy.run_path(str(EXAMPLES / "read_record.py"))
+
+    assert evidence().decision.reason in capsys.readouterr().out
+
+
+def test_the_example_of_a_check_adds_one_to_the_suite() -> None:
+    """The module that imports the suite declares one check more, with title and hint."""
+    names = runpy.run_path(str(EXAMPLES / "rehearsal" / "test_checkout.py"))
+    *suite, own = filter(None, map(check_of, names.values()))
+
+    assert [each.id for each in suite] == [each.id for each in checks()]
+    assert (own.id, own.points, own.title) == ("canary-version", 2, "The canary runs version 2 of the image")
+    assert own.hint
