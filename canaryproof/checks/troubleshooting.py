@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from canaryproof.model import helm_text
 from canaryproof.model.causes import Cause, Code, FindingCode
 from canaryproof.model.chart_source import place
 from canaryproof.model.evidence import ChartFile
+from canaryproof.model.helm_text import Mistake, Symptom
 from canaryproof.model.objects import Manifest
 
 VALUES = "values.yaml"
@@ -41,18 +43,19 @@ class Fault:
     @property
     def is_elsewhere(self) -> bool:
         """Report whether no character out of place can have brought it about: where one stands does no harm."""
-        return self.has("object-repeated") or bool(ELSEWHERE.search(self.text))
+        return self.has("object-repeated") or helm_text.is_about_meaning(self.text)
 
     @property
     def where(self) -> str:
         """Return file and line; lines of what a template renders to are not its own."""
         for each in self.causes:
             return f"{each.file}, line {each.line} of what it renders to" if each.line else each.file
-        found = re.search(r"(templates/[^\s:()]+):(\d+)", self.text)  # Helm: "...(chart/templates/a.yaml:7:3)..."
-        if found:
-            return f"{found[1]}:{found[2]}"
-        found = re.search(r"(templates/[^\s:(),]+)", self.text)
-        return found[1] if found else ""
+        place = helm_text.template_place(self.text)
+        return (place.file if place.line is None else f"{place.file}:{place.line}") if place else ""
+
+    def can_come_from(self, mistake: Mistake) -> bool:
+        """Report whether *mistake* can have brought it about."""
+        return helm_text.can_come_from(mistake, self.text)
 
 
 def explain(
@@ -75,14 +78,7 @@ def _hints(fault: Fault) -> Iterator[str]:
     for each in fault.causes:
         if hint := OF_OBJECTS.get(each.code) or OF_TYPES.get(each.expected):
             yield hint
-    yield from (hint for pattern, hint in MEANINGS.items() if re.search(pattern, fault.text))
-
-
-ELSEWHERE = re.compile(
-    r"nil pointer|already exists|no matches for kind|immutable|hooks? |not defined"
-    r"|missing in charts/|incompatible with Kubernetes|execution error|specifications of the schema|no template"
-)
-"""Errors that no character out of place can bring about: where it stands does no harm."""
+    yield from (MEANINGS[symptom] for symptom in helm_text.symptoms(fault.text))
 
 
 def _backtick(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
@@ -110,7 +106,7 @@ def _typographic(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explana
 
 def _twice(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     """The handout says both ``canary-deployment.yml`` and ``canary-deployment.yaml``."""
-    if not fault.has("object-repeated") and "already exists" not in fault.text:
+    if not fault.has("object-repeated") and not fault.can_come_from("object-repeated"):
         return
     seen: dict[str, str] = {}
     for file in files:
@@ -127,7 +123,7 @@ def _unindented(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanat
     """The handout shows ``canary:`` and ``image:`` one below the other, both in the first column."""
     text = _text(files, VALUES)
     found = re.search(r"^canary:[ \t]*(#.*)?\n([ \t]*(#.*)?\n)*image:", text, re.MULTILINE)
-    if found and re.search(r"nil pointer|[Vv]alue|image", fault.text):
+    if found and fault.can_come_from("values-unindented"):
         line = text.count("\n", 0, found.end()) + 1
         yield Explanation(
             "image: is not indented below canary:, so that canary is empty and image a value of its own",
@@ -139,8 +135,7 @@ def _unindented(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanat
 def _misnamed_values(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     """The handout calls it ``values.yml``."""
     if _text(files, "values.yml") and (
-        fault.has("field-of-wrong-type", "label-not-text")
-        or re.search(r"nil pointer|Required value|[Ii]nvalid|must be|not found", fault.text)
+        fault.has("field-of-wrong-type", "label-not-text") or fault.can_come_from("values-misnamed")
     ):
         yield Explanation(
             f"the values are in values.yml, which Helm does not read: it reads {VALUES} only",
@@ -150,7 +145,7 @@ def _misnamed_values(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Exp
 
 
 def _tab(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
-    if fault.has("not-yaml") or re.search(r"tab character|cannot start any token|YAML|yaml", fault.text):
+    if fault.has("not-yaml") or fault.can_come_from("tab"):
         for file, number, line in _lines(files):
             if re.match(r"[ ]*\t[ \t]*\S", line):
                 yield Explanation(
@@ -174,7 +169,7 @@ def _wide(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
 
 def _colon(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     """A value with a colon and a space in it, as in ``image: uonyeka/canary: linux-amd64``."""
-    if "mapping values are not allowed" in fault.text:
+    if fault.can_come_from("colon-in-value"):
         for file, number, line in _lines(files):
             if re.match(r"[ ]*(- )?[\w.-]+:[ ]+[^\s\"'{\[|>#&*!][^\"'#{]*:([ ]|$)", line):
                 yield Explanation(
@@ -186,7 +181,7 @@ def _colon(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
 
 def _tight(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     """A key without the space behind its colon, as in ``image:{{ .Values.canary.image }}``."""
-    if re.search(r"could not find expected ':'|mapping values are not allowed|did not find expected", fault.text):
+    if fault.can_come_from("key-without-space"):
         for file, number, line in _lines(files):
             if re.match(r"[ ]*(- )?[A-Za-z]\w*:({{|\w)", line) and "://" not in line:
                 yield Explanation(
@@ -198,16 +193,16 @@ def _tight(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
 
 def _dotless(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     del files
-    if found := re.search(r"function \"(Values|Release|Chart|Files|Capabilities)\" not defined", fault.text):
+    if name := helm_text.dotless_name(fault.text):
         yield Explanation(
-            f"{found[1]} lacks its dot: what a template is given begins with one",
+            f"{name} lacks its dot: what a template is given begins with one",
             fault.where,
             "compare the expression with that of the stable template, character by character",
         )
 
 
 def _braces(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
-    if fault.has("not-yaml") or re.search(r"parse error|unexpected|unclosed action|unterminated|YAML|yaml", fault.text):
+    if fault.has("not-yaml") or fault.can_come_from("braces"):
         for file, number, line in _lines(files):
             if _inside_templates(file) and line.count("{{") != line.count("}}") and re.search(r":\s*\S*{", line):
                 yield Explanation(
@@ -218,7 +213,7 @@ def _braces(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]
 
 
 def _quotes(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
-    if fault.has("not-yaml") or re.search(r"YAML|yaml|unterminated quoted string|parse error", fault.text):
+    if fault.has("not-yaml") or fault.can_come_from("quotes"):
         for file, number, line in _lines(files):
             plain = re.sub(r"(^|\s)#.*", "", line)
             if re.search(r":\s*[\"']", plain) and any(plain.count(quote) % 2 for quote in "\"'"):
@@ -231,28 +226,28 @@ def _quotes(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]
 
 def _no_value(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     """A template asks for a value below a key that the values do not have."""
-    asked = re.search(r"<\.Values\.([\w.]+)>: (nil pointer|can't evaluate field)", fault.text)
+    asked = helm_text.asked_value(fault.text)
     if not asked:
         return
-    parent = asked.group(1).split(".")[0]
+    parent = asked.path.split(".")[0]
     text = _text(files, VALUES)
     if not text.strip():
         what = f"{VALUES} is empty" if any(file.path == VALUES for file in files) else f"the chart has no {VALUES}"
-        says = f"{what}, and its templates ask for .Values.{asked[1]}"
-    elif asked[2] != "nil pointer":
-        says = f"a template asks for .Values.{asked[1]}, and {parent}: in {VALUES} is no map: a list, or a text"
+        says = f"{what}, and its templates ask for .Values.{asked.path}"
+    elif asked.has_parent:
+        says = f"a template asks for .Values.{asked.path}, and {parent}: in {VALUES} is no map: a list, or a text"
     elif re.search(rf"^{parent}:", text, re.MULTILINE):
-        says = f"a template asks for .Values.{asked[1]}, and {parent}: in {VALUES} has nothing below it"
+        says = f"a template asks for .Values.{asked.path}, and {parent}: in {VALUES} has nothing below it"
     elif re.search(rf"^[ \t]+{parent}:", text, re.MULTILINE):
-        says = f"a template asks for .Values.{asked[1]}, and {parent}: in {VALUES} stands below another key"
+        says = f"a template asks for .Values.{asked.path}, and {parent}: in {VALUES} stands below another key"
     else:
-        says = f"a template asks for .Values.{asked[1]}, and {VALUES} has no {parent}:"
+        says = f"a template asks for .Values.{asked.path}, and {VALUES} has no {parent}:"
     yield Explanation(says, fault.where, f"compare the keys of {VALUES}, and how they are indented, with that name")
 
 
 def _no_image(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     """An expression for a value that is not there renders to nothing."""
-    if not re.search(r"\.image: Required value", fault.text):
+    if not fault.can_come_from("image-missing"):
         return
     for file, number, line in _lines(files):
         if asked := re.search(r"image:\s*[\"']?{{-?\s*\.Values\.([\w.]+)", line):
@@ -304,51 +299,47 @@ OF_TYPES: Mapping[str, str] = {
 }
 """What usually helps, by what a field should be."""
 
-MEANINGS: Mapping[str, str] = {
-    r"quantities must match": "look for what does not belong into the numbers of cpu and memory",
-    r"no matches for kind": "look at apiVersion and kind: this cluster has no such version, or the word is misspelt",
-    r"does not match template `labels`": (
+MEANINGS: Mapping[Symptom, str] = {
+    "quantity": "look for what does not belong into the numbers of cpu and memory",
+    "kind-unknown": "look at apiVersion and kind: this cluster has no such version, or the word is misspelt",
+    "selector-differs": (
         "spec.selector.matchLabels and the labels in spec.template.metadata must be the same, letter by letter"
     ),
-    r"field is immutable": "a Deployment's selector cannot change: give what is new a name of its own",
-    r"field not declared in schema|unknown field": "a field is misspelt, or too far left or right: mind upper case too",
-    r"RFC 1123|RFC 1035": "names are made of lower-case letters, digits and hyphens",
-    r"hook": "look at what the hook runs: Helm waits for its success, and the release fails with it",
-    r"error calling lookup": "templates may look at what is in their own namespace, and nowhere else",
-    r"exceeded quota|forbidden": "the cluster's rules do not allow it: its message names the rule",
-    r"unexpected EOF|unexpected {{end}}": "count them: each if, with, range and define has an end of its own",
-    r"cannot unmarshal array into Go value of type map": "values.yaml holds keys with values; a dash makes it a list",
-    r"must contain only alpha-numeric|must be no more than 15": (
-        "names of ports are small letters, digits and hyphens, 15 at most"
-    ),
-    r"not in the valid range": "look at the range in the message, or leave the choice to the cluster",
-    r"spec\.ports\[\d+\]\.name: Required": "a Service with several ports has a name for each",
-    r"must be a valid IP": "an address is expected there; the word None has a capital letter",
-    r"volumeMounts\[\d+\]\.name: Not found": "the mount names a volume that is not among the volumes of the pod",
-    r"Unsupported value": "the message lists the values that there are: mind capital letters",
-    r"must be less than or equal to": "a request must not be larger than the limit beside it",
-    r"invalid ownership metadata": (
+    "field-immutable": "a Deployment's selector cannot change: give what is new a name of its own",
+    "field-unknown": "a field is misspelt, or too far left or right: mind upper case too",
+    "invalid-name": "names are made of lower-case letters, digits and hyphens",
+    "hook": "look at what the hook runs: Helm waits for its success, and the release fails with it",
+    "lookup": "templates may look at what is in their own namespace, and nowhere else",
+    "not-allowed": "the cluster's rules do not allow it: its message names the rule",
+    "unended-block": "count them: each if, with, range and define has an end of its own",
+    "array-for-map": "values.yaml holds keys with values; a dash makes it a list",
+    "invalid-port-name": ("names of ports are small letters, digits and hyphens, 15 at most"),
+    "out-of-range": "look at the range in the message, or leave the choice to the cluster",
+    "port-unnamed": "a Service with several ports has a name for each",
+    "invalid-address": "an address is expected there; the word None has a capital letter",
+    "mount-without-volume": "the mount names a volume that is not among the volumes of the pod",
+    "value-unsupported": "the message lists the values that there are: mind capital letters",
+    "request-above-limit": "a request must not be larger than the limit beside it",
+    "not-owned": (
         "the object is there already, and is not the release's: take it out of the chart, or give it another name"
     ),
-    r"incompatible with Kubernetes": "look at kubeVersion in Chart.yaml: it rules this cluster out",
-    r"no template \"": "look for the file that defines the named template, and compare the names letter by letter",
-    r"function \"\w+\" not defined": "Helm has no such function: the name is misspelt, or is a text without quotes",
-    r"specifications of the schema": "compare values.yaml with values.schema.json",
-    r"execution error": "the chart checks its values itself, and says what it misses",
-    r"chart\.metadata": "look at Chart.yaml: it needs apiVersion, name and version",
-    r"Required value": "look whether the value of that field renders to nothing",
-    r"did not find expected|mapping values|could not find expected|block": (
-        "look at how the lines around it are indented: neighbours begin in the same column"
-    ),
-    r"cannot be imported into the current release": (
+    "kubernetes-version": "look at kubeVersion in Chart.yaml: it rules this cluster out",
+    "template-unknown": "look for the file that defines the named template, and compare the names letter by letter",
+    "function-unknown": "Helm has no such function: the name is misspelt, or is a text without quotes",
+    "values-schema": "compare values.yaml with values.schema.json",
+    "execution-error": "the chart checks its values itself, and says what it misses",
+    "chart-metadata": "look at Chart.yaml: it needs apiVersion, name and version",
+    "field-required": "look whether the value of that field renders to nothing",
+    "indentation": ("look at how the lines around it are indented: neighbours begin in the same column"),
+    "already-there": (
         "the object is there already, and Helm did not make it: take it out of the chart, or give it another name"
     ),
-    r"missing in charts/": (
+    "dependency-missing": (
         "nothing is fetched: hand in the folder charts that helm dependency update fills, or take the dependency out"
     ),
-    r"nested reference name": "a named template includes itself, and so never ends",
+    "includes-itself": "a named template includes itself, and so never ends",
 }
-"""What usually helps, by what the error says."""
+"""What usually helps, by what the error says is wrong."""
 
 
 def shares_replicas(files: Iterable[ChartFile], template: str) -> str:
@@ -360,15 +351,11 @@ def shares_replicas(files: Iterable[ChartFile], template: str) -> str:
 
 def _object_place(error: str, files: tuple[ChartFile, ...], manifests: Iterable[Manifest]) -> str:
     """Return where the object that an error names is written, and the field where it stands there once."""
-    named = [
-        each for each in manifests if each.name and re.search(rf"(?<![\w-]){re.escape(each.name)}(?![\w-])", error)
-    ]
-    kinds = [each for each in named if re.search(rf"\b{each.kind}\b", error)]
+    named = [each for each in manifests if each.name and helm_text.has_word(error, each.name)]
+    kinds = [each for each in named if helm_text.has_word(error, each.kind)]
     if not named:
         return ""
-    keys = re.findall(r"(\w+)(?:\[[^\]]*\])?: (?:Invalid|Required|Forbidden|Unsupported|field not|Duplicate)", error)
-    keys += ["apiVersion"] if "no matches for kind" in error else []
-    return place(files, (kinds or named)[0].template, *keys)
+    return place(files, (kinds or named)[0].template, *helm_text.faulty_fields(error))
 
 
 def _lines(files: Iterable[ChartFile]) -> Iterator[tuple[ChartFile, int, str]]:

@@ -77,7 +77,7 @@ def canary_replicas(evidence: Evidence, course: Course) -> Finding | None:
     hint = "follow spec.replicas of its template to where the number is set"
     if shared := shares_replicas(evidence.files, template_of(canary.source)):
         hint = f"its number comes from .Values.{shared}, which the stable app uses too: the canary needs one of its own"
-    where, follows = place_of(evidence, canary.source, "replicas"), refused_over(evidence, r"replicas")
+    where, follows = place_of(evidence, canary.source, "replicas"), refused_over(evidence, "replicas")
     cause = Cause(code="replicas-differ", deployment=canary.deployment, count=canary.replicas, limit=wanted)
     return Finding(message, hint, where, follows, cause)
 
@@ -109,7 +109,7 @@ def canary_port(evidence: Evidence, course: Course) -> Finding | None:
         message,
         "look at the ports of the container, in its template",
         place_of(evidence, canary.source, "containerPort", "ports"),
-        refused_over(evidence, r"\bports\b|containerport"),
+        refused_over(evidence, "container-ports"),
         Cause(code="port-missing", deployment=canary.deployment, ports=canary.ports, limit=wanted),
     )
 
@@ -119,7 +119,7 @@ def canary_service(evidence: Evidence, course: Course) -> Finding | None:
     if evidence.canary is None:
         return _absent(evidence)
     found = _canary_service(evidence, evidence.canary, course.canary.port)
-    follows = refused_over(evidence, r"selector|targetPort|spec\.ports|template\.metadata")
+    follows = refused_over(evidence, "service")
     return replace(found, follows=follows) if found and follows else found
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from canaryproof.checks.troubleshooting import Explanation
+from canaryproof.model import helm_text
 from canaryproof.model.causes import Cause
 from canaryproof.model.chart_source import place
 from canaryproof.model.evidence import Evidence, OutcomeName
+from canaryproof.model.helm_text import RefusedPart
 from canaryproof.model.objects import Container, Manifest, mapping_at, maps_at
 
 KEEP = "helm.sh/resource-policy"
@@ -55,32 +56,20 @@ HINTS: Mapping[OutcomeName, str] = {
 """What to try when the canary's fate is not the expected one."""
 
 
-_OF_HELM = re.compile(
-    r"(failed to create resource: )?server-side apply failed for object \S+ \S+, Kind=\w+: "
-    r"(?=\S+ \"|failed to create typed)"
-)
-"""What Helm 4 puts before the API server's own words, which name the object again."""
-
-
-_TYPED = re.compile(r"failed to create typed patch object \((?:[\w.-]+/)?([\w.-]+); \S+, Kind=(\w+)\): ")
-"""How the API server begins when a field is none of its schema's: the namespace in it is nobody's business."""
-
-
 def because(known: Explanation, error: str) -> str:
     """Say what lies behind an error, where that is known, and the error."""
-    error = _TYPED.sub(r"\2/\1: ", _OF_HELM.sub("", error))
+    error = helm_text.without_repetition(error)
     return f"{known.says} (the error: {error})" if known.says else error
 
 
-def refused_over(evidence: Evidence, field: str) -> str:
-    """Return the check that tells that Kubernetes refused the chart over *field*; empty where it did not."""
-    return "upgrade-applied" if re.search(field, _refusal(evidence)) else ""
+def refused_over(evidence: Evidence, part: RefusedPart) -> str:
+    """Return the check that tells that Kubernetes refused the chart over *part*; empty where it did not."""
+    return "upgrade-applied" if helm_text.refuses(_refusal(evidence), part) else ""
 
 
 def unknown_workload(evidence: Evidence) -> Manifest | None:
     """Return what the submission adds that has a template for pods, and a kind that the cluster does not know."""
-    said = re.search(r"no matches for kind \"(\w+)\"|Kind=(\w+): invalid object type", _refusal(evidence))
-    kind = said and (said[1] or said[2])
+    kind = helm_text.unknown_kind(_refusal(evidence))
     added = (each for each in evidence.chart.manifests if each.key in evidence.added)
     return next((each for each in added if each.kind == kind and mapping_at(each.body, "spec", "template")), None)
 

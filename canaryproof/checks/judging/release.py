@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from canaryproof.checks.judging import observed
@@ -13,6 +12,7 @@ from canaryproof.checks.troubleshooting import explain
 from canaryproof.model.causes import Cause
 from canaryproof.model.chart_source import line_with
 from canaryproof.model.evidence import Canary, Evidence, Leftover, Step
+from canaryproof.model.helm_text import names_object, rollback_target
 from canaryproof.model.wording.leftover_sentences import describe_holder
 from canaryproof.scenario import Course
 
@@ -43,7 +43,7 @@ def _told_by(evidence: Evidence, error: str) -> str:
     if evidence.canary is None and unknown_workload(evidence):
         return "canary-present"
     touched = (stable for stable, _, _ in touched_objects(evidence))
-    named = any(re.search(rf'\b{each.kind}\b.*"{re.escape(each.name)}"', error) for each in touched)
+    named = any(names_object(error, each.kind, each.name) for each in touched)
     return "stable-untouched" if named else ""
 
 
@@ -91,7 +91,7 @@ def _unrecorded(evidence: Evidence, rollback: Step) -> Finding | None:
         return Finding("Helm's history of the release is empty", cause=Cause(code="history-empty"))
     *before, last = evidence.history
     wanted = f"Rollback to {STABLE_REVISION}"
-    if (last.status, last.description) != ("deployed", wanted):
+    if (last.status, rollback_target(last.description)) != ("deployed", STABLE_REVISION):
         message = f"the last revision must be deployed and say {wanted!r}; {observed.listed(evidence.history)}"
         cause = Cause(code="rollback-not-last", count=last.revision, detail=last.description)
         return Finding(message, "look for a hook of the chart that changes the release by itself", cause=cause)

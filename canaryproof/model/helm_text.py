@@ -1,0 +1,299 @@
+"""What the messages of Helm mean, its own and those that it passes on; pure.
+
+Helm prints errors of its own, of Go's ``text/template``, of the YAML reader and of the API server, and describes each
+revision in a word of its own.  No other module looks for words in them.  Each pattern names the source that it was
+taken from: Helm 4.3 and 3.22 (``helm.sh/helm``), Go 1.25, Kubernetes 1.37.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+_NOISE = re.compile(r"^(level=|WARNING:|W\d{4} |walk\.go:|Use --debug flag|I\d{4} )|^\s*$")
+"""Lines beside the error: logs of Helm and klog (``W1130``), and advice (``pkg/cmd/template.go``)."""
+_STACKS = "\ngoroutine "
+"""The beginning of the stacks that Go prints when a program crashes (``runtime/traceback.go``)."""
+_FAILED = re.compile(r"^Error: (INSTALLATION FAILED: |UPGRADE FAILED: )?")
+"""The beginning of Helm's error (``pkg/cmd/install.go``, ``upgrade.go``)."""
+
+_UNREACHABLE = re.compile(
+    r"kubernetes cluster unreachable"  # Helm, pkg/kube/client.go
+    r"|\b(Get|Post|Put|Patch|Delete|Head) \"https?://[^\"]+\": "  # Go, net/url, Error
+    r".*(refused|EOF|reset|tls:|x509:|timeout|timed out|deadline exceeded|no such host|no route|unreachable|lost)"
+    r"|\b(?-i:etcdserver: (mvcc: database space exceeded|request timed out|leader changed|no leader))",
+    re.IGNORECASE,
+)
+"""The API server was not reached, or its store does not answer (etcd, ``etcdserver/errors/errors.go``)."""
+_WEBHOOK = re.compile(r"failed calling webhook|failed to call webhook")
+"""An admission webhook does not answer (apiserver, ``pkg/util/webhook/error.go``): the API server was reached."""
+_TEMPLATE = re.compile(r"execution error at \(|executing \"")
+"""An error of a template (Helm, ``pkg/engine/engine.go``; Go, ``text/template/exec.go``).
+
+What follows can be the chart's own choice of words: those of ``fail``.
+"""
+_FORBIDDEN = re.compile(r"is forbidden: User \"(?P<user>[^\"]+)\" cannot (?P<what>\w+ resource \"[^\"]+\")")
+"""An account lacks a right (apiserver, ``endpoints/handlers/responsewriters/errors.go``)."""
+_PORT_TAKEN = "provided port is already allocated"
+"""Another Service has the ``nodePort`` (Kubernetes, ``pkg/registry/core/service/portallocator/allocator.go``)."""
+
+_APPLY_FAILED = re.compile(
+    r"(failed to create resource: )?server-side apply failed for object \S+ \S+, Kind=\w+: "
+    r"(?=\S+ \"|failed to create typed)"
+)
+"""Helm 4 names the object before the API server names it again (``pkg/kube/client.go``)."""
+_UNTYPED = re.compile(r"failed to create typed patch object \((?:[\w.-]+/)?([\w.-]+); \S+, Kind=(\w+)\): ")
+"""An object does not fit its schema (apimachinery, ``pkg/util/managedfields/internal/structuredmerge.go``)."""
+_UNKNOWN_KIND = re.compile(r"no matches for kind \"(\w+)\"|Kind=(\w+): invalid object type")
+"""The API server has no such kind (apimachinery, ``pkg/api/meta/errors.go``; ``managedfields/internal``)."""
+
+_RECORDED = re.compile(r"Install complete|Upgrade complete|Rollback to (?P<target>\d+)")
+"""The description of a revision that succeeded (Helm, ``pkg/action/install.go``, ``upgrade.go``, ``rollback.go``)."""
+
+
+def error_message(stderr: str) -> str:
+    """Return Helm's error on one line, without warnings, advice about flags, and stacks."""
+    lines = stderr.partition(_STACKS)[0].splitlines()
+    return " ".join(_FAILED.sub("", line).strip() for line in lines if not _NOISE.search(line))
+
+
+def is_unreachable(error: str) -> bool:
+    """Report whether Helm failed because it did not reach the API server: the cluster's fault, not the chart's."""
+    return bool(_UNREACHABLE.search(error)) and not _WEBHOOK.search(error) and not _TEMPLATE.search(error)
+
+
+@dataclass(frozen=True)
+class MissingRight:
+    """A right that an account lacks."""
+
+    user: str
+    right: str
+    """Verb and resource: ``create resource "ingresses"``."""
+
+
+def missing_right(error: str) -> MissingRight | None:
+    """Return the right that the account of the caller lacks; None where that is not the error."""
+    found = _FORBIDDEN.search(error)
+    return MissingRight(found["user"], found["what"]) if found and not _TEMPLATE.search(error) else None
+
+
+def is_port_taken(error: str) -> bool:
+    """Report whether the API server refused a Service because another one has its ``nodePort``."""
+    return _PORT_TAKEN in error
+
+
+def rollback_target(description: str) -> int | None:
+    """Return the revision that a revision with this description rolled back to; None where it is no rollback."""
+    found = _RECORDED.fullmatch(description)
+    return int(found["target"]) if found and found["target"] else None
+
+
+def is_success(description: str) -> bool:
+    """Report whether Helm describes a revision that succeeded."""
+    return bool(_RECORDED.fullmatch(description))
+
+
+def without_repetition(error: str) -> str:
+    """Return the API server's error without the object that Helm puts before it, and without the namespace in it."""
+    return _UNTYPED.sub(r"\2/\1: ", _APPLY_FAILED.sub("", error))
+
+
+def unknown_kind(error: str) -> str:
+    """Return the kind that the API server does not know; empty where that is not the error."""
+    found = _UNKNOWN_KIND.search(error)
+    return (found[1] or found[2]) if found else ""
+
+
+def names_object(error: str, kind: str, name: str) -> bool:
+    """Report whether the API server's error is about an object: ``Deployment.apps "shop" is invalid``.
+
+    Source: apimachinery, ``pkg/api/errors/errors.go``.
+    """
+    return bool(re.search(rf"\b{re.escape(kind)}\b.*\"{re.escape(name)}\"", error))
+
+
+def has_word(error: str, word: str) -> bool:
+    """Report whether *word* stands in an error, and not as a part of a longer name."""
+    return bool(re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", error))
+
+
+def faulty_fields(error: str) -> tuple[str, ...]:
+    """Return the names of the fields that the API server objects to: ``spec.ports[0].name: Required value``.
+
+    Source: apimachinery, ``pkg/util/validation/field/errors.go``, and structured-merge-diff, ``typed/validate.go``.
+    """
+    pattern = r"(\w+)(?:\[[^\]]*\])?: (?:Invalid|Required|Forbidden|Unsupported|field not|Duplicate)"
+    return (*re.findall(pattern, error), *(["apiVersion"] if "no matches for kind" in error else []))
+
+
+RefusedPart = Literal["replicas", "container-ports", "service"]
+"""A part of the canary that one check is about."""
+_PARTS: Mapping[RefusedPart, str] = {
+    "replicas": r"replicas",
+    "container-ports": r"\bports\b|containerport",
+    "service": r"selector|targetPort|spec\.ports|template\.metadata",
+}
+
+
+def refuses(error: str, part: RefusedPart) -> bool:
+    """Report whether the API server's error is about a field of that part."""
+    return bool(re.search(_PARTS[part], error))
+
+
+@dataclass(frozen=True)
+class TemplatePlace:
+    """A template that an error names, as seen from the chart's folder; *line* is None where it names none."""
+
+    file: str
+    line: int | None = None
+
+
+def template_place(error: str) -> TemplatePlace | None:
+    """Return the template that an error names: ``template: shop/templates/a.yaml:7:3`` (Go, ``text/template``)."""
+    if found := re.search(r"(templates/[^\s:()]+):(\d+)", error):
+        return TemplatePlace(found[1], int(found[2]))
+    found = re.search(r"(templates/[^\s:(),]+)", error)
+    return TemplatePlace(found[1]) if found else None
+
+
+@dataclass(frozen=True)
+class AskedValue:
+    """A value that a template asks for and does not get."""
+
+    path: str
+    """Its keys, as in ``.Values.canary.image``, without ``.Values``."""
+    has_parent: bool
+    """Whether the key above it has a value, which is no map."""
+
+
+def asked_value(error: str) -> AskedValue | None:
+    """Return the value that a template failed to read (Go, ``text/template/exec.go``); None where that is not it."""
+    found = re.search(r"<\.Values\.([\w.]+)>: (nil pointer|can't evaluate field)", error)
+    return AskedValue(found[1], found[2] != "nil pointer") if found else None
+
+
+def dotless_name(error: str) -> str:
+    """Return the object that a template names without its dot, ``Values``; empty where that is not the error.
+
+    Source: Go, ``text/template/parse/parse.go``.
+    """
+    found = re.search(r"function \"(Values|Release|Chart|Files|Capabilities)\" not defined", error)
+    return found[1] if found else ""
+
+
+_ELSEWHERE = re.compile(
+    r"nil pointer|already exists|no matches for kind|immutable|hooks? |not defined"
+    r"|missing in charts/|incompatible with Kubernetes|execution error|specifications of the schema|no template"
+)
+
+
+def is_about_meaning(error: str) -> bool:
+    """Report whether no character out of place can have brought the error about: the chart could be read."""
+    return bool(_ELSEWHERE.search(error))
+
+
+Mistake = Literal[
+    "braces",
+    "colon-in-value",
+    "image-missing",
+    "key-without-space",
+    "object-repeated",
+    "quotes",
+    "tab",
+    "values-misnamed",
+    "values-unindented",
+]
+"""A mistake in the files of a chart."""
+_TRACES: Mapping[Mistake, str] = {
+    "braces": r"parse error|unexpected|unclosed action|unterminated|YAML|yaml",
+    "colon-in-value": r"mapping values are not allowed",
+    "image-missing": r"\.image: Required value",
+    "key-without-space": r"could not find expected ':'|mapping values are not allowed|did not find expected",
+    "object-repeated": r"already exists",
+    "quotes": r"YAML|yaml|unterminated quoted string|parse error",
+    "tab": r"tab character|cannot start any token|YAML|yaml",
+    "values-misnamed": r"nil pointer|Required value|[Ii]nvalid|must be|not found",
+    "values-unindented": r"nil pointer|[Vv]alue|image",
+}
+"""What the errors say that each mistake can bring about: errors of templates (Go, ``text/template``), of YAML
+(``go.yaml.in/yaml/v2``, ``scannerc.go`` and ``parserc.go``) and of the API server's validation."""
+
+
+def can_come_from(mistake: Mistake, error: str) -> bool:
+    """Report whether *mistake* can have brought *error* about."""
+    return bool(re.search(_TRACES[mistake], error))
+
+
+Symptom = Literal[
+    "already-there",
+    "array-for-map",
+    "chart-metadata",
+    "dependency-missing",
+    "execution-error",
+    "field-immutable",
+    "field-required",
+    "field-unknown",
+    "function-unknown",
+    "hook",
+    "includes-itself",
+    "indentation",
+    "invalid-address",
+    "invalid-name",
+    "invalid-port-name",
+    "kind-unknown",
+    "kubernetes-version",
+    "lookup",
+    "mount-without-volume",
+    "not-allowed",
+    "not-owned",
+    "out-of-range",
+    "port-unnamed",
+    "quantity",
+    "request-above-limit",
+    "selector-differs",
+    "template-unknown",
+    "unended-block",
+    "value-unsupported",
+    "values-schema",
+]
+"""What is wrong, as far as an error of Helm, the reader of YAML or the API server says so."""
+_SYMPTOMS: tuple[tuple[str, Symptom], ...] = (
+    (r"quantities must match", "quantity"),  # apimachinery, pkg/api/resource/quantity.go
+    (r"no matches for kind", "kind-unknown"),  # apimachinery, pkg/api/meta/errors.go
+    (r"does not match template `labels`", "selector-differs"),  # Kubernetes, pkg/apis/apps/validation/validation.go
+    (r"field is immutable", "field-immutable"),  # apimachinery, pkg/api/validation/objectmeta.go
+    (r"field not declared in schema|unknown field", "field-unknown"),  # structured-merge-diff, typed/validate.go
+    (r"RFC 1123|RFC 1035", "invalid-name"),  # apimachinery, pkg/util/validation/validation.go
+    (r"hook", "hook"),  # Helm, pkg/action/hooks.go
+    (r"error calling lookup", "lookup"),  # Go, text/template/exec.go
+    (r"exceeded quota|forbidden", "not-allowed"),  # apiserver, admission plugin ResourceQuota; any admission plugin
+    (r"unexpected EOF|unexpected {{end}}", "unended-block"),  # Go, text/template/parse/parse.go
+    (r"cannot unmarshal array into Go value of type map", "array-for-map"),  # Go, encoding/json, of values.yaml
+    (r"must contain only alpha-numeric|must be no more than 15", "invalid-port-name"),  # apimachinery, as RFC 1123
+    (r"not in the valid range", "out-of-range"),  # Kubernetes, pkg/registry/core/service, ports and addresses
+    (r"spec\.ports\[\d+\]\.name: Required", "port-unnamed"),  # Kubernetes, pkg/apis/core/validation/validation.go
+    (r"must be a valid IP", "invalid-address"),  # apimachinery, pkg/util/validation/ip.go
+    (r"volumeMounts\[\d+\]\.name: Not found", "mount-without-volume"),  # Kubernetes, pkg/apis/core/validation
+    (r"Unsupported value", "value-unsupported"),  # apimachinery, pkg/util/validation/field/errors.go
+    (r"must be less than or equal to", "request-above-limit"),  # Kubernetes, pkg/apis/core/validation
+    (r"invalid ownership metadata", "not-owned"),  # Helm, pkg/action/validate.go
+    (r"incompatible with Kubernetes", "kubernetes-version"),  # Helm, pkg/action/action.go
+    (r"no template \"", "template-unknown"),  # Go, text/template/exec.go
+    (r"function \"\w+\" not defined", "function-unknown"),  # Go, text/template/parse/parse.go
+    (r"specifications of the schema", "values-schema"),  # Helm, pkg/chart/common/util/values.go
+    (r"execution error", "execution-error"),  # Helm, pkg/engine/engine.go
+    (r"chart\.metadata", "chart-metadata"),  # Helm, pkg/chart/v2/metadata.go
+    (r"Required value", "field-required"),  # apimachinery, pkg/util/validation/field/errors.go
+    (r"did not find expected|mapping values|could not find expected|block", "indentation"),  # go.yaml.in/yaml/v2
+    (r"cannot be imported into the current release", "already-there"),  # Helm, pkg/action/validate.go
+    (r"missing in charts/", "dependency-missing"),  # Helm, pkg/action/install.go
+    (r"nested reference name", "includes-itself"),  # Helm, pkg/engine/engine.go
+)
+"""The first that matches says most."""
+
+
+def symptoms(error: str) -> Iterator[Symptom]:
+    """Yield what *error* says is wrong, what says most first."""
+    return (symptom for pattern, symptom in _SYMPTOMS if re.search(pattern, error))
