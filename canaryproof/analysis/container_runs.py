@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Canary, Decision, OutcomeName
-from canaryproof.model.kubernetes_text import meaning
+from canaryproof.model.kubernetes_text import is_killed_at_start, killing_probe, meaning
 from canaryproof.model.objects import Container
 from canaryproof.model.timeline import ContainerMoment, Event, PodHistory, Termination, Timeline
 from canaryproof.timeouts import TimeLimits
@@ -18,14 +18,6 @@ KILLED = frozenset({SIGKILLED, 128 + 15})
 """Exit codes of a container that the kubelet ended: SIGKILL and SIGTERM."""
 NOT_STARTED = frozenset({"StartError", "ContainerCannotRun", "RunContainerError"})
 BACK_OFF = "CrashLoopBackOff"
-OOM = re.compile(r"OOM-killed")
-"""What runc says where a container's limit is too low for its own start."""
-SANDBOX_ENDED = re.compile(r"cannot start a stopped process")
-"""What containerd's shim says of a container that ended between its creation and its start (``process/init_state.go``).
-
-A pod's sandbox does not end by itself there: it waits for its start.
-"""
-PROBE_KILL = re.compile(r"failed (liveness|startup) probe")
 
 
 @dataclass(frozen=True)
@@ -114,7 +106,7 @@ class Runs:
     def _kind(self, number: int, end: Termination) -> OutcomeName:
         if self.container.init:
             return "init-crash-loop"
-        if end.reason == "OOMKilled" or (end.reason in NOT_STARTED and OOM.search(end.message)):
+        if end.reason == "OOMKilled" or (end.reason in NOT_STARTED and is_killed_at_start(end.message)):
             return "oom-killed"
         if end.reason in NOT_STARTED:
             return "start-error"
@@ -136,7 +128,7 @@ class Runs:
     @cached_property
     def probe_kills(self) -> int:
         """Return how often the kubelet said that it kills the container for a probe; its exit code may be any."""
-        return sum(event.count for event in self.said("Killing", PROBE_KILL)) if self.container.killing_probe else 0
+        return sum(event.count for event in self.said("Killing", killing_probe)) if self.container.killing_probe else 0
 
     @cached_property
     def probe_killed(self) -> frozenset[int]:
@@ -144,12 +136,12 @@ class Runs:
         likely = sorted(range(len(self.ends)), key=lambda number: self.ends[number].exit_code not in KILLED)
         return frozenset(likely[: self.probe_kills])
 
-    def said(self, reason: str, message: re.Pattern[str]) -> tuple[Event, ...]:
-        """Return the events of this *reason* about the container, whose message matches."""
+    def said(self, reason: str, means: Callable[[str], object]) -> tuple[Event, ...]:
+        """Return the events of this *reason* about the container, whose message *means* something."""
         return tuple(
             event
             for event in self.events
-            if event.reason == reason and event.container == self.container.name and message.search(event.message)
+            if event.reason == reason and event.container == self.container.name and means(event.message)
         )
 
     def waiting_since(self, reasons: frozenset[str]) -> float | None:

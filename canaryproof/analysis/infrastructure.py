@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 
 from canaryproof.model.evidence import Canary, Decision
+from canaryproof.model.kubernetes_text import is_storage_class_missing
 from canaryproof.model.objects import text_at
 from canaryproof.model.registries import Registries, registry_of
 from canaryproof.model.timeline import Timeline
 
 DOCKER_HUB = "docker.io/"
-NO_STORAGE = re.compile(r'no storage class is set|storageclass\.storage\.k8s\.io "standard" not found')
-"""What the cluster says of a claim where it has no default class; minikube and kind have one, called ``standard``."""
 ELSEWHERE = "try it on one that can: --cluster existing, or kind or minikube with --images upstream"
 
 
@@ -45,7 +43,7 @@ def out_of_reach(decision: Decision, canary: Canary, timeline: Timeline, registr
             return f"this cluster has the course's images only, and no way to pull {image}; {ELSEWHERE}"
     if decision.outcome == "unschedulable":
         for event in timeline.live("Event"):
-            if NO_STORAGE.search(text_at(event.body, "message")):
+            if is_storage_class_missing(text_at(event.body, "message")):
                 claim = text_at(event.body, "involvedObject", "name")
                 return f"this cluster has no StorageClass for the claim {claim}; {ELSEWHERE}"
     return ""

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
+from canaryproof.model.kubernetes_text import is_node_exhausted
 from canaryproof.model.objects import text_at
 from canaryproof.model.timeline import Timeline
 
 KUBELET = "kubelet"
-SHORT = re.compile(r"no space left on device|disk quota exceeded|too many open files", re.IGNORECASE)
-"""What the kernel says to whom it cannot serve: ENOSPC, EDQUOT, EMFILE and ENFILE.
-
-It says ENOMEM and EROFS too where a chart asks for a limit that is too low, or for a read-only file system.
-"""
 REASONS = frozenset({"Failed", "FailedCreatePodContainer", "FailedCreatePodSandBox", "FailedMount", "FailedSync"})
 """Events of a kubelet that could not do its own work; what a container says stands in its log, and nowhere here."""
 LONGEST = 300
@@ -26,6 +20,6 @@ def shortage(timeline: Timeline) -> str:
             continue
         said_by = text_at(body, "source", "component") or text_at(body, "reportingComponent")
         message = text_at(body, "message")
-        if said_by == KUBELET and SHORT.search(message):
+        if said_by == KUBELET and is_node_exhausted(message):
             return message if len(message) <= LONGEST else f"{message[:LONGEST]}..."
     return ""

@@ -7,13 +7,24 @@ end and backs off from the second on (Kubernetes, "Pod Lifecycle": 10 s, 20 s, 4
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from canaryproof.analysis.container_runs import BACK_OFF, OOM, PROBE_KILL, SANDBOX_ENDED, Runs, Scene, counted
+from canaryproof.analysis.container_runs import BACK_OFF, Runs, Scene, counted
 from canaryproof.model.causes import Cause, Code
 from canaryproof.model.evidence import Canary, ContainerLog, Decision, OutcomeName
+from canaryproof.model.kubernetes_text import (
+    is_account_missing,
+    is_cache_empty,
+    is_killed_at_start,
+    is_killing_probe_failure,
+    is_no_such_image,
+    is_sandbox_ended,
+    is_source_missing,
+    killing_probe,
+    scheduling_failure,
+    start_failure,
+)
 from canaryproof.model.objects import Manifest, maps_at, text_at, value_at
 from canaryproof.model.timeline import ContainerMoment, PodHistory, Termination, Timeline, condition
 from canaryproof.system.progress import one_line
@@ -34,14 +45,6 @@ TALKATIVE: frozenset[OutcomeName] = frozenset(
 """The fates of containers that ran, and may have said something."""
 SAID = 200
 """Characters of its last words."""
-
-_NO_SUCH_IMAGE = re.compile(
-    r"not found|manifest unknown|name unknown|does not exist|access denied|invalid reference", re.IGNORECASE
-)
-_CACHE_NOT_SYNCED = re.compile(r"failed to sync .*cache")
-_NO_ACCOUNT_YET = re.compile(r"serviceaccount .*not found")
-_PROBE_FAILED = re.compile(r"^(Liveness|Startup) probe failed")
-_MOUNT_MISSING = re.compile(r"(configmap|secret|references non-existent).*(not found|key)", re.IGNORECASE)
 
 LOOPS: Mapping[OutcomeName, Code] = {
     "crash-loop": "crash-looped",
@@ -91,14 +94,9 @@ def _loop(scene: Scene, runs: Runs, kind: OutcomeName, alike: tuple[Termination,
         ended=alike[-1].reason,
         seconds=scene.after(proven_at),
         probe=_probe(runs) if kind == "probe-killed" else "",
-        detail=_own_words(alike[-1]) if kind == "start-error" else "",
+        detail=start_failure(alike[-1].message) or alike[-1].reason if kind == "start-error" else "",
     )
     return scene.decision(kind, cause, proven_at, *_proof(runs, alike), runs=runs)
-
-
-def _own_words(end: Termination) -> str:
-    """Return why a start failed, without the programs that passed it on."""
-    return end.message.rpartition("unable to start container process: ")[2] or end.reason
 
 
 def _counted_at(runs: Runs) -> float:
@@ -108,9 +106,8 @@ def _counted_at(runs: Runs) -> float:
 
 
 def _probe(runs: Runs) -> str:
-    kills = runs.said("Killing", PROBE_KILL)
-    found = PROBE_KILL.search(kills[-1].message) if kills else None
-    return found.group(1) if found else ""
+    kills = runs.said("Killing", killing_probe)
+    return killing_probe(kills[-1].message) if kills else ""
 
 
 def _proof(runs: Runs, ends: tuple[Termination, ...]) -> Iterator[str]:
@@ -151,7 +148,7 @@ def _unpullable(scene: Scene) -> Iterator[Decision]:
         for moment in runs.moments:
             failures += moment.waiting in IMAGE_FAILED and before not in IMAGE_FAILED
             before = moment.waiting
-            hopeless = moment.waiting in IMAGE_HOPELESS or bool(_NO_SUCH_IMAGE.search(moment.message))
+            hopeless = moment.waiting in IMAGE_HOPELESS or is_no_such_image(moment.message)
             hopeless = hopeless or _has_capitals(runs.container.image)
             if moment.waiting in IMAGE_WAITING and (hopeless or failures >= ENOUGH):
                 yield _no_image(scene, runs, moment)
@@ -171,7 +168,7 @@ def _no_image(scene: Scene, runs: Runs, moment: ContainerMoment) -> Decision:
         code = "image-name-invalid"
     elif moment.waiting == "ErrImageNeverPull":
         code = "image-not-on-node"
-    elif _NO_SUCH_IMAGE.search(moment.message):
+    elif is_no_such_image(moment.message):
         code = "image-not-found"
     detail = moment.message or moment.waiting
     cause = Cause(code=code, image=runs.container.image, detail=detail)
@@ -184,7 +181,7 @@ def _unconfigured(scene: Scene) -> Iterator[Decision]:
     for runs in scene.runs:
         for waiting, outcome in UNCONFIGURED.items():
             since = runs.waiting_since(frozenset({waiting}))
-            if since is None or _CACHE_NOT_SYNCED.search(message := runs.moments[-1].message):
+            if since is None or is_cache_empty(message := runs.moments[-1].message):
                 continue
             if scene.now - since >= scene.durations.persistence:
                 cause = Cause(code="container-not-created", detail=message or waiting)
@@ -200,7 +197,7 @@ def _unmountable(scene: Scene) -> Iterator[Decision]:
             moment.running or moment.terminated for each in pod.containers for moment in pod.moments(each.name)
         )
         for event in () if started else scene.timeline.events_about(pod.uid):
-            missing = event.reason == "FailedMount" and _MOUNT_MISSING.search(event.message)
+            missing = event.reason == "FailedMount" and is_source_missing(event.message)
             if missing and scene.now - event.at >= scene.durations.persistence:
                 cause = Cause(code="volume-not-mounted", detail=event.message)
                 yield scene.decision("config-error", cause, event.at + scene.durations.persistence, event.message)
@@ -222,7 +219,7 @@ def _is_killed_for_memory(pod: PodHistory, message: str) -> bool:
     is_limited = all(
         value_at(each, "resources", "limits", "memory") for each in maps_at(pod.latest.body, "spec", "containers")
     )
-    return bool(OOM.search(message) or (is_limited and SANDBOX_ENDED.search(message)))
+    return is_killed_at_start(message) or (is_limited and is_sandbox_ended(message))
 
 
 def _unschedulable(scene: Scene) -> Iterator[Decision]:
@@ -230,8 +227,7 @@ def _unschedulable(scene: Scene) -> Iterator[Decision]:
     for pod in scene.live:
         since = pod.unschedulable_since
         if since is not None and scene.now - since >= scene.durations.unschedulable:
-            said = pod.scheduling.partition(" preemption: ")[0]  # that no other pod would have to go helps nobody
-            cause = Cause(code="unscheduled", detail=said)
+            cause = Cause(code="unscheduled", detail=scheduling_failure(pod.scheduling))
             proof = f"pod {pod.name}: Unschedulable since {since:.1f} s: {pod.scheduling}"
             yield scene.decision("unschedulable", cause, since + scene.durations.unschedulable, proof)
 
@@ -239,7 +235,7 @@ def _unschedulable(scene: Scene) -> Iterator[Decision]:
 def _refused(scene: Scene) -> Iterator[Decision]:
     """Pods that the API server does not let in; a ServiceAccount may still be on its way."""
     for since, message in _refusals(scene):
-        if scene.now - since >= scene.durations.persistence and not _NO_ACCOUNT_YET.search(message):
+        if scene.now - since >= scene.durations.persistence and not is_account_missing(message):
             yield _is_refused(scene, since + scene.durations.persistence, since, message)
 
 
@@ -293,7 +289,7 @@ def _is_steady(scene: Scene) -> bool:
 
 def _in_doubt(scene: Scene) -> bool:
     """Report whether a run ended, or a probe failed that a container is killed for."""
-    return any(runs.ends or runs.said("Unhealthy", _PROBE_FAILED) for runs in scene.runs)
+    return any(runs.ends or runs.said("Unhealthy", is_killing_probe_failure) for runs in scene.runs)
 
 
 def _is_healthy(scene: Scene) -> Decision:

@@ -8,8 +8,8 @@ from typing import NoReturn, Protocol
 
 from canaryproof.errors import InfrastructureError, WaitError
 from canaryproof.experiment import tenancy
-from canaryproof.helm.verbs import FORBIDDEN
 from canaryproof.kube.client import PODS, Resource
+from canaryproof.model.helm_text import missing_right
 from canaryproof.model.objects import Body
 from canaryproof.system.wait import Ticks, wait_for
 from canaryproof.timeouts import TimeLimits
@@ -79,7 +79,7 @@ class Fence:
         refusal = self._ask(namespace, user, privileged=True)
         if not refusal:
             return True
-        return None if FORBIDDEN.search(refusal) or refusal == ordinary else False
+        return None if missing_right(refusal) or refusal == ordinary else False
 
     def _ask(self, namespace: str, user: str, *, privileged: bool) -> str:
         return self._api.refusal(PODS, tenancy.pod(privileged=privileged), namespace, user=user)

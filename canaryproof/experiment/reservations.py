@@ -9,13 +9,11 @@ from contextlib import contextmanager
 from canaryproof.analysis.settling import is_going
 from canaryproof.errors import CanaryproofError
 from canaryproof.kube.client import NAMESPACES, SERVICES, KubeClient
+from canaryproof.model.helm_text import is_port_taken
 from canaryproof.model.objects import BODIES, Manifest
 from canaryproof.submissions.chart_safety import node_ports
 from canaryproof.system.wait import Ticks, wait_for
 from canaryproof.timeouts import TimeLimits
-
-ALLOCATED = "provided port is already allocated"
-"""How the API server refuses a Service whose ``nodePort`` another one has."""
 
 
 class PortTakenError(CanaryproofError):
@@ -140,4 +138,4 @@ class Turns:
 def taken_by_chance(error: str, chart: Iterable[Manifest]) -> bool:
     """Report whether an upgrade failed over a port that was given away just then, and not twice by *chart*."""
     asked = [port for each in chart for port in node_ports([each])]
-    return ALLOCATED in error and len(asked) == len(set(asked)) and bool(asked)
+    return is_port_taken(error) and len(asked) == len(set(asked)) and bool(asked)

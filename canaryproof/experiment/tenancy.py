@@ -7,11 +7,11 @@ ClusterRole, bound in a namespace, includes the Namespace object, hence its Pod 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 
 from canaryproof.kube.client import LIMIT_RANGES, RESOURCE_QUOTAS, ROLE_BINDINGS, ROLES, Resource
+from canaryproof.model.kubernetes_text import exceeded_quotas
 from canaryproof.model.objects import Body, Manifest
 from canaryproof.submissions.chart_safety import ALLOWED_KINDS, CLUSTER_ROLES
 
@@ -23,8 +23,7 @@ RBAC = "rbac.authorization.k8s.io"
 
 OWN_CLUSTERS = frozenset({"embedded", "kind", "minikube"})
 """Providers whose clusters belong to the run."""
-EXCEEDED = re.compile(rf"exceeded quota: {GUARD}(-pods|-priority)?,")
-"""How Kubernetes says that one of the quotas refused an object; several may be named."""
+QUOTAS = frozenset({GUARD, f"{GUARD}-pods", f"{GUARD}-priority"})
 
 READ = ("get", "list", "watch")
 CHANGE = ("patch", "update", "delete")
@@ -170,7 +169,7 @@ def pod(*, privileged: bool) -> Body:
 
 def refused_by_quota(messages: Iterable[str]) -> str:
     """Return the first of *messages* of Kubernetes that says that the quota of the namespace refused an object."""
-    return next((each for each in messages if EXCEEDED.search(each)), "")
+    return next((each for each in messages if not QUOTAS.isdisjoint(exceeded_quotas(each))), "")
 
 
 def _rule(groups: Iterable[str], kinds: Iterable[str], verbs: Iterable[str], names: Iterable[str] = ()) -> Body:

@@ -14,10 +14,8 @@ import msgspec
 from canaryproof.errors import InfrastructureError, SubmissionError
 from canaryproof.helm.releases import unpacked
 from canaryproof.model.evidence import ChartFile, Rendering, Revision
+from canaryproof.model.helm_text import rollback_target
 from canaryproof.model.objects import BODIES, Body, mapping_at, maps_at, parse, text_at, values_at
-
-ROLLBACK = "Rollback to "
-"""How Helm describes a revision that a rollback made; a number follows."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,7 @@ class Record:
     @property
     def target(self) -> int:
         """Return the revision that it rolled back to; 0 where it was no rollback."""
-        number = self.description.removeprefix(ROLLBACK)
-        return int(number) if self.description.startswith(ROLLBACK) and number.isdecimal() else 0
+        return rollback_target(self.description) or 0
 
     @property
     def line(self) -> Revision:

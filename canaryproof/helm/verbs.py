@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import Self
 from canaryproof.errors import CommandError, InfrastructureError, LimitError, SubmissionError, UnsafeError
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.model.evidence import Rendering
+from canaryproof.model.helm_text import MissingRight, error_message, is_unreachable, missing_right
 from canaryproof.model.objects import parse
 from canaryproof.system.process import Limits, run
 from canaryproof.system.sandbox import UNCONFINED, WORKING_DIRECTORY, Sandbox
@@ -46,37 +46,11 @@ _SETTINGS = {
     "GOMEMLIMIT": f"{LIMITS.memory // 2 if LIMITS.memory else 'off'}",
 }
 
-UNREACHABLE = re.compile(
-    r"kubernetes cluster unreachable"
-    r"|\b(Get|Post|Put|Patch|Delete|Head) \"https?://[^\"]+\": "
-    r".*(refused|EOF|reset|tls:|x509:|timeout|timed out|deadline exceeded|no such host|no route|unreachable|lost)",
-    re.IGNORECASE,
-)
-"""How Helm says that it did not reach the API server: Go's ``url.Error`` names the request."""
-
-STORE = re.compile(r"\betcdserver: (mvcc: database space exceeded|request timed out|leader changed|no leader)")
-"""What the API server passes on of its own store: it is full, or does not answer."""
-
-WEBHOOK = re.compile(r"failed calling webhook|failed to call webhook")
-"""An admission webhook that does not answer is reported in the same words, but by the API server, which was reached."""
-
-TEMPLATE = re.compile(r"execution error at \(|executing \"")
-"""How Go's templates report an error; what follows is the chart's own choice of words, in ``fail`` for one."""
-
-FORBIDDEN = re.compile(r"is forbidden: User \"(?P<user>[^\"]+)\" cannot (?P<what>\w+ resource \"[^\"]+\")")
-"""The API server's answer to an account that lacks a right (RBAC); quotas and policies are put in other words."""
-
 VALIDATED_BY_SERVER = ("--disable-openapi-validation",)
 """Spares Helm 4 half of its work.  It applies on the server's side with ``fieldValidation=Strict`` and has the server
 validate; all that is left to its own validation is to find out whether the server can, in 2 MB of OpenAPI documents.
 What is refused, and in which words, stays the same.  Helm 3 validates by itself and needs them.
 """
-
-NOISE = re.compile(r"^(level=|WARNING:|W\d{4} |walk\.go:|Use --debug flag|I\d{4} )|^\s*$")
-
-STACKS = "\ngoroutine "
-"""Where Go begins to tell all it knows about a crash."""
-FAILED = re.compile(r"^Error: (INSTALLATION FAILED: |UPGRADE FAILED: )?")
 
 
 @dataclass(frozen=True)
@@ -309,9 +283,8 @@ class Helm:
                 raise SubmissionError(message) from error
             if is_unreachable(message):
                 raise InfrastructureError(f"Helm cannot reach the cluster: {message}") from error
-            lack = FORBIDDEN.search(message)
-            if lack and not user and not TEMPLATE.search(message):
-                raise InfrastructureError(_lacking(lack["user"], lack["what"])) from error
+            if not user and (lack := missing_right(message)):
+                raise InfrastructureError(_lacking(lack)) from error
             raise SubmissionError(message) from error
         except InfrastructureError as error:
             if self._doomed():
@@ -321,9 +294,7 @@ class Helm:
 
 def clean(stderr: str, chart: Path | None = None) -> str:
     """Return Helm's message on one line: no warnings, no advice about flags, paths inside *chart* kept short."""
-    said = stderr.partition(STACKS)[0]
-    lines = [FAILED.sub("", line).strip() for line in said.splitlines() if not NOISE.search(line)]
-    text = " ".join(lines)
+    text = error_message(stderr)
     if chart:
         text = text.replace(f"{chart}/", "")
         text = text if chart.is_relative_to(WORKING_DIRECTORY) else text.replace(f"{chart.resolve()}/", "")
@@ -331,17 +302,11 @@ def clean(stderr: str, chart: Path | None = None) -> str:
     return text if len(text) <= LONGEST_MESSAGE else f"{text[:beginning]} ... {text[-end:]}"
 
 
-def _lacking(user: str, what: str) -> str:
+def _lacking(lack: MissingRight) -> str:
     return (
-        f"the account {user} of this cluster may not {what}, which the chart has: the submission cannot be tried;"
-        " python -m canaryproof rights prints the roles to give it"
+        f"the account {lack.user} of this cluster may not {lack.right}, which the chart has: the submission cannot be"
+        " tried; python -m canaryproof rights prints the roles to give it"
     )
-
-
-def is_unreachable(message: str) -> bool:
-    """Report whether Helm failed because it did not reach the API server: the cluster's fault, not the chart's."""
-    failed = UNREACHABLE.search(message) or STORE.search(message)
-    return bool(failed) and not WEBHOOK.search(message) and not TEMPLATE.search(message)
 
 
 def _environment(home: Path, kubeconfig: Path, context: str, credentials: Mapping[str, str]) -> Mapping[str, str]:

@@ -10,12 +10,12 @@ plain environment of a container is no secret to Kubernetes either.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from canaryproof.model.evidence import ChartFile, ContainerLog, Evidence
+from canaryproof.model.helm_text import is_success
 from canaryproof.model.objects import Body, Manifest
 from canaryproof.redaction import Redactor, identifiers_of, object_values
 
@@ -28,8 +28,6 @@ IDENTIFIERS = frozenset(
     )
 )
 """Fields of the evidence that identify something, and are compared: no message is in them."""
-RECORDED = re.compile(r"Install complete|Upgrade complete|Rollback to \d+")
-"""How Helm describes a revision that succeeded (``pkg/action`` of Helm 3 and 4); `rollback-recorded` compares it."""
 
 
 class SecretValues:
@@ -63,7 +61,7 @@ def without_secrets(evidence: Evidence, redactor: Redactor) -> Evidence:
 def _value(value: Any, name: str, redactor: Redactor) -> Any:
     """Return *value*, the field *name* of something, without credentials; the same object where it has none."""
     if isinstance(value, str):
-        kept = name in IDENTIFIERS or (name == "description" and RECORDED.fullmatch(value))
+        kept = name in IDENTIFIERS or (name == "description" and is_success(value))
         return value if kept else redactor.cut_text(value)
     if isinstance(value, Manifest):
         body = redactor.body(value.body)

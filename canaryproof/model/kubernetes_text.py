@@ -1,6 +1,8 @@
-"""What texts of Kubernetes mean, where it says something in no other way; pure.
+"""What the messages of Kubernetes and its container runtime mean, where no field says the same; pure.
 
-Each pattern names the part of Kubernetes that writes what it matches.
+These are the messages of events, of conditions and of the states of containers.  No other module looks for words in
+them.  Each pattern names the source that it was taken from: Kubernetes 1.37 (paths without another name are its own),
+containerd 2.4, runc 1.4, Go 1.25.
 """
 
 from __future__ import annotations
@@ -38,3 +40,166 @@ def meaning(outcome: OutcomeName, text: str) -> Why | None:
     """Return what *text* of Kubernetes says about *outcome*; None where it is not known any closer."""
     patterns = MEANINGS.get(outcome, {})
     return next((why for why, pattern in patterns.items() if re.search(pattern, text, re.IGNORECASE)), None)
+
+
+_NO_SUCH_IMAGE = re.compile(
+    r"not found|manifest unknown|name unknown|does not exist|access denied|invalid reference", re.IGNORECASE
+)
+
+
+def is_no_such_image(message: str) -> bool:
+    """Report whether a registry has no such image, or shows it to nobody: a further try ends in the same way.
+
+    Source: the error codes of the OCI distribution specification, as containerd's ``remotes/docker`` passes them on.
+    """
+    return bool(_NO_SUCH_IMAGE.search(message))
+
+
+_PULL = re.compile(r"pull image|ErrImagePull|ImagePullBackOff|Back-off pulling|InvalidImageName", re.IGNORECASE)
+
+
+def is_image_failure(message: str) -> bool:
+    """Report whether the kubelet failed to get an image (``pkg/kubelet/images/image_manager.go``)."""
+    return bool(_PULL.search(message))
+
+
+_MISSING_SOURCE = re.compile(r"(configmap|secret).*not found|references non-existent", re.IGNORECASE)
+
+
+def is_source_missing(message: str) -> bool:
+    """Report whether a ConfigMap or Secret that a pod needs, or a key of it, is not there.
+
+    Source: ``pkg/volume/configmap/configmap.go``, ``pkg/volume/secret/secret.go``, and apimachinery's ``NewNotFound``.
+    """
+    return bool(_MISSING_SOURCE.search(message))
+
+
+_CACHE = re.compile(r"failed to sync .*cache")
+
+
+def is_cache_empty(message: str) -> bool:
+    """Report whether the kubelet has not read a ConfigMap or Secret yet (``util/manager/watch_based_manager.go``)."""
+    return bool(_CACHE.search(message))
+
+
+_NO_ACCOUNT = re.compile(r"serviceaccount .*not found")
+
+
+def is_account_missing(message: str) -> bool:
+    """Report whether a pod's ServiceAccount is not there (``plugin/pkg/admission/serviceaccount/admission.go``)."""
+    return bool(_NO_ACCOUNT.search(message))
+
+
+_KILLED_FOR_PROBE = re.compile(r"failed (liveness|startup) probe")
+
+
+def killing_probe(message: str) -> str:
+    """Return the probe for which the kubelet kills a container, ``liveness`` or ``startup``; empty where for none.
+
+    Source: ``pkg/kubelet/kuberuntime/kuberuntime_manager.go``.
+    """
+    found = _KILLED_FOR_PROBE.search(message)
+    return found[1] if found else ""
+
+
+_FAILED_PROBE = re.compile(r"^(Liveness|Startup) probe failed")
+
+
+def is_killing_probe_failure(message: str) -> bool:
+    """Report whether a probe failed for which the kubelet kills containers (``pkg/kubelet/prober/prober.go``)."""
+    return bool(_FAILED_PROBE.search(message))
+
+
+def is_restart_back_off(message: str) -> bool:
+    """Report whether the kubelet waits before it restarts a container (``kuberuntime/kuberuntime_manager.go``)."""
+    return "restarting failed container" in message
+
+
+_START = re.compile(r"failed to (create|start) container|executable file not found|no such file", re.IGNORECASE)
+
+
+def is_start_failure(message: str) -> bool:
+    """Report whether a container could not be started (kubelet, containerd; Go, ``os/exec`` and ``syscall``)."""
+    return bool(_START.search(message))
+
+
+def start_failure(message: str) -> str:
+    """Return why a container could not be started, without the programs that passed it on; empty where none says.
+
+    Source: runc, ``libcontainer/process_linux.go``.
+    """
+    return message.rpartition("unable to start container process: ")[2]
+
+
+def is_killed_at_start(message: str) -> bool:
+    """Report whether a memory limit is too low for the start of the container itself.
+
+    Source: runc, ``libcontainer/process_linux.go``.
+    """
+    return "OOM-killed" in message
+
+
+def is_sandbox_ended(message: str) -> bool:
+    """Report whether a container ended between its creation and its start.
+
+    A pod's sandbox does not end by itself there: it waits for its start.
+
+    Source: containerd, ``cmd/containerd-shim-runc-v2/process/init_state.go``.
+    """
+    return "cannot start a stopped process" in message
+
+
+def scheduling_failure(message: str) -> str:
+    """Return why no node takes a pod, without what is said of pods that would have to go.
+
+    Source: ``pkg/scheduler/framework/plugins/defaultpreemption``.
+    """
+    return message.partition(" preemption: ")[0]
+
+
+_NO_STORAGE_CLASS = re.compile(r'no storage class is set|storageclass\.storage\.k8s\.io "standard" not found')
+
+
+def is_storage_class_missing(message: str) -> bool:
+    """Report whether a claim needs the default class of the cluster, or the one of minikube and kind, ``standard``.
+
+    Source: ``pkg/controller/volume/persistentvolume/pv_controller.go``.
+    """
+    return bool(_NO_STORAGE_CLASS.search(message))
+
+
+_EXHAUSTED = re.compile(r"no space left on device|disk quota exceeded|too many open files", re.IGNORECASE)
+
+
+def is_node_exhausted(message: str) -> bool:
+    """Report whether a node lacks something that no chart can ask for too much of: ENOSPC, EDQUOT, EMFILE, ENFILE.
+
+    ENOMEM and EROFS are left out: a limit that is too low, and a read-only file system, lead to them as well.
+
+    Source: Go, ``syscall/zerrors_linux_amd64.go``.
+    """
+    return bool(_EXHAUSTED.search(message))
+
+
+def exceeded_quotas(message: str) -> tuple[str, ...]:
+    """Return the names of the ResourceQuotas that refused an object.
+
+    Source: apiserver, ``pkg/admission/plugin/resourcequota/controller.go``.
+    """
+    return tuple(re.findall(r"exceeded quota: ([a-z0-9.-]+),", message))
+
+
+def is_pod_of(deployment: str, name: str) -> bool:
+    """Report whether a pod of this *name* can be one of a Deployment: its ReplicaSet's name, five random characters.
+
+    Source: apiserver, ``pkg/storage/names/generate.go``.
+    """
+    return bool(re.fullmatch(rf"{re.escape(deployment)}-[a-z0-9]+-[a-z0-9]{{5}}", name))
+
+
+def is_replica_set_of(deployment: str, name: str) -> bool:
+    """Report whether a ReplicaSet of this *name* can be one of a Deployment: its name, a hash of its template.
+
+    Source: ``pkg/controller/deployment/sync.go``.
+    """
+    return bool(re.fullmatch(rf"{re.escape(deployment)}-[a-z0-9]+", name))

@@ -5,25 +5,28 @@ Events are kept for an hour (kube-apiserver, ``--event-ttl``), and tell neither 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from canaryproof.analysis.container_runs import PROBE_KILL
 from canaryproof.analysis.outcome import decide
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Canary, Decision, OutcomeName
-from canaryproof.model.kubernetes_text import meaning
+from canaryproof.model.kubernetes_text import (
+    is_image_failure,
+    is_pod_of,
+    is_replica_set_of,
+    is_restart_back_off,
+    is_source_missing,
+    is_start_failure,
+    killing_probe,
+    meaning,
+)
 from canaryproof.model.objects import Body, text_at, value_at
 from canaryproof.model.timeline import Timeline
 from canaryproof.timeouts import DURATIONS, TimeLimits
 
 LONG_ENOUGH = DURATIONS.observation
 """Seconds after which a container that was started once, and of which nothing bad was said, is taken to have run."""
-
-_MISSING = re.compile(r"(configmap|secret).*not found|references non-existent", re.IGNORECASE)
-_PULL = re.compile(r"pull image|ErrImagePull|ImagePullBackOff|Back-off pulling|InvalidImageName", re.IGNORECASE)
-_START = re.compile(r"failed to (create|start) container|executable file not found|no such file", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -65,14 +68,12 @@ def fate(
 def events_of(timeline: Timeline, deployment: str) -> Iterator[Said]:
     """Yield what was said about the pods of a Deployment, and about the ReplicaSets that should have made them.
 
-    Pods that are gone are known by their names: the Deployment's, its ReplicaSet's hash, five random characters.
+    Pods that are gone are known by their names.
     """
-    pods = re.compile(rf"{re.escape(deployment)}-[a-z0-9]+-[a-z0-9]{{5}}")
-    sets = re.compile(rf"{re.escape(deployment)}-[a-z0-9]+")
     for event in timeline.live("Event"):
         involved = value_at(event.body, "involvedObject")
-        named = {"Pod": pods, "ReplicaSet": sets}.get(text_at(involved, "kind"))
-        if named and named.fullmatch(text_at(involved, "name")):
+        is_own = {"Pod": is_pod_of, "ReplicaSet": is_replica_set_of}.get(text_at(involved, "kind"))
+        if is_own and is_own(deployment, text_at(involved, "name")):
             yield Said(text_at(event.body, "reason"), text_at(event.body, "message"), _count(event.body))
 
 
@@ -103,17 +104,17 @@ Found = tuple[OutcomeName, Cause] | None
 Rule = Callable[[Sequence[Said], float], Found]
 
 
-def _of(said: Iterable[Said], *reasons: str, like: re.Pattern[str] | None = None) -> tuple[Said, ...]:
-    return tuple(each for each in said if each.reason in reasons and (like is None or like.search(each.message)))
+def _of(said: Iterable[Said], *reasons: str, like: Callable[[str], object] | None = None) -> tuple[Said, ...]:
+    return tuple(each for each in said if each.reason in reasons and (like is None or like(each.message)))
 
 
 def _killed_for_a_probe(said: Sequence[Said], _: float) -> Found:
-    kills = _of(said, "Killing", like=PROBE_KILL)
+    kills = _of(said, "Killing", like=killing_probe)
     return ("probe-killed", Cause(code="seen-probe-kill", detail=kills[-1].message)) if kills else None
 
 
 def _looped(said: Sequence[Said], _: float) -> Found:
-    back_offs = _of(said, "BackOff", like=re.compile("restarting failed container"))
+    back_offs = _of(said, "BackOff", like=is_restart_back_off)
     starts = sum(each.count for each in _of(said, "Started"))
     if back_offs:
         return "crash-loop", Cause(code="seen-back-off", count=starts)
@@ -124,7 +125,7 @@ def _looped(said: Sequence[Said], _: float) -> Found:
 
 
 def _unpulled(said: Sequence[Said], _: float) -> Found:
-    failures = _of(said, "Failed", "BackOff", "InspectFailed", like=_PULL)
+    failures = _of(said, "Failed", "BackOff", "InspectFailed", like=is_image_failure)
     started = _of(said, "Started")
     cause = Cause(code="seen-image-failure", detail=failures[0].message) if failures else None
     return ("image-pull", cause) if cause and not started else None
@@ -138,14 +139,14 @@ def _unscheduled(said: Sequence[Said], _: float) -> Found:
 
 
 def _unconfigured(said: Sequence[Said], _: float) -> Found:
-    failures = _of(said, "Failed", "FailedMount", like=_MISSING)
+    failures = _of(said, "Failed", "FailedMount", like=is_source_missing)
     if not failures or _of(said, "Started"):
         return None
     return "config-error", Cause(code="seen-not-created", detail=failures[-1].message)
 
 
 def _unstarted(said: Sequence[Said], _: float) -> Found:
-    failures = _of(said, "Failed", like=_START)
+    failures = _of(said, "Failed", like=is_start_failure)
     return ("start-error", Cause(code="seen-not-started", detail=failures[-1].message)) if failures else None
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from canaryproof.errors import InfrastructureError, UnsafeError
-from canaryproof.helm.verbs import Helm, clean, is_unreachable
+from canaryproof.helm.verbs import Helm, clean
+from canaryproof.model.helm_text import is_unreachable
 from canaryproof.timeouts import TimeLimits
 
 FAKE = """#!/bin/sh
