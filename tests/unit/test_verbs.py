@@ -214,23 +214,6 @@ def test_what_runs_is_ended_when_the_run_is_doomed(tmp_path: Path) -> None:
         doomed.upgrade("shop", tmp_path, "sre")
 
 
-@pytest.mark.parametrize(
-    ("message", "unreachable"),
-    [
-        ('Get "https://127.0.0.1:6443/version": dial tcp 127.0.0.1:6443: connect: connection refused', True),
-        ('create: failed to create: Post "https://api/api/v1/namespaces/a/secrets": EOF', True),
-        ('Get "https://api/apis": tls: failed to verify certificate: x509: unknown authority', True),
-        ('failed calling webhook "a.b": failed to call webhook: Post "https://a.svc": connection refused', False),
-        ("create: failed to create: etcdserver: mvcc: database space exceeded", True),
-        ("resource Job/sre/migrate not ready. status: InProgress context deadline exceeded", False),
-        ('"upcommerce" has no deployed releases', False),
-    ],
-)
-def test_only_the_way_to_the_api_server_counts_as_unreachable(*, message: str, unreachable: bool) -> None:
-    """Webhooks and hooks that time out were reached through an API server that works."""
-    assert is_unreachable(message) is unreachable
-
-
 def test_a_message_keeps_file_and_line() -> None:
     """A real rendering error of Helm 4.3.1 fits on one line and still says where."""
     stderr = (
