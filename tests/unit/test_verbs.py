@@ -9,7 +9,6 @@ import pytest
 
 from canaryproof.errors import InfrastructureError, UnsafeError
 from canaryproof.helm.verbs import Helm, clean
-from canaryproof.model.helm_text import is_unreachable
 from canaryproof.timeouts import TimeLimits
 
 FAKE = """#!/bin/sh
