@@ -15,7 +15,8 @@ from canaryproof.errors import InfrastructureError, SubmissionError
 from canaryproof.helm.releases import unpacked
 from canaryproof.model.evidence import ChartFile, Rendering, Revision
 from canaryproof.model.helm_text import rollback_target
-from canaryproof.model.objects import BODIES, Body, mapping_at, maps_at, parse, text_at, values_at
+from canaryproof.model.objects import BODIES, Body, mapping_at, maps_at, text_at, values_at
+from canaryproof.model.rendered_yaml import parse
 
 
 @dataclass(frozen=True)

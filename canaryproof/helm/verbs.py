@@ -15,7 +15,7 @@ from canaryproof.errors import CommandError, InfrastructureError, LimitError, Su
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.model.evidence import Rendering
 from canaryproof.model.helm_text import MissingRight, error_message, is_unreachable, missing_right
-from canaryproof.model.objects import parse
+from canaryproof.model.rendered_yaml import parse
 from canaryproof.system.process import Limits, run
 from canaryproof.system.sandbox import UNCONFINED, WORKING_DIRECTORY, Sandbox
 from canaryproof.timeouts import DURATIONS, TimeLimits

@@ -6,7 +6,8 @@ from typing import Any, Self
 
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Canary, Rendering
-from canaryproof.model.objects import Body, Manifest, ObjectKey, parse
+from canaryproof.model.objects import Body, Manifest, ObjectKey
+from canaryproof.model.rendered_yaml import parse
 from canaryproof.model.timeline import Change, Observation, Timeline
 
 Labels = dict[str, str]

@@ -6,8 +6,9 @@ from typing import Any, get_args
 
 import pytest
 
-from canaryproof.model.objects import Manifest, parse
+from canaryproof.model.objects import Manifest
 from canaryproof.model.refusals import Code
+from canaryproof.model.rendered_yaml import parse
 from canaryproof.submissions.chart_safety import ALLOWED_KINDS, Policy, check_chart, explain, node_ports
 from canaryproof.submissions.chart_safety.counts import MOST, MOST_OBJECTS, quantity, whole
 from canaryproof.submissions.chart_safety.kinds import CLUSTER_SCOPED

@@ -23,7 +23,8 @@ from canaryproof.model.evidence import (
     Violation,
     rendering_failure,
 )
-from canaryproof.model.objects import ObjectKey, parse
+from canaryproof.model.objects import ObjectKey
+from canaryproof.model.rendered_yaml import parse
 from canaryproof.model.wording.cause_sentences import SENTENCES
 from canaryproof.scenario import load_course
 from canaryproof.timeouts import DURATIONS

@@ -25,7 +25,8 @@ from canaryproof.model.causes import Cause as DecisionCause
 from canaryproof.model.evidence import Decision, Evidence, Rendering, Step
 from canaryproof.model.evidence_redaction import without_secrets
 from canaryproof.model.flight_record import from_lines, to_lines
-from canaryproof.model.objects import Body, Manifest, maps_at, parse
+from canaryproof.model.objects import Body, Manifest, maps_at
+from canaryproof.model.rendered_yaml import parse
 from canaryproof.redaction import Redactor
 from tests.unit.stories import CANARY_DEPLOYMENT, CANARY_SERVICE, STABLE, Story, because, rendering
 

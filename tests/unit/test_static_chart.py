@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from canaryproof.model.objects import parse
+from canaryproof.model.rendered_yaml import parse
 from canaryproof.submissions.static_chart import freeze
 from tests.unit.packing import CHART, write
 

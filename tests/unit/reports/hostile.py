@@ -17,7 +17,8 @@ from canaryproof.model.evidence import (
     Step,
     Timings,
 )
-from canaryproof.model.objects import Manifest, parse
+from canaryproof.model.objects import Manifest
+from canaryproof.model.rendered_yaml import parse
 from tests.unit.stories import CANARY, CANARY_DEPLOYMENT, STABLE, Story, because, rendering
 
 HTML = "</title></script></style><script>alert(1)</script><img src=x onerror=alert(1)><a href='javascript:0'>\"x' y"

@@ -1,0 +1,207 @@
+"""What Helm prints becomes objects, and what it must not become is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from canaryproof.errors import SubmissionError, UnsafeError
+from canaryproof.model.rendered_yaml import parse
+from tests.unit.stories import CANARY_SERVICE, STABLE
+
+SOURCE = "---\n# Source: upcommerce/templates/thing.yaml\n"
+CONFIG = f"{SOURCE}apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n"
+
+
+def test_every_document_keeps_its_source() -> None:
+    """Each object knows the template that it was rendered from."""
+    manifests = parse(STABLE + CANARY_SERVICE)
+
+    assert [str(manifest.key) for manifest in manifests] == [
+        "Deployment/upcommerce-app",
+        "Service/upcommerce-service",
+        "Service/upcommerce-canary-service",
+    ]
+    assert manifests[2].source == "upcommerce/templates/upcommerce-canary-service.yaml"
+    assert manifests[2].template == "templates/upcommerce-canary-service.yaml"
+
+
+def test_empty_documents_are_dropped() -> None:
+    """A template that renders to nothing, or to comments, is no object."""
+    assert len(parse(f"{SOURCE}# nothing\n---\n{CONFIG}{SOURCE}\n")) == 1
+
+
+def test_lists_are_flattened() -> None:
+    """The items of a List are objects of their own, from the same template."""
+    items = [line.replace("  name", "      name") for line in ("  name: a", "  name: b")]
+    text = f"{SOURCE}apiVersion: v1\nkind: List\nitems:\n" + "".join(
+        f"  - apiVersion: v1\n    kind: ConfigMap\n    metadata:\n{item}\n" for item in items
+    )
+
+    assert [(manifest.name, manifest.template) for manifest in parse(text)] == [
+        ("a", "templates/thing.yaml"),
+        ("b", "templates/thing.yaml"),
+    ]
+
+
+def test_separators_inside_text_do_not_separate() -> None:
+    """Three dashes in a block of text belong to the text."""
+    (manifest,) = parse(f"{CONFIG}data:\n  note: |\n    ---\n    # Source: elsewhere/x.yaml\n    more\n")
+
+    assert manifest.body["data"]["note"].endswith("more\n")
+    assert manifest.template == "templates/thing.yaml"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("{a: x, <<: {a: y}}", "'a' comes before a merge"),
+        ("{a: x, <<: [{b: x}, {a: y}]}", "'a' comes before a merge"),
+        ("{<<: {a: x, <<: {a: y}}}", "'a' comes before a merge"),
+        ("{!!binary aG9zdE5ldHdvcms=: x}", "the tag !!binary"),
+        ("{a: !!binary aG9zdA==}", "the tag !!binary"),
+        ("!!set {a}", "the tag !!set"),
+        ("{a: !!omap [b: x]}", "the tag !!omap"),
+        ("{a: !!pairs [b: x]}", "the tag !!pairs"),
+        ("{a: !!timestamp 2026-01-01}", "the tag !!timestamp"),
+        ("{a: !!map [x]}", "the tag !!map"),
+        ("{a: !!seq {x: y}}", "the tag !!seq"),
+        ("{a: !!bool x}", "the tag !!bool"),
+        ("{a: !!int ''}", "the tag !!int"),
+        ("{a: !own x}", "the tag !own"),
+        ("{a: 0x" + "f" * 9_000 + "}", "more than 64 bits"),
+        ("{a: -18446744073709551616}", "more than 64 bits"),
+    ],
+)
+def test_what_yaml_readers_disagree_about_is_no_object(data: str, message: str) -> None:
+    """Helm's reader takes these for something else than this one: what was vetted would not be what is applied."""
+    with pytest.raises(SubmissionError, match=message):
+        parse(f"{CONFIG}data: {data}\n")
+
+
+@pytest.mark.parametrize(
+    ("data", "read"),
+    [
+        ("{<<: {a: x}, a: y}", {"a": "y"}),
+        ("{b: z, <<: {a: x}}", {"a": "x", "b": "z"}),
+        ("{<<: [{a: x}, {a: y, b: z}]}", {"a": "x", "b": "z"}),
+        ("{one: &one {a: x}, two: &two {<<: *one, a: y}, three: {<<: [*two, *one]}}", None),
+        ("{first: {deep: &deep {<<: {a: x}, a: y}}, then: {<<: *deep}}", None),
+        ("{a: !!str 5, b: !!int '5', c: !!float 1}", {"a": "5", "b": 5, "c": 1.0}),
+        ("{a: &a x, b: *a}", {"a": "x", "b": "x"}),
+        ("{a: 18446744073709551615}", {"a": 2**64 - 1}),
+    ],
+)
+def test_merges_and_tags_that_readers_agree_about_are_read(data: str, read: dict[str, object] | None) -> None:
+    """Anchors, merges that come first, and the tags of numbers and text are fine."""
+    (manifest,) = parse(f"{CONFIG}data: {data}\n")
+
+    assert read is None or manifest.body["data"] == read
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param(f"{CONFIG}  name: again\n", r"thing.yaml, line 5 .*'name' comes twice", id="duplicate-key"),
+        pytest.param(f"{CONFIG} data:\n", r"thing.yaml, line 5 of what it renders to", id="syntax"),
+        pytest.param(f"{SOURCE}just text\n", "'just text', which is not a Kubernetes object", id="text"),
+        pytest.param(f"{SOURCE}- a\n", "which is not a Kubernetes object", id="list"),
+        pytest.param(f"{SOURCE}kind: ConfigMap\n", "without apiVersion and metadata.name", id="incomplete"),
+        pytest.param(f"{CONFIG}data: &a\n  b: *a\n", "nested", id="holds-itself"),
+        pytest.param(f"{CONFIG}? [a]\n: b\n", "thing.yaml", id="list-as-key"),
+        pytest.param(CONFIG + CONFIG, "ConfigMap/settings is there 2 times", id="same-object"),
+        pytest.param(f"{SOURCE}{'[' * 5000}", "thing.yaml", id="deep"),
+    ],
+)
+def test_what_is_no_object_is_refused(text: str, message: str) -> None:
+    """The message names the template, the line where it is known, and the fault."""
+    with pytest.raises(SubmissionError, match=message):
+        parse(text)
+
+
+def test_aliases_cannot_explode() -> None:
+    """A few lines that stand for billions of values are refused."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, 10)]
+
+    with pytest.raises(UnsafeError, match="aliases"):
+        parse(CONFIG + "\n".join(lines))
+
+
+@pytest.mark.parametrize("each", ["{<<: *a0}", "{<<: [*a0]}", "{<<: *a0, b: c}"])
+def test_many_merges_cannot_explode(each: str) -> None:
+    """Each of many maps merges the same large one."""
+    large = f"a0: &a0 {{{', '.join(f'k{number}: v' for number in range(2_000))}}}\n"
+
+    with pytest.raises(UnsafeError, match="aliases"):
+        parse(f"{CONFIG}{large}a1: [{', '.join([each] * 2_000)}]")
+
+
+def test_texts_cannot_explode() -> None:
+    """A long text that many aliases repeat is refused before anybody writes it down."""
+    with pytest.raises(UnsafeError, match="MiB of text; are there aliases"):
+        parse(f"{CONFIG}a: &a {'x' * 500_000}\nb: [{', '.join(['*a'] * 1_000)}]")
+
+
+def test_many_documents_cannot_explode() -> None:
+    """The limits are those of all documents together."""
+    values = "{a: &a [x, x, x, x, x, x, x, x, x, x], b: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a], c: [*b, *b, *b]}"
+    documents = [f"{SOURCE}kind: ConfigMap\napiVersion: v1\nmetadata: {{name: n{each}}}\n" for each in range(1_000)]
+
+    assert len(parse("\n---\n".join(documents))) == len(documents)
+    with pytest.raises(UnsafeError, match="values; are there aliases"):
+        parse("\n---\n".join(f"{each}data: {values}\n" for each in documents))
+
+
+def test_merges_cannot_explode() -> None:
+    """A few lines that merge the same map again and again are refused before anything is copied, and at once.
+
+    Helm prints what lies in ``crds`` unread, so that its own limit of aliases does not count.
+    """
+    lines = ["a0: &a0 {k: v}"]
+    lines += [f"a{level}: &a{level} {{<<: [{', '.join([f'*a{level - 1}'] * 10)}]}}" for level in range(1, 16)]
+
+    with pytest.raises(UnsafeError, match="aliases"):
+        parse(CONFIG + "\n".join(lines))
+
+
+@pytest.mark.parametrize("levels", [101, 1_000, 1_900, 100_000])
+def test_what_is_nested_without_end_is_refused(levels: int) -> None:
+    """Depth is counted before anything is made of it: what reads YAML would take the whole process with it."""
+    with pytest.raises(UnsafeError, match=r"thing\.yaml renders to .* nested more than 100 levels deep"):
+        parse(f"{CONFIG}data: {'[' * levels}{']' * levels}")
+
+
+@pytest.mark.parametrize("levels", [1_001, 1_900, 100_000])
+def test_depth_is_refused_before_what_is_left_open(levels: int) -> None:
+    """The message does not depend on the version of PyYAML: some stop at 1000 levels, others read on."""
+    with pytest.raises(UnsafeError, match=r"thing\.yaml renders to .* nested more than 100 levels deep"):
+        parse(f"{CONFIG}data: {'[' * levels}")
+
+
+def test_depth_by_aliases_counts_too() -> None:
+    """Each line adds a level to the one before."""
+    lines = ["a0: &a0 [x]", *(f"a{level}: &a{level} [*a{level - 1}]" for level in range(1, 2_000))]
+
+    with pytest.raises(UnsafeError, match="nested more than 100 levels"):
+        parse(CONFIG + "\n".join(lines))
+
+
+def test_a_deep_object_is_read() -> None:
+    """The schemas of some objects are dozens of levels deep."""
+    (manifest,) = parse(f"{CONFIG}data: {'{a: ' * 90}x{'}' * 90}")
+
+    assert manifest.name == "settings"
+
+
+def test_values_are_what_json_can_hold() -> None:
+    """Keys are text, and dates stay text, as for Kubernetes."""
+    (manifest,) = parse(f"{CONFIG}data:\n  8080: web\n  day: 2026-01-01\n")
+
+    assert manifest.body["data"] == {"8080": "web", "day": "2026-01-01"}
+
+
+def test_merge_keys_are_no_duplicates() -> None:
+    """A key that overrides a merged one is no second one."""
+    (manifest,) = parse(f"{CONFIG}data:\n  <<: {{a: b}}\n  a: c\n")
+
+    assert manifest.body["data"] == {"a": "c"}
