@@ -6,7 +6,6 @@ from collections.abc import Collection
 
 from canaryproof.model.evidence import Canary, Decision
 from canaryproof.model.kubernetes_text import is_storage_class_missing
-from canaryproof.model.objects import text_at
 from canaryproof.model.registries import Registries, registry_of
 from canaryproof.model.timeline import Timeline
 
@@ -42,10 +41,9 @@ def out_of_reach(decision: Decision, canary: Canary, timeline: Timeline, registr
         if image in canary.foreign:
             return f"this cluster has the course's images only, and no way to pull {image}; {ELSEWHERE}"
     if decision.outcome == "unschedulable":
-        for event in timeline.live("Event"):
-            if is_storage_class_missing(text_at(event.body, "message")):
-                claim = text_at(event.body, "involvedObject", "name")
-                return f"this cluster has no StorageClass for the claim {claim}; {ELSEWHERE}"
+        for event in timeline.events:
+            if is_storage_class_missing(event.message):
+                return f"this cluster has no StorageClass for the claim {event.object.name}; {ELSEWHERE}"
     return ""
 
 

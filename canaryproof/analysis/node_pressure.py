@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from canaryproof.model.kubernetes_text import is_node_exhausted
-from canaryproof.model.objects import text_at
 from canaryproof.model.timeline import Timeline
 
 KUBELET = "kubelet"
@@ -14,12 +13,7 @@ LONGEST = 300
 
 def shortage(timeline: Timeline) -> str:
     """Return what a node said that it lacked; empty where none did."""
-    for observation in timeline.observations:
-        body = observation.object.body
-        if body.get("kind") != "Event" or body.get("reason") not in REASONS:
-            continue
-        said_by = text_at(body, "source", "component") or text_at(body, "reportingComponent")
-        message = text_at(body, "message")
-        if said_by == KUBELET and is_node_exhausted(message):
-            return message if len(message) <= LONGEST else f"{message[:LONGEST]}..."
+    for event in timeline.events:
+        if event.component == KUBELET and event.reason in REASONS and is_node_exhausted(event.message):
+            return event.message if len(event.message) <= LONGEST else f"{event.message[:LONGEST]}..."
     return ""

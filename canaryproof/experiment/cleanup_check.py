@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from canaryproof.analysis.settling import descendants, is_going, leftover, live
+from canaryproof.analysis.leftovers import descendants, leftover
 from canaryproof.kube.client import Resource
 from canaryproof.kube.recorder import WATCHED, Recording
 from canaryproof.model.evidence import Leftover
-from canaryproof.model.objects import Body, ObjectKey, text_at
+from canaryproof.model.objects import Body, Manifest, ObjectKey
 
 RELEASE_NAMESPACE = "meta.helm.sh/release-namespace"
 
@@ -39,7 +39,7 @@ class Aftermath:
         client: Objects,
         recording: Recording,
         namespace: str,
-        added: Mapping[ObjectKey, Body],
+        added: Mapping[ObjectKey, Manifest],
         unready: Callable[[], str],
     ) -> None:
         """Look for *added*, which Helm was asked to delete, in *namespace*; *unready* says why stable is not ready."""
@@ -48,22 +48,22 @@ class Aftermath:
         self._namespace = namespace
         self._added = added
         self._unready = unready
-        self.restored_at = 0.0
-        """When stable began to be ready, in seconds of the recording; 0 while it is not."""
+        self.restored_at: float | None = None
+        """When stable began to be ready, in seconds of the recording; None while it is not."""
         self.family = frozenset(added)
         """What the upgrade added, and all that these objects ever owned."""
-        self.left: dict[ObjectKey, Body] = {}
+        self.left: dict[ObjectKey, Manifest] = {}
         """What is there of the family."""
 
     def look(self, hold: float) -> bool:
         """Look once; report whether there is nothing more to wait for."""
         if self._unready():
-            self.restored_at = 0.0
-        else:
-            self.restored_at = self.restored_at or self._recording.now
+            self.restored_at = None
+        elif self.restored_at is None:
+            self.restored_at = self._recording.now
         self._look_for_leftovers()
-        settled = bool(self.restored_at) and self._recording.now - self.restored_at >= hold
-        return settled and all(self._stays(key) for key in self.left)
+        has_held = self.restored_at is not None and self._recording.now - self.restored_at >= hold
+        return has_held and all(self._stays(key) for key in self.left)
 
     def seen(self) -> str:
         """Say what is there instead of the end that is waited for."""
@@ -72,43 +72,44 @@ class Aftermath:
     def leftovers(self) -> tuple[Leftover, ...]:
         """Return what is left, with what holds it."""
         names = frozenset(self.left)
-        return tuple(leftover(key, body, names) for key, body in self.left.items())
+        return tuple(leftover(key, manifest, names) for key, manifest in self.left.items())
 
     def let_go(self) -> None:
         """Free what is left in the namespace from its finalizers: the namespace could not end otherwise."""
-        for key, body in self.left.items():
-            resource = self._client.resource(body["apiVersion"], key.kind)
-            held = is_going(body) and body["metadata"].get("finalizers")
+        for key, manifest in self.left.items():
+            resource = self._client.resource(manifest.api_version, key.kind)
+            held = manifest.is_going and manifest.finalizers
             if held and resource and resource.namespaced and not key.namespace:
                 self._client.drop_finalizers(resource, key.name, self._namespace)
 
     def _look_for_leftovers(self) -> None:
         self.family = descendants(self._recording.timeline, self._added)
-        self.left = {key: body for key, body in live(self._recording.timeline).items() if key in self.family}
-        for key, body in self._added.items():
-            if not _is_watched(body, key) and (found := self._get(key, body)) is not None:
+        self.left = {key: each for key, each in self._recording.timeline.objects.items() if key in self.family}
+        for key, manifest in self._added.items():
+            if not _is_watched(manifest, key) and (found := self._get(key, manifest)) is not None:
                 self.left[key] = found
 
     def _stays(self, key: ObjectKey) -> bool:
         """Report whether nothing will end an object any more: Helm asked for every deletion before it returned."""
-        body = self.left[key]
-        owners = [ObjectKey(owner["kind"], owner["name"]) for owner in body["metadata"].get("ownerReferences", ())]
-        if is_going(body):
+        manifest = self.left[key]
+        if manifest.is_going:
             return False
-        if owners:
-            return any(owner in self.left and self._stays(owner) for owner in owners)
-        found = self._get(key, body)
-        return found is not None and not is_going(found)
+        if manifest.owners:
+            return any(owner.key in self.left and self._stays(owner.key) for owner in manifest.owners)
+        found = self._get(key, manifest)
+        return found is not None and not found.is_going
 
-    def _get(self, key: ObjectKey, body: Body) -> Body | None:
+    def _get(self, key: ObjectKey, manifest: Manifest) -> Manifest | None:
         """Return an object as it is now; outside the namespace only if it is our release's, as Helm notes on it."""
-        resource = self._client.resource(body["apiVersion"], key.kind)
-        found = self._client.get(resource, key.name, key.namespace or self._namespace) if resource else None
-        if found is None or (resource and resource.namespaced and not key.namespace):
-            return found
-        return found if text_at(found, "metadata", "annotations", RELEASE_NAMESPACE) == self._namespace else None
+        resource = self._client.resource(manifest.api_version, key.kind)
+        body = self._client.get(resource, key.name, key.namespace or self._namespace) if resource else None
+        if body is None or resource is None:
+            return None
+        found = Manifest(body)
+        is_own = resource.namespaced and not key.namespace
+        return found if is_own or found.annotations.get(RELEASE_NAMESPACE) == self._namespace else None
 
 
-def _is_watched(body: Body, key: ObjectKey) -> bool:
-    api = f"/apis/{body['apiVersion']}" if "/" in body["apiVersion"] else f"/api/{body['apiVersion']}"
+def _is_watched(manifest: Manifest, key: ObjectKey) -> bool:
+    api = f"/{'apis' if '/' in manifest.api_version else 'api'}/{manifest.api_version}"
     return not key.namespace and (key.kind, api) in {(each.kind, each.api) for each in WATCHED}

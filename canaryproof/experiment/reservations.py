@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from canaryproof.analysis.settling import is_going
 from canaryproof.errors import CanaryproofError
 from canaryproof.kube.client import NAMESPACES, SERVICES, KubeClient
 from canaryproof.model.helm_text import is_port_taken
@@ -104,7 +103,7 @@ class Turns:
     def _wait_for_no_namespace(self, namespace: str) -> None:
         def foreign() -> str | None:
             body = self._client.get(NAMESPACES, namespace)
-            if body is None or is_going(body):
+            if body is None or Manifest(body).is_going:
                 return None
             return f"it exists already and is not this run's; kubectl delete namespace {namespace}"
 

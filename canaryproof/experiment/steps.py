@@ -21,9 +21,10 @@ from canaryproof.analysis.canary import find_canary
 from canaryproof.analysis.chart_traits import insists_on
 from canaryproof.analysis.foresight import may_take_long
 from canaryproof.analysis.infrastructure import foreign_images, out_of_reach
+from canaryproof.analysis.leftovers import descendants, key_in, last_deletion
 from canaryproof.analysis.node_pressure import shortage
 from canaryproof.analysis.outcome import decide, with_last_words
-from canaryproof.analysis.settling import Stable, descendants, key_in, last_deletion, live, stable_of, unready
+from canaryproof.analysis.stable_state import Stable, stable_of, unready
 from canaryproof.errors import InfrastructureError, SubmissionError, UnsafeError, WaitError
 from canaryproof.experiment import confinement, tenancy
 from canaryproof.experiment.admission_probe import Fence
@@ -57,8 +58,9 @@ from canaryproof.model.evidence import (
 )
 from canaryproof.model.evidence_redaction import SecretValues, bodies_of, without_secrets, without_secrets_in_log
 from canaryproof.model.kubernetes_text import meaning
-from canaryproof.model.objects import BODIES, Body, Manifest, ObjectKey, mapping_at
+from canaryproof.model.objects import BODIES, Body, Manifest, ObjectKey, integer_at, mapping_at
 from canaryproof.model.registries import Registries
+from canaryproof.model.wording.cause_sentences import describe
 from canaryproof.redaction import Redactor
 from canaryproof.scenario import Course
 from canaryproof.submissions.chart_copy import clean_copy
@@ -289,7 +291,7 @@ class _Experiment:
         A namespace with pods that have a grace period ends no sooner than half of that later, however soon they do
         (kube-controller-manager, ``namespace_controller.go``): 16 s.
         """
-        found = live(recording.timeline)
+        found = recording.timeline.objects
         with suppress(InfrastructureError):  # on a cluster that does not allow it, it takes longer
             for resource in ENDED:
                 for key in found:
@@ -335,7 +337,7 @@ class _Trial:
                 self._upgrade(chart)
                 self._observe()
                 self._take_logs()
-                self._await_answer(self._evidence.decision.at)
+                self._await_answer(self._evidence.decision.at or 0.0)
                 self._roll_back()
                 self._await_answer(self._evidence.rollback.ended if self._evidence.rollback else 0.0)
             if lack := shortage(self._recording.timeline):
@@ -362,7 +364,9 @@ class _Trial:
         if finding.decision:
             self._note(decision=finding.decision)
         self._wait(
-            "ServiceAccount/default", lambda: SERVICE_ACCOUNT in self._live() or None, within=self._durations.namespace
+            "ServiceAccount/default",
+            lambda: SERVICE_ACCOUNT in self._recording.timeline.objects or None,
+            within=self._durations.namespace,
         )
         self._wait("ResourceQuota at work", self._is_counting, within=self._durations.namespace)
         self._bench.fence.prove(self._namespace, self._user)
@@ -500,11 +504,11 @@ class _Trial:
 
     def _containers(self, canary: Canary) -> Iterator[tuple[str, str, bool]]:
         family = descendants(self._recording.timeline, [ObjectKey("Deployment", canary.deployment)])
-        pods = [body for key, body in self._live().items() if key.kind == "Pod" and key in family]
+        pods = [each for each in self._recording.timeline.live("Pod") if each.key.local in family]
         for pod in pods[:LOGGED_PODS]:
-            for container in (*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]):
+            for container in pod.containers:
                 for previous in (True, False):
-                    yield pod["metadata"]["name"], container["name"], previous
+                    yield pod.name, container.name, previous
 
     def _log(self, wanted: tuple[str, str, bool]) -> ContainerLog:
         pod, container, previous = wanted
@@ -526,7 +530,7 @@ class _Trial:
             client=self._bench.client,
             recording=self._recording,
             namespace=self._namespace,
-            added=_added_bodies(self._evidence, self._namespace),
+            added=_added_objects(self._evidence, self._namespace),
             unready=lambda: self._unready(generations),
         )
         self._note(history=self._history())
@@ -543,15 +547,15 @@ class _Trial:
         self._note(restored_at=aftermath.restored_at, leftovers=aftermath.leftovers())
         aftermath.let_go()
         if not aftermath.left:
-            self._note(gone_at=max(rollback.ended, last_deletion(self._recording.timeline, aftermath.family)))
+            gone_at = last_deletion(self._recording.timeline, aftermath.family)
+            self._note(gone_at=max(rollback.ended, gone_at or 0.0))
 
     def _history(self) -> tuple[Revision, ...]:
         records = self._bench.client.list(SECRETS, self._namespace, releases.selector(self._release))
         return releases.history(records.items)
 
     def _generation(self, deployment: str) -> int:
-        body = self._bench.client.get(DEPLOYMENTS, deployment, self._namespace) or {"metadata": {}}
-        return int(body["metadata"].get("generation", 0))
+        return integer_at(self._bench.client.get(DEPLOYMENTS, deployment, self._namespace), "metadata", "generation")
 
     def _step(self, operate: Callable[[], Operation]) -> Step:
         began = self._recording.now
@@ -580,11 +584,9 @@ class _Trial:
         self._place.take()
         return found
 
-    def _live(self) -> dict[ObjectKey, Body]:
-        return live(self._recording.timeline)
-
     def _unready(self, generations: Mapping[str, int] | None = None) -> str:
-        return unready(self._live(), self._stable, generations or {})
+        cause = unready(self._recording.timeline, self._stable, generations or {})
+        return describe(cause) if cause else ""
 
 
 def namespace_for(prefix: str, name: str) -> str:
@@ -597,16 +599,21 @@ def timings_of(evidence: Evidence) -> Timings:
     """Return the seconds of each phase that *evidence* got to."""
     install, upgrade, rollback = evidence.install, evidence.upgrade, evidence.rollback
     return Timings(
-        install=max(0.0, evidence.settled_at - install.began) if install else 0.0,
+        install=_between(install.began if install else None, evidence.settled_at),
         upgrade=upgrade.seconds if upgrade else 0.0,
-        outcome=max(0.0, evidence.decision.at - upgrade.ended) if upgrade else 0.0,
+        outcome=_between(upgrade.ended if upgrade else None, evidence.decision.at),
         rollback=rollback.seconds if rollback else 0.0,
-        gone=max(0.0, evidence.gone_at - rollback.ended) if rollback else 0.0,
-        total=evidence.ended_at,
+        gone=_between(rollback.ended if rollback else None, evidence.gone_at),
+        total=evidence.ended_at or 0.0,
     )
 
 
-def _added_bodies(evidence: Evidence, namespace: str) -> dict[ObjectKey, Body]:
+def _between(began: float | None, ended: float | None) -> float:
+    """Return the seconds between two times; 0 where one of them never was."""
+    return 0.0 if began is None or ended is None else max(0.0, ended - began)
+
+
+def _added_objects(evidence: Evidence, namespace: str) -> dict[ObjectKey, Manifest]:
     """Return what the upgrade added as rendered, by keys as seen from *namespace*."""
     manifests = (manifest for manifest in evidence.chart.manifests if manifest.key in evidence.added)
-    return {key_in(namespace, manifest): manifest.body for manifest in manifests}
+    return {key_in(namespace, manifest): manifest for manifest in manifests}

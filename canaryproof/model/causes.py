@@ -53,6 +53,12 @@ Code = Literal[
     "seen-restarts",
     "seen-running",
     "seen-unscheduled",
+    # the stable app
+    "deployment-missing",
+    "deployment-not-available",
+    "deployment-not-observed",
+    "service-without-endpoints",
+    "stable-not-ready",
     # the chart
     "chart-not-rendered",
     "chart-refused",
@@ -159,6 +165,8 @@ class Cause:
     """Waiting reasons of containers, or reasons of events, as Kubernetes writes them."""
     count: int = 0
     """Restarts, starts, Deployments, replicas, requests, or the number of a revision."""
+    replicas: tuple[int, ...] = ()
+    """The pods of a Deployment: all, those of its latest template, those that are available."""
     limit: float = 0.0
     """What *count* or *seconds* should be, or may be at most."""
     ports: tuple[int, ...] = ()

@@ -41,9 +41,9 @@ class Decision:
     outcome: OutcomeName
     cause: Cause
     """What decided it."""
-    at: float = 0.0
-    """Seconds from the start of the recording to the decision."""
-    proven_at: float = 0.0
+    at: float | None = None
+    """Seconds from the start of the recording to the decision; None where the chart alone decided."""
+    proven_at: float | None = None
     """Seconds from the start of the recording to the observation that made it certain."""
     proof: tuple[str, ...] = ()
     """What was seen, one line each: container, exit code, reason, times."""
@@ -250,15 +250,15 @@ class Setting:
 
 @dataclass(frozen=True)
 class Observed:
-    """A release that somebody handled by hand: which revisions were what, 0 for none, and what cannot be known."""
+    """A release that somebody handled by hand: which revisions were what, None for none, and what cannot be known."""
 
-    stable: int
-    canary: int
-    rollback: int
+    stable: int | None
+    canary: int | None
+    rollback: int | None
     status: str
     """What Helm says of the canary's revision: ``superseded``."""
-    unready: str = ""
-    """Why the stable app is not ready now; empty when it is."""
+    unready: Cause | None = None
+    """Why the stable app is not ready now; None where it is."""
     gaps: dict[str, str] = field(default_factory=dict)
     """Why the evidence that is left does not allow a check, by its id."""
 
@@ -288,13 +288,14 @@ class Evidence:
     rollback: Step | None = None
     history: tuple[Revision, ...] = ()
     timeline: Timeline = field(default_factory=Timeline)
-    settled_at: float = 0.0
-    """When the stable app of revision 1 was ready."""
-    restored_at: float = 0.0
-    """When stable was ready after the rollback; 0 when it never was."""
-    gone_at: float = 0.0
-    """When nothing of the canary was left; 0 when something stayed."""
-    ended_at: float = 0.0
+    settled_at: float | None = None
+    """When the stable app of revision 1 was ready; times count seconds from the start of the recording."""
+    restored_at: float | None = None
+    """When stable was ready after the rollback; None where it never was."""
+    gone_at: float | None = None
+    """When nothing of the canary was left; None where something stayed."""
+    ended_at: float | None = None
+    """When the recording ended; None where there was none."""
     probes: tuple[Probe, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
     logs: tuple[ContainerLog, ...] = ()
@@ -303,6 +304,11 @@ class Evidence:
     """Where the release was handled by hand, and only looked at; the times then count from its first revision."""
     fault: str = ""
     """Why the experiment says nothing about the submission: an infrastructure fault, in one paragraph."""
+
+    @property
+    def held(self) -> float | None:
+        """Return for how many seconds stable was ready at the end; None where it was not."""
+        return None if self.restored_at is None or self.ended_at is None else self.ended_at - self.restored_at
 
     @property
     def durations(self) -> TimeLimits:

@@ -14,6 +14,8 @@ BODIES = msgspec.json.Decoder(Body)
 """Reads an object from JSON."""
 
 HOOK = "helm.sh/hook"
+RESOURCE_POLICY = "helm.sh/resource-policy"
+"""Annotations that Helm reads."""
 TEST_EVENTS = frozenset({"test", "test-success"})
 """Both are names of one event (Helm, "Chart Tests")."""
 POD_PARENTS: Mapping[str, tuple[str, ...]] = {
@@ -39,6 +41,19 @@ class ObjectKey:
     def __str__(self) -> str:
         """Read as kubectl writes it: ``Service/upcommerce-service``."""
         return f"{self.kind}/{self.name}"
+
+    @property
+    def local(self) -> ObjectKey:
+        """Return it as seen from the namespace that the object lies in."""
+        return ObjectKey(self.kind, self.name)
+
+
+@dataclass(frozen=True)
+class Owner:
+    """An object that owns another one, which ends with it."""
+
+    key: ObjectKey
+    uid: str
 
 
 @dataclass(frozen=True)
@@ -117,6 +132,19 @@ class Manifest:
     def annotations(self) -> Body:
         """Return its annotations."""
         return mapping_at(self.body, "metadata", "annotations")
+
+    @property
+    def owners(self) -> tuple[Owner, ...]:
+        """Return the objects that own it; they lie in its namespace, or in none."""
+        owners = maps_at(self.body, "metadata", "ownerReferences")
+        return tuple(
+            Owner(ObjectKey(text_at(each, "kind"), text_at(each, "name")), text_at(each, "uid")) for each in owners
+        )
+
+    @property
+    def finalizers(self) -> tuple[str, ...]:
+        """Return the names of those who must agree before it can be deleted."""
+        return tuple(map(str, values_at(self.body, "metadata", "finalizers")))
 
     @property
     def is_hook(self) -> bool:
@@ -217,6 +245,12 @@ def text_at(body: object, *path: str) -> str:
     """Return the text at *path*; empty where there is none."""
     found = value_at(body, *path)
     return found if isinstance(found, str) else ""
+
+
+def integer_at(body: object, *path: str) -> int:
+    """Return the whole number at *path*; 0 where there is none."""
+    found = value_at(body, *path)
+    return found if isinstance(found, int) else 0
 
 
 def picks(selector: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:

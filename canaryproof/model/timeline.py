@@ -7,7 +7,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from canaryproof.model.objects import Body, Container, Manifest, ObjectKey, mapping_at, maps_at, text_at, value_at
+from canaryproof.model.objects import (
+    Body,
+    Container,
+    Manifest,
+    ObjectKey,
+    integer_at,
+    mapping_at,
+    maps_at,
+    text_at,
+    value_at,
+)
 
 Change = Literal["ADDED", "MODIFIED", "DELETED"]
 
@@ -47,11 +57,17 @@ class Event:
     """What a component of Kubernetes said about an object; an event that comes again is counted up."""
 
     at: float
-    type: str
+    object: ObjectKey
+    """What it is about."""
+    uid: str
+    """The uid of that object."""
+    container: str
+    """The container of that object; empty where it is about none."""
+    component: str
+    """The component of Kubernetes that reports it: ``kubelet``."""
     reason: str
     message: str
     count: int
-    container: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,7 +114,7 @@ class PodHistory:
     @property
     def restarts(self) -> int:
         """Return how often its containers were restarted, all together."""
-        return sum(_number(status, "restartCount") for status in _statuses(self.latest))
+        return sum(integer_at(status, "restartCount") for status in _statuses(self.latest))
 
     @property
     def ready_since(self) -> float | None:
@@ -181,6 +197,11 @@ class Timeline:
                 del objects[key]
         return tuple(objects.values())
 
+    @property
+    def objects(self) -> dict[ObjectKey, Manifest]:
+        """Return the objects that are there at its end, by keys that do not repeat their namespace."""
+        return {each.key.local: each for each in self.live()}
+
     def versions(self, kind: str, name: str) -> tuple[Observation, ...]:
         """Return every version of an object that was seen, oldest first."""
         return tuple(each for each in self._of(kind) if each.object.name == name)
@@ -190,23 +211,28 @@ class Timeline:
         replica_sets = {
             observation.object.uid
             for observation in self._of("ReplicaSet")
-            if any(owner["name"] == deployment for owner in _owners(observation.object, "Deployment"))
+            if ObjectKey("Deployment", deployment) in {owner.key for owner in observation.object.owners}
         }
         versions: dict[str, list[Observation]] = {}
         for each in self._of("Pod"):
-            if any(owner.get("uid") in replica_sets for owner in _owners(each.object, "ReplicaSet")):
+            if any(owner.uid in replica_sets for owner in each.object.owners):
                 versions.setdefault(each.object.uid, []).append(each)
         return tuple(PodHistory(uid, tuple(seen)) for uid, seen in versions.items())
 
-    def events_about(self, uid: str) -> tuple[Event, ...]:
-        """Return the events about an object, each as it was last counted, in the order they were first seen."""
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Return all events, each as it was last counted, in the order they were first seen."""
         found: dict[str, Event] = {}
         for observation in self._of("Event"):
-            body = observation.object.body
-            if observation.change != "DELETED" and text_at(body, "involvedObject", "uid") == uid:
+            if observation.change != "DELETED":
                 first = found.get(observation.object.name)
-                found[observation.object.name] = _event(first.at if first else observation.at, body)
+                at = first.at if first else observation.at
+                found[observation.object.name] = _event(at, observation.object.body)
         return tuple(found.values())
+
+    def events_about(self, uid: str) -> tuple[Event, ...]:
+        """Return the events about an object."""
+        return tuple(each for each in self.events if each.uid == uid)
 
     @property
     def messages(self) -> tuple[str, ...]:
@@ -216,11 +242,6 @@ class Timeline:
 
     def _of(self, kind: str) -> Iterator[Observation]:
         return (each for each in self.observations if not kind or each.object.body.get("kind") == kind)
-
-
-def _owners(manifest: Manifest, kind: str) -> tuple[Body, ...]:
-    owners = maps_at(manifest.body, "metadata", "ownerReferences")
-    return tuple(owner for owner in owners if owner.get("kind") == kind)
 
 
 def condition(manifest: Manifest, name: str) -> Body:
@@ -246,7 +267,7 @@ def _moment(at: float, status: Body) -> ContainerMoment:
         ready=status.get("ready") is True,
         waiting=text_at(waiting, "reason"),
         message=text_at(waiting, "message"),
-        restarts=_number(status, "restartCount"),
+        restarts=integer_at(status, "restartCount"),
         terminated=value_at(status, "state", "terminated") is not None,
     )
 
@@ -257,9 +278,9 @@ def _termination(version: Observation, container: str, ended: Body) -> Terminati
         pod_uid=version.object.uid,
         container=container,
         container_id=text_at(ended, "containerID"),
-        exit_code=_number(ended, "exitCode"),
+        exit_code=integer_at(ended, "exitCode"),
         reason=text_at(ended, "reason"),
-        signal=_number(ended, "signal"),
+        signal=integer_at(ended, "signal"),
         message=text_at(ended, "message"),
         started_at=text_at(ended, "startedAt"),
         finished_at=text_at(ended, "finishedAt"),
@@ -274,17 +295,14 @@ def _identity(termination: Termination) -> str:
 
 
 def _event(at: float, body: Body) -> Event:
-    path = text_at(body, "involvedObject", "fieldPath")
+    about = mapping_at(body, "involvedObject")
     return Event(
         at=at,
-        type=text_at(body, "type"),
+        object=ObjectKey(text_at(about, "kind"), text_at(about, "name")),
+        uid=text_at(about, "uid"),
+        container=text_at(about, "fieldPath").partition("{")[2].removesuffix("}"),
+        component=text_at(body, "source", "component") or text_at(body, "reportingComponent"),
         reason=text_at(body, "reason"),
         message=text_at(body, "message"),
-        count=max(1, _number(body, "count"), _number(mapping_at(body, "series"), "count")),
-        container=path.partition("{")[2].removesuffix("}"),
+        count=max(1, integer_at(body, "count"), integer_at(body, "series", "count")),
     )
-
-
-def _number(body: Body, name: str) -> int:
-    found = body.get(name)
-    return found if isinstance(found, int) else 0

@@ -21,21 +21,11 @@ from canaryproof.model.kubernetes_text import (
     killing_probe,
     meaning,
 )
-from canaryproof.model.objects import Body, text_at, value_at
-from canaryproof.model.timeline import Timeline
+from canaryproof.model.timeline import Event, Timeline
 from canaryproof.timeouts import DURATIONS, TimeLimits
 
 LONG_ENOUGH = DURATIONS.observation
 """Seconds after which a container that was started once, and of which nothing bad was said, is taken to have run."""
-
-
-@dataclass(frozen=True)
-class Said:
-    """All events of one reason about the canary's pods, and how often they came."""
-
-    reason: str
-    message: str
-    count: int
 
 
 @dataclass(frozen=True)
@@ -65,24 +55,18 @@ def fate(
     return _from_events(tuple(events_of(timeline, canary.deployment)), canary, ended - upgraded_at, now)
 
 
-def events_of(timeline: Timeline, deployment: str) -> Iterator[Said]:
-    """Yield what was said about the pods of a Deployment, and about the ReplicaSets that should have made them.
+def events_of(timeline: Timeline, deployment: str) -> Iterator[Event]:
+    """Yield the events about the pods of a Deployment, and about the ReplicaSets that should have made them.
 
     Pods that are gone are known by their names.
     """
-    for event in timeline.live("Event"):
-        involved = value_at(event.body, "involvedObject")
-        is_own = {"Pod": is_pod_of, "ReplicaSet": is_replica_set_of}.get(text_at(involved, "kind"))
-        if is_own and is_own(deployment, text_at(involved, "name")):
-            yield Said(text_at(event.body, "reason"), text_at(event.body, "message"), _count(event.body))
+    for event in timeline.events:
+        is_own = {"Pod": is_pod_of, "ReplicaSet": is_replica_set_of}.get(event.object.kind)
+        if is_own and is_own(deployment, event.object.name):
+            yield event
 
 
-def _count(event: Body) -> int:
-    counts = (value_at(event, "count"), value_at(event, "series", "count"))
-    return max([1, *(count for count in counts if isinstance(count, int))])
-
-
-def _from_events(said: Sequence[Said], canary: Canary, seconds: float, now: float) -> Fate:
+def _from_events(said: Sequence[Event], canary: Canary, seconds: float, now: float) -> Fate:
     if not said:
         return _unknown(Cause(code="events-gone", deployment=canary.deployment))
     for rule in RULES:
@@ -101,19 +85,19 @@ def _unknown(cause: Cause) -> Fate:
 
 
 Found = tuple[OutcomeName, Cause] | None
-Rule = Callable[[Sequence[Said], float], Found]
+Rule = Callable[[Sequence[Event], float], Found]
 
 
-def _of(said: Iterable[Said], *reasons: str, like: Callable[[str], object] | None = None) -> tuple[Said, ...]:
+def _of(said: Iterable[Event], *reasons: str, like: Callable[[str], object] | None = None) -> tuple[Event, ...]:
     return tuple(each for each in said if each.reason in reasons and (like is None or like(each.message)))
 
 
-def _killed_for_a_probe(said: Sequence[Said], _: float) -> Found:
+def _killed_for_a_probe(said: Sequence[Event], _: float) -> Found:
     kills = _of(said, "Killing", like=killing_probe)
     return ("probe-killed", Cause(code="seen-probe-kill", detail=kills[-1].message)) if kills else None
 
 
-def _looped(said: Sequence[Said], _: float) -> Found:
+def _looped(said: Sequence[Event], _: float) -> Found:
     back_offs = _of(said, "BackOff", like=is_restart_back_off)
     starts = sum(each.count for each in _of(said, "Started"))
     if back_offs:
@@ -124,40 +108,40 @@ def _looped(said: Sequence[Said], _: float) -> Found:
     return None
 
 
-def _unpulled(said: Sequence[Said], _: float) -> Found:
+def _unpulled(said: Sequence[Event], _: float) -> Found:
     failures = _of(said, "Failed", "BackOff", "InspectFailed", like=is_image_failure)
     started = _of(said, "Started")
     cause = Cause(code="seen-image-failure", detail=failures[0].message) if failures else None
     return ("image-pull", cause) if cause and not started else None
 
 
-def _unscheduled(said: Sequence[Said], _: float) -> Found:
+def _unscheduled(said: Sequence[Event], _: float) -> Found:
     failures = _of(said, "FailedScheduling")
     if not failures or _of(said, "Scheduled"):
         return None
     return "unschedulable", Cause(code="seen-unscheduled", detail=failures[-1].message)
 
 
-def _unconfigured(said: Sequence[Said], _: float) -> Found:
+def _unconfigured(said: Sequence[Event], _: float) -> Found:
     failures = _of(said, "Failed", "FailedMount", like=is_source_missing)
     if not failures or _of(said, "Started"):
         return None
     return "config-error", Cause(code="seen-not-created", detail=failures[-1].message)
 
 
-def _unstarted(said: Sequence[Said], _: float) -> Found:
+def _unstarted(said: Sequence[Event], _: float) -> Found:
     failures = _of(said, "Failed", like=is_start_failure)
     return ("start-error", Cause(code="seen-not-started", detail=failures[-1].message)) if failures else None
 
 
-def _refused(said: Sequence[Said], _: float) -> Found:
+def _refused(said: Sequence[Event], _: float) -> Found:
     failures = _of(said, "FailedCreate")
     if not failures or _of(said, "Scheduled"):
         return None
     return "refused", Cause(code="seen-refused", detail=failures[-1].message)
 
 
-def _ran(said: Sequence[Said], seconds: float) -> Found:
+def _ran(said: Sequence[Event], seconds: float) -> Found:
     if not _of(said, "Started") or seconds < LONG_ENOUGH:
         return None
     return "healthy", Cause(code="seen-running", seconds=seconds)

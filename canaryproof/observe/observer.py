@@ -11,7 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from canaryproof.analysis.settling import descendants, leftover, live, stable_of, unready
+from canaryproof.analysis.leftovers import descendants, leftover
+from canaryproof.analysis.stable_state import stable_of, unready
 from canaryproof.errors import InfrastructureError
 from canaryproof.experiment.prober import probe
 from canaryproof.helm.releases import TYPE, selector
@@ -21,6 +22,7 @@ from canaryproof.kube.client import SECRETS, KubeClient, Resource
 from canaryproof.kube.recorder import WATCHED
 from canaryproof.kube.run_credentials import redactor_of
 from canaryproof.kube.running_cluster import Cluster
+from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Evidence, Leftover, Observed, Probe, Rendering, Setting, Step
 from canaryproof.model.evidence_redaction import SecretValues, bodies_of, without_secrets
 from canaryproof.model.objects import BODIES, Body, Manifest, ObjectKey, text_at
@@ -149,14 +151,14 @@ class _Scene:
 
     def left(self, timeline: Timeline) -> tuple[Leftover, ...]:
         """Return what the canary's revision added, and what that owns, as far as it is there now."""
-        found: dict[ObjectKey, Body] = {}
+        found: dict[ObjectKey, Manifest] = {}
         for manifest in self.story.submitted.rendering.manifests:
             if manifest.key in self.story.finding.added and (body := self._get(manifest)) is not None:
-                found[ObjectKey(manifest.kind, manifest.name)] = body
-        family = descendants(timeline, [ObjectKey(key.kind, key.name) for key in self.story.finding.added])
-        found |= {key: body for key, body in live(timeline).items() if key in family}
+                found[manifest.key.local] = Manifest(body)
+        family = descendants(timeline, [key.local for key in self.story.finding.added])
+        found |= {key: each for key, each in timeline.objects.items() if key in family}
         names = frozenset(found)
-        return tuple(leftover(key, body, names) for key, body in found.items())
+        return tuple(leftover(key, each, names) for key, each in found.items())
 
     def _get(self, manifest: Manifest) -> Body | None:
         resource = self.client.resource(manifest.api_version, manifest.kind)
@@ -175,7 +177,7 @@ def _evidence(evidence: Evidence, baseline: Rendering, story: Story, scene: _Sce
     now = scene.at(scene.client.now())
     timeline = scene.timeline(now)
     stable = stable_of(baseline.manifests)
-    unready_now = unready(live(timeline), stable, {})
+    unready_now = unready(timeline, stable, {})
     left = scene.left(timeline)
     canary, upgraded_at = story.finding.canary, scene.at(story.submitted.deployed_at)
     rolled_back_at = scene.at(story.rollback.deployed_at) if story.rollback else None
@@ -192,8 +194,8 @@ def _evidence(evidence: Evidence, baseline: Rendering, story: Story, scene: _Sce
         upgrade=_step(story.submitted, upgraded_at) if story.is_upgraded else None,
         rollback=_step(story.rollback, rolled_back_at) if story.rollback and rolled_back_at is not None else None,
         leftovers=left,
-        gone_at=0.0 if left else now,
-        restored_at=0.0 if unready_now else _ready_since(timeline, stable.deployments),
+        gone_at=None if left else now,
+        restored_at=None if unready_now else _ready_since(timeline, stable.deployments),
         ended_at=now,
     )
     gaps = dict(_gaps(story))
@@ -210,11 +212,11 @@ def _evidence(evidence: Evidence, baseline: Rendering, story: Story, scene: _Sce
     return replace(evidence, observed=_observed(story, unready_now, gaps))
 
 
-def _observed(story: Story, unready_now: str, gaps: Mapping[str, str]) -> Observed:
+def _observed(story: Story, unready_now: Cause | None, gaps: Mapping[str, str]) -> Observed:
     return Observed(
-        stable=story.stable.revision if story.stable else 0,
-        canary=story.submitted.revision if story.is_upgraded else 0,
-        rollback=story.rollback.revision if story.rollback else 0,
+        stable=story.stable.revision if story.stable else None,
+        canary=story.submitted.revision if story.is_upgraded else None,
+        rollback=story.rollback.revision if story.rollback else None,
         status=story.submitted.status,
         unready=unready_now,
         gaps=dict(gaps),

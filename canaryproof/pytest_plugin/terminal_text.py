@@ -161,8 +161,8 @@ def revisions(evidence: Evidence, observed: Observed) -> Iterator[Line]:
         observed.canary: f"the canary: {one_line(evidence.decision.reason)}",
         observed.rollback: f"the rollback to revision {observed.stable}",
     }
-    for revision in sorted(roles.keys() - {0}):
-        yield Line(f"  revision {revision}   ", roles[revision])
+    for revision, role in sorted((each, role) for each, role in roles.items() if each is not None):
+        yield Line(f"  revision {revision}   ", role)
 
 
 def _phase(name: str, seconds: float, text: str) -> Line:

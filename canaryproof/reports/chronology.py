@@ -100,7 +100,7 @@ def picture(evidence: Evidence) -> Picture | None:
         return None
     lanes = tuple(_lanes(evidence))
     return Picture(
-        seconds=evidence.ended_at,
+        seconds=_end(evidence),
         revisions=tuple(_revisions(evidence)),
         lanes=lanes[:PODS],
         hidden=max(0, len(lanes) - PODS),
@@ -113,13 +113,17 @@ def picture(evidence: Evidence) -> Picture | None:
 
 def began(evidence: Evidence) -> bool:
     """Report whether the experiment got as far as to install anything."""
-    return evidence.install is not None and evidence.ended_at > 0
+    return evidence.install is not None and _end(evidence) > 0
+
+
+def _end(evidence: Evidence) -> float:
+    return evidence.ended_at or 0.0
 
 
 def _revisions(evidence: Evidence) -> Iterator[Stretch]:
     """Yield what Helm had put there, from the moment it began to."""
     steps = [step for step in (evidence.install, evidence.upgrade, evidence.rollback) if step]
-    ends = [*(step.began for step in steps[1:]), evidence.ended_at]
+    ends = [*(step.began for step in steps[1:]), _end(evidence)]
     for number, (step, what, end) in enumerate(zip(steps, ("install", "upgrade", "rollback"), ends, strict=False), 1):
         yield Stretch("failed" if step.error else what, step.began, end, f"revision {number}: {what}")
 
@@ -129,7 +133,7 @@ def _lanes(evidence: Evidence) -> Iterator[Lane]:
     stable = {each.name for each in evidence.baseline.manifests if each.kind == "Deployment"}
     for pod in _pods(evidence.timeline):
         role = _role(owners.get(pod.uid, ""), evidence.canary.deployment if evidence.canary else None, stable)
-        yield Lane(cut(pod.name, NAME), role, tuple(_stretches(pod, evidence.ended_at)), tuple(_crashes(pod)))
+        yield Lane(cut(pod.name, NAME), role, tuple(_stretches(pod, _end(evidence))), tuple(_crashes(pod)))
 
 
 def _role(owner: str, canary: str | None, stable: Collection[str]) -> Role:
@@ -150,11 +154,11 @@ def _pods(timeline: Timeline) -> Iterator[PodHistory]:
 def _deployments_of_pods(timeline: Timeline) -> dict[str, str]:
     """Return the Deployment of each pod that has one, by the pod's uid."""
     names = {
-        owner["name"]
+        owner.key.name
         for each in timeline.observations
         if each.object.kind == "ReplicaSet"
-        for owner in maps_at(each.object.body, "metadata", "ownerReferences")
-        if owner.get("kind") == "Deployment"
+        for owner in each.object.owners
+        if owner.key.kind == "Deployment"
     }
     return {pod.uid: name for name in names for pod in timeline.pods_of(name)}
 
@@ -240,18 +244,18 @@ def _told(evidence: Evidence) -> Iterator[tuple[str, float, str]]:
     decision, upgrade, rollback = evidence.decision, evidence.upgrade, evidence.rollback
     if evidence.install:
         yield "start", evidence.install.began, "the chart is rendered; Helm installs the course's: revision 1"
-    if evidence.settled_at:
+    if evidence.settled_at is not None:
         yield "settled", evidence.settled_at, "stable is ready and answers"
     if upgrade:
         yield "upgrade", upgrade.began, "Helm upgrades to the submission: revision 2"
         yield "upgraded", upgrade.ended, "the upgrade failed" if upgrade.error else "the upgrade is applied"
-    if decision.proven_at:
+    if decision.proven_at is not None:
         yield "fate", decision.proven_at, f"the canary's fate is certain: {decision.outcome}"
     if rollback:
         yield "rollback", rollback.began, "Helm rolls back to revision 1"
         yield "rolled-back", rollback.ended, "the rollback failed" if rollback.error else "the rollback is recorded"
-    if evidence.gone_at:
+    if evidence.gone_at is not None:
         yield "gone", evidence.gone_at, "nothing of the canary is left"
-    if evidence.restored_at:
+    if evidence.restored_at is not None:
         yield "restored", evidence.restored_at, "stable is ready again"
-    yield "end", evidence.ended_at, "the experiment ends"
+    yield "end", _end(evidence), "the experiment ends"

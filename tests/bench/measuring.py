@@ -50,7 +50,10 @@ def experiments(toolchain: Toolchain, runs: int, figures: Figures, progress: Pro
                 continue
             for phase in ("install", "upgrade", "outcome", "rollback", "gone", "total"):
                 figures.add(f"experiment: {phase}", getattr(evidence.timings, phase))
-            decided = evidence.decision.at - evidence.decision.proven_at
+            at, proven_at = evidence.decision.at, evidence.decision.proven_at
+            assert at is not None, evidence.decision
+            assert proven_at is not None, evidence.decision
+            decided = at - proven_at
             figures.add("experiment: second crash seen to outcome decided", decided)
 
 

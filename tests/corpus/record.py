@@ -62,6 +62,7 @@ def essence(evidence: Evidence) -> Recorded:
     """Return what the decision of *evidence* was made from."""
     assert evidence.canary, f"{evidence.name} has no canary"
     assert evidence.upgrade, f"{evidence.name} was not tried"
+    assert evidence.decision.at is not None, f"{evidence.name} was decided by its chart alone"
     seen = evidence.timeline.until(evidence.decision.at)
     kept = tuple(_plain(each) for each in _about(seen, evidence.canary.deployment))
     return Recorded(evidence.canary, evidence.upgrade.ended, evidence.decision, Timeline(kept))

@@ -8,7 +8,7 @@ from canaryproof.experiment.cleanup_check import Aftermath
 from canaryproof.kube.client import Resource
 from canaryproof.kube.recorder import Recording
 from canaryproof.model.evidence import Holder, Leftover
-from canaryproof.model.objects import Body, ObjectKey
+from canaryproof.model.objects import Body, Manifest, ObjectKey
 
 CANARY = ObjectKey("Deployment", "canary")
 CONFIG = ObjectKey("ConfigMap", "extra")
@@ -63,7 +63,7 @@ class Scene:
             client=self.objects,
             recording=self.recording,
             namespace="lab",
-            added={key: {"kind": key.kind, "apiVersion": version, "metadata": {"name": key.name}}},
+            added={key: Manifest({"kind": key.kind, "apiVersion": version, "metadata": {"name": key.name}})},
             unready=lambda: self.unready,
         )
 

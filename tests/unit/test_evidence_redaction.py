@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from canaryproof.analysis.settling import changed
+from canaryproof.analysis import stable_state
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import (
     ChartFile,
@@ -68,7 +68,9 @@ EVIDENCE = Evidence(
     probes=(Probe(0, 1, VALUE),),
     leftovers=(Leftover(ObjectKey("Secret", "db"), Holder("hook", VALUE)),),
     logs=(ContainerLog("pod", "app", previous=False, text=f"log {VALUE}"),),
-    observed=Observed(1, 2, 3, "superseded", VALUE, {"canary-gone": VALUE}),
+    observed=Observed(
+        1, 2, 3, "superseded", Cause(code="stable-not-ready", detail=VALUE, last_words=VALUE), {"canary-gone": VALUE}
+    ),
     fault=f"broke {VALUE}",
 )
 
@@ -118,7 +120,7 @@ def test_a_change_of_a_secret_is_still_seen(value: str, *, differs: bool) -> Non
     clean = _redacted(evidence)
 
     assert bool(difference(clean).changes) is differs
-    assert bool(changed(clean.timeline, clean.baseline.manifests, 2)) is differs
+    assert bool(stable_state.difference(clean.timeline, clean.baseline.manifests, 2)) is differs
     assert VALUE.encode() not in to_lines(clean)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from canaryproof.errors import UsageError
+from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import (
     Canary,
     ContainerLog,
@@ -24,8 +26,12 @@ from canaryproof.model.evidence import (
 )
 from canaryproof.model.flight_record import SCHEMA, from_lines, head_from_line, to_lines
 from canaryproof.model.objects import ObjectKey
+from canaryproof.model.wording.cause_sentences import describe
+from canaryproof.scenario import load_course
+from tests.corpus.noise import CHECKS
 from tests.unit.stories import CANARY_DEPLOYMENT, STABLE, Story, because, rendering
 
+RECORDS = Path(__file__).parent / "records"
 FULL = Evidence(
     "alice",
     "class/alice.zip",
@@ -91,7 +97,7 @@ def test_the_first_line_tells_whose_record_it_is() -> None:
     [
         (b"", "this is no flight record: line 1"),
         (b"[]", "this is no flight record: line 1"),
-        (b'{"schema": 3}', "this is no flight record: line 1"),
+        (b'{"schema": 4}', "this is no flight record: line 1"),
         (b'{"schema": 99, "evidence": {}}', f"its schema 99 cannot be read, only {SCHEMA}; record again"),
         (to_lines(FULL).rpartition(b"\n{")[0], "should have 11 lines, and has 10"),
         (to_lines(FULL).replace(b'{"log"', b'{"lag"'), "this is no flight record: line 11: Object contains unknown"),
@@ -103,3 +109,30 @@ def test_what_is_no_evidence_is_refused(text: bytes, message: str) -> None:
     """Something else, a part, or another schema, is the user's mistake and says so."""
     with pytest.raises(UsageError, match=message):
         from_lines(text)
+
+
+def test_a_record_with_zeros_is_still_read() -> None:
+    """Schema 3 wrote 0 for what never was, and why stable was not ready as a sentence."""
+    accepted, kept, observed, unstarted = (
+        from_lines((RECORDS / f"schema-3-{name}.jsonl").read_bytes())
+        for name in ("accepted", "kept", "observed", "unstarted")
+    )
+
+    assert (accepted.settled_at, accepted.restored_at, accepted.gone_at, accepted.ended_at) == (1, 5.5, 5.9, 7)
+    assert accepted.timeline.observations
+    assert (kept.restored_at, kept.gone_at, kept.ended_at) == (None, None, 7)
+    assert unstarted == Evidence("bob", "class/bob", decision=Decision("no-canary", Cause(code="no-deployment-added")))
+    assert observed.observed
+    assert (observed.observed.stable, observed.observed.canary, observed.observed.rollback) == (1, 2, None)
+    assert observed.observed.unready
+    assert describe(observed.observed.unready) == "Deployment/upcommerce-app-stable does not exist"
+    assert from_lines(to_lines(kept)) == kept
+
+
+def test_an_old_record_is_judged_as_before() -> None:
+    """By the checks that failed when it was written."""
+    course = load_course()
+    accepted, kept = (from_lines((RECORDS / f"schema-3-{name}.jsonl").read_bytes()) for name in ("accepted", "kept"))
+
+    assert [check.__name__ for check in CHECKS if check(accepted, course)] == []
+    assert [check.__name__ for check in CHECKS if check(kept, course)] == ["canary_gone", "stable_healthy"]

@@ -90,7 +90,7 @@ def test_noise_changes_no_outcome(name: str) -> None:
     logs = (ContainerLog("pod", recorded.decision.cause.container or "canary", previous=True, text="no such flag\n"),)
 
     def decided() -> tuple[Decision, tuple[object, ...]]:
-        at = recorded.decision.at
+        at = recorded.decision.at or 0.0
         decision = decide(recorded.timeline, recorded.canary, recorded.upgraded_at, at + 0.3, DURATIONS)
         assert decision
         decision = with_last_words(decision, logs)

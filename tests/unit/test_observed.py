@@ -9,6 +9,7 @@ import pytest
 from canaryproof.checks import judging
 from canaryproof.checks.judging import Finding
 from canaryproof.checks.results import Check, Judgement, RunResults, grade
+from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Decision, Evidence, Observed, Revision
 from canaryproof.model.objects import Manifest
 from canaryproof.model.timeline import Observation, Timeline
@@ -156,7 +157,9 @@ def test_a_machine_that_was_stopped_is_no_crash(code: int) -> None:
 
 def test_stable_must_be_ready_and_for_a_while() -> None:
     """Its Service, too."""
-    unready = judging.stable_healthy(observed(unready="Service/upcommerce-service has no ready endpoint"), COURSE)
+    unready = judging.stable_healthy(
+        observed(unready=Cause(code="service-without-endpoints", object="Service/upcommerce-service")), COURSE
+    )
     fresh = judging.stable_healthy(replace(EVIDENCE, restored_at=59.5), COURSE)
 
     assert unready

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from canaryproof.model.objects import Body, Manifest
+from canaryproof.model.objects import Body, Manifest, ObjectKey
 from canaryproof.model.timeline import Change, Observation, Timeline
 from tests.unit.stories import CANARY, Story
 
@@ -25,6 +25,14 @@ def uids(timeline: Timeline) -> list[str]:
 def test_live_objects_are_the_last_seen_and_not_deleted() -> None:
     """An object told twice is one; a deleted one is none."""
     assert uids(seen(("ADDED", "a", "1"), ("ADDED", "a", "1"), ("ADDED", "b", "2"), ("DELETED", "b", "2"))) == ["1"]
+
+
+def test_objects_are_known_by_keys_without_a_namespace() -> None:
+    """All of them lie in one."""
+    pod = Manifest({"kind": "Pod", "metadata": {"name": "a", "namespace": "lab"}})
+    timeline = Timeline((Observation(0, "ADDED", pod),))
+
+    assert timeline.objects == {ObjectKey("Pod", "a"): pod}
 
 
 def test_late_deletion_of_a_predecessor_deletes_nothing() -> None:
@@ -132,7 +140,7 @@ def test_events_are_counted_up() -> None:
 
     (event,) = story.timeline.events_about(pod.uid)
 
-    assert (event.at, event.count, event.container, event.type) == (1, 3, "canary", "Warning")
+    assert (event.at, event.count, event.container) == (1, 3, "canary")
 
 
 def test_hostile_shapes_are_read_as_empty() -> None:

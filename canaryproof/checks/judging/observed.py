@@ -9,6 +9,7 @@ from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Evidence, Observed, Revision
 from canaryproof.model.objects import Manifest, maps_at, value_at
 from canaryproof.model.timeline import PodHistory, condition
+from canaryproof.model.wording.cause_sentences import describe
 
 ENDED_FROM_OUTSIDE = frozenset({0, 137, 143, 255})
 """Exit codes of containers that did not end by themselves: stopped, killed, or gone with their node."""
@@ -45,7 +46,7 @@ def rollback_recorded(evidence: Evidence, observed: Observed) -> Finding | None:
     if not observed.stable:
         message = f"the revision that was rolled back to is no longer on record; {seen}"
         return Finding(message, cause=Cause(code="revision-forgotten"))
-    if observed.stable >= observed.canary:
+    if observed.stable >= (observed.canary or 0):
         hint = f"roll back to a revision from before the canary, which is revision {observed.canary}"
         message = f"the rollback went to revision {observed.stable}, which has the canary itself; {seen}"
         return Finding(message, hint, cause=Cause(code="rolled-back-to-canary", count=observed.stable))
@@ -58,11 +59,11 @@ def stable_healthy(evidence: Evidence, observed: Observed) -> Finding | None:
         if stable.kind == "Deployment" and (fault := _sick(evidence, stable)):
             hint = "look at kubectl get pods, and at what the pod's events say"
             return Finding(f"{stable.key} {fault}", hint, cause=Cause(code="stable-unhealthy", object=str(stable.key)))
-    if observed.unready:
-        cause = Cause(code="not-restored", detail=observed.unready)
-        hint = "look at kubectl get deployments,services"
-        return Finding(f"the stable app is not ready: {observed.unready}", hint, cause=cause)
-    held = evidence.ended_at - evidence.restored_at
+    held = evidence.held
+    if observed.unready or held is None:
+        why = f": {describe(observed.unready)}" if observed.unready else ""
+        cause = Cause(code="not-restored", parts=(observed.unready,) if observed.unready else ())
+        return Finding(f"the stable app is not ready{why}", "look at kubectl get deployments,services", cause=cause)
     if held < (hold := evidence.durations.hold):
         message = f"stable has been ready for {held:.1f} s only; look again, expected at least {hold:g} s"
         return Finding(message, cause=Cause(code="not-held", seconds=held, limit=hold))

@@ -125,7 +125,7 @@ def canary_gone(evidence: Evidence, course: Course) -> Finding | None:
             _hooked(evidence, roots),
             Cause(code="left-behind", count=len(evidence.leftovers), parts=tuple(map(_left, roots))),
         )
-    if not evidence.gone_at:
+    if evidence.gone_at is None:
         return Finding("the experiment did not see the canary go", cause=Cause(code="not-seen-gone"))
     return None
 

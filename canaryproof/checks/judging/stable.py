@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from canaryproof.analysis.availability import longest, outages
-from canaryproof.analysis.settling import changed
+from canaryproof.analysis.stable_state import Difference, difference
 from canaryproof.checks.judging import observed
 from canaryproof.checks.judging.finding import Finding, count, told_ports
 from canaryproof.model.causes import Cause
@@ -129,7 +129,7 @@ def stable_serves_during_canary(evidence: Evidence, course: Course) -> Finding |
     """The stable Service answered while the canary failed: from the end of the upgrade to the start of the rollback."""
     del course
     began = evidence.upgrade.ended if evidence.upgrade else 0.0
-    ended = evidence.rollback.began if evidence.rollback else evidence.ended_at
+    ended = evidence.rollback.began if evidence.rollback else evidence.ended_at or 0.0
     probes = [probe for probe in evidence.probes if began <= probe.at < ended]
     found = _unanswered(evidence, probes, "while the canary was there")
     return replace(found, follows=_touched(evidence)) if found and probes else found
@@ -155,17 +155,23 @@ def stable_healthy(evidence: Evidence, course: Course) -> Finding | None:
             return Finding(
                 f"after the rollback, {stable.key} {fault}", "look at what the chart changes in stable", cause=cause
             )
-    if evidence.upgrade and (left := changed(evidence.timeline, evidence.baseline.manifests, evidence.upgrade.began)):
+    began = evidence.upgrade.began if evidence.upgrade else None
+    if began is not None and (left := difference(evidence.timeline, evidence.baseline.manifests, began)):
         hint = "look for what a rollback does not take back: hooks, and objects that another than Helm changed"
-        return Finding(f"after the rollback, {left}", hint, cause=Cause(code="stable-differs-after-rollback"))
-    if not evidence.restored_at:
+        cause = Cause(code="stable-differs-after-rollback", object=str(left.object), field=left.field)
+        return Finding(f"after the rollback, {_describe_difference(left)}", hint, cause=cause)
+    held = evidence.held
+    if held is None:
         message, hint = "stable was not ready again after the rollback", "look at what the chart changes in stable"
         return Finding(message, hint, cause=Cause(code="not-restored"))
-    held = evidence.ended_at - evidence.restored_at
     if held < (hold := evidence.durations.hold):
         message = f"stable was healthy for {held:.1f} s at the end; expected at least {hold:g} s"
         return Finding(message, cause=Cause(code="not-held", seconds=held, limit=hold))
     return None
+
+
+def _describe_difference(left: Difference) -> str:
+    return f"{left.object} differs in {left.field}: {left.now or 'nothing'} instead of {left.was or 'nothing'}"
 
 
 def _sick(timeline: Timeline, stable: Manifest, since: float) -> str:

@@ -124,7 +124,11 @@ class Scene:
     def ended(self, container: _Container) -> bool:
         """Report whether a run of *container* was seen to end before the outcome was decided."""
         decision, canary = self.evidence.decision, self.evidence.canary
-        pods = self.evidence.timeline.until(decision.at).pods_of(canary.deployment) if canary else ()
+        pods = (
+            self.evidence.timeline.until(decision.at).pods_of(canary.deployment)
+            if canary and decision.at is not None
+            else ()
+        )
         return any(pod.terminations(container.name) for pod in pods)
 
 

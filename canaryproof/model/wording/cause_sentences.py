@@ -14,6 +14,9 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "container-unnamed": "{place}one of its {field} has no name",
     "container-not-created": "{who} of {name} cannot be created: {detail}",
     "crash-looped": "{name} crash-loops: {who} ended by itself with exit code {codes}, {twice}",
+    "deployment-missing": "{object} does not exist",
+    "deployment-not-available": "{object} wants {count} pods and has {replicas}",
+    "deployment-not-observed": "{object} was not looked at by its controller yet",
     "ended-differently": "{who} of {name} ended in different ways {within}, last with {end}",
     "ended-once": "{who} of {name} ended once, with {end}, and not again {within}",
     "events-gone": "no events about the pods of {name} are left (a cluster keeps them for an hour, as a rule), and the"
@@ -64,6 +67,8 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "seen-unscheduled": "{name} had no node: {detail}",
     "several-deployments-added": "the chart adds {count} Deployments to the course's, and any could be the canary:"
     " {objects}",
+    "service-without-endpoints": "{object} has no ready endpoint",
+    "stable-not-ready": "{detail}",
     "start-failed": "{who} of {name} could not be started, {twice}: {detail}",
     "still-waiting": "{name} was still waiting, {states}{event}, {within}; nothing else is certain",
     "unscheduled": "no node takes the pod of {name}: {detail}",
@@ -96,6 +101,8 @@ def _values(cause: Cause) -> Iterator[tuple[str, object]]:
     yield from (("seconds", cause.seconds), ("count", cause.count), ("pods", cause.pods))
     yield "never_started", f"{who} of {cause.deployment} never started: image {cause.image}"
     yield from (("image", cause.image), ("images", " and ".join(cause.images)))
+    kinds = ("in all", "updated", "available")
+    yield "replicas", ", ".join(f"{count} {kind}" for count, kind in zip(cause.replicas, kinds, strict=False))
     yield "probe", f"{cause.probe} probe".lstrip()
     yield "restarted", _times(cause.count, " after {0} restart") if cause.count else " without a restart"
     yield "said", f": {cause.detail}" if cause.detail else ""

@@ -145,7 +145,7 @@ def test_a_request_that_failed_alone_is_no_outage() -> None:
 def test_each_moment_names_the_checks_that_it_settled() -> None:
     """In the order of time; what never came is settled by the end."""
     drawn = picture(EVIDENCE)
-    stays = picture(replace(EVIDENCE, gone_at=0.0))
+    stays = picture(replace(EVIDENCE, gone_at=None))
 
     assert drawn
     assert stays

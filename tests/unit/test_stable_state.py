@@ -1,4 +1,4 @@
-"""Stable counts as ready only when it is, and what is left of an upgrade is found and explained."""
+"""Stable counts as ready only when it is, and as restored only when it is as it was."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
-from canaryproof.analysis.settling import Stable, descendants, key_in, last_deletion, leftover, live, stable_of, unready
+from canaryproof.analysis.stable_state import Stable, difference, stable_of, unready
 from canaryproof.model.objects import Body, Manifest, ObjectKey
 from canaryproof.model.timeline import Change, Observation, Timeline
-from canaryproof.model.wording.leftover_sentences import describe_holder
+from canaryproof.model.wording.cause_sentences import describe
 
 STABLE = Stable(("app",), (("shop", 5000),))
-DEPLOYMENT = ObjectKey("Deployment", "app")
 
 
 def body(kind: str, name: str, *, owner: ObjectKey | None = None, **metadata: Any) -> Body:
@@ -41,7 +40,8 @@ def endpoints(*, ready: bool = True, service: str = "shop") -> Body:
 
 def why(*objects: Body, generation: int = 0) -> str:
     """Return why STABLE is not ready."""
-    return unready(live(timeline(*(("ADDED", each) for each in objects))), STABLE, {"app": generation})
+    cause = unready(timeline(*(("ADDED", each) for each in objects)), STABLE, {"app": generation})
+    return describe(cause) if cause else ""
 
 
 def test_stable_is_ready_when_all_pods_are_and_the_service_leads_there() -> None:
@@ -54,7 +54,7 @@ def test_stable_is_ready_when_all_pods_are_and_the_service_leads_there() -> None
     [
         ([endpoints()], "Deployment/app does not exist"),
         ([deployment(observed=1), endpoints()], "not looked at"),
-        ([deployment(availableReplicas=0), endpoints()], "wants 1 pods"),
+        ([deployment(availableReplicas=0), endpoints()], "wants 1 pods and has 1 in all, 1 updated, 0 available"),
         ([deployment(replicas=2), endpoints()], "wants 1 pods"),
         ([deployment(updatedReplicas=0), endpoints()], "wants 1 pods"),
         ([deployment()], "Service/shop has no ready endpoint"),
@@ -81,58 +81,31 @@ def test_the_courses_chart_says_what_stable_is() -> None:
     assert stable_of(map(Manifest, chart)) == STABLE
 
 
-def test_keys_do_not_repeat_the_namespace_of_the_experiment() -> None:
-    """An object that names the experiment's namespace is the same as one that leaves it to Helm."""
-    named, elsewhere = (Manifest(body("Service", "a", namespace=name)) for name in ("lab", "other"))
-
-    assert key_in("lab", named) == ObjectKey("Service", "a")
-    assert key_in("lab", elsewhere) == ObjectKey("Service", "a", "other")
-
-
-def test_only_what_was_not_deleted_is_live() -> None:
-    """The last change of an object counts."""
-    seen = timeline(("ADDED", body("Pod", "a")), ("ADDED", body("Pod", "b")), ("DELETED", body("Pod", "a")))
-
-    assert list(live(seen)) == [ObjectKey("Pod", "b")]
-
-
-def test_a_family_reaches_through_owners_that_are_gone() -> None:
-    """A pod belongs to its Deployment even after the ReplicaSet between them was deleted."""
-    between = ObjectKey("ReplicaSet", "app-1")
-    seen = timeline(
-        ("ADDED", body("ReplicaSet", "app-1", owner=DEPLOYMENT)),
-        ("ADDED", body("Pod", "app-1-x", owner=between)),
-        ("ADDED", body("Pod", "other")),
-        ("DELETED", body("ReplicaSet", "app-1", owner=DEPLOYMENT)),
-    )
-
-    family = descendants(seen, [DEPLOYMENT])
-
-    assert family == {DEPLOYMENT, between, ObjectKey("Pod", "app-1-x")}
-    assert last_deletion(seen, family) == 3
-    assert last_deletion(seen, frozenset({ObjectKey("Pod", "other")})) == 0
-
-
 @pytest.mark.parametrize(
-    ("found", "held_by"),
+    ("now", "field", "values"),
     [
-        (body("Job", "a", annotations={"helm.sh/hook": "post-upgrade"}), "helm.sh/hook: post-upgrade"),
-        (body("Service", "a", annotations={"helm.sh/resource-policy": "keep"}), "helm.sh/resource-policy: keep"),
-        (body("Service", "a", finalizers=["example.com/stay"]), "finalizers: example.com/stay"),
-        (body("Pod", "a", deletionTimestamp="2026-11-24T08:17:29Z"), "still terminating"),
-        (
-            body("ReplicaSet", "a", owner=DEPLOYMENT, annotations={"helm.sh/resource-policy": "keep"}),
-            "its owner Deployment/app",
-        ),
-        (body("Service", "a"), ""),
+        ({"spec": {"replicas": 2}}, "spec.replicas", ("1", "2")),
+        ({"spec": {"replicas": 1, "paused": True}}, "spec.paused", (None, "True")),
+        ({"spec": {}}, "spec.replicas", ("1", None)),
+        ({"spec": {"replicas": 1, "args": ["a"]}}, "spec.args[0]", (None, "'a'")),
     ],
 )
-def test_what_is_left_says_what_holds_it(found: Body, held_by: str) -> None:
-    """A ReplicaSet copies its Deployment's annotations: it is the Deployment that is kept."""
-    key = ObjectKey(found["kind"], "a")
+def test_what_differs_after_the_rollback_is_named(now: Body, field: str, values: tuple[str | None, str | None]) -> None:
+    """The field, and both of its values."""
+    before = body("Deployment", "app") | {"spec": {"replicas": 1}}
+    seen = timeline(("ADDED", before), ("MODIFIED", before | now))
 
-    holder = leftover(key, found, frozenset({key, DEPLOYMENT})).holder
-    held = describe_holder(holder) if holder else ""
+    found = difference(seen, [Manifest(before)], 0.5)
 
-    assert held_by in held
-    assert bool(held) == bool(held_by)
+    assert found
+    assert (found.object, found.field, (found.was, found.now)) == (ObjectKey("Deployment", "app"), field, values)
+
+
+def test_what_the_cluster_assigns_is_no_difference() -> None:
+    """Nor is what only one of both moments has: an object that was added, or is gone."""
+    was = body("Service", "a", annotations={"deployment.kubernetes.io/revision": "1"})
+    now = body("Service", "a", annotations={"deployment.kubernetes.io/revision": "3"})
+    assigned = {"spec": {"clusterIP": "10.0.0.1", "ports": [{"nodePort": 30000}]}}
+    seen = timeline(("ADDED", was), ("ADDED", now | assigned), ("ADDED", body("Service", "b")))
+
+    assert difference(seen, [Manifest(was), Manifest(body("Service", "b"))], 0.5) is None

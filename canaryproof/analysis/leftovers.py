@@ -1,0 +1,53 @@
+"""What is left of an upgrade after the rollback, and what holds it; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from canaryproof.model.evidence import Holder, Leftover
+from canaryproof.model.objects import HOOK, RESOURCE_POLICY, Manifest, ObjectKey
+from canaryproof.model.timeline import Timeline
+
+
+def key_in(namespace: str, manifest: Manifest) -> ObjectKey:
+    """Return the key of an object as seen from *namespace*: its own is empty where it lies there, or says nothing."""
+    return replace(manifest.key, namespace="") if manifest.namespace == namespace else manifest.key
+
+
+def descendants(timeline: Timeline, roots: Iterable[ObjectKey]) -> frozenset[ObjectKey]:
+    """Return *roots* and all that was ever seen to be owned by them, through any number of owners."""
+    children: dict[ObjectKey, set[ObjectKey]] = {}
+    for observation in timeline.observations:
+        for owner in observation.object.owners:
+            children.setdefault(owner.key, set()).add(observation.object.key.local)
+    family: set[ObjectKey] = set()
+    found = set(roots)
+    while found:
+        family |= found
+        found = {child for parent in found for child in children.get(parent, ())} - family
+    return frozenset(family)
+
+
+def last_deletion(timeline: Timeline, family: frozenset[ObjectKey]) -> float | None:
+    """Return when the last object of *family* was deleted; None where none was."""
+    deletions = (each for each in timeline.observations if each.change == "DELETED")
+    return max((each.at for each in deletions if each.object.key.local in family), default=None)
+
+
+def leftover(key: ObjectKey, manifest: Manifest, left: frozenset[ObjectKey]) -> Leftover:
+    """Return an object that outlived the rollback, with what holds it; *left* is all that did."""
+    return Leftover(key, _holder(manifest, left))
+
+
+def _holder(manifest: Manifest, left: frozenset[ObjectKey]) -> Holder | None:
+    # Owners come first: a ReplicaSet copies the annotations of its Deployment.
+    if alive := [owner.key for owner in manifest.owners if owner.key in left]:
+        return Holder("owner", str(alive[0]))
+    if policy := manifest.annotations.get(RESOURCE_POLICY):
+        return Holder("resource-policy", str(policy))
+    if hook := manifest.annotations.get(HOOK):
+        return Holder("hook", str(hook))
+    if manifest.finalizers:
+        return Holder("finalizers", ", ".join(manifest.finalizers))
+    return Holder("deletion") if manifest.is_going else None
