@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -22,7 +22,7 @@ from canaryproof.doctor.diagnosis import examine
 from canaryproof.doctor.diagnosis_text import exit_code, report
 from canaryproof.doctor.machine_probes import Where, ask
 from canaryproof.errors import CanaryproofError, ClusterError
-from canaryproof.pytest_plugin.option_table import OBSERVE, REPLAY, SUBMISSIONS, Option
+from canaryproof.pytest_plugin.option_table import OBSERVE, OPTIONS, REPLAY, SUBMISSIONS, Option
 from canaryproof.scenario import UPCOMMERCE, load_course
 from canaryproof.system.paths import cache_folder
 from canaryproof.system.progress import TerminalProgress
@@ -68,18 +68,18 @@ def command_line() -> argparse.ArgumentParser:
     parser = _Parser(
         "canaryproof",
         description="Prove on a real Kubernetes, with the real Helm, that a canary release fails safely.",
-        epilog="Exit codes: 0 all accepted, 1 some rejected, 4 wrong usage, 8 the infrastructure failed.",
+        epilog="Exit codes: 0 all accepted, 1 some rejected, 4 the command line is wrong, 8 the infrastructure failed.",
         allow_abbrev=False,
     )
     parser.set_defaults(runs_pytest=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    check = _suite(commands, "check", "[PATH ...]", "check charts: is each canary right, and does it fail safely?")
+    check = _suite(commands, "check", "[PATH ...]", "check that the canary of each chart is right and fails safely")
     check.add_argument(SUBMISSIONS.dest, nargs="*", metavar=SUBMISSIONS.metavar, help=SUBMISSIONS.help)
     _add(check, CHECK_OPTIONS)
     check.set_defaults(do=_check)
 
-    replay = _suite(commands, "replay", "DIR", "judge the records of an earlier run again, without a cluster")
+    replay = _suite(commands, "replay", "DIR", "judge the flight records of an earlier run again, without a cluster")
     replay.add_argument(REPLAY.dest, metavar=REPLAY.metavar, help="the --report-dir of that run")
     _add(replay, REPLAY_OPTIONS)
     replay.set_defaults(do=_replay)
@@ -88,34 +88,48 @@ def command_line() -> argparse.ArgumentParser:
     _add(observe, OBSERVE_OPTIONS)
     observe.set_defaults(do=_observe)
 
-    up = commands.add_parser("up", help="start an embedded cluster that stays, to work in by hand")
-    up.add_argument("name", nargs="?", default=DEFAULT_NAME, help="the name of the cluster (default: %(default)s)")
+    up = _plain(commands, "up", "start an embedded cluster that stays, and print how to use it", _up)
     up.add_argument(
-        "--course", type=Path, default=UPCOMMERCE, metavar="FILE", help="what the assignment asks: its images"
+        "--course", type=Path, default=UPCOMMERCE, metavar="FILE", help="the scenario file: stand-ins play its images"
     )
     up.add_argument(
-        "--kubernetes", choices=kubernetes_minors(), default="", metavar="MINOR", help="this version of Kubernetes"
+        "--kubernetes", choices=kubernetes_minors(), default="", metavar="MINOR", help=_of("kubernetes").help
     )
-    up.add_argument("--toolchain", type=Path, metavar="DIR", help="use the binaries in this folder")
-    up.add_argument("--patience", type=_patience, default=1, metavar="FACTOR", help="wait this many times longer")
-    up.set_defaults(do=_up)
+    up.add_argument("--toolchain", type=Path, metavar="DIR", help=_of("toolchain").help)
+    up.add_argument("--patience", type=_patience, default=1, metavar="FACTOR", help=_of("patience").help)
 
-    down = commands.add_parser("down", help="end such a cluster")
-    down.add_argument("name", nargs="?", default=DEFAULT_NAME, help="the name of the cluster (default: %(default)s)")
-    down.set_defaults(do=_down)
+    down = _plain(commands, "down", "end an embedded cluster that stays", _down)
+    for each in (up, down):
+        each.add_argument(
+            "name", nargs="?", default=DEFAULT_NAME, help="the name of the cluster (default: %(default)s)"
+        )
 
-    status = commands.add_parser("status", help="list the clusters that stay")
-    status.set_defaults(do=_status)
+    _plain(commands, "status", "list the embedded clusters that stay", _status)
 
-    doctor = commands.add_parser("doctor", help="show which clusters work on this machine, and what others lack")
-    doctor.add_argument("--kubeconfig", type=Path, metavar="FILE", help="look at the cluster of this kubeconfig")
-    doctor.add_argument("--kube-context", metavar="NAME", help="look at the cluster of this context")
-    doctor.set_defaults(do=_doctor)
+    doctor = _plain(commands, "doctor", "show which clusters work on this machine, and what the others lack", _doctor)
+    doctor.add_argument("--kubeconfig", type=Path, metavar="FILE", help="examine the cluster of this kubeconfig")
+    doctor.add_argument("--kube-context", metavar="NAME", help="examine the cluster of this context")
 
-    rights = commands.add_parser("rights", help="print the ClusterRoles that --cluster existing needs")
-    rights.add_argument("--observe", action="store_true", help="print the Role that --observe needs instead")
-    rights.set_defaults(do=_rights)
+    rights = _plain(commands, "rights", "print the ClusterRoles that --cluster existing needs", _rights)
+    rights.add_argument("--observe", action="store_true", help="print the Role that canaryproof observe needs instead")
     return parser
+
+
+def _plain(
+    commands: argparse._SubParsersAction[_Parser], name: str, text: str, do: Callable[[argparse.Namespace], int]
+) -> argparse.ArgumentParser:
+    """Add a command that runs no pytest."""
+    parser = commands.add_parser(name, help=text, description=_sentence(text))
+    parser.set_defaults(do=do)
+    return parser
+
+
+def _of(name: str) -> Option:
+    return next(option for option in OPTIONS if option.name == name)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _suite(
@@ -125,10 +139,10 @@ def _suite(
     parser = commands.add_parser(
         name,
         help=text,
-        description=f"{text[0].upper()}{text[1:]}",
+        description=_sentence(text),
         usage=" ".join(filter(None, (f"canaryproof {name}", arguments, "[OPTION ...] [-- PYTEST OPTION ...]"))),
-        epilog="What follows -- goes to pytest: -k, -x, --junitxml and so on. Each option is also an environment "
-        "variable: CANARYPROOF_REPORT_DIR for --report-dir.",
+        epilog="Everything after -- goes to pytest: -k, -x, --junitxml and so on. Each option is also an environment "
+        "variable: CANARYPROOF_REPORT_DIR is --report-dir.",
         allow_abbrev=False,
     )
     parser.set_defaults(runs_pytest=True)
@@ -189,11 +203,9 @@ def _down(options: argparse.Namespace) -> int:
     place = place_of(cache_folder(os.environ), options.name)
     with place.alone():
         if not place.folder.exists():
-            print(
-                f"no cluster {place.name} is kept; python -m canaryproof status lists those that are", file=sys.stderr
-            )
+            print(f"there is no cluster {place.name}; canaryproof status lists the clusters that stay", file=sys.stderr)
             return 1
-        print(f"{place.name}: {'ended' if end(place) else 'had ended; what it left was removed'}")
+        print(f"{place.name}: {'ended' if end(place) else 'had ended already; its leftovers are removed'}")
     return 0
 
 
@@ -202,19 +214,19 @@ def _status(_: argparse.Namespace) -> int:
     for place in found:
         print(line_about(place))
     if not found:
-        print("no cluster is kept; python -m canaryproof up starts one")
+        print("no cluster is running; canaryproof up starts one")
     return 0
 
 
 def _doctor(options: argparse.Namespace) -> int:
     cache = cache_folder(os.environ)
-    with TerminalProgress(sys.stderr).step("asking around"):
+    with TerminalProgress(sys.stderr).step("examining this machine"):
         facts = ask(Where(os.environ, cache, options.kubeconfig, options.kube_context))
     found = examine(facts)
     try:
         auto = str(choose(ThisMachine(os.environ, cache, known={"docker": facts.docker, "minikube": facts.minikube})))
     except ClusterError:
-        auto = "none can be had"
+        auto = "no cluster works here"
     print(*report(found, auto), sep="\n")
     return exit_code(found)
 

@@ -103,7 +103,7 @@ def _tools(facts: Facts) -> Iterator[Finding]:
             )
         yield Finding(
             "its tools are not built yet: the first run does that, about ten minutes on two cores",
-            "python -m canaryproof up, whenever there is time",
+            "canaryproof up, whenever there is time",
             stops=False,
         )
 
@@ -176,7 +176,7 @@ def _existing(facts: Facts) -> Iterator[Finding]:
     if account.lacking:
         yield Finding(
             f"the account of context {account.context} may not {', '.join(account.lacking)}",
-            "have somebody who may: python -m canaryproof rights | kubectl apply -f - and bind it; to look only,"
+            "have somebody who may: canaryproof rights | kubectl apply -f - and bind it; to look only,"
             " rights --observe",
         )
     if not account.is_local:

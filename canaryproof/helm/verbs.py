@@ -305,7 +305,7 @@ def clean(stderr: str, chart: Path | None = None) -> str:
 def _lacking(lack: MissingRight) -> str:
     return (
         f"the account {lack.user} of this cluster may not {lack.right}, which the chart has: the submission cannot be"
-        " tried; python -m canaryproof rights prints the roles to give it"
+        " tried; canaryproof rights prints the roles to give it"
     )
 
 

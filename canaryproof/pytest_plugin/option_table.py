@@ -55,43 +55,43 @@ class Option:
 SUBMISSIONS = Option(
     "submissions",
     "PATH",
-    "a chart folder, a repository that holds one, an archive of either, or a folder of any of these; repeatable "
-    "(default: ./upcommerce)",
+    "the folder of a chart, a repository that contains one, an archive of either, or a folder of any of these; "
+    "repeatable (default: ./upcommerce)",
     several=True,
 )
-REPLAY = Option("replay", "DIR", "judge the records of an earlier run again; DIR is its --report-dir")
-OBSERVE = Option("observe", "", "judge what was done by hand in a cluster, and change nothing", switch=True)
+REPLAY = Option("replay", "DIR", "judge the flight records of an earlier run again; DIR is its --report-dir")
+OBSERVE = Option("observe", "", "judge a release that was handled by hand, and change nothing", switch=True)
 OPTIONS = (
     SUBMISSIONS,
-    Option("cluster", "NAME", f"where Kubernetes comes from: {', '.join(PROVIDERS)} (default: auto)"),
-    Option("kubernetes", "MINOR", "embedded: this version of Kubernetes, such as 1.36 (default: the newest)"),
-    Option("parallel", "N", "how many experiments run at once (default: as many as the cluster can take)"),
-    Option("images", "KIND", f"{' or '.join(IMAGES)} images (default: stand-in on embedded, else upstream)"),
-    Option("image-mirror", "URL", "ask this registry first when images are pulled"),
+    Option("cluster", "NAME", f"the provider of the cluster: {', '.join(PROVIDERS)} (default: auto)"),
+    Option("kubernetes", "MINOR", "embedded cluster: the version of Kubernetes, such as 1.36 (default: the newest)"),
+    Option("parallel", "N", "the number of experiments that run at once (default: as many as the cluster can take)"),
+    Option("images", "KIND", "stand-in or upstream images (default: stand-in on the embedded cluster, else upstream)"),
+    Option("image-mirror", "URL", "pull images from this registry first"),
     Option(
         "image-registry",
         "HOST[:PORT]",
-        "embedded: allow pulls from this registry too; repeatable, with commas in the environment",
+        "embedded cluster with upstream images: also allow pulls from this registry; repeatable",
         several=True,
         separator=",",
     ),
     Option("report-dir", "DIR", "write all reports to this folder"),
-    Option("resume", "", "continue the run in --report-dir: only what changed or has no verdict", switch=True),
+    Option("resume", "", "continue the run in --report-dir: try what changed or has no verdict", switch=True),
     REPLAY,
-    Option("course", "FILE", "what the assignment asks (default: the UpCommerce course)"),
-    Option("toolchain", "DIR", "use the cluster's binaries in this folder instead of building them"),
-    Option("helm", "PATH", "use this Helm, version 3 or 4"),
+    Option("course", "FILE", "the scenario file: what is asked of a submission (default: the UpCommerce course)"),
+    Option("toolchain", "DIR", "use the programs of the embedded cluster in this folder, instead of building them"),
+    Option("helm", "PATH", "the Helm program to use, version 3 or 4"),
     Option("patience", "FACTOR", "multiply every time limit by this factor, for a slow machine (default: 1)"),
-    Option("kube-context", "NAME", "existing: use this context of the kubeconfig (default: the current one)"),
-    Option("yes", "", "existing: do not ask before using a cluster on another machine", switch=True),
+    Option("kube-context", "NAME", "existing cluster: the context of the kubeconfig (default: the current one)"),
+    Option("yes", "", "existing cluster: do not ask before using a cluster on another machine", switch=True),
     OBSERVE,
 )
 KIND_OPTIONS = (
     Option("cluster-name", "NAME", "the name of the embedded or kind cluster, or the minikube profile", kind=True),
-    Option("keep-cluster", "", "leave the cluster running for the next run", switch=True, kind=True),
-    Option("kubeconfig", "FILE", "existing: read this kubeconfig; kind: write it there", kind=True),
-    Option("kind-image", "IMAGE", "kind: use this node image", kind=True),
-    Option("kind-bin", "PATH", "kind: use this kind binary", kind=True),
-    Option("kind-kubectl-bin", "PATH", "kind: use this kubectl binary", kind=True),
+    Option("keep-cluster", "", "keep the cluster running after the run, for the next run", switch=True, kind=True),
+    Option("kubeconfig", "FILE", "existing cluster: the kubeconfig to read; kind: where to write it", kind=True),
+    Option("kind-image", "IMAGE", "kind: the node image", kind=True),
+    Option("kind-bin", "PATH", "kind: the kind program to use", kind=True),
+    Option("kind-kubectl-bin", "PATH", "kind: the kubectl program to use", kind=True),
 )
 """As pytest-kind names them, and by its rules."""

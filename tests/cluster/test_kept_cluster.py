@@ -57,11 +57,11 @@ def test_the_next_run_finds_it_and_uses_it_at_once(provider: KeptProvider, place
         assert time.monotonic() - began < SOON
         assert again.note == "kept cluster lab, re-used"
         run([*kubectl, "get", "namespace", "mine"], timeout=20)
-        assert (again.kubernetes, again.stays[1]) == (cluster.kubernetes, "python -m canaryproof down lab")
+        assert (again.kubernetes, again.stays[1]) == (cluster.kubernetes, "canaryproof down lab")
 
     down, environment = [sys.executable, "-m", "canaryproof", "down", "lab"], {"XDG_CACHE_HOME": str(tmp_path)}
     assert run(down, timeout=30, env={**os.environ, **environment}) == "lab: ended\n"
-    with pytest.raises(CommandError, match="no cluster lab is kept"):
+    with pytest.raises(CommandError, match="there is no cluster lab"):
         run(down, timeout=30, env={**os.environ, **environment})
 
 

@@ -57,7 +57,7 @@ def test_missing_rights_are_named_before_anything_is_made(api: FakeApi) -> None:
     """With the command that prints the role."""
     api.answers["POST", REVIEWS] = (201, {"status": {"allowed": False}})
 
-    message = "may not create namespaces, delete namespaces, .* and [0-9]+ more: python -m canaryproof rights"
+    message = "may not create namespaces, delete namespaces, .* and [0-9]+ more: canaryproof rights"
     with pytest.raises(ClusterError, match=message), provider(api).lend():
         pytest.fail("it was lent")
 

@@ -126,10 +126,10 @@ def test_a_person_is_told_all_that_it_takes(place: Place) -> None:
         f"export KUBECONFIG={place.kubeconfig}",
         f"export PATH={place.binaries}:$PATH  # kubectl, helm",
     ]
-    for told in ("is up: re-used", "helm rollback upcommerce 1 --namespace sre", "# to end it: python -m canaryproof"):
+    for told in ("is up: re-used", "helm rollback upcommerce 1 --namespace sre", "# to end it: canaryproof down"):
         assert told in text
-    assert stays(place)[1] == "python -m canaryproof down lab"
-    assert stays(Place(place.kept, "canaryproof"))[1] == "python -m canaryproof down"
+    assert stays(place)[1] == "canaryproof down lab"
+    assert stays(Place(place.kept, "canaryproof"))[1] == "canaryproof down"
 
 
 def test_a_program_that_stays_is_given_its_order(tmp_path: Path) -> None:

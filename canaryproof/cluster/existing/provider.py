@@ -72,7 +72,7 @@ def _require_rights(client: KubeClient, target: Target) -> None:
         more = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
         raise ClusterError(
             f"the account of context {target.context} may not {', '.join(map(str, lacking[:SHOWN]))}{more}:"
-            " python -m canaryproof rights prints the ClusterRole to give it"
+            " canaryproof rights prints the ClusterRole to give it"
         )
 
 

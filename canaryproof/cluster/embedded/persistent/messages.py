@@ -33,7 +33,7 @@ def instructions(place: Place, kept: Kept, course: Course, note: str = "") -> st
 def stays(place: Place) -> tuple[str, str]:
     """Return the commands that reach the cluster from any shell, and that end it."""
     named = "" if place.name == DEFAULT_NAME else f" {place.name}"
-    return f"export KUBECONFIG={shlex.quote(str(place.kubeconfig))}", f"python -m canaryproof down{named}"
+    return f"export KUBECONFIG={shlex.quote(str(place.kubeconfig))}", f"canaryproof down{named}"
 
 
 def line_about(place: Place) -> str:
