@@ -94,7 +94,8 @@ def checks_page() -> Iterator[str]:
     for each in checks():
         needs = ", ".join(f"[`{need}`](#check-{need})" for need in each.needs)
         yield from ("", f"(check-{each.id})=", f"## `{each.id}`", "", sentence(each.title), "")
-        yield from table(("points", "needs", "hint"), [(f"{each.points:g}", needs or "nothing", escaped(each.hint))])
+        yield from (f"- **Points:** {each.points:g}", f"- **Needs:** {needs or 'no other check'}")
+        yield f"- **Hint:** {escaped(each.hint)}"
 
 
 def outcomes_page() -> Iterator[str]:
@@ -182,10 +183,10 @@ def fields_of(class_: type) -> Iterator[tuple[str, str, str]]:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield a table in Markdown."""
-    yield f"| {' | '.join(head)} |"
-    yield f"|{'---|' * len(head)}"
+    """Yield a table in Markdown, in which names stay on one line."""
+    yield from (":::{container} names", "", f"| {' | '.join(head)} |", f"|{'---|' * len(head)}")
     yield from (f"| {' | '.join(row)} |" for row in rows)
+    yield from ("", ":::")
 
 
 def sentence(text: str) -> str:

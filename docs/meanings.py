@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from canaryproof.model.causes import Code
 from canaryproof.model.evidence import OutcomeName
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
+
+LIMITS = TimeLimits()
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,11 @@ MEANINGS: Mapping[OutcomeName, Meaning] = {
         ("crash-looped", "ended-differently", "seen-back-off", "seen-restarts"),
     ),
     "healthy": Meaning(
-        f"All pods of the canary have been Ready for {DURATIONS.observation:g} s, and no container ended.",
+        f"All pods of the canary have been Ready for {LIMITS.observation:g} s, and no container ended.",
         ("ready", "seen-running"),
     ),
     "not-ready": Meaning(
-        f"The canary runs, but no pod of it became Ready within {DURATIONS.observation:g} s, or it has no pods at all.",
+        f"The canary runs, but no pod of it became Ready within {LIMITS.observation:g} s, or it has no pods at all.",
         ("never-ready", "init-not-ended", "zero-replicas", "rollout-paused"),
     ),
     "image-pull": Meaning(
@@ -46,7 +48,7 @@ MEANINGS: Mapping[OutcomeName, Meaning] = {
     "config-error": Meaning(
         "A container or a volume of the canary needs a ConfigMap, a Secret or a key that does not exist, "
         "or the security context of the container contradicts its image. "
-        f"Kubernetes reported that for {DURATIONS.persistence:g} s.",
+        f"Kubernetes reported that for {LIMITS.persistence:g} s.",
         ("container-not-created", "volume-not-mounted", "seen-not-created"),
     ),
     "start-error": Meaning(
@@ -72,7 +74,7 @@ MEANINGS: Mapping[OutcomeName, Meaning] = {
         ("init-crash-looped", "ended-differently"),
     ),
     "unschedulable": Meaning(
-        f"The scheduler found no node for a pod of the canary for {DURATIONS.unschedulable:g} s.",
+        f"The scheduler found no node for a pod of the canary for {LIMITS.unschedulable:g} s.",
         ("unscheduled", "seen-unscheduled"),
     ),
     "refused": Meaning(

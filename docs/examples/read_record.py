@@ -1,4 +1,7 @@
-"""Reads a flight record, and asks one check what it says: python read_record.py out/evidence/upcommerce.jsonl."""
+"""Reads a flight record, and asks one check what it says.
+
+Call it as python read_record.py out/evidence/upcommerce.jsonl.
+"""
 
 import sys
 from pathlib import Path

@@ -24,9 +24,8 @@ from canaryproof.model.flight_record import to_lines
 from canaryproof.pytest_plugin.markers import check_of
 from canaryproof.pytest_plugin.option_table import KIND_OPTIONS, OPTIONS
 from canaryproof.scenario import load_course
-from canaryproof.timeouts import DURATIONS
 from docs.generate import PAGES, checks, codes, commands, help_of, outcomes
-from docs.meanings import MEANINGS
+from docs.meanings import LIMITS, MEANINGS
 from tests.corpus.record import RECORDED, TIMELINES, read
 from tests.unit.test_judging import evidence
 
@@ -128,7 +127,8 @@ def test_the_documented_fields_of_evidence_exist() -> None:
 def commands_in(text: str) -> Iterator[list[str]]:
     """Yield the commands of pytest and canaryproof in a text: in its blocks, and between backquotes."""
     blocks = re.findall(r"^```([^\n]*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    lines = [line for kind, block in blocks if kind in {"", "console", "text"} for line in block.splitlines()]
+    shown = "".join(block for kind, block in blocks if kind in {"", "console", "text"})
+    lines = shown.replace("\\\n", "").splitlines()
     inline = re.findall(r"`((?:pytest|canaryproof) [^`\n]*)`", text)
     for line in (*lines, *inline):
         if command := re.match(r"(?:\$ )?(?:eval \"\$\()?((?:pytest|canaryproof) [^|)]*)", line):
@@ -253,9 +253,9 @@ def test_documented_times_are_those_of_the_code() -> None:
     """The pages name time limits in seconds."""
     page = (DOCS / "explanation" / "experiment.md").read_text(encoding="utf-8")
 
-    assert f"after {DURATIONS.observation:g} s, or after {DURATIONS.observation_extended:g} s" in page
-    assert f"every {DURATIONS.probe_every:g} s" in page
-    assert f"longer than {DURATIONS.outage:g} s" in page
+    assert f"after {LIMITS.observation:g} s, or after {LIMITS.observation_extended:g} s" in page
+    assert f"every {LIMITS.probe_every:g} s" in page
+    assert f"longer than {LIMITS.outage:g} s" in page
 
 
 def test_the_example_of_a_program_reads_flight_records(

@@ -1,4 +1,4 @@
-"""The rehearsal of the checkout release: the acceptance suite, and a check of our own."""
+"""The acceptance suite for the checkout release, and a check of our own."""
 
 from canaryproof import Evidence, check
 from canaryproof.acceptance.test_acceptance import *  # noqa: F403 - the whole suite
