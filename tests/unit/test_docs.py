@@ -189,6 +189,19 @@ def test_named_files_exist(file: Path) -> None:
     assert set(missing) <= BUILT
 
 
+def test_documented_messages_exist() -> None:
+    """The guide for debugging quotes them; an ellipsis stands for what varies."""
+    guide = (DOCS / "how-to" / "debug.md").read_text(encoding="utf-8").partition("\n## A submission")[0]
+    quoted = [
+        message for row in re.findall(r"^\| (.*?) \|", guide, re.MULTILINE) for message in re.findall("`(.*?)`", row)
+    ]
+    code = "".join(file.read_text(encoding="utf-8") for file in (REPOSITORY / "canaryproof").rglob("*.py"))
+    parts = [part.strip() for message in quoted for part in message.split("...")]
+
+    assert len(quoted) > 8
+    assert [part for part in parts if part not in code and part != f"within {LIMITS.cluster_start:g} s"] == []
+
+
 def test_minor_versions_are_those_that_can_be_had() -> None:
     """The guide names them."""
     guide = (DOCS / "how-to" / "choose-a-cluster.md").read_text(encoding="utf-8")
