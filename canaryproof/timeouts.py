@@ -143,7 +143,7 @@ def patience_of(said: str) -> float:
     except ValueError:
         factor = 0
     if not 1 <= factor <= MOST_PATIENT:
-        raise ValueError(f"should be a number from 1 to {MOST_PATIENT}, and is {said!r}")
+        raise ValueError(f"must be a number from 1 to {MOST_PATIENT}, not {said!r}")
     return factor
 
 

@@ -147,6 +147,6 @@ def test_messages_name_options_as_they_are_called_here(tmp_path: Path) -> None:
     """Whoever said --parallel is told of --parallel; a value that does not hold has exit code 4."""
     said = called(tmp_path, "check", "missing", "--parallel", "many", allowed=["exit code 4"])
 
-    assert "--parallel should be a number of experiments" in said
+    assert "--parallel must be a number of experiments" in said
     assert "missing: expected a Helm chart" in said
     assert "--canaryproof" not in said

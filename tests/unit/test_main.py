@@ -28,4 +28,4 @@ def test_a_cluster_that_stays_is_waited_for_within_reason(capsys: pytest.Capture
     """What --patience takes is said in the words that pytest -m e2e has for it."""
     with pytest.raises(SystemExit, match="4"):
         main(["up", f"--patience={factor}"])
-    assert f"should be a number from 1 to 100, and is '{factor}'" in capsys.readouterr().err
+    assert f"must be a number from 1 to 100, not '{factor}'" in capsys.readouterr().err

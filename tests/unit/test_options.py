@@ -120,16 +120,16 @@ def test_all_that_is_wrong_is_said_at_once(read: Read) -> None:
     lines = str(caught.value).splitlines()
     expected = [
         "course file *no.yaml: No such file or directory; give --course the path of a YAML file",
-        "--canaryproof-cluster should be one of auto, embedded, kind, minikube, existing, and is 'cloud'",
+        "--canaryproof-cluster must be one of auto, embedded, kind, minikube, existing, not 'cloud'",
         "submissions *missing: expected a Helm chart*but there is no such path*",
         "submissions *absent: expected a Helm chart*but there is no such path*",
-        "CANARYPROOF_PARALLEL should be a number of experiments, at least 1, and is '0'",
-        "--canaryproof-images should be one of stand-in, upstream, and is 'own'",
-        "--canaryproof-report-dir should be a folder to write to, and *plain is none; choose another",
-        "--canaryproof-toolchain should be a folder of binaries, and *plain is something else; correct the path",
-        "--canaryproof-helm should be an executable file, and *plain is something else; correct the path",
-        "--canaryproof-patience should be a number from 1 to 100, and is '0.5'",
-        "--canaryproof-kubernetes should be one of 1.37, 1.36, and is '1.20'",
+        "CANARYPROOF_PARALLEL must be a number of experiments, at least 1, not '0'",
+        "--canaryproof-images must be one of stand-in, upstream, not 'own'",
+        "--canaryproof-report-dir must be a folder that can be written to, but *plain cannot; choose another",
+        "--canaryproof-toolchain must be a folder of binaries, but *plain is not one; correct the path",
+        "--canaryproof-helm must be an executable file, but *plain is not one; correct the path",
+        "--canaryproof-patience must be a number from 1 to 100, not '0.5'",
+        "--canaryproof-kubernetes must be one of 1.37, 1.36, not '1.20'",
     ]
     pytest.LineMatcher(lines).fnmatch_lines(expected, consecutive=True)
 
@@ -140,7 +140,7 @@ def test_a_switch_is_a_flag_or_a_word(read: Read, said: str) -> None:
     assert read("--canaryproof-observe").observe
     assert read(environment={"CANARYPROOF_OBSERVE": said}).observe
     assert not read(environment={"CANARYPROOF_OBSERVE": "no"}, ini="canaryproof_observe = yes").observe
-    with pytest.raises(UsageError, match="CANARYPROOF_OBSERVE should be yes or no, and is 'perhaps'"):
+    with pytest.raises(UsageError, match="CANARYPROOF_OBSERVE must be yes or no, not 'perhaps'"):
         read(environment={"CANARYPROOF_OBSERVE": "perhaps"})
 
 
@@ -183,7 +183,7 @@ def test_wrong_options_end_a_run_that_needs_them(pytester: pytest.Pytester) -> N
     result = pytester.runpytest_inprocess("--canaryproof-submissions", "missing", "--canaryproof-parallel", "many")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: submissions *missing*", "--canaryproof-parallel should be *"])
+    result.stderr.fnmatch_lines(["ERROR: submissions *missing*", "--canaryproof-parallel must be *"])
 
 
 def test_who_observes_hands_nothing_in(read: Read) -> None:
@@ -191,13 +191,13 @@ def test_who_observes_hands_nothing_in(read: Read) -> None:
     (submission,) = read("--canaryproof-observe").submissions
 
     assert (submission.name, submission.source) == ("upcommerce", "release upcommerce in namespace sre")
-    with pytest.raises(UsageError, match="--canaryproof-submissions: --observe judges what is in the cluster"):
+    with pytest.raises(UsageError, match="--canaryproof-submissions: --observe judges a release in the cluster"):
         read("--canaryproof-observe", "--canaryproof-submissions", "upcommerce")
 
 
 def test_going_on_needs_the_run_to_go_on_with(read: Read) -> None:
     """--resume without the folder of the earlier run's reports says what to give."""
-    with pytest.raises(UsageError, match="--resume goes on with the run in --report-dir; give that folder too"):
+    with pytest.raises(UsageError, match="--resume continues the run in --report-dir; give --report-dir too"):
         read("--canaryproof-resume")
 
     assert read("--canaryproof-resume", "--canaryproof-report-dir", "out").resume
@@ -209,7 +209,7 @@ def test_registries_are_hosts(read: Read) -> None:
     variable = read(environment={"CANARYPROOF_IMAGE_REGISTRY": "own.lan, other.lan:5000"})
 
     assert flags.image_registries == variable.image_registries == ("own.lan:443", "other.lan:5000")
-    with pytest.raises(UsageError, match="--canaryproof-image-registry should be the host of a registry"):
+    with pytest.raises(UsageError, match="--canaryproof-image-registry must be the host of a registry"):
         read("--canaryproof-image-registry", "https://own.lan")
 
 
