@@ -1,90 +1,107 @@
-"""Every duration of the harness, in seconds; nothing else names one."""
+"""Every time limit of a run, and the lengths of time that are rules of the experiment.
+
+A run makes one value of them, from ``--patience``, and hands it to whatever waits.  There is no instance to import.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from typing import Self
 
-_NOT_OF_THE_CLUSTER = (
-    "build",
-    "toolchain",
-    "fetch",
-    "worth_showing",
-    "redraw_every",
-    "repeat_every",
-    "save_every",
-    "watch",
-)
-"""What takes as long as it takes on a slow machine too: downloads, people who watch, and a watch that is renewed."""
+_RENEWED = ("watch",)
+"""Nothing waits for the end of a watch: the next one goes on where it ended."""
 
 MOST_PATIENT = 100
-"""By how much durations may be stretched: an emulated machine is some ten times slower than a real one."""
+"""The largest factor of ``--patience``: an emulated machine is some ten times slower than a real one."""
 
 
 @dataclass(frozen=True)
 class TimeLimits:
-    """Upper limits by kind of operation, and the few lengths of time that are rules of the experiment."""
+    """Time limits, intervals and rules, all in seconds; the defaults are those of a machine of usual speed."""
 
+    # Commands
     command: float = 60
-    """One call of a tool."""
+    """Limit for one call of a tool."""
     grace: float = 2
-    """From SIGTERM to SIGKILL: a tool has recorded by then what it was doing."""
+    """From SIGTERM to SIGKILL, for a tool that records what it was doing."""
     question: float = 10
-    """One call of a tool that only says how things are: a daemon that hangs is one that does not answer."""
-    kind: float = 900
-    """One call of kind: creating a cluster takes 10, and Docker pulls 400 MB of a node image first."""
-    minikube: float = 900
-    """Starting, stopping or deleting a minikube; the first start downloads a gigabyte."""
-    in_flight: float = 2
-    """Until Docker shows what it was asked for by a command that has been ended meanwhile."""
-    calming: float = 10
-    """Until a kind node has finished what it was starting."""
-    registry: float = 3
-    """The first answer of the stand-ins' registry to a kind node."""
-    for_ever: float = 30 * 86400
-    """What ends with something else, never by itself."""
+    """Limit for one call of a tool that only reports something, such as the version of a daemon."""
     helm: float = 50
-    """Helm's own ``--timeout``: shorter than a command, so that it can still record a failure."""
+    """Helm's own ``--timeout``; the command is ended *command* seconds later, so that Helm still records a failure."""
     unpack: float = 20
-    """Copying an untrusted chart out of its folder or archive."""
+    """Limit for copying an untrusted chart out of its folder or archive."""
     render: float = 20
-    """``helm template`` of an untrusted chart."""
+    """Limit for ``helm template`` of an untrusted chart."""
+
+    # The toolchain
     build: float = 1800
-    """One binary of the toolchain from source; the longest, kube-apiserver, took 284 on 2 cores."""
+    """Limit for building one binary; the longest build, kube-apiserver, took 284 s on 2 cores."""
     toolchain: float = 3600
-    """Another run that builds the toolchain, until it has finished."""
+    """Limit for another run that builds the toolchain."""
     fetch: float = 600
-    """A download by a package manager, 75 MB at most."""
+    """Limit for one download by a package manager, 75 MB at most."""
+
+    # The start and the end of a cluster
+    kind: float = 900
+    """Limit for one call of kind: creating a cluster takes 10 s, and Docker pulls 400 MB of a node image first."""
+    minikube: float = 900
+    """Limit for starting, stopping or deleting a minikube; the first start downloads a gigabyte."""
+    in_flight: float = 2
+    """Until Docker shows a container that an interrupted command has asked for."""
+    calming: float = 10
+    """Limit for a kind node to finish what it is starting."""
+    registry: float = 3
+    """Limit for the first answer of the stand-ins' registry to a kind node."""
+    connection: float = 30
+    """Limit for the egress proxy to connect to a registry."""
     cluster_start: float = 90
-    """From the first process to a cluster that takes pods."""
+    """Limit for each stage of a cluster's start."""
     start_tick: float = 0.02
-    """From one look at a starting cluster to the next."""
+    """Between two looks at a starting cluster."""
+    start_probe: float = 1
+    """Limit for the API server of a starting cluster to answer one health check."""
     heartbeat: float = 0.05
-    """Of etcd's only member, which hears from nobody: a clock that ticks; after ten of them it elects itself."""
+    """etcd's heartbeat interval; etcd, which has one member, elects itself after ten of them."""
     last_words: float = 1
-    """From a request that fails because a component has died to the news of which one it was."""
+    """From a request that fails because a component has ended to the report of which component it was."""
     cluster_stop: float = 60
-    """From the end of the first process to the last cgroup removed."""
+    """From the end of the first process to the removal of the last cgroup."""
+
+    # The API server
+    request: float = 10
+    """Limit for one request."""
+    watch: float = 30
+    """Length of one watch."""
+    logs: float = 3
+    """Limit for reading the log of one container."""
+    lease: float = 30
+    """How long a Lease counts that its run does not renew."""
+    renew: float = 5
+    """Between two renewals of a Lease."""
+    look_again: float = 0.1
+    """Between two looks at what announces no change: time that passes, objects that no watch covers."""
+
+    # The experiment
     namespace: float = 20
     """Until a new namespace has its ``default`` ServiceAccount."""
     turn: float = 14_400
-    """Until the course's own namespace is free, where a chart insists on it: a whole class may."""
+    """Until the scenario's own namespace is free, where a chart insists on it: a whole class may use it first."""
     place: float = 14_400
-    """Until there is room for an experiment, or for the rest of it."""
+    """Until an experiment has a slot."""
     quiet: float = 3
-    """How long nothing may happen in an experiment before another one takes its place; longer on a busy cluster."""
+    """How long nothing may happen in an experiment before another one takes its slot; longer on a busy cluster."""
     settle: float = 60
     """Until revision 1 is ready."""
     observation: float = 20
-    """How long a canary is watched before its fate is taken from what was seen so far."""
-    pull: float = 180
-    """An image that a node pulls from a registry: it comes within the time of a container's start."""
+    """How long a canary is observed before its outcome is taken from what was seen so far."""
     observation_extended: float = 60
     """The same while a restart or an image pull is still pending."""
+    pull: float = 180
+    """Limit for a container to start on a node that pulls its image from a registry."""
     persistence: float = 5
-    """How long a pod must be refused, or a container must lack its configuration, before that counts as its fate."""
+    """How long a pod must be refused, or a container must lack its configuration, before that is its outcome."""
     unschedulable: float = 15
-    """How long no node may be found for a pod before that counts as its fate (kstatus waits as long)."""
+    """How long no node may be found for a pod before that is its outcome; kstatus waits as long."""
     gone: float = 40
     """Until nothing of the canary is left, its grace period included."""
     hold: float = 1
@@ -92,51 +109,33 @@ class TimeLimits:
     outage: float = 2
     """The longest time that the stable Service may go without an answer."""
     probe_every: float = 0.25
-    """From one request to the stable Service to the next."""
+    """Between two requests to the stable Service."""
     probe_timeout: float = 2
-    """One request to the stable Service: a later answer is none."""
-    worth_showing: float = 1
-    """Work that takes longer shows its progress."""
-    redraw_every: float = 0.2
-    """The line of progress on a terminal."""
-    repeat_every: float = 30
-    """The line of progress in a log."""
-    save_every: float = 10
-    """The results of a class, while it is tried."""
-    request: float = 10
-    """One request to the API server."""
-    watch: float = 30
-    """One watch of the API server, before it is asked again from where it ended."""
-    logs: float = 3
-    """The log of one container."""
-    lease: float = 30
-    """How long a run that shows no sign of life counts as living, on a cluster that it shares with others."""
-    renew: float = 5
-    """From one sign of life to the next."""
-    look_again: float = 0.1
-    """How often to look at what no change announces: time that passes, objects that nobody watches."""
+    """Limit for one request to the stable Service; a later answer counts as none."""
+
     patience: float = 1
-    """By how much all of them are stretched already; no duration itself."""
+    """The factor by which all of them are multiplied already; not a length of time."""
 
-    def stretched(self, patience: float) -> Self:
-        """Return them for a machine that is *patience* times slower: as they would be if its clock ran so slow.
+    @classmethod
+    def for_patience(cls, factor: float) -> Self:
+        """Return the limits for a machine that is *factor* times slower than usual.
 
-        Limits, lengths of observation and rules are stretched alike, so a chart gets the verdict that it would get on a
-        machine that is fast enough.
+        Limits, intervals and rules grow alike, so a chart gets the verdict that it gets on a machine of usual speed.
         """
-        ours = [each.name for each in fields(self) if each.name not in _NOT_OF_THE_CLUSTER]
-        return replace(self, **{name: getattr(self, name) * patience for name in ours})
+        usual = cls()
+        stretched = [each.name for each in fields(cls) if each.name not in _RENEWED]
+        return replace(usual, **{name: getattr(usual, name) * factor for name in stretched})
 
     def with_pulls(self) -> Self:
-        """Return them for a cluster whose nodes pull images from a registry that may be far away."""
+        """Return the limits for a cluster whose nodes pull images from a registry that may be far away."""
         longest = max(self.pull, self.settle, self.observation_extended)
         return replace(self, settle=longest, observation_extended=longest)
 
 
 def patience_of(said: str) -> float:
-    """Read by how much durations are to be stretched; of a machine that is faster than usual, nothing has to be known.
+    """Return the factor of ``--patience`` that *said* stands for.
 
-    Raises ValueError, which says what was expected and what was seen.
+    Raises ValueError when it is no number from 1 to `MOST_PATIENT`.
     """
     try:
         factor = float(said)
@@ -148,4 +147,4 @@ def patience_of(said: str) -> float:
 
 
 DURATIONS = TimeLimits()
-Durations = TimeLimits
+"""Of the packages that are not handed their limits yet."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from canaryproof.model.evidence import Probe
-from canaryproof.timeouts import DURATIONS, TimeLimits
+from canaryproof.timeouts import TimeLimits
 
 OFTEN = 2
 """So many times as long as from one request to the next may pass without one before nothing is known of that time."""
@@ -34,7 +34,7 @@ class Outage:
     """
 
 
-def outages(probes: Iterable[Probe], durations: TimeLimits = DURATIONS) -> tuple[Outage, ...]:
+def outages(probes: Iterable[Probe], durations: TimeLimits) -> tuple[Outage, ...]:
     """Return every stretch without an answer, in order."""
     found: list[Outage] = []
     failing: list[Probe] = []
@@ -47,12 +47,12 @@ def outages(probes: Iterable[Probe], durations: TimeLimits = DURATIONS) -> tuple
     return (*found, _outage(failing, math.inf, durations)) if failing else tuple(found)
 
 
-def longest(probes: Iterable[Probe], durations: TimeLimits = DURATIONS) -> Outage | None:
+def longest(probes: Iterable[Probe], durations: TimeLimits) -> Outage | None:
     """Return the longest outage; None where every request was answered."""
     return max(outages(probes, durations), key=lambda outage: outage.seconds, default=None)
 
 
-def is_certain(probes: tuple[Probe, ...], since: float, durations: TimeLimits = DURATIONS) -> bool:
+def is_certain(probes: tuple[Probe, ...], since: float, durations: TimeLimits) -> bool:
     """Report whether it is known what becomes of requests from *since* on.
 
     It is as soon as one is answered, or as their silence is longer than an outage may be.

@@ -12,11 +12,11 @@ from pathlib import Path
 import msgspec
 
 from canaryproof.cluster.embedded.provider import suitable
-from canaryproof.cluster.embedded.toolchain import is_built
+from canaryproof.cluster.embedded.toolchain import Machine, is_built
 from canaryproof.errors import CanaryproofError, ClusterError, CommandError
 from canaryproof.model.objects import BODIES, text_at
 from canaryproof.system.process import run
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 
 
 @dataclass(frozen=True)
@@ -60,17 +60,17 @@ def _find(name: str, environment: Mapping[str, str]) -> str | None:
     return shutil.which(name, path=environment.get("PATH", os.defpath))
 
 
-def ask_command(name: str, environment: Mapping[str, str]) -> Command:
+def ask_command(name: str, environment: Mapping[str, str], durations: TimeLimits) -> Command:
     """Return what the command *name*, one of `COMMANDS`, says of itself."""
     if not (path := _find(name, environment)):
         return Command()
     question, version = _QUESTIONS[name], ""
     asked = question.version
     try:
-        version = question.read(run([path, *asked], timeout=DURATIONS.question, env=environment)).removeprefix("v")
+        version = question.read(run([path, *asked], timeout=durations.question, env=environment)).removeprefix("v")
         if question.works:
             asked = question.works
-            run([path, *asked], timeout=DURATIONS.question, env=environment)
+            run([path, *asked], timeout=durations.question, env=environment)
     except CommandError as error:
         return Command(path, version, _last_line(error), " ".join((name, *asked)))
     except (CanaryproofError, msgspec.DecodeError) as error:
@@ -89,6 +89,7 @@ class ThisMachine:
 
     env: Mapping[str, str] = field(repr=False)
     cache: Path
+    durations: TimeLimits
     ready: bool = False
     """Whether the user brings the embedded cluster's tools."""
     kind: bool = False
@@ -100,7 +101,7 @@ class ThisMachine:
     def against_embedded(self) -> str:
         """Why the embedded cluster cannot run here; empty when it can."""
         try:
-            suitable(self.cache, self.env)
+            suitable(self.cache, self.env, self.durations)
         except ClusterError as error:
             return str(error)
         return ""
@@ -108,7 +109,7 @@ class ThisMachine:
     @cached_property
     def tools_built(self) -> bool:
         """Whether the embedded cluster's tools are there already."""
-        return self.ready or is_built(self.cache)
+        return self.ready or is_built(self.cache, Machine(self.durations))
 
     @cached_property
     def against_docker(self) -> str:
@@ -126,7 +127,7 @@ class ThisMachine:
         return self._against("minikube")
 
     def _against(self, name: str) -> str:
-        command = self.known.get(name) or ask_command(name, self.env)
+        command = self.known.get(name) or ask_command(name, self.env, self.durations)
         if not command.path:
             return f"there is no command {name}"
         return ": ".join(filter(None, (command.failed, command.error)))

@@ -11,7 +11,6 @@ from canaryproof.kube.client import NAMESPACES, NODES, PODS, KubeClient, Resourc
 from canaryproof.kube.lease import RUN_LABEL
 from canaryproof.model.objects import BODIES, Body
 from canaryproof.system.wait import Ticks, wait_for
-from canaryproof.timeouts import DURATIONS
 
 SERVICE_ACCOUNTS = Resource("ServiceAccount", "/api/v1", "serviceaccounts")
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
@@ -19,8 +18,12 @@ _POLICIES = Resource("MutatingAdmissionPolicy", _ADMISSION, "mutatingadmissionpo
 _BINDINGS = Resource("MutatingAdmissionPolicyBinding", _ADMISSION, "mutatingadmissionpolicybindings", namespaced=False)
 
 
-def await_stage(what: str, look: Callable[[], object], *, within: float, doomed: Callable[[], str | None]) -> None:
-    """Return when *look* finds something; an API server that does not answer yet is asked again.
+def await_stage(
+    what: str, look: Callable[[], object], *, within: float, every: float, doomed: Callable[[], str | None]
+) -> None:
+    """Return when *look* finds something, which is called *every* so many seconds.
+
+    An API server that does not answer yet is asked again.
 
     Raises WaitError as :func:`canaryproof.system.wait.wait_for` does.
     """
@@ -37,7 +40,7 @@ def await_stage(what: str, look: Callable[[], object], *, within: float, doomed:
         what,
         attempt,
         within=within,
-        changes=Ticks(DURATIONS.start_tick),
+        changes=Ticks(every),
         doomed=doomed,
         seen=lambda: refusals[-1] if refusals else "nothing",
     )

@@ -23,12 +23,10 @@ from canaryproof.kube import kubeconfig
 from canaryproof.kube.client import KubeClient
 from canaryproof.redaction import redacted
 from canaryproof.system.tempdirs import scratch
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 
 HELM, KIND = "helm", "kind"
 CAPABILITIES = {"CAP_SYS_ADMIN": 21, "CAP_SYS_RESOURCE": 24}  # include/uapi/linux/capability.h
-PATIENCE = replace(DURATIONS, request=DURATIONS.question / 4)
-"""A cluster that does not answer is asked three times."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,7 @@ class Where:
 
     environment: Mapping[str, str] = field(repr=False)
     cache: Path
+    durations: TimeLimits
     kubeconfig: Path | None = None
     context: str | None = None
     root: Path = Path("/")
@@ -45,7 +44,7 @@ class Where:
 def ask(where: Where) -> Facts:
     """Return the facts of this machine; commands run side by side."""
     with ThreadPoolExecutor(thread_name_prefix="doctor") as pool:
-        commands = {name: pool.submit(ask_command, name, where.environment) for name in COMMANDS}
+        commands = {name: pool.submit(ask_command, name, where.environment, where.durations) for name in COMMANDS}
         account = pool.submit(_account, where)
         is_root = os.geteuid() == 0
         linux = sys.platform == "linux"
@@ -54,10 +53,10 @@ def ask(where: Where) -> Facts:
             root=is_root,
             kernel=kernel(where.root) if linux else Kernel(),
             cgroups=cgroups(where.root / "sys/fs/cgroup"),
-            disk=_disk(where.cache),
+            disk=_disk(where),
             tools=_tools(where),
             account=account.result(),
-            rootless=() if is_root or not linux else rootless.gaps(rootless.ask(where.environment)),
+            rootless=() if is_root or not linux else rootless.gaps(rootless.ask(where.environment, where.durations)),
             docker=commands["docker"].result(),
             kind=commands[KIND].result(),
             minikube=commands["minikube"].result(),
@@ -96,25 +95,30 @@ def cgroups(folder: Path) -> Cgroups:
     return Cgroups(int(bool(hierarchies)), all(os.access(each, os.W_OK) for each in hierarchies), names)
 
 
-def _disk(cache: Path) -> Disk:
+def _disk(where: Where) -> Disk:
+    cache = where.cache
     existing = next(each for each in (cache, *cache.parents) if each.exists())
     against = "" if os.access(existing, os.W_OK) else f"{existing} cannot be written to"
     try:
         refuse_unsuitable("linux", cache)
     except ClusterError as error:
         against = error.message
-    needed = 0 if is_built(cache) else space_for(EMBEDDED)
+    needed = 0 if is_built(cache, _machine(where)) else space_for(EMBEDDED)
     return Disk(str(existing), shutil.disk_usage(existing).free, needed, against)
 
 
+def _machine(where: Where) -> Machine:
+    return Machine(where.durations, env=where.environment)
+
+
 def _tools(where: Where) -> Tools:
-    machine = Machine(env=where.environment)
+    machine = _machine(where)
     return Tools(
-        built=is_built(where.cache),
+        built=is_built(where.cache, machine),
         go=golang.against(go_for(EMBEDDED), machine),
         runc=runc.against(machine),
-        helm_built=is_built(where.cache, [HELM]),
-        kind_built=is_built(where.cache, [KIND]),
+        helm_built=is_built(where.cache, machine, [HELM]),
+        kind_built=is_built(where.cache, machine, [KIND]),
     )
 
 
@@ -125,11 +129,12 @@ def _account(where: Where) -> Account:
         target = kubeconfig.target_of(files, where.context)
     except CanaryproofError as error:
         return Account(error=error.message)
+    durations = replace(where.durations, request=where.durations.question / 4)  # a request is repeated twice
     account = Account(target.context, redacted(target.server), is_local=target.is_local)
     try:
         with scratch() as folder:
             file = target.write(folder)
-            with closing(KubeClient(file, target.context, PATIENCE)) as client:
+            with closing(KubeClient(file, target.context, durations)) as client:
                 lacking = tuple(map(str, missing(client.may)))
                 return replace(account, version=client.version(), lacking=lacking)
     except CanaryproofError as error:

@@ -101,7 +101,7 @@ class Laboratory:
             return cluster.vitals.fault or ("the run was ended" if ending.is_set() else None)
 
         sweep_scratch()
-        sandbox = sandbox_available()
+        sandbox = sandbox_available(durations)
         with (
             closing(KubeClient(cluster.kubeconfig, cluster.context, durations)) as client,
             scratch() as home,

@@ -18,7 +18,7 @@ from canaryproof.model.helm_text import MissingRight, error_message, is_unreacha
 from canaryproof.model.rendered_yaml import parse
 from canaryproof.system.process import Limits, run
 from canaryproof.system.sandbox import UNCONFINED, WORKING_DIRECTORY, Sandbox
-from canaryproof.timeouts import DURATIONS, TimeLimits
+from canaryproof.timeouts import TimeLimits
 
 LIMITS = Limits(memory=512 * 2**20, output=2**20, file_size=0)
 """What Helm may use: it takes 60 MiB for the course's chart, which renders to 2 KiB, and stores no more than 1 MiB.
@@ -74,7 +74,7 @@ class Helm:
         kubeconfig: Path,
         context: str,
         *,
-        durations: TimeLimits = DURATIONS,
+        durations: TimeLimits,
         doomed: Callable[[], str | None] = lambda: None,
         credentials: Mapping[str, str] = MappingProxyType({}),
         sandbox: Sandbox = UNCONFINED,
@@ -99,7 +99,7 @@ class Helm:
         binary: Path,
         home: Path,
         *,
-        durations: TimeLimits = DURATIONS,
+        durations: TimeLimits,
         doomed: Callable[[], str | None] = lambda: None,
         sandbox: Sandbox = UNCONFINED,
     ) -> Self:
@@ -267,6 +267,7 @@ class Helm:
                 env={**self._environment, **environment},
                 doomed=self._doomed,
                 limits=LIMITS,
+                grace=self._durations.grace,
             )
 
     @contextmanager

@@ -28,7 +28,7 @@ from canaryproof.errors import CanaryproofError, InfrastructureError, UsageError
 from canaryproof.model.evidence import Unanswered
 from canaryproof.model.objects import BODIES, Body, text_at, value_at
 from canaryproof.redaction import Redactor, environment_values, kubeconfig_values
-from canaryproof.timeouts import DURATIONS, TimeLimits
+from canaryproof.timeouts import TimeLimits
 
 OK = 200
 REDIRECT = 300
@@ -154,7 +154,7 @@ class KubeClient:
     Every method raises InfrastructureError when the API server cannot be reached or refuses for a reason of its own.
     """
 
-    def __init__(self, kubeconfig: Path, context: str, durations: TimeLimits = DURATIONS) -> None:
+    def __init__(self, kubeconfig: Path, context: str, durations: TimeLimits) -> None:
         """Read the credentials of *context*.
 
         Raises UsageError when the kubeconfig does not have them.

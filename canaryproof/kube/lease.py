@@ -24,7 +24,7 @@ from canaryproof.kube.running_cluster import Vitals
 from canaryproof.model.objects import BODIES, Body, text_at, value_at
 from canaryproof.system.background import in_background
 from canaryproof.system.ownership import make_folder
-from canaryproof.timeouts import DURATIONS, TimeLimits
+from canaryproof.timeouts import TimeLimits
 
 RUN_LABEL = "canaryproof/run"
 """On every namespace that a run makes; its value is the run's."""
@@ -145,14 +145,14 @@ def _is_there(file: Path, opened: IO[str]) -> bool:
 
 
 @contextmanager
-def present(api: Api, run: str, locks: Locks, vitals: Vitals, durations: TimeLimits = DURATIONS) -> Iterator[None]:
+def present(api: Api, run: str, locks: Locks, vitals: Vitals, durations: TimeLimits) -> Iterator[None]:
     """Show for the length of the block that *run* lives; what is left of runs that are over is removed first.
 
     A Lease that somebody removed is a fault of the cluster, reported to *vitals*: other runs may sweep this one.
 
     Raises InfrastructureError when the API server cannot be reached, or refuses.
     """
-    sweep(api, locks)
+    sweep(api, locks, durations.lease)
     with locks.held(run), _namespace(api, run) as namespace:
         api.create(LEASES, lease(run, locks.holder(run), api.now(), durations.lease), namespace)
         with in_background("presence", _renewal(api, namespace, vitals, durations.renew)):
@@ -209,8 +209,11 @@ def _renewal(api: Api, namespace: str, vitals: Vitals, seconds: float) -> Callab
     return renew
 
 
-def sweep(api: Api, locks: Locks) -> tuple[str, ...]:
-    """Ask for the end of all namespaces of runs that are over, and return their names."""
+def sweep(api: Api, locks: Locks, seconds: float) -> tuple[str, ...]:
+    """Ask for the end of all namespaces of runs that are over, and return their names.
+
+    A run that has no Lease yet counts as over when its newest namespace is older than so many *seconds*.
+    """
     namespaces: dict[str, list[Body]] = {}
     for item in api.list(NAMESPACES, labels=RUN_LABEL).items:
         body = BODIES.decode(item)
@@ -219,7 +222,7 @@ def sweep(api: Api, locks: Locks) -> tuple[str, ...]:
     over = [
         body["metadata"]
         for run, bodies in namespaces.items()
-        if now and _is_over(api.get(LEASES, LEASE, run_namespace(run)), bodies, now, locks)
+        if now and _is_over(api.get(LEASES, LEASE, run_namespace(run)), bodies, now, locks, seconds)
         for body in bodies
     ]
     for metadata in over:
@@ -227,10 +230,10 @@ def sweep(api: Api, locks: Locks) -> tuple[str, ...]:
     return tuple(metadata["name"] for metadata in over)
 
 
-def _is_over(held: Body | None, namespaces: list[Body], now: datetime, locks: Locks) -> bool:
+def _is_over(held: Body | None, namespaces: list[Body], now: datetime, locks: Locks, seconds: float) -> bool:
     if held is None:  # a run makes its namespace first, and its Lease at once
         newest = max(_time(text_at(body, "metadata", "creationTimestamp")) for body in namespaces)
-        return now - newest > timedelta(seconds=DURATIONS.lease)
+        return now - newest > timedelta(seconds=seconds)
     return is_expired(held, now) or locks.is_over(text_at(held, "spec", "holderIdentity"))
 
 

@@ -19,7 +19,7 @@ from canaryproof.model.objects import BODIES, Body, Manifest, ObjectKey
 from canaryproof.model.timeline import Change, Observation, Timeline
 from canaryproof.redaction import LAST_APPLIED
 from canaryproof.system.wait import Clock, Signal, Ticks
-from canaryproof.timeouts import DURATIONS, TimeLimits
+from canaryproof.timeouts import TimeLimits
 
 WATCHED = (
     PODS,
@@ -150,7 +150,7 @@ class Recorder:
         vitals: Vitals,
         *,
         watched: tuple[Resource, ...] = WATCHED,
-        durations: TimeLimits = DURATIONS,
+        durations: TimeLimits,
         clock: Clock = time,
     ) -> None:
         """Watch the kinds of *watched* once entered."""

@@ -11,7 +11,7 @@ from canaryproof.model.refusals import Refusal
 from canaryproof.model.timeline import Timeline
 from canaryproof.model.wording.cause_sentences import describe
 from canaryproof.system.sandbox import Protection
-from canaryproof.timeouts import DURATIONS, TimeLimits
+from canaryproof.timeouts import TimeLimits
 
 OutcomeName = Literal[
     "crash-loop",
@@ -313,4 +313,4 @@ class Evidence:
     @property
     def durations(self) -> TimeLimits:
         """Return the durations that it was recorded with, and is judged by."""
-        return DURATIONS.stretched(self.setting.patience if self.setting else 1)
+        return TimeLimits.for_patience(self.setting.patience if self.setting else 1)

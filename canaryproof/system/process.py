@@ -18,7 +18,6 @@ from canaryproof.errors import CommandError, InfrastructureError, LimitError
 from canaryproof.redaction import Redactor, environment_values
 from canaryproof.system.interpreter import HARMLESS_FOLDER, module_command
 from canaryproof.system.sandbox import UNCONFINED, Drop, Sandbox
-from canaryproof.timeouts import DURATIONS
 
 ProcessError = subprocess.CalledProcessError
 """What libraries raise that start processes themselves."""
@@ -41,6 +40,8 @@ class Limits:
 
 
 UNLIMITED = Limits()
+_TICK = 0.1
+"""Seconds between two calls of *doomed* while a command runs."""
 AT_HOME = ("HOME", "PATH", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
 """Variables that say where a user's files, commands and services are."""
 POLITELY = (signal.SIGTERM, signal.SIGKILL)
@@ -56,7 +57,7 @@ def run(
     cwd: Path | None = None,
     doomed: Callable[[], str | None] = lambda: None,
     limits: Limits = UNLIMITED,
-    grace: float = DURATIONS.grace,
+    grace: float = 0,
     sandbox: Sandbox = UNCONFINED,
     files: Sequence[int] = (),
 ) -> str:
@@ -67,6 +68,7 @@ def run(
 
     On a time-out, Ctrl-C or any other end the whole process group of the command is ended, not only its first process:
     SIGTERM, and *grace* seconds later SIGKILL; in a sandbox SIGKILL at once.  So it is when *doomed* gives a reason.
+    A command that only reports something needs no *grace*; one that changes something records its state meanwhile.
 
     Raises CommandError when it ends with another code than 0, LimitError when not within *timeout* seconds or *limits*,
     and InfrastructureError when it cannot be started or is doomed.
@@ -158,7 +160,7 @@ class _Outputs:
 
 
 def _slice(deadline: float) -> float:
-    return max(0.0, min(deadline - time.monotonic(), DURATIONS.look_again))
+    return max(0.0, min(deadline - time.monotonic(), _TICK))
 
 
 def _check(deadline: float, timeout: float, doomed: Callable[[], str | None]) -> None:
@@ -182,6 +184,7 @@ def stream(
     on_line: Callable[[str], None],
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    grace: float = 0,
 ) -> None:
     """Run *argv* and hand over each line of its standard output and standard error as it comes, without line ends.
 
@@ -198,10 +201,10 @@ def stream(
                 lines.append(redactor.text(line))
                 on_line(lines[-1])
         except subprocess.TimeoutExpired:
-            _end(process)
+            _end(process, POLITELY, grace)
             raise _error(LimitError, argv, f"did not end within {timeout:g} s", "\n".join(lines), "", env=env) from None
         except BaseException:
-            _end(process)
+            _end(process, POLITELY, grace)
             raise
     if process.returncode:
         raise _error(CommandError, argv, _ending(process.returncode), "\n".join(lines), "", env=env)
@@ -326,9 +329,7 @@ def _ending(code: int) -> str:
     return f"ended by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
-def _end(
-    process: subprocess.Popen[str], signals: Sequence[signal.Signals] = POLITELY, grace: float = DURATIONS.grace
-) -> None:
+def _end(process: subprocess.Popen[str], signals: Sequence[signal.Signals], grace: float) -> None:
     """End the process group; a tool that handles SIGTERM gets *grace* seconds to record what it was doing."""
     for ending in signals:
         try:

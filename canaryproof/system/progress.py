@@ -13,11 +13,16 @@ from typing import Protocol, TextIO
 
 from canaryproof.system.background import in_background
 from canaryproof.system.wait import Clock
-from canaryproof.timeouts import DURATIONS
 
 Say = Callable[[str], None]
 
 _CLEAR_LINE = "\r\x1b[K"
+_WORTH_SHOWING = 1
+"""Seconds after which a step shows its progress."""
+_REDRAW_EVERY = 0.2
+"""Seconds between two lines on a terminal."""
+_REPEAT_EVERY = 30
+"""Seconds between two lines in a log."""
 
 
 class Progress(Protocol):
@@ -48,7 +53,7 @@ def ticking(tick: Callable[[], None]) -> Iterator[None]:
 
     def keep_ticking(over: threading.Event) -> None:
         tick()
-        while not over.wait(DURATIONS.redraw_every):
+        while not over.wait(_REDRAW_EVERY):
             tick()
 
     with in_background("progress", keep_ticking):
@@ -106,7 +111,7 @@ class TerminalProgress:
                 self._log()
 
     def _draw(self) -> None:
-        worth = [it for it in self._steps if self._seconds(it) >= DURATIONS.worth_showing]
+        worth = [it for it in self._steps if self._seconds(it) >= _WORTH_SHOWING]
         if worth:
             room = _columns(self._stream) - 1  # a terminal may wrap after its last column
             self._write(_CLEAR_LINE + line(worth[-1].title, worth[-1].said, self._seconds(worth[-1]), room=room))
@@ -115,11 +120,7 @@ class TerminalProgress:
     def _log(self) -> None:
         now = self._clock.monotonic()
         for step in self._steps:
-            due = (
-                step.began + DURATIONS.worth_showing
-                if step.logged_at is None
-                else step.logged_at + DURATIONS.repeat_every
-            )
+            due = step.began + _WORTH_SHOWING if step.logged_at is None else step.logged_at + _REPEAT_EVERY
             if now >= due:
                 step.logged_at = now
                 self._write(line(step.title, step.said, self._seconds(step)) + "\n")
@@ -130,7 +131,7 @@ class TerminalProgress:
             self._steps.remove(step)
             cleared = _CLEAR_LINE if self._drawn else ""
             self._drawn = False
-            last = f"{step.title}: {how}{elapsed(seconds)}\n" if seconds >= DURATIONS.worth_showing else ""
+            last = f"{step.title}: {how}{elapsed(seconds)}\n" if seconds >= _WORTH_SHOWING else ""
             self._write(cleared + last)
 
     def _seconds(self, step: _Step) -> float:

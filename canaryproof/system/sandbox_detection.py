@@ -9,17 +9,17 @@ from pathlib import Path
 from canaryproof.errors import CanaryproofError
 from canaryproof.system.process import Limits, run
 from canaryproof.system.sandbox import PATH, UNCONFINED, Protection, Sandbox, candidates
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 
 _TRIED = Limits(memory=64 * 2**20, file_size=0)
 
 
-def sandbox_available(path: str = PATH) -> Sandbox:
+def sandbox_available(durations: TimeLimits, path: str = PATH) -> Sandbox:
     """Return the strongest sandbox in which a program starts now; `UNCONFINED` where there is none.
 
     *path* is where util-linux is looked for.  It takes some milliseconds: ask once for each run.
     """
-    return next((each for each in candidates(path) if _starts(each)), UNCONFINED)
+    return next((each for each in candidates(path) if _starts(each, durations.question)), UNCONFINED)
 
 
 def describe(protection: Protection) -> str:
@@ -32,12 +32,12 @@ def describe(protection: Protection) -> str:
     }[protection]
 
 
-def _starts(sandbox: Sandbox) -> bool:
+def _starts(sandbox: Sandbox, within: float) -> bool:
     program = shutil.which("true", path=sandbox.path)
     if program is None:
         return False
     try:
-        run([program], timeout=DURATIONS.question, env={"PATH": PATH}, cwd=Path(os.sep), limits=_TRIED, sandbox=sandbox)
+        run([program], timeout=within, env={"PATH": PATH}, cwd=Path(os.sep), limits=_TRIED, sandbox=sandbox)
     except CanaryproofError:
         return False
     return True

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from canaryproof.cluster.embedded.toolchain import EMBEDDED, Toolchain, provide
+from canaryproof.cluster.embedded.toolchain import EMBEDDED, Machine, Toolchain, provide
 from canaryproof.system.paths import cache_folder
 from canaryproof.system.progress import Progress, TerminalProgress
+from canaryproof.timeouts import TimeLimits
 from tests.bench import classes, kind, measuring
 from tests.bench.figures import Figures, machine
 
@@ -29,7 +30,9 @@ def main(arguments: list[str]) -> None:
     """Measure several times each, in turn, and tell."""
     said = _parser().parse_args(arguments)
     progress = TerminalProgress(sys.stderr)
-    toolchain = provide(cache=cache_folder(os.environ), progress=progress, tools=_tools(said))
+    toolchain = provide(
+        cache=cache_folder(os.environ), progress=progress, tools=_tools(said), machine=Machine(TimeLimits())
+    )
     figures = Figures()
     load = os.getloadavg()
     for part in said.only or [each for each in PARTS if each != "kind" or kind.is_here()]:

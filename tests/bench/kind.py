@@ -15,7 +15,7 @@ from canaryproof.scenario import load_course
 from canaryproof.submissions.discovery import find_submissions
 from canaryproof.system.paths import cache_folder
 from canaryproof.system.progress import Progress
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 from tests.bench.figures import Figures
 from tests.bench.measuring import NAME, REPOSITORY, laboratory, main_job
 
@@ -23,7 +23,7 @@ from tests.bench.measuring import NAME, REPOSITORY, laboratory, main_job
 def is_here() -> bool:
     """Report whether kind can be measured on this machine."""
     try:
-        Docker(os.environ).engine()
+        Docker(os.environ, TimeLimits()).engine()
     except CanaryproofError:
         return False
     return True
@@ -35,14 +35,14 @@ def side_by_side(toolchain: Toolchain, runs: int, figures: Figures, progress: Pr
         for name, provider in _providers(toolchain).items():
             with progress.step(f"side by side {number + 1} of {runs}: {name}"):
                 _one(name, provider, toolchain, figures)
-                seconds = main_job("--canaryproof-images=stand-in", cluster=name, timeout=DURATIONS.kind)
+                seconds = main_job("--canaryproof-images=stand-in", cluster=name, timeout=TimeLimits().kind)
                 figures.add(f"{name}: shell to verdict, cluster included", seconds)
 
 
 def _providers(toolchain: Toolchain) -> dict[str, ClusterProvider]:
     cache, stand_ins = cache_folder(os.environ), load_course().stand_ins
     return {
-        "embedded": EmbeddedProvider(toolchain, cache, stand_ins),
+        "embedded": EmbeddedProvider(toolchain, cache, stand_ins, TimeLimits()),
         "kind": KindProvider(
             binary=Path(os.environ.get("CANARYPROOF_KIND_BIN") or toolchain.path("kind")),
             name=NAME,
@@ -50,6 +50,7 @@ def _providers(toolchain: Toolchain) -> dict[str, ClusterProvider]:
             cache=cache,
             stand_ins=StandIns(toolchain.path("agnhost"), stand_ins),
             node_image=os.environ.get("CANARYPROOF_KIND_IMAGE"),
+            durations=TimeLimits(),
         ),
     }
 

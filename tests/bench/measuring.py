@@ -22,7 +22,7 @@ from canaryproof.submissions.discovery import Submission, find_submissions
 from canaryproof.system.paths import cache_folder
 from canaryproof.system.process import run
 from canaryproof.system.progress import Progress
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 from tests.bench.figures import Figures
 from tests.corpus.trial import TIDYING
 
@@ -124,7 +124,9 @@ def _guarded_upgrade(helm: Path, cluster: Cluster, namespace: str, flags: tuple[
         environment = {"PATH": os.defpath, "HOME": home, "KUBECONFIG": str(cluster.kubeconfig)}
 
         def call(*arguments: str) -> str:
-            return run([str(helm), *arguments, "--namespace", namespace], timeout=DURATIONS.settle * 3, env=environment)
+            return run(
+                [str(helm), *arguments, "--namespace", namespace], timeout=TimeLimits().settle * 3, env=environment
+            )
 
         call("install", course.release, str(course.baseline), "--create-namespace", "--wait")
         began = time.monotonic()
@@ -138,7 +140,7 @@ def _guarded_upgrade(helm: Path, cluster: Cluster, namespace: str, flags: tuple[
 
 @contextmanager
 def _cluster(toolchain: Toolchain) -> Iterator[Cluster]:
-    with EmbeddedProvider(toolchain, cache_folder(os.environ), load_course().stand_ins).lend() as cluster:
+    with EmbeddedProvider(toolchain, cache_folder(os.environ), load_course().stand_ins, TimeLimits()).lend() as cluster:
         yield cluster
 
 

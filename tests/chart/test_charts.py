@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from canaryproof.analysis.canary import find_canary
-from canaryproof.cluster.embedded.toolchain import provide
+from canaryproof.cluster.embedded.toolchain import Machine, provide
 from canaryproof.helm.verbs import Helm
 from canaryproof.model.evidence import Rendering
 from canaryproof.model.objects import ObjectKey
@@ -17,6 +17,7 @@ from canaryproof.scenario import Course, load_course
 from canaryproof.system.paths import cache_folder
 from canaryproof.system.progress import Silence
 from canaryproof.system.sandbox_detection import sandbox_available
+from canaryproof.timeouts import TimeLimits
 
 pytestmark = pytest.mark.chart
 
@@ -26,10 +27,19 @@ REFERENCE = Path(__file__).parents[2] / "upcommerce"
 @pytest.fixture(scope="module", params=["helm", "helm3"])
 def helm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Helm:
     """The pinned Helm 4, and the pinned Helm 3."""
-    toolchain = provide(cache=cache_folder(os.environ), progress=Silence(), tools=[request.param])
+    toolchain = provide(
+        cache=cache_folder(os.environ), progress=Silence(), tools=[request.param], machine=Machine(TimeLimits())
+    )
     home = tmp_path_factory.mktemp("helm")
-    sandbox = sandbox_available()
-    return Helm(toolchain.path(request.param), home, home / "no-kubeconfig", "no-context", sandbox=sandbox)
+    sandbox = sandbox_available(TimeLimits())
+    return Helm(
+        toolchain.path(request.param),
+        home,
+        home / "no-kubeconfig",
+        "no-context",
+        sandbox=sandbox,
+        durations=TimeLimits(),
+    )
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.cluster.embedded.toolchain import provide
+from canaryproof.cluster.embedded.toolchain import Machine, provide
 from canaryproof.errors import UnsafeError
 from canaryproof.helm.verbs import Helm
 from canaryproof.model.evidence import Rendering
@@ -41,7 +41,9 @@ Render = Callable[..., Rendering]
 @pytest.fixture(scope="module", params=["helm", "helm3"])
 def helm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Helm:
     """The pinned Helm 4, and the pinned Helm 3, with little time."""
-    toolchain = provide(cache=cache_folder(os.environ), progress=Silence(), tools=[request.param])
+    toolchain = provide(
+        cache=cache_folder(os.environ), progress=Silence(), tools=[request.param], machine=Machine(TimeLimits())
+    )
     home = tmp_path_factory.mktemp("home")
     return Helm(
         toolchain.path(request.param),
@@ -49,7 +51,7 @@ def helm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         home / "no-kubeconfig",
         "no-context",
         durations=TimeLimits(render=RENDER),
-        sandbox=sandbox_available(),
+        sandbox=sandbox_available(TimeLimits()),
     )
 
 
@@ -189,12 +191,12 @@ def test_a_schema_fetches_nothing(helm: Helm, render: Render, listener: tuple[st
     submission = Submission("hostile", "hostile", tmp_path / "charts" / "hostile")
     with (
         pytest.raises(UnsafeError, match=r"values\.schema\.json refers to http://127"),
-        clean_copy(submission, "hostile", TimeLimits(), lambda: None, sandbox_available()) as chart,
+        clean_copy(submission, "hostile", TimeLimits(), lambda: None, sandbox_available(TimeLimits())) as chart,
     ):
         helm.template("hostile", chart, "sre")
 
     assert without
-    assert not in_sandbox or not sandbox_available().is_active
+    assert not in_sandbox or not sandbox_available(TimeLimits()).is_active
     assert asked == []
 
 
@@ -242,7 +244,7 @@ def test_definitions_beside_the_templates_are_seen(render: Render) -> None:
 
 def test_a_chart_is_rendered_by_nobody(helm: Helm, render: Render, tmp_path: Path) -> None:
     """The kernel says so of the real Helm: no rights, no network, and processes of no other; root, or it is skipped."""
-    if sandbox_available().protection is not Protection.NOBODY_ISOLATED:
+    if sandbox_available(TimeLimits()).protection is not Protection.NOBODY_ISOLATED:
         pytest.skip("needs root on Linux, and util-linux")
     render(template(CONFIG))  # writes the rest of the chart
     seen: list[dict[str, str]] = []
@@ -256,7 +258,13 @@ def test_a_chart_is_rendered_by_nobody(helm: Helm, render: Render, tmp_path: Pat
                     seen.append({**status, **names, "root": str((process / "exe").readlink())})
 
     looking = Helm(
-        helm.binary, tmp_path, tmp_path, "", durations=TimeLimits(render=1), doomed=look, sandbox=sandbox_available()
+        helm.binary,
+        tmp_path,
+        tmp_path,
+        "",
+        durations=TimeLimits(render=1),
+        doomed=look,
+        sandbox=sandbox_available(TimeLimits()),
     )
     write = tmp_path / "charts" / "hostile" / "templates" / "a.yaml"
     write.write_text("{{ range until 30000 }}{{ range until 30000 }}{{ range until 9 }}{{ end }}{{ end }}{{ end }}")
@@ -285,6 +293,6 @@ def test_a_packed_sub_chart_is_rendered_as_helm_packed_it(helm: Helm, tmp_path: 
 
     for source in (sources / "hostile", sources / "hostile-0.1.0.tgz"):
         submission = Submission("hostile", "hostile", source)
-        with clean_copy(submission, "hostile", TimeLimits(), lambda: None, sandbox_available()) as chart:
+        with clean_copy(submission, "hostile", TimeLimits(), lambda: None, sandbox_available(TimeLimits())) as chart:
             rendered = helm.template("hostile", chart, "sre")
         assert sorted(each.name for each in rendered.manifests) == ["hostile", "inner", "middle"]

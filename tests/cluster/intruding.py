@@ -18,6 +18,7 @@ from canaryproof.system.paths import cache_folder
 from canaryproof.system.process import run
 from canaryproof.system.progress import Silence
 from canaryproof.system.wait import Ticks, wait_for
+from canaryproof.timeouts import TimeLimits
 from tests.cluster.commanding import Kubectl, kubectl_of
 
 SOURCE = Path(__file__).parent / "intruder"
@@ -90,12 +91,16 @@ def lab(toolchain: Toolchain, folder: Path, memory: int = 0) -> Iterator[Lab]:
     machine = machine_of(None)
     if memory:
         machine = replace(machine, available_memory=memory)
-    with EmbeddedProvider(toolchain, folder / "canaryproof", STAND_INS, machine=machine).lend() as cluster:
+    with EmbeddedProvider(
+        toolchain, folder / "canaryproof", STAND_INS, TimeLimits(), machine=machine
+    ).lend() as cluster:
         yield Lab(cluster, kubectl_of(toolchain, cluster), program)
 
 
 def build(output: Path, work: Path) -> None:
     """Build the program with the Go that builds the cluster's tools."""
-    go = find_go("1.24", cache_folder(os.environ) / "toolchain", work, progress=Silence(), machine=Machine())
+    go = find_go(
+        "1.24", cache_folder(os.environ) / "toolchain", work, progress=Silence(), machine=Machine(TimeLimits())
+    )
     env = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false", "GOWORK": "off"}
     run([str(go), "build", "-o", str(output), "."], timeout=BUILDING, env=env, cwd=SOURCE)

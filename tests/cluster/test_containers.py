@@ -16,6 +16,7 @@ from canaryproof.cluster.embedded.provider import EmbeddedProvider
 from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.system.process import run
 from canaryproof.system.wait import Ticks, wait_for
+from canaryproof.timeouts import TimeLimits
 from tests.cluster.commanding import Kubectl, kubectl_of
 from tests.cluster.jobs import processes_of, running
 
@@ -67,7 +68,9 @@ def test_a_pod_is_what_it_asks_to_be(toolchain: Toolchain, tmp_path: Path) -> No
 @contextmanager
 def _server(toolchain: Toolchain, folder: Path, *options: str) -> Iterator[Kubectl]:
     """Run a pod in a cluster of its own, whose traces are in *folder*; and kubectl."""
-    provider = EmbeddedProvider(toolchain, folder / "canaryproof", {"test/server:1": ("netexec", "--http-port=5000")})
+    provider = EmbeddedProvider(
+        toolchain, folder / "canaryproof", {"test/server:1": ("netexec", "--http-port=5000")}, TimeLimits()
+    )
     with provider.lend() as cluster:
         kubectl = kubectl_of(toolchain, cluster)
         kubectl("run", "server", "--image=test/server:1", *options)

@@ -20,7 +20,7 @@ from canaryproof.cluster.embedded.run_dirs import sweep
 from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.errors import ClusterError, CommandError
 from canaryproof.system.wait import Ticks, wait_for
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 from tests.cluster.commanding import kubectl_of
 
 pytestmark = pytest.mark.cluster
@@ -34,9 +34,10 @@ from pathlib import Path
 from canaryproof.cluster.embedded.provider import EmbeddedProvider
 from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.system.wait import Ticks, wait_for
+from canaryproof.timeouts import TimeLimits
 from tests.cluster.commanding import kubectl_of
 binaries = {name: Path(path) for name, path in json.loads(sys.argv[1]).items()}
-with EmbeddedProvider(Toolchain(sys.argv[3], "", binaries), Path(sys.argv[2]), {}).lend() as cluster:
+with EmbeddedProvider(Toolchain(sys.argv[3], "", binaries), Path(sys.argv[2]), {}, TimeLimits()).lend() as cluster:
     print("ready", flush=True)
     sys.exit(wait_for("end", lambda: cluster.vitals.fault or None, within=600, changes=Ticks()))
 """
@@ -45,7 +46,7 @@ with EmbeddedProvider(Toolchain(sys.argv[3], "", binaries), Path(sys.argv[2]), {
 @pytest.fixture
 def provider(toolchain: Toolchain, tmp_path: Path) -> EmbeddedProvider:
     """A provider whose clusters leave their traces in a folder of this test."""
-    return EmbeddedProvider(toolchain, tmp_path, STAND_INS)
+    return EmbeddedProvider(toolchain, tmp_path, STAND_INS, TimeLimits())
 
 
 @pytest.fixture
@@ -155,7 +156,7 @@ def test_nothing_survives_a_kill(toolchain: Toolchain, tmp_path: Path, victim: s
         assert harness.wait(15) != 0
 
         wait_for("end of every process", lambda: not _processes_in(name) or None, within=10, changes=Ticks())
-    sweep(runs)
+    sweep(runs, 60)
     assert [it.name for it in runs.iterdir()] == [".sweeping"]
     assert not _cgroups_named(name)
 
@@ -170,7 +171,7 @@ def test_a_harness_killed_before_the_cluster_began_is_swept(toolchain: Toolchain
     name = _name_of_run(runs)
 
     wait_for("end of every process", lambda: not _processes_in(name) or None, within=10, changes=Ticks())
-    assert sweep(runs) == [name]
+    assert sweep(runs, 60) == [name]
     assert not _cgroups_named(name)
 
 
@@ -192,7 +193,7 @@ def test_a_component_that_fails_at_the_start_is_named(toolchain: Toolchain, tmp_
 
     with (
         pytest.raises(ClusterError, match=r"kube-scheduler ended with code 3\n(?s:.*)unknown flag: --sense"),
-        EmbeddedProvider(broken, tmp_path, STAND_INS).lend(),
+        EmbeddedProvider(broken, tmp_path, STAND_INS, TimeLimits()).lend(),
     ):
         pass
 
@@ -201,7 +202,7 @@ def test_a_component_that_fails_at_the_start_is_named(toolchain: Toolchain, tmp_
 def test_a_cluster_that_never_gets_ready_says_what_is_missing(toolchain: Toolchain, tmp_path: Path) -> None:
     """A component that runs but does nothing ends the start in time: what was missing, whose task that is, its log."""
     idle = _toolchain_with(toolchain, tmp_path, "kubelet", "echo 'thinking' >&2; exec sleep 600")
-    provider = EmbeddedProvider(idle, tmp_path, STAND_INS, durations=replace(DURATIONS, cluster_start=6))
+    provider = EmbeddedProvider(idle, tmp_path, STAND_INS, durations=replace(TimeLimits(), cluster_start=6))
 
     with (
         pytest.raises(ClusterError, match=r"no Ready node within 6 s(?s:.*)kubelet\.log\):\nthinking"),
@@ -221,7 +222,9 @@ def test_a_cluster_runs_no_python_file_of_the_current_folder(
         (folder / f"{name}.py").write_text(f"open({str(marks / name)!r}, 'w').close()")
     monkeypatch.chdir(folder)
 
-    with EmbeddedProvider(toolchain, Path("cache"), STAND_INS).lend() as cluster:  # relative, as XDG_CACHE_HOME may be
+    with EmbeddedProvider(
+        toolchain, Path("cache"), STAND_INS, TimeLimits()
+    ).lend() as cluster:  # relative, as XDG_CACHE_HOME may be
         assert not cluster.vitals.fault
 
     assert not list(marks.iterdir())

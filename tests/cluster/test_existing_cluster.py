@@ -23,6 +23,7 @@ from canaryproof.kube.running_cluster import Cluster
 from canaryproof.scenario import load_course
 from canaryproof.system.process import run
 from canaryproof.system.wait import Ticks, wait_for
+from canaryproof.timeouts import TimeLimits
 from tests.cluster.commanding import Kubectl, kubectl_of
 
 pytestmark = pytest.mark.cluster
@@ -39,7 +40,9 @@ printf '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredentia
 @pytest.fixture(scope="module")
 def shared(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster that somebody else runs."""
-    with EmbeddedProvider(toolchain, tmp_path_factory.mktemp("theirs"), load_course().stand_ins).lend() as cluster:
+    with EmbeddedProvider(
+        toolchain, tmp_path_factory.mktemp("theirs"), load_course().stand_ins, TimeLimits()
+    ).lend() as cluster:
         yield cluster
 
 

@@ -19,6 +19,7 @@ from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.errors import CommandError
 from canaryproof.system.process import run
 from canaryproof.system.wait import Ticks, wait_for
+from canaryproof.timeouts import TimeLimits
 
 pytestmark = pytest.mark.cluster
 
@@ -33,8 +34,8 @@ def place(tmp_path: Path) -> Iterator[Place]:
     cache = tmp_path / "canaryproof"
     place = place_of(cache, "lab")
     yield place
-    end(place)
-    sweep(cache / "runs")
+    end(place, TimeLimits())
+    sweep(cache / "runs", 60)
     assert [file.name for file in (cache / "runs").iterdir()] == [".sweeping"]
     assert not _processes(cache)
 
@@ -42,7 +43,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
 @pytest.fixture
 def provider(toolchain: Toolchain, tmp_path: Path) -> KeptProvider:
     """A provider that keeps its cluster."""
-    return KeptProvider(toolchain, tmp_path / "canaryproof", STAND_INS, "lab", keep=True)
+    return KeptProvider(toolchain, tmp_path / "canaryproof", STAND_INS, "lab", keep=True, durations=TimeLimits())
 
 
 def test_the_next_run_finds_it_and_uses_it_at_once(provider: KeptProvider, place: Place, tmp_path: Path) -> None:

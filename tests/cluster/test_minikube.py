@@ -18,6 +18,7 @@ from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.scenario import load_course
 from canaryproof.system.process import run
+from canaryproof.timeouts import TimeLimits
 
 pytestmark = pytest.mark.cluster
 
@@ -35,7 +36,9 @@ esac
 @pytest.fixture(scope="module")
 def shared(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster that runs."""
-    with EmbeddedProvider(toolchain, tmp_path_factory.mktemp("theirs"), load_course().stand_ins).lend() as cluster:
+    with EmbeddedProvider(
+        toolchain, tmp_path_factory.mktemp("theirs"), load_course().stand_ins, TimeLimits()
+    ).lend() as cluster:
         yield cluster
 
 

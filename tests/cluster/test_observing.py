@@ -25,6 +25,7 @@ from canaryproof.kube.running_cluster import Cluster
 from canaryproof.scenario import load_course
 from canaryproof.system.process import run
 from canaryproof.system.wait import Ticks, wait_for
+from canaryproof.timeouts import TimeLimits
 from tests.corpus.mutation import accepted, container
 
 pytestmark = pytest.mark.cluster
@@ -71,7 +72,9 @@ class Student:
 @pytest.fixture(scope="module")
 def theirs(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The student's cluster."""
-    with EmbeddedProvider(toolchain, tmp_path_factory.mktemp("theirs"), COURSE.stand_ins).lend() as cluster:
+    with EmbeddedProvider(
+        toolchain, tmp_path_factory.mktemp("theirs"), COURSE.stand_ins, TimeLimits()
+    ).lend() as cluster:
         yield cluster
 
 

@@ -20,6 +20,7 @@ from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.errors import CommandError
 from canaryproof.system.process import run
 from canaryproof.system.wait import Ticks, wait_for
+from canaryproof.timeouts import TimeLimits
 from tests.cluster.commanding import Kubectl, kubectl_of
 from tests.cluster.jobs import processes_of, running
 
@@ -228,7 +229,9 @@ def _network(traces: Path) -> list[str]:
 
 @contextmanager
 def _cluster(toolchain: Toolchain, traces: Path) -> Iterator[Kubectl]:
-    provider = EmbeddedProvider(toolchain, traces / "canaryproof", {"test/server:1": ("netexec", "--http-port=5000")})
+    provider = EmbeddedProvider(
+        toolchain, traces / "canaryproof", {"test/server:1": ("netexec", "--http-port=5000")}, TimeLimits()
+    )
     with provider.lend() as cluster:
         yield kubectl_of(toolchain, cluster)
 

@@ -12,6 +12,7 @@ from canaryproof.cluster.embedded.provider import EmbeddedProvider
 from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.scenario import load_course
+from canaryproof.timeouts import TimeLimits
 from tests.cluster.commanding import Kubectl, kubectl_of
 from tests.corpus.catalogue import CORPUS
 from tests.corpus.mutation import Below, Mutation, accepted, pod
@@ -68,7 +69,9 @@ CHARTS: dict[str, Mutation] = {
 @pytest.fixture(scope="module")
 def shared(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster that somebody else runs."""
-    with EmbeddedProvider(toolchain, tmp_path_factory.mktemp("theirs"), load_course().stand_ins).lend() as cluster:
+    with EmbeddedProvider(
+        toolchain, tmp_path_factory.mktemp("theirs"), load_course().stand_ins, TimeLimits()
+    ).lend() as cluster:
         yield cluster
 
 

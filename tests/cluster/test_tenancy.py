@@ -31,7 +31,7 @@ from canaryproof.model.objects import BODIES, Body, text_at
 from canaryproof.scenario import load_course
 from canaryproof.submissions.discovery import Submission
 from canaryproof.system.wait import Ticks, wait_for
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 from tests.cluster.commanding import Kubectl, kubectl_of
 from tests.corpus.records import in_the_cluster, record
 
@@ -70,14 +70,16 @@ spec:
 @pytest.fixture(scope="module")
 def cluster(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster of the test's own."""
-    with EmbeddedProvider(toolchain, tmp_path_factory.mktemp("fenced"), load_course().stand_ins).lend() as cluster:
+    with EmbeddedProvider(
+        toolchain, tmp_path_factory.mktemp("fenced"), load_course().stand_ins, TimeLimits()
+    ).lend() as cluster:
         yield cluster
 
 
 @pytest.fixture(scope="module")
 def client(cluster: Cluster) -> Iterator[KubeClient]:
     """The API server, as its administrator."""
-    with closing(KubeClient(cluster.kubeconfig, cluster.context)) as client:
+    with closing(KubeClient(cluster.kubeconfig, cluster.context, TimeLimits())) as client:
         yield client
 
 
@@ -181,11 +183,11 @@ def test_the_quota_of_the_namespace_refuses_what_no_chart_needs(client: KubeClie
 def test_pod_security_is_proven_by_the_cluster_itself(client: KubeClient) -> None:
     """In a namespace with the label it refuses a privileged pod; in one without, the run would end."""
     faults: list[str] = []
-    Fence(client, DURATIONS, lambda: None, faults.append).prove(OWN, USER)
+    Fence(client, TimeLimits(), lambda: None, faults.append).prove(OWN, USER)
     assert faults == []
 
     with pytest.raises(InfrastructureError, match="admitted one"):
-        Fence(client, DURATIONS, lambda: None, faults.append).prove("default", "")
+        Fence(client, TimeLimits(), lambda: None, faults.append).prove("default", "")
     assert len(faults) == 1
 
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from canaryproof.cluster.embedded.toolchain import provide
+from canaryproof.cluster.embedded.toolchain import Machine, provide
 from canaryproof.system.paths import cache_folder
 from canaryproof.system.progress import Silence
+from canaryproof.timeouts import TimeLimits
 from tests.corpus.catalogue import CORPUS
 from tests.corpus.remarked import REMARKS, SILENT
 from tests.corpus.trial import Told, expected, try_all
@@ -23,7 +24,9 @@ def said(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     ours = (item for item in request.session.items if isinstance(item, pytest.Function) and item.path == request.path)
     given = [item.callspec.params for item in ours]
     chosen = dict.fromkeys(str(each["name"]) for each in given if each["said"] == request.param)
-    tools = provide(cache=cache_folder(os.environ), progress=Silence(), tools=[request.param])
+    tools = provide(
+        cache=cache_folder(os.environ), progress=Silence(), tools=[request.param], machine=Machine(TimeLimits())
+    )
     return try_all(
         {name: CORPUS[name] for name in chosen},
         tmp_path_factory.mktemp(str(request.param)),

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from canaryproof.cluster.embedded.toolchain import provide
+from canaryproof.cluster.embedded.toolchain import Machine, provide
 from canaryproof.system.paths import cache_folder
 from canaryproof.system.progress import Progress, TerminalProgress
+from canaryproof.timeouts import TimeLimits
 from tests.kind.calling import call_in
 from tests.kind.docker import lent_docker
 from tests.kind.node_image import provide_node_image
@@ -30,7 +31,7 @@ def main(command: Sequence[str]) -> int:
 @contextmanager
 def lent_kind(cache: Path, progress: Progress) -> Iterator[Mapping[str, str]]:
     """Lend what ``--cluster kind`` needs; yield the environment in which it is found."""
-    binary = provide(cache=cache, progress=progress, tools=["kind"]).path("kind")
+    binary = provide(cache=cache, progress=progress, tools=["kind"], machine=Machine(TimeLimits())).path("kind")
     with lent_docker(cache, progress) as docker:
         image = provide_node_image(docker, cache, progress)
         yield {**docker.environment, "CANARYPROOF_KIND_BIN": str(binary), "CANARYPROOF_KIND_IMAGE": image}

@@ -23,7 +23,7 @@ from canaryproof.errors import CanaryproofError, ClusterError, CommandError
 from canaryproof.system.interpreter import module_command
 from canaryproof.system.progress import Progress
 from canaryproof.system.wait import Ticks, wait_for
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 from tests.kind.packages import Unpacked, unpacked_package
 
 CGROUP = "canaryproof-docker"
@@ -39,13 +39,13 @@ def lent_docker(cache: Path, progress: Progress) -> Iterator[Docker]:
 
     Raises InfrastructureError when there is neither.
     """
-    machines = Docker(os.environ)
+    machines = Docker(os.environ, TimeLimits())
     if _answers(machines):
         yield machines
         return
     packages = unpacked_package("docker.io", cache, progress)
     with (
-        locked(cache / "docker.lock", progress),
+        locked(cache / "docker.lock", progress, within=60),
         tempfile.TemporaryDirectory(prefix="canaryproof-docker-") as run_folder,
     ):
         _end_leftovers()
@@ -60,7 +60,7 @@ def lent_docker(cache: Path, progress: Progress) -> Iterator[Docker]:
 @contextmanager
 def _daemon(packages: Unpacked, data: Path, folder: Path, progress: Progress) -> Iterator[Docker]:
     host = f"unix://{folder / 'docker.sock'}"
-    mine = Docker({**os.environ, "PATH": packages.environment["PATH"], "DOCKER_HOST": host})
+    mine = Docker({**os.environ, "PATH": packages.environment["PATH"], "DOCKER_HOST": host}, TimeLimits())
     log = folder / "log"
     with ExitStack() as stack:
         with progress.step("starting Docker"):
@@ -68,7 +68,7 @@ def _daemon(packages: Unpacked, data: Path, folder: Path, progress: Progress) ->
             wait_for(
                 "Docker daemon",
                 lambda: _answers(mine) or None,
-                within=DURATIONS.cluster_start,
+                within=TimeLimits().cluster_start,
                 changes=Ticks(),
                 seen=lambda: log.read_text(encoding="utf-8", errors="replace")[-2000:],
             )
@@ -95,7 +95,7 @@ def _end_leftovers() -> None:
                 with suppress(ProcessLookupError):
                     os.kill(int(process), signal.SIGKILL)
     _thaw()
-    remove_cgroups(CGROUP)
+    remove_cgroups(CGROUP, 60)
 
 
 def _thaw() -> None:

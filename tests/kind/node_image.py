@@ -22,7 +22,7 @@ from canaryproof.errors import CanaryproofError, CommandError
 from canaryproof.system.process import run
 from canaryproof.system.progress import Progress
 from canaryproof.system.wait import Ticks, wait_for
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 from tests.kind.archives import Image
 from tests.kind.packages import unpacked_package
 from tests.kind.rootfs import make_rootfs, sandbox_name
@@ -48,14 +48,14 @@ def _pulled(docker: Docker, files: Path, progress: Progress) -> str:
         return str(name)
     try:
         with progress.step("pulling kind's node image"):
-            docker("pull", "--quiet", name, timeout=DURATIONS.fetch)
+            docker("pull", "--quiet", name, timeout=TimeLimits().fetch)
     except CommandError:
         return ""
     return str(name)
 
 
 def _made(docker: Docker, files: Path, cache: Path, progress: Progress) -> str:
-    toolchain = provide(cache=cache, progress=progress, tools=TOOLS)
+    toolchain = provide(cache=cache, progress=progress, tools=TOOLS, machine=Machine(TimeLimits()))
     name = f"{REPOSITORY}:v{toolchain.kubernetes}-{_key()}"
     if not docker("image", "ls", "--quiet", name).strip():
         if outdated := docker("image", "ls", "--quiet", REPOSITORY).split():
@@ -86,18 +86,20 @@ def _scratch(cache: Path) -> Iterator[Path]:
 
 def _kinds_files(cache: Path, progress: Progress) -> Path:
     """Return the files that kind's own build puts into a node image; they come with its pinned module."""
-    tool, machine, folder = tool_of("kind"), Machine(), cache.absolute() / "toolchain"
-    with locked(folder / "lock", progress), work_folder(folder) as work:
+    tool, machine, folder = tool_of("kind"), Machine(TimeLimits()), cache.absolute() / "toolchain"
+    with locked(folder / "lock", progress, within=60), work_folder(folder) as work:
         go = find_go(tool.go_version, folder, work, progress=progress, machine=machine)
         env = {**os.environ, "GOFLAGS": "-mod=readonly", "GOWORK": "off", "GOTOOLCHAIN": "local"}
-        told = run([str(go), "mod", "download", "-json", tool.module], timeout=DURATIONS.fetch, env=env, cwd=tool.pins)
+        told = run(
+            [str(go), "mod", "download", "-json", tool.module], timeout=TimeLimits().fetch, env=env, cwd=tool.pins
+        )
     return Path(json.loads(told)["Dir"], "images", "base", "files")
 
 
 def _images(root: Path, toolchain: Toolchain) -> Iterator[Image]:
     """Yield what kubeadm asks for, made from static binaries."""
     version = f"--kubernetes-version=v{toolchain.kubernetes}"
-    told = run([str(toolchain.path("kubeadm")), "config", "images", "list", version], timeout=DURATIONS.command)
+    told = run([str(toolchain.path("kubeadm")), "config", "images", "list", version], timeout=TimeLimits().command)
     names = {name.rpartition(":")[0].rpartition("/")[2]: name for name in told.split()}
     for each in _CONTROL_PLANE:
         yield Image([names[each]], files={f"usr/local/bin/{each}": toolchain.path(each)})
@@ -114,7 +116,7 @@ def _iptables(root: Path) -> tuple[dict[str, Path], dict[str, str]]:
     extensions = sorted(root.glob("usr/lib/*-linux-gnu/xtables/*.so"))
     programs = [root / "usr/sbin/xtables-nft-multi", root / "usr/sbin/nft"]
     inside = [f"/{each.relative_to(root)}" for each in (*programs, *extensions)]
-    listed = run(["chroot", str(root), "ldd", *inside], timeout=DURATIONS.command)
+    listed = run(["chroot", str(root), "ldd", *inside], timeout=TimeLimits().command)
     libraries = {word for word in listed.split() if word.startswith("/") and not word.endswith(":")}
     files = {name.lstrip("/"): Path(os.path.realpath(root / name.lstrip("/"))) for name in sorted(libraries)}
     files |= {str(each.relative_to(root)): each for each in (*programs, *extensions) if not each.is_symlink()}
@@ -147,7 +149,7 @@ def _containerd(data: Path, work: Path, toolchain: Toolchain) -> Iterator[_Ctr]:
     with (work / "containerd.log").open("wb") as log:
         process = subprocess.Popen([toolchain.path("containerd"), "--config", config], stdout=log, stderr=log)
     try:
-        wait_for("containerd", ctr.answers, within=DURATIONS.cluster_start, changes=Ticks())
+        wait_for("containerd", ctr.answers, within=TimeLimits().cluster_start, changes=Ticks())
         yield ctr
     finally:
         process.terminate()
@@ -171,7 +173,7 @@ class _Ctr:
         self._command = [str(binary), "--address", str(socket), "--namespace", "k8s.io"]
 
     def __call__(self, *arguments: str) -> str:
-        return run([*self._command, *arguments], timeout=DURATIONS.fetch)
+        return run([*self._command, *arguments], timeout=TimeLimits().fetch)
 
     def answers(self) -> bool | None:
         try:
@@ -185,4 +187,4 @@ def _import(root: Path, name: str, docker: Docker) -> None:
     pipe = 'root=$1; shift; tar -C "$root" --numeric-owner -cf - . | docker import "$@"'
     options = [word for change in changes for word in ("--change", change)]
     command = ["sh", "-c", pipe, "sh", str(root), *options, "-", name]
-    run(command, timeout=DURATIONS.fetch, env=docker.environment)
+    run(command, timeout=TimeLimits().fetch, env=docker.environment)

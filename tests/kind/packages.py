@@ -11,7 +11,7 @@ from pathlib import Path
 from canaryproof.errors import CommandError, InfrastructureError
 from canaryproof.system.process import run
 from canaryproof.system.progress import Progress
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 
 _RELEASE, _INSTALLED = Path("/etc/os-release"), Path("/var/lib/dpkg/status")
 _IPTABLES = ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore")
@@ -67,7 +67,7 @@ def _unpack(name: str, place: Path) -> None:
         (work / folder / "partial").mkdir(parents=True)
     _fetch(name, work)
     for archive in sorted((work / "archives").glob("*.deb")):
-        run(["dpkg-deb", "--extract", str(archive), str(work / "root")], timeout=DURATIONS.command)
+        run(["dpkg-deb", "--extract", str(archive), str(work / "root")], timeout=TimeLimits().command)
     alternatives = work / "root" / "alternatives"  # what installing would have linked
     alternatives.mkdir()
     for command in _IPTABLES:
@@ -90,7 +90,7 @@ def _fetch(name: str, work: Path) -> None:
     ]
     install = ["install", "--download-only", "--no-install-recommends", "--reinstall", "--yes", name]
     try:
-        run([*apt, *install], timeout=DURATIONS.fetch)
+        run([*apt, *install], timeout=TimeLimits().fetch)
     except CommandError:
-        run([*apt, *private, "update"], timeout=DURATIONS.fetch)
-        run([*apt, *private, *install], timeout=DURATIONS.fetch)
+        run([*apt, *private, "update"], timeout=TimeLimits().fetch)
+        run([*apt, *private, *install], timeout=TimeLimits().fetch)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.system.process import run
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 from tests.kind.packages import Unpacked
 
 SUITE = "bookworm"
@@ -71,7 +71,7 @@ def sandbox_name(root: Path) -> str:
 
 def _install_debian(root: Path, packages: Unpacked) -> None:
     mirror = run(
-        ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"], timeout=DURATIONS.command
+        ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"], timeout=TimeLimits().command
     )
     command = [
         str(packages.path("usr/sbin/debootstrap")),
@@ -82,7 +82,7 @@ def _install_debian(root: Path, packages: Unpacked) -> None:
         str(root),
         *mirror.splitlines()[:1],
     ]
-    run(command, timeout=DURATIONS.fetch, env={**os.environ, **packages.environment})
+    run(command, timeout=TimeLimits().fetch, env={**os.environ, **packages.environment})
 
 
 def _unwanted(root: Path) -> Iterator[Path]:
@@ -129,7 +129,7 @@ def _written(toolchain: Toolchain) -> dict[str, str]:
 
 
 def _base_runtime_spec(toolchain: Toolchain) -> str:
-    spec = json.loads(run([str(toolchain.path("ctr")), "oci", "spec"], timeout=DURATIONS.command))
+    spec = json.loads(run([str(toolchain.path("ctr")), "oci", "spec"], timeout=TimeLimits().command))
     spec.setdefault("hooks", {}).setdefault("createContainer", []).append({"path": "/kind/bin/mount-product-files.sh"})
     spec["process"].pop("rlimits", None)
     return json.dumps(spec)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.cluster.embedded.toolchain import provide
+from canaryproof.cluster.embedded import toolchain
 from canaryproof.cluster.kind.docker import Docker
 from canaryproof.cluster.kind.provider import KindProvider, StandIns
 from canaryproof.errors import ClusterError
@@ -21,6 +21,7 @@ from canaryproof.scenario import load_course
 from canaryproof.system.paths import cache_folder
 from canaryproof.system.progress import Silence
 from canaryproof.system.wait import Ticks, wait_for
+from canaryproof.timeouts import TimeLimits
 from tests.corpus.catalogue import CORPUS
 from tests.corpus.trial import Told, expected, try_all
 
@@ -78,14 +79,16 @@ class Machine:
 @pytest.fixture(scope="module")
 def machine() -> Machine:
     """The Docker that tests/kind has lent, or the machine's."""
-    return Machine(Docker(os.environ))
+    return Machine(Docker(os.environ, TimeLimits()))
 
 
 @pytest.fixture(scope="module")
 def provider() -> KindProvider:
     """A cluster of its own name, with stand-ins."""
     cache = cache_folder(os.environ)
-    agnhost = provide(cache=cache, progress=Silence(), tools=["agnhost"]).path("agnhost")
+    agnhost = toolchain.provide(
+        cache=cache, progress=Silence(), tools=["agnhost"], machine=toolchain.Machine(TimeLimits())
+    ).path("agnhost")
     return KindProvider(
         binary=Path(os.environ["CANARYPROOF_KIND_BIN"]),
         name=NAME,
@@ -93,6 +96,7 @@ def provider() -> KindProvider:
         cache=cache,
         stand_ins=StandIns(agnhost, load_course().stand_ins),
         node_image=os.environ["CANARYPROOF_KIND_IMAGE"],
+        durations=TimeLimits(),
     )
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 
 from canaryproof.errors import InfrastructureError
 from canaryproof.system.process import run
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 
 SPIN = "import os, sys\nwhile os.getppid() == int(sys.argv[1]): pass"
 """A program that does nothing as fast as it can, and ends when the process that started it does."""
@@ -33,4 +33,4 @@ def busy(processes: int) -> Iterator[None]:
 def _spin(over: threading.Event) -> None:
     command = [sys.executable, "-c", SPIN, str(os.getpid())]
     with suppress(InfrastructureError):  # how a command ends that is told to
-        run(command, timeout=DURATIONS.toolchain, doomed=lambda: "the block is over" if over.is_set() else None)
+        run(command, timeout=TimeLimits().toolchain, doomed=lambda: "the block is over" if over.is_set() else None)

@@ -6,7 +6,7 @@ import pytest
 
 from canaryproof.analysis.availability import is_certain, longest, outages
 from canaryproof.model.evidence import Probe
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 
 TIMED_OUT = "no answer within 2 s"
 
@@ -14,7 +14,8 @@ TIMED_OUT = "no answer within 2 s"
 def test_outage_lasts_from_the_first_failure_to_the_last() -> None:
     """The answers before and after it do not belong to it."""
     (outage,) = outages(
-        [Probe(0, 0.5), Probe(1, 2, TIMED_OUT, timed_out=True), Probe(3.1, 0.1, "refused"), Probe(4, 0.25)]
+        [Probe(0, 0.5), Probe(1, 2, TIMED_OUT, timed_out=True), Probe(3.1, 0.1, "refused"), Probe(4, 0.25)],
+        TimeLimits(),
     )
 
     assert (outage.began, outage.ended, outage.failures, outage.error) == (1, 3.2, 2, "refused")
@@ -24,7 +25,7 @@ def test_outage_lasts_from_the_first_failure_to_the_last() -> None:
 def test_what_was_refused_at_one_moment_was_not_silent_for_longer() -> None:
     """A busy machine makes a request now and learns seconds later what became of it: both may have met one moment."""
     stalled = [Probe(3.1, 0.03), Probe(3.5, 3.7, "refused"), Probe(5.0, 2.2, "refused"), Probe(7.2, 0.02)]
-    (outage,) = outages(stalled)
+    (outage,) = outages(stalled, TimeLimits())
 
     assert outage.seconds == 0
     assert (outage.began, outage.ended) == (3.5, 7.0), "it is shown for as long as it may have been"
@@ -47,7 +48,7 @@ def refused(every: float, seconds: float, at_once: int = 4, until: float = 5.0) 
 )
 def test_refusals_one_after_the_other_are_an_outage(every: float, seconds: float, known: float) -> None:
     """However long a refusal takes, and on a machine that asks late, five seconds of them are more than two."""
-    (outage,) = outages(refused(every, seconds))
+    (outage,) = outages(refused(every, seconds), TimeLimits())
 
     assert known <= outage.seconds <= 5
 
@@ -56,21 +57,21 @@ def test_more_failures_are_no_shorter_outage() -> None:
     """What was learned late at its beginning does not make what followed unseen."""
     late, following = Probe(0, 3, "refused"), [Probe(2.5 + number / 4, 0.01, "refused") for number in range(13)]
 
-    (without,) = outages(following)
-    (whole,) = outages([late, *following])
+    (without,) = outages(following, TimeLimits())
+    (whole,) = outages([late, *following], TimeLimits())
     assert whole.seconds >= without.seconds == pytest.approx(2.99)
 
 
 def test_requests_that_were_sent_late_do_not_lengthen_it() -> None:
     """A busy machine asks late: in that time nobody knows whether the Service would have answered."""
-    (outage,) = outages([Probe(1, 0, "refused"), Probe(6, 0, "refused"), Probe(6.1, 0, "refused")])
+    (outage,) = outages([Probe(1, 0, "refused"), Probe(6, 0, "refused"), Probe(6.1, 0, "refused")], TimeLimits())
 
-    assert outage.seconds == pytest.approx(0.1 + 2 * DURATIONS.probe_every)
+    assert outage.seconds == pytest.approx(0.1 + 2 * TimeLimits().probe_every)
 
 
 def test_a_time_out_that_was_noticed_late_does_not_lengthen_it() -> None:
     """No request has longer than its limit to be answered."""
-    (outage,) = outages([Probe(1, 3.5, "no answer within 2 s", timed_out=True)])
+    (outage,) = outages([Probe(1, 3.5, "no answer within 2 s", timed_out=True)], TimeLimits())
 
     assert outage.seconds == pytest.approx(2)
 
@@ -78,7 +79,8 @@ def test_a_time_out_that_was_noticed_late_does_not_lengthen_it() -> None:
 def test_one_lost_request_is_no_outage_that_counts() -> None:
     """A request to a pod that has just gone may hang: the next one is sent in time to show that it was alone."""
     worst = longest(
-        [Probe(0, 0.01), Probe(0.1, 2, "no answer within 2 s", timed_out=True), Probe(0.2, 0.01), Probe(0.3, 0.01)]
+        [Probe(0, 0.01), Probe(0.1, 2, "no answer within 2 s", timed_out=True), Probe(0.2, 0.01), Probe(0.3, 0.01)],
+        TimeLimits(),
     )
 
     assert worst
@@ -88,7 +90,7 @@ def test_one_lost_request_is_no_outage_that_counts() -> None:
 def test_requests_that_overlap_are_counted_once() -> None:
     """Silence of four requests at once lasts as long as that of one."""
     waiting = [Probe(number / 10, 2, "no answer within 2 s", timed_out=True) for number in range(4)]
-    (outage,) = outages([*waiting, Probe(2.3, 0, "refused"), Probe(2.6, 0)])
+    (outage,) = outages([*waiting, Probe(2.3, 0, "refused"), Probe(2.6, 0)], TimeLimits())
 
     assert outage.seconds == pytest.approx(2.3)
 
@@ -97,17 +99,17 @@ def test_every_outage_is_told() -> None:
     """Outages are apart where an answer came between them; a slow answer is none."""
     probes = [Probe(0, 0), Probe(1, 0, "x"), Probe(2, 0), Probe(3, 1.9), Probe(5, 0, "y"), Probe(6, 0)]
 
-    assert [outage.error for outage in outages(probes)] == ["x", "y"]
-    assert outages([]) == ()
-    assert longest(probes[:1]) is None
+    assert [outage.error for outage in outages(probes, TimeLimits())] == ["x", "y"]
+    assert outages([], TimeLimits()) == ()
+    assert longest(probes[:1], TimeLimits()) is None
 
 
 def test_silence_is_certain_once_it_lasts() -> None:
     """A moment after a switch says nothing; an answer does, and so does silence beyond the limit."""
     failing = tuple(Probe(number / 10, 0, "refused") for number in range(30))
 
-    assert not is_certain((), 0)
-    assert not is_certain(failing[:15], 0)
-    assert is_certain(failing, 0)
-    assert is_certain((*failing[:3], Probe(0.3, 0)), 0)
-    assert not is_certain(failing, 1.5), "what failed before does not count"
+    assert not is_certain((), 0, TimeLimits())
+    assert not is_certain(failing[:15], 0, TimeLimits())
+    assert is_certain(failing, 0, TimeLimits())
+    assert is_certain((*failing[:3], Probe(0.3, 0)), 0, TimeLimits())
+    assert not is_certain(failing, 1.5, TimeLimits()), "what failed before does not count"

@@ -9,6 +9,7 @@ import pytest
 from canaryproof.experiment.baseline import Baseline
 from canaryproof.helm.verbs import Helm
 from canaryproof.scenario import load_course
+from canaryproof.timeouts import TimeLimits
 
 HELM = """#!/bin/sh
 echo "$5" >> "$HOME/rendered"
@@ -27,7 +28,9 @@ def test_a_chart_that_names_its_namespace_is_rendered_for_each(
     binary = tmp_path / "helm"
     binary.write_text(HELM % namespace)
     binary.chmod(0o755)
-    baseline = Baseline(Helm(binary, tmp_path, tmp_path / "kubeconfig", "lab"), load_course(), "1.37.2")
+    baseline = Baseline(
+        Helm(binary, tmp_path, tmp_path / "kubeconfig", "lab", durations=TimeLimits()), load_course(), "1.37.2"
+    )
 
     found = [baseline.rendered(each).manifests[0].namespace for each in ("alice", "bob")]
 

@@ -13,7 +13,7 @@ from canaryproof.submissions import chart_copy
 from canaryproof.submissions.bundle import read_bundle, write_bundle
 from canaryproof.submissions.chart_copy import clean_copy
 from canaryproof.submissions.discovery import Submission
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 from tests.unit.packing import chart, pack_zip
 
 FILES = {PurePosixPath("Chart.yaml"): b"name: a\n", PurePosixPath("templates/a.yaml"): b"", PurePosixPath("b"): b"\0\n"}
@@ -70,6 +70,6 @@ def test_an_answer_of_another_form_is_refused(tmp_path: Path, monkeypatch: pytes
 
     with (
         pytest.raises(SubmissionError, match="its files are not told"),
-        clean_copy(submission, "upcommerce", DURATIONS, lambda: None),
+        clean_copy(submission, "upcommerce", TimeLimits(), lambda: None),
     ):
         pass

@@ -58,7 +58,7 @@ def test_removal_takes_the_deepest_first(tmp_path: Path) -> None:
     """A cgroup goes only when those below it are gone."""
     (tmp_path / "ours" / "kubepods" / "pod1").mkdir(parents=True)
 
-    remove_cgroups("ours", tmp_path)
+    remove_cgroups("ours", 60, tmp_path)
 
     assert not (tmp_path / "ours").exists()
 
@@ -70,7 +70,7 @@ def test_removal_leaves_others_alone(legacy: Path) -> None:
     (legacy / "cpuset" / "ours" / "cpuset.cpus").unlink()
     (legacy / "cpuset" / "ours" / "cpuset.mems").unlink()
 
-    remove_cgroups("ours", legacy)
+    remove_cgroups("ours", 60, legacy)
 
     assert not (legacy / "memory" / "ours").exists()
     assert (legacy / "memory" / "theirs").exists()
@@ -78,7 +78,7 @@ def test_removal_leaves_others_alone(legacy: Path) -> None:
 
 def test_removing_what_is_not_there_is_no_fault(legacy: Path) -> None:
     """A start that was killed before it made cgroups is swept like any other."""
-    remove_cgroups("never-made", legacy)
+    remove_cgroups("never-made", 60, legacy)
 
 
 @pytest.mark.parametrize("contained", [False, True])

@@ -101,7 +101,7 @@ def test_a_refusal_is_an_infrastructure_error_with_the_apis_words(api: FakeApi, 
 
 def test_an_api_that_is_not_there_is_an_infrastructure_error(api: FakeApi, tmp_path: Path) -> None:
     """A connection that is refused says which server was asked for."""
-    dead = KubeClient(_aimed_at_nothing(api, tmp_path), "lab")
+    dead = KubeClient(_aimed_at_nothing(api, tmp_path), "lab", TimeLimits())
 
     for ask in (lambda: dead.list(PODS), lambda: dead.visit("lab", "shop", 5000), lambda: dead.watch(PODS, "1")):
         with pytest.raises(InfrastructureError, match="cannot be reached"):
@@ -119,7 +119,7 @@ def _aimed_at_nothing(api: FakeApi, folder: Path) -> Path:
 def test_an_unknown_context_is_the_users_affair(api: FakeApi) -> None:
     """The error names the kubeconfig and the context that was looked for."""
     with pytest.raises(UsageError, match=r"kubeconfig.*'typo'"):
-        KubeClient(api.kubeconfig, "typo")
+        KubeClient(api.kubeconfig, "typo", TimeLimits())
 
 
 def test_a_namespace_is_made_once(api: FakeApi, client: KubeClient) -> None:
@@ -196,7 +196,7 @@ def test_a_command_that_gives_no_credentials_shows(api: FakeApi, client: KubeCli
     kubeconfig["users"][0]["user"] = {"exec": plugin}
     api.kubeconfig.write_text(json.dumps(kubeconfig))
 
-    assert not KubeClient(api.kubeconfig, "lab").has_credentials
+    assert not KubeClient(api.kubeconfig, "lab", TimeLimits()).has_credentials
 
 
 def test_a_kind_is_discovered_once(api: FakeApi, client: KubeClient) -> None:
@@ -375,7 +375,7 @@ def kubeconfig_of(folder: Path, **cluster: object) -> Path:
 def test_a_server_that_hangs_up_leaves_no_socket_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Python 3.11 forgets one whose peer is gone before the handshake: a warning that comes at any time later."""
     monkeypatch.setattr("urllib3.util.connection.create_connection", connect_and_lose)
-    client = KubeClient(kubeconfig_of(tmp_path, **{"insecure-skip-tls-verify": True}), "lab")
+    client = KubeClient(kubeconfig_of(tmp_path, **{"insecure-skip-tls-verify": True}), "lab", TimeLimits())
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always", ResourceWarning)
         with pytest.raises(InfrastructureError, match="cannot be reached"):
@@ -392,7 +392,7 @@ def test_certificates_that_cannot_be_read_are_refused_at_once(tmp_path: Path) ->
     kubeconfig = kubeconfig_of(tmp_path, **{"certificate-authority": str(tmp_path / "ca.crt")})
 
     with pytest.raises(UsageError, match="its certificates"):
-        KubeClient(kubeconfig, "lab")
+        KubeClient(kubeconfig, "lab", TimeLimits())
 
 
 def test_errors_of_the_api_do_not_repeat_the_token(api: FakeApi, tmp_path: Path) -> None:

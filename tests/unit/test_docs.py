@@ -16,7 +16,8 @@ import yaml
 
 from canaryproof.checks.remarks.remark_causes import Cause as RemarkCause
 from canaryproof.checks.results import Check, Judgement, RunResults, grade, to_json
-from canaryproof.cli.subcommands import command_line
+from canaryproof.cli.command_line import parser_of
+from canaryproof.cli.subcommands import COMMANDS
 from canaryproof.cluster.embedded.toolchain import kubernetes_minors
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Evidence, Setting
@@ -151,8 +152,8 @@ def test_a_documented_command_can_be_run(command: list[str]) -> None:
         return
     if program == "canaryproof":
         until = arguments.index("--") if "--" in arguments else len(arguments)
-        options = command_line().parse_args(arguments[:until])
-        assert options.runs_pytest or until == len(arguments)
+        options = parser_of(COMMANDS).parse_args(arguments[:until])
+        assert options.command.runs_pytest or until == len(arguments)
         return
     flags = {each.partition("=")[0] for each in arguments if each.startswith("--")}
     assert flags <= {option.pytest_flag for option in ALL_OPTIONS} | OF_PYTEST
@@ -259,7 +260,7 @@ def test_the_example_of_a_workflow_runs_a_command_that_exists() -> None:
     )
     command = step.partition("canaryproof ")[2].partition(" -- ")[0]
 
-    assert command_line().parse_args(shlex.split(command)).runs_pytest
+    assert parser_of(COMMANDS).parse_args(shlex.split(command)).command.runs_pytest
 
 
 def test_documented_times_are_those_of_the_code() -> None:

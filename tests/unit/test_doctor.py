@@ -18,6 +18,7 @@ from canaryproof.doctor.diagnosis_text import exit_code, report
 from canaryproof.doctor.machine_facts import Account, Cgroups, Disk, Facts, Kernel, Tools
 from canaryproof.doctor.machine_probes import Where, ask, cgroups, kernel
 from canaryproof.errors import ClusterError
+from canaryproof.timeouts import TimeLimits
 from tests.unit.fake_api import FakeApi
 
 KERNEL = Kernel(
@@ -240,7 +241,7 @@ def test_commands_and_cluster_are_asked(tmp_path: Path, api: FakeApi, root: Path
     script(tmp_path, "docker", "echo one >&2; echo 'Cannot connect' >&2; exit 1")
     environment = {"PATH": f"{tmp_path}:{os.defpath}", "HOME": str(tmp_path)}
 
-    facts = ask(Where(environment, tmp_path / "cache", kubeconfig=api.kubeconfig, root=root))
+    facts = ask(Where(environment, tmp_path / "cache", TimeLimits(), kubeconfig=api.kubeconfig, root=root))
 
     assert facts.helm == Command(str(tmp_path / "helm"), "4.3.1")
     assert facts.kubectl.version == "1.37.0"
@@ -262,13 +263,15 @@ def test_a_cluster_that_does_not_answer_is_told(tmp_path: Path, root: Path) -> N
     """As is a kubeconfig that is not there."""
     environment = {"PATH": os.defpath, "HOME": str(tmp_path)}
 
-    assert "no kubeconfig" in ask(Where(environment, tmp_path, root=root)).account.error
+    assert "no kubeconfig" in ask(Where(environment, tmp_path, TimeLimits(), root=root)).account.error
     dead = tmp_path / "dead"
     dead.write_text(
         '{"current-context": "a", "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],'
         ' "clusters": [{"name": "a", "cluster": {"server": "http://127.0.0.1:1"}}], "users": [{"name": "a"}]}'
     )
-    assert "cannot be reached" in ask(Where(environment, tmp_path, kubeconfig=dead, root=root)).account.error
+    assert (
+        "cannot be reached" in ask(Where(environment, tmp_path, TimeLimits(), kubeconfig=dead, root=root)).account.error
+    )
 
 
 def test_the_command_line_reports(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

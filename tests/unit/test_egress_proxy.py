@@ -59,7 +59,7 @@ def serving(seen: Seen) -> Iterator[str]:
 @contextmanager
 def connected(folder: Path, upstream: Upstream) -> Iterator[socket.socket]:
     """Lend a connection to the proxy, as it is reached from inside: by a port that leads to the socket."""
-    with way_out(folder, upstream) as place:
+    with way_out(folder, upstream, 30) as place:
         entrance = socket.create_server(("127.0.0.1", 0))
         port = entrance.getsockname()[1]
         entrance.close()
@@ -184,7 +184,7 @@ def test_only_registries_are_asked(deep: Path, *, proxied: bool) -> None:
     with serving(seen) as service:
         proxies = dict.fromkeys(("http", "https"), service) if proxied else {}
         upstream = Upstream("http://mirror.invalid", proxies, images=("course/app:v1",))
-        with way_out(deep, upstream) as place:
+        with way_out(deep, upstream, 30) as place:
             for request_line, why in REFUSED:
                 status = _status_of(place, request_line.format(port=service.rpartition(":")[2]).encode())
                 assert status.startswith(b"HTTP/1.1 403 "), request_line
@@ -205,14 +205,14 @@ def test_a_registry_with_an_address_that_is_not_public_is_refused(
     monkeypatch.setattr("canaryproof.cluster.embedded.egress_proxy.socket.getaddrinfo", lambda *_, **__: answers)
     connected_to: list[str] = []
 
-    def connect(address: list[str], port: int) -> socket.socket:
+    def connect(address: list[str], port: int, _: float) -> socket.socket:
         connected_to.append(f"{address[0]}:{port}")
         raise OSError("not in a test")
 
     monkeypatch.setattr("canaryproof.cluster.embedded.egress_proxy._connected", connect)
-    with way_out(deep, Upstream(images=("app",))) as place:
+    with way_out(deep, Upstream(images=("app",)), 30) as place:
         refused = _status_of(place, b"CONNECT auth.docker.io:443 HTTP/1.1")
-    with way_out(deep, Upstream(images=("app",), registries=("auth.docker.io",))) as place:
+    with way_out(deep, Upstream(images=("app",), registries=("auth.docker.io",)), 30) as place:
         tried = _status_of(place, b"CONNECT auth.docker.io:443 HTTP/1.1")
 
     assert b"403 auth.docker.io has an address that is not public; --image-registry auth.docker.io" in refused
@@ -242,7 +242,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_connected_to(
     with serving(seen) as service:
         mirror = f"http://mirror.invalid:{service.rpartition(':')[2]}"
         monkeypatch.setattr("canaryproof.cluster.embedded.egress_proxy.socket.getaddrinfo", rebind)
-        with way_out(deep, Upstream(mirror)) as place:
+        with way_out(deep, Upstream(mirror), 30) as place:
             assert _status_of(place, f"GET {mirror}/v2/ HTTP/1.1".encode()).endswith(b"200 OK")
 
     assert asked.count("mirror.invalid") == 1
@@ -251,7 +251,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_connected_to(
 def test_other_methods_are_refused(deep: Path) -> None:
     """Pulling takes GET, HEAD and CONNECT."""
     seen: Seen = []
-    with serving(seen) as service, way_out(deep, Upstream(f"http://{service}")) as place:
+    with serving(seen) as service, way_out(deep, Upstream(f"http://{service}"), 30) as place:
         for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"):
             status = _status_of(place, f"{method} http://{service}/v2/ HTTP/1.1".encode())
             assert status.startswith(b"HTTP/1.1 501 "), method

@@ -22,6 +22,7 @@ from canaryproof.cluster.embedded.supervisor.spec import (
 )
 from canaryproof.cluster.image_sources import Upstream
 from canaryproof.errors import ClusterError
+from canaryproof.timeouts import TimeLimits
 
 GIB = 2**30
 LIMITS = limits_on(Machine(4 * GIB, 4 * GIB, 32768), pulls_images=False)
@@ -43,6 +44,8 @@ def test_a_plan_survives_its_journey() -> None:
         processes=(Process("etcd", ("/tools/etcd", "--x"), "/logs/etcd.log", "API healthy"),),
         environment={"PATH": "/bin"},
         rootless=Rootless("ours", (("newuidmap", "0", "1", "2"),), {"pids.max": "9"}),
+        tick=0.01,
+        answer=1,
     )
 
     assert from_json(plan.to_json()) == plan
@@ -66,13 +69,13 @@ def test_only_what_pulls_images_gets_out_and_only_where_it_is_asked_to() -> None
     assert plain.startswith('server = "http://127.0.0.1:5000"\n[host."http://127.0.0.1:5000"]')
     assert pulled.index('[host."http://127.0.0.1:5000"]') < pulled.index('[host."http://mirror:5000"]')
     assert "server =" not in pulled
-    processes = components.processes(BINARIES, Path("/logs"), "1.37.2", upstream=mirror)
+    processes = components.processes(BINARIES, Path("/logs"), "1.37.2", TimeLimits(), upstream=mirror)
     assert [it.name for it in processes if "HTTPS_PROXY" in it.environment] == ["containerd"]
 
 
 def test_every_component_has_a_binary_and_a_log() -> None:
     """Each process of the plan is a binary of the toolchain, and its log is named after it."""
-    processes = components.processes(BINARIES, Path("/logs"), "1.37.2")
+    processes = components.processes(BINARIES, Path("/logs"), "1.37.2", TimeLimits())
 
     assert [it.name for it in processes][:2] == ["etcd", "kube-apiserver"]
     assert all(it.argv[0] == f"/tools/{it.name}" and it.log == f"/logs/{it.name}.log" for it in processes)
@@ -81,7 +84,7 @@ def test_every_component_has_a_binary_and_a_log() -> None:
 @pytest.mark.parametrize(("kubernetes", "without"), [("1.36.3", False), ("1.37.2", True), ("2.0.0", True)])
 def test_endpoints_are_made_where_somebody_reads_them(*, kubernetes: str, without: bool) -> None:
     """Until 1.36 the API server finds the pods of a Service by its Endpoints; later versions save the writing."""
-    manager = components.processes(BINARIES, Path("/logs"), kubernetes)[-1]
+    manager = components.processes(BINARIES, Path("/logs"), kubernetes, TimeLimits())[-1]
 
     assert ("--controllers=*,-endpoints-controller" in manager.argv) is without
 
@@ -109,7 +112,7 @@ def test_the_sharing_rule_spares_pods_that_no_node_could_hold() -> None:
 
 def test_pods_reach_no_port_of_the_control_plane() -> None:
     """What serves no pod listens on the loopback device, which pods do not share."""
-    listening = {it.name: it.argv for it in components.processes(BINARIES, Path("/logs"), "1.37.2")}
+    listening = {it.name: it.argv for it in components.processes(BINARIES, Path("/logs"), "1.37.2", TimeLimits())}
 
     for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler"):
         assert "--bind-address=127.0.0.1" in listening[name]

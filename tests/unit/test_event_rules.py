@@ -6,7 +6,7 @@ import pytest
 
 from canaryproof.model.timeline import Timeline
 from canaryproof.observe.event_rules import Fate, fate
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 from tests.unit.stories import CANARY, Story
 
 POD = "upcommerce-canary-app-dcb7ccc7b-crs8p"
@@ -107,6 +107,6 @@ def test_a_canary_that_is_there_is_seen_itself() -> None:
 
 def test_nothing_at_all_is_a_gap() -> None:
     """Not a crash, and no error either."""
-    found = fate(Timeline(), CANARY, upgraded_at=0, rolled_back_at=9, now=60, durations=DURATIONS)
+    found = fate(Timeline(), CANARY, upgraded_at=0, rolled_back_at=9, now=60, durations=TimeLimits())
 
     assert (found.decision.outcome, bool(found.gap)) == ("undecided", True)

@@ -13,6 +13,7 @@ from canaryproof.cluster.existing.account_rights import Right, missing, needed, 
 from canaryproof.cluster.existing.provider import ExistingProvider
 from canaryproof.errors import ClusterError
 from canaryproof.kube.kubeconfig import read, target_of
+from canaryproof.timeouts import TimeLimits
 from tests.unit.fake_api import FakeApi
 
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
@@ -31,7 +32,7 @@ def api(tmp_path: Path) -> Iterator[FakeApi]:
 
 def provider(api: FakeApi, *, reading: bool = False) -> ExistingProvider:
     """Return a provider of the fake API."""
-    return ExistingProvider(target_of(read([api.kubeconfig])), {"AWS_PROFILE": "me"}, reading=reading)
+    return ExistingProvider(target_of(read([api.kubeconfig])), {"AWS_PROFILE": "me"}, TimeLimits(), reading=reading)
 
 
 def test_it_is_asked_what_it_is(api: FakeApi) -> None:
@@ -69,7 +70,7 @@ def test_a_command_without_credentials_is_named(api: FakeApi) -> None:
         "exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "/no/such/plugin"}
     }
 
-    with pytest.raises(ClusterError, match="gave no credentials"), ExistingProvider(target, {}).lend():
+    with pytest.raises(ClusterError, match="gave no credentials"), ExistingProvider(target, {}, TimeLimits()).lend():
         pytest.fail("it was lent")
 
 

@@ -13,6 +13,7 @@ from canaryproof.experiment.tenancy import GUARD
 from canaryproof.kube.client import KubeClient
 from canaryproof.model.evidence import Rendering
 from canaryproof.model.objects import BODIES, Manifest
+from canaryproof.timeouts import TimeLimits
 from tests.unit.fake_api import FakeApi
 from tests.unit.test_record_check import named, secret
 
@@ -27,7 +28,7 @@ def api() -> FakeApi:
 
 def inspected(api: FakeApi, refusal: str = "") -> tuple[Inspection, KubeClient]:
     """Return the inspection of a release whose renderings are refused with *refusal*."""
-    client = KubeClient(api.kubeconfig, "lab")
+    client = KubeClient(api.kubeconfig, "lab", TimeLimits())
     return Inspection(client, "shop", "sre", lambda _: refusal), client
 
 

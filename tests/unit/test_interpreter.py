@@ -24,6 +24,7 @@ from canaryproof.system.interpreter import HARMLESS_FOLDER, module_command, with
 from canaryproof.system.interpreter import __file__ as module_file
 from canaryproof.system.process import detached, run
 from canaryproof.system.wait import Ticks, wait_for
+from canaryproof.timeouts import TimeLimits
 
 HOSTILE = ("socket", "json", "canaryproof", "sitecustomize", "usercustomize", "runpy", "pip", "msgspec")
 PLAN = Plan(
@@ -37,6 +38,8 @@ PLAN = Plan(
     registry_port=0,
     api_port=0,
     processes=(),
+    tick=0.01,
+    answer=1,
 )
 """A plan that fails at its first step, for it is only of interest which Python files were loaded before."""
 
@@ -115,7 +118,7 @@ def test_the_first_process_loads_nothing_from_here(tmp_path: Path) -> None:
     vitals, lock = Vitals(), os.open(tmp_path / "lock", os.O_CREAT | os.O_RDWR)
     with (
         contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listener,
-        process_tree.running_tree(PLAN, Run(tmp_path / "runs" / "run", lock), listener, vitals),
+        process_tree.running_tree(PLAN, Run(tmp_path / "runs" / "run", lock), listener, vitals, within=60),
     ):
         wait_for("end", lambda: vitals.fault or None, within=60, changes=Ticks())
     os.close(lock)
@@ -129,7 +132,9 @@ def test_the_command_in_the_place_of_kind_loads_nothing_from_here(tmp_path: Path
     kind.chmod(kind.stat().st_mode | stat.S_IXUSR)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    with kind_of("c", kind, scratch, kubeconfig=tmp_path / "config", image=None, kubectl=kind, within=60) as lent:
+    with kind_of(
+        "c", kind, scratch, kubeconfig=tmp_path / "config", image=None, kubectl=kind, durations=TimeLimits(kind=60)
+    ) as lent:
         said = run([str(lent.cluster.kind_path), "get"], timeout=60)
 
     assert said == f"{Path.cwd()}\n"
@@ -138,7 +143,7 @@ def test_the_command_in_the_place_of_kind_loads_nothing_from_here(tmp_path: Path
 @pytest.mark.usefixtures("hostile")
 def test_pip_loads_nothing_from_here(tmp_path: Path) -> None:
     """The pip that fetches Go is this Python's own, also where an environment variable names the current folder."""
-    bare = Machine(env={"PATH": str(tmp_path), "PYTHONPATH": ".", "HOME": str(tmp_path)})
+    bare = Machine(TimeLimits(), env={"PATH": str(tmp_path), "PYTHONPATH": ".", "HOME": str(tmp_path)})
 
     golang.against("1.0", bare)
 

@@ -28,7 +28,7 @@ from canaryproof.model.evidence_redaction import without_secrets
 from canaryproof.model.objects import Body, Manifest, ObjectKey
 from canaryproof.redaction import Redactor, object_values
 from canaryproof.scenario import Course, load_course
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 from tests.unit.stories import (
     CANARY_DEPLOYMENT,
     CANARY_SERVICE,
@@ -377,7 +377,7 @@ def test_short_outages_are_allowed() -> None:
 
 def test_outage_at_the_limit_is_allowed() -> None:
     """Only what is longer than the limit fails."""
-    limit = int(DURATIONS.outage * 10)
+    limit = int(TimeLimits().outage * 10)
 
     assert judging.stable_never_down(evidence(probes=answers(*range(30, 30 + limit))), COURSE) is None
     longer = judging.stable_never_down(evidence(probes=answers(*range(30, 32 + limit))), COURSE)

@@ -22,6 +22,7 @@ from canaryproof.cluster.kind.node_registry import serving
 from canaryproof.cluster.kind.pytest_kind_cluster import Kind, kind_of
 from canaryproof.cluster.stand_ins import provide_images
 from canaryproof.errors import ClusterError, UsageError
+from canaryproof.timeouts import TimeLimits
 
 KUBECONFIG = """
 current-context: kind-trial
@@ -67,14 +68,16 @@ class Stage:
 
     @property
     def docker(self) -> Docker:
-        return Docker({"PATH": f"{self.folder}:/usr/bin:/bin"})
+        return Docker({"PATH": f"{self.folder}:/usr/bin:/bin"}, TimeLimits())
 
     @contextmanager
     def kind(self, kubeconfig: Path | None = None, within: float = 60) -> Iterator[Kind]:
         scratch = self.folder / "scratch"
         scratch.mkdir(exist_ok=True)
         binary = self.folder / "kind"
-        with kind_of("trial", binary, scratch, kubeconfig=kubeconfig, image=None, kubectl=None, within=within) as kind:
+        with kind_of(
+            "trial", binary, scratch, kubeconfig=kubeconfig, image=None, kubectl=None, durations=TimeLimits(kind=within)
+        ) as kind:
             yield kind
 
 
@@ -239,7 +242,7 @@ def test_a_docker_that_does_not_answer_is_told(stage: Stage) -> None:
     with pytest.raises(ClusterError, match=r"Cannot connect; start it"):
         stage.docker.engine()
     with pytest.raises(ClusterError, match="no command docker on PATH"):
-        Docker({"PATH": "/nowhere"}).engine()
+        Docker({"PATH": "/nowhere"}, TimeLimits()).engine()
 
 
 def _node_at(gateway: str) -> str:

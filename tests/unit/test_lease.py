@@ -85,7 +85,7 @@ def test_a_run_shows_itself_for_as_long_as_it_lasts(locks: Locks) -> None:
     """Its namespace and its Lease come first and go last."""
     api = Api()
 
-    with present(api, "abc", locks, Vitals()):
+    with present(api, "abc", locks, Vitals(), TimeLimits()):
         assert list(api.namespaces) == [run_namespace("abc")]
         assert api.leases[run_namespace("abc")]["spec"]["renewTime"] == "2026-01-01T12:00:00.000000Z"
 
@@ -120,7 +120,7 @@ def test_a_run_that_shows_no_sign_of_life_is_swept(locks: Locks) -> None:
         "canaryproof-live": renewed("live", "elsewhere/live", 29),
     }
 
-    assert sweep(api, locks) == ("canaryproof-dead", "sre-a-1")
+    assert sweep(api, locks, 30) == ("canaryproof-dead", "sre-a-1")
     assert list(api.namespaces) == ["canaryproof-live", "sre-b"]
 
 
@@ -132,7 +132,7 @@ def test_a_run_of_this_machine_is_known_to_be_over_at_once(locks: Locks) -> None
     api.leases = {f"canaryproof-{run}": renewed(run, locks.holder(run), 1) for run in ("dead", "live")}
 
     with locks.held("live"):
-        assert sweep(api, locks) == ("canaryproof-dead",)
+        assert sweep(api, locks, 30) == ("canaryproof-dead",)
 
 
 def test_locks_of_other_machines_say_nothing(locks: Locks, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_run_that_has_just_begun_is_left_alone(locks: Locks) -> None:
     api.add("canaryproof-new", "new", age=5)
     api.add("sre-old", "old", age=60)
 
-    assert sweep(api, locks) == ("sre-old",)
+    assert sweep(api, locks, 30) == ("sre-old",)
 
 
 def test_what_killed_runs_left_in_the_folder_is_removed(locks: Locks) -> None:

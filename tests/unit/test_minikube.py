@@ -11,7 +11,7 @@ import pytest
 from canaryproof.cluster.minikube.minikube_status import is_running, read_profiles, read_status, shortcoming
 from canaryproof.cluster.minikube.provider import MinikubeProvider
 from canaryproof.errors import CanaryproofError, ClusterError, UsageError
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 
 RUNNING = '{"Name":"minikube","Host":"Running","Kubelet":"Running","APIServer":"Running","Kubeconfig":"Configured"}'
 STOPPED = '{"Name":"minikube","Host":"Stopped","Kubelet":"Stopped","APIServer":"Stopped","Kubeconfig":"Stopped"}'
@@ -101,7 +101,7 @@ class Stage:
     @property
     def provider(self) -> MinikubeProvider:
         environment = {"PATH": f"{self.folder}:/usr/bin:/bin", "KUBECONFIG": str(self.folder / "kubeconfig")}
-        return MinikubeProvider(environment, durations=replace(DURATIONS, request=1, cluster_start=1))
+        return MinikubeProvider(environment, durations=replace(TimeLimits(), request=1, cluster_start=1))
 
     def calls(self) -> list[str]:
         """Return the calls that change something."""
@@ -215,4 +215,4 @@ def test_a_context_that_is_missing_is_told(stage: Stage) -> None:
 def test_without_the_command_the_others_are_named() -> None:
     """The message says what to do instead."""
     with pytest.raises(ClusterError, match="no command minikube on PATH"):
-        _lend(MinikubeProvider({"PATH": "/nowhere"}))
+        _lend(MinikubeProvider({"PATH": "/nowhere"}, TimeLimits()))

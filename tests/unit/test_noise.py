@@ -27,7 +27,7 @@ from canaryproof.model.objects import ObjectKey
 from canaryproof.model.rendered_yaml import parse
 from canaryproof.model.wording.cause_sentences import SENTENCES
 from canaryproof.scenario import load_course
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 from tests.corpus.noise import noise, noisy, told
 from tests.corpus.record import RECORDED, TIMELINES, read
 from tests.unit.stories import CANARY_DEPLOYMENT, STABLE
@@ -91,7 +91,7 @@ def test_noise_changes_no_outcome(name: str) -> None:
 
     def decided() -> tuple[Decision, tuple[object, ...]]:
         at = recorded.decision.at or 0.0
-        decision = decide(recorded.timeline, recorded.canary, recorded.upgraded_at, at + 0.3, DURATIONS)
+        decision = decide(recorded.timeline, recorded.canary, recorded.upgraded_at, at + 0.3, TimeLimits())
         assert decision
         decision = with_last_words(decision, logs)
         return decision, told(replace(evidence(), canary=recorded.canary, decision=decision), COURSE)

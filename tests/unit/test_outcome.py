@@ -8,7 +8,7 @@ import pytest
 
 from canaryproof.analysis.outcome import decide
 from canaryproof.model.evidence import Decision, OutcomeName
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 from tests.unit.stories import CANARY, Story
 
 LIVENESS = {"livenessProbe": {"httpGet": {"port": 5003}}}
@@ -19,13 +19,13 @@ TIMED_OUT = 'failed to do request: Head "https://registry/v2/": dial tcp: i/o ti
 
 def fate(story: Story, now: float, *, replicas: int = 1) -> Decision | None:
     """Decide at *now*, after an upgrade that ended at 1 s."""
-    return decide(story.timeline, replace(CANARY, replicas=replicas), 1.0, now, DURATIONS)
+    return decide(story.timeline, replace(CANARY, replicas=replicas), 1.0, now, TimeLimits())
 
 
 def first_decision(story: Story) -> Decision:
     """Decide after every observation and at the end of the longest time, as an experiment does."""
     moments = [observation.at for observation in story.timeline.observations]
-    decisions = (fate(story, now) for now in (*moments, 1.0 + DURATIONS.observation_extended))
+    decisions = (fate(story, now) for now in (*moments, 1.0 + TimeLimits().observation_extended))
     return next(decision for decision in decisions if decision)
 
 
@@ -51,7 +51,7 @@ def test_one_crash_decides_nothing() -> None:
     story = Story().at(1.5).pod().at(2).running().at(2.1).ended(1).at(3).running()
 
     assert fate(story, 3) is None
-    assert fate(story, 1 + DURATIONS.observation) is None
+    assert fate(story, 1 + TimeLimits().observation) is None
 
 
 def test_one_crash_told_many_times_is_one() -> None:
@@ -230,8 +230,8 @@ def test_init_container_that_never_ends_keeps_the_canary_from_being_ready() -> N
     """An init container that still runs when time is up is what the others wait for."""
     story = Story().at(1.5).pod(init=True).at(2).running(container="setup", ready=False)
 
-    assert fate(story, 1.0 + DURATIONS.observation) is None
-    decision = fate(story, 1.0 + DURATIONS.observation_extended)
+    assert fate(story, 1.0 + TimeLimits().observation) is None
+    decision = fate(story, 1.0 + TimeLimits().observation_extended)
     assert decision
     assert decision.outcome == "not-ready"
     assert "init container setup did not end" in decision.reason
@@ -302,7 +302,7 @@ def test_missing_configuration_must_persist() -> None:
     story = Story().at(1.5).pod().at(2).waiting("CreateContainerConfigError", 'configmap "settings" not found')
 
     assert fate(story, 3) is None
-    decision = fate(story, 2 + DURATIONS.persistence)
+    decision = fate(story, 2 + TimeLimits().persistence)
     assert decision
     assert decision.outcome == "config-error"
     assert 'configmap "settings" not found' in decision.reason
@@ -332,7 +332,7 @@ def test_volume_of_a_missing_config_map_is_a_config_error() -> None:
     story = Story().at(1.5).pod().at(2).event("FailedMount", message)
 
     assert fate(story, 3) is None
-    decision = fate(story, 2 + DURATIONS.persistence)
+    decision = fate(story, 2 + TimeLimits().persistence)
     assert decision
     assert decision.outcome == "config-error"
 
@@ -350,7 +350,7 @@ def test_unschedulable_must_persist() -> None:
     story = Story().at(1.5).pod().unschedulable("0/1 nodes are available: 1 Insufficient cpu.")
 
     assert fate(story, 5) is None
-    decision = fate(story, 1.5 + DURATIONS.unschedulable)
+    decision = fate(story, 1.5 + TimeLimits().unschedulable)
     assert decision
     assert decision.outcome == "unschedulable"
     assert "Insufficient cpu" in decision.reason
@@ -368,7 +368,7 @@ def test_refused_pods_are_decided_soon() -> None:
     story = Story().at(1.5).refused('pods "x" is forbidden: violates PodSecurity "baseline:latest"')
 
     assert fate(story, 2) is None
-    decision = fate(story, 1.5 + DURATIONS.persistence)
+    decision = fate(story, 1.5 + TimeLimits().persistence)
     assert decision
     assert decision.outcome == "refused"
     assert "violates PodSecurity" in decision.reason
@@ -379,7 +379,7 @@ def test_account_that_is_not_there_yet_gets_more_time() -> None:
     story = Story().at(1.5).refused('error looking up service account sre/default: serviceaccount "default" not found')
 
     assert fate(story, 10) is None
-    decision = fate(story, 1.0 + DURATIONS.observation)
+    decision = fate(story, 1.0 + TimeLimits().observation)
     assert decision
     assert decision.outcome == "refused"
 
@@ -388,8 +388,8 @@ def test_ready_for_the_whole_observation_is_healthy() -> None:
     """A canary that was Ready all the time without a restart is healthy, and no earlier."""
     story = Story().at(1.5).pod().at(3).running()
 
-    assert fate(story, 2.9 + DURATIONS.observation) is None
-    decision = fate(story, 3 + DURATIONS.observation)
+    assert fate(story, 2.9 + TimeLimits().observation) is None
+    decision = fate(story, 3 + TimeLimits().observation)
     assert decision
     assert decision.outcome == "healthy"
     assert "without a restart" in decision.reason
@@ -439,7 +439,7 @@ def test_running_but_never_ready_is_not_ready() -> None:
     story = Story().at(1.5).pod().running(ready=False).at(5).event("Unhealthy", "Readiness probe failed: refused")
 
     assert fate(story, 15) is None
-    decision = fate(story, 1.5 + DURATIONS.observation)
+    decision = fate(story, 1.5 + TimeLimits().observation)
     assert decision
     assert decision.outcome == "not-ready"
     assert "Readiness probe failed" in decision.reason
@@ -465,8 +465,8 @@ def test_no_replicas_are_not_ready() -> None:
 
 def test_no_pod_is_undecided_when_time_is_up() -> None:
     """A Deployment that never gets a pod is not waited for any longer than necessary."""
-    assert fate(Story(), 0.9 + DURATIONS.observation) is None
-    decision = fate(Story(), 1 + DURATIONS.observation)
+    assert fate(Story(), 0.9 + TimeLimits().observation) is None
+    decision = fate(Story(), 1 + TimeLimits().observation)
     assert decision
     assert decision.outcome == "undecided"
     assert "had no pod" in decision.reason

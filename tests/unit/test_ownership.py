@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.cluster.embedded.toolchain import provide
+from canaryproof.cluster.embedded.toolchain import Machine, provide
 from canaryproof.errors import UsageError
 from canaryproof.system.ownership import Reason, Trusted, describe, make_folder, require_own, weakness_of
 from canaryproof.system.paths import cache_folder
 from canaryproof.system.progress import Silence
+from canaryproof.timeouts import TimeLimits
 
 OWN = os.geteuid()
 as_root = pytest.mark.skipif(OWN != 0, reason="needs root")
@@ -139,7 +140,7 @@ def test_a_toolchain_of_others_is_refused(tool: Path, tmp_path: Path) -> None:
     tool.parent.chmod(0o777)
 
     with pytest.raises(UsageError, match=r"--toolchain .* everybody could replace .*chmod go-w"):
-        provide(cache=tmp_path, progress=Silence(), ready=tool.parent, tools=["helm"])
+        provide(cache=tmp_path, progress=Silence(), ready=tool.parent, tools=["helm"], machine=Machine(TimeLimits()))
     assert not (tool.parent / "ran").exists()
     with pytest.raises(UsageError, match=r"the cache folder .* everybody could replace"):
         cache_folder({"XDG_CACHE_HOME": str(tool.parent)})

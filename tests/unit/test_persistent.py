@@ -14,6 +14,7 @@ from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.errors import UsageError
 from canaryproof.scenario import load_course
 from canaryproof.system.process import detached
+from canaryproof.timeouts import TimeLimits
 
 KEPT = Kept("2026-01-01T12:00:00+00:00", "tools", "1.37.2", 1, 2, "stand-in", "canaryproof", 4.1)
 
@@ -90,7 +91,7 @@ def test_ending_what_has_ended_removes_it(place: Place) -> None:
     with place.held():
         pass
 
-    assert not end(place)
+    assert not end(place, TimeLimits())
     assert not place.folder.exists()
 
 

@@ -104,7 +104,10 @@ def recorded(count: int, recording: Recording) -> list[tuple[str, str, str]]:
 def test_changes_of_the_namespace_are_recorded_in_order() -> None:
     """A pod's life is kept as it was told; other namespaces, and noise, are not."""
     source = FakeSource()
-    with Recorder(source, Vitals(), watched=(PODS,)) as recorder, recorder.open("lab") as recording:
+    with (
+        Recorder(source, Vitals(), watched=(PODS,), durations=TimeLimits()) as recorder,
+        recorder.open("lab") as recording,
+    ):
         watch = source.watches.get(timeout=SOON)
         noisy = pod("a", 2)
         noisy["metadata"]["managedFields"] = [{"manager": "kubelet"}]
@@ -142,7 +145,10 @@ def test_what_vanished_unseen_is_recorded_as_deleted() -> None:
     """After 410 Gone, the fresh list tells what was missed: deletions, replacements, changes and new objects."""
     after = (raw(pod("kept", 2)), raw(pod("changed", 12)), raw(pod("replaced", 13, uid="new")), raw(pod("born", 14)))
     source = FakeSource(Listing("1", ()), Listing("20", after))
-    with Recorder(source, Vitals(), watched=(PODS,)) as recorder, recorder.open("lab") as recording:
+    with (
+        Recorder(source, Vitals(), watched=(PODS,), durations=TimeLimits()) as recorder,
+        recorder.open("lab") as recording,
+    ):
         watch = source.watches.get(timeout=SOON)
         for version, name in enumerate(("kept", "changed", "replaced", "vanished"), start=2):
             watch.tell("ADDED", pod(name, version))
@@ -160,7 +166,10 @@ def test_what_vanished_unseen_is_recorded_as_deleted() -> None:
 def test_an_error_event_410_lists_again() -> None:
     """The API may say 410 inside a watch that it has begun (API concepts, "410 Gone responses")."""
     source = FakeSource(Listing("1", ()), Listing("20", (raw(pod("a", 19)),)))
-    with Recorder(source, Vitals(), watched=(PODS,)) as recorder, recorder.open("lab") as recording:
+    with (
+        Recorder(source, Vitals(), watched=(PODS,), durations=TimeLimits()) as recorder,
+        recorder.open("lab") as recording,
+    ):
         source.watches.get(timeout=SOON).tell("ERROR", {"kind": "Status", "code": 410, "message": "too old"})
 
         assert recorded(1, recording) == [("ADDED", "a", "19")]
@@ -169,7 +178,10 @@ def test_an_error_event_410_lists_again() -> None:
 def test_a_deletion_of_what_was_never_seen_is_no_news() -> None:
     """The remains of an earlier namespace of the same name do not enter the timeline."""
     source = FakeSource()
-    with Recorder(source, Vitals(), watched=(PODS,)) as recorder, recorder.open("lab") as recording:
+    with (
+        Recorder(source, Vitals(), watched=(PODS,), durations=TimeLimits()) as recorder,
+        recorder.open("lab") as recording,
+    ):
         watch = source.watches.get(timeout=SOON)
         watch.tell("DELETED", pod("old", 2))
         watch.tell("ADDED", pod("new", 3))
@@ -219,7 +231,7 @@ def test_the_end_leaves_no_thread_behind() -> None:
     vitals, before = Vitals(), threading.active_count()
     source = FakeSource()
 
-    with Recorder(source, vitals, watched=(PODS,)):
+    with Recorder(source, vitals, watched=(PODS,), durations=TimeLimits()):
         source.watches.get(timeout=SOON)
 
     assert threading.active_count() == before
@@ -230,7 +242,10 @@ def test_the_end_leaves_no_thread_behind() -> None:
 def test_a_thread_that_dies_of_a_defect_is_reported() -> None:
     """No defect may leave the others waiting for news that cannot come."""
     source, vitals = FakeSource(), Vitals()
-    with Recorder(source, vitals, watched=(PODS,)) as recorder, recorder.open("lab") as recording:
+    with (
+        Recorder(source, vitals, watched=(PODS,), durations=TimeLimits()) as recorder,
+        recorder.open("lab") as recording,
+    ):
         source.watches.get(timeout=SOON).lines.put(b"no JSON")
 
         fault = wait_for("fault", lambda: vitals.fault or None, within=SOON, changes=recording.changes)

@@ -8,7 +8,7 @@ import pytest
 
 from canaryproof.analysis.outcome import decide
 from canaryproof.model.evidence import Decision, OutcomeName
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 from tests.corpus.catalogue import CORPUS
 from tests.corpus.record import RECORDED, TIMELINES, Recorded, read
 
@@ -22,7 +22,9 @@ def moments(recorded: Recorded) -> Iterator[float]:
     """Yield when an experiment looked: after every observation, and every now and then."""
     first, last = recorded.upgraded_at, recorded.decision.at
     assert last is not None
-    ticks = (first + number * DURATIONS.look_again for number in range(int((last - first) / DURATIONS.look_again) + 2))
+    ticks = (
+        first + number * TimeLimits().look_again for number in range(int((last - first) / TimeLimits().look_again) + 2)
+    )
     seen = (each.at for each in recorded.timeline.observations if each.at >= first)
     yield from sorted({first, *seen, *ticks, last})
 
@@ -30,7 +32,7 @@ def moments(recorded: Recorded) -> Iterator[float]:
 def replayed(recorded: Recorded) -> Decision:
     """Return the first decision that is made."""
     looks = (
-        decide(recorded.timeline, recorded.canary, recorded.upgraded_at, now, DURATIONS) for now in moments(recorded)
+        decide(recorded.timeline, recorded.canary, recorded.upgraded_at, now, TimeLimits()) for now in moments(recorded)
     )
     return next(decision for decision in looks if decision)
 

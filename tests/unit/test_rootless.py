@@ -13,6 +13,7 @@ from canaryproof.cluster.embedded.provider import refuse_gaps
 from canaryproof.cluster.embedded.rootless import Grants, ask, gaps, instructions, scope, session
 from canaryproof.cluster.embedded.supervisor import cgroup_delegation
 from canaryproof.errors import ClusterError
+from canaryproof.timeouts import TimeLimits
 
 GENEROUS = Grants(
     user="sam",
@@ -123,7 +124,7 @@ def test_a_machine_is_asked_by_its_files(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
     (tmp_path / "bin" / "newuidmap").chmod(0o755)
 
-    found = ask({"PATH": str(tmp_path / "bin")}, tmp_path)
+    found = ask({"PATH": str(tmp_path / "bin")}, TimeLimits(), tmp_path)
 
     assert found.settings == {"kernel.unprivileged_userns_clone": "0"}
     assert found.subordinates == {"/etc/subuid": ((300000, 65536),), "/etc/subgid": ()}
@@ -161,7 +162,7 @@ def test_what_systemd_gave_is_waited_for(tmp_path: Path, monkeypatch: pytest.Mon
     left.mkdir(parents=True)
     (tmp_path / "cgroup.controllers").touch()
 
-    remove_cgroups("ours", tmp_path)
+    remove_cgroups("ours", 60, tmp_path)
 
     assert not left.parents[1].exists()
     assert left.parents[2].exists()

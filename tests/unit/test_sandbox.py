@@ -21,10 +21,10 @@ from canaryproof.system.process import Limits, run
 from canaryproof.system.sandbox import NOBODY, PATH, UNCONFINED, Protection, Sandbox, candidates
 from canaryproof.system.sandbox_detection import describe, sandbox_available
 from canaryproof.system.wait import Ticks, wait_for
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 from tests.unit.packing import CHART, chart, pack_tar, pack_zip, write
 
-AVAILABLE = sandbox_available()
+AVAILABLE = sandbox_available(TimeLimits())
 as_root = pytest.mark.skipif(
     AVAILABLE.protection is not Protection.NOBODY_ISOLATED, reason="needs root on Linux, and util-linux"
 )
@@ -130,7 +130,7 @@ def test_the_process_that_parses_is_nobody(
     submission = Submission("alice", "alice", archive)
     with (
         pytest.raises(UnsafeError, match="not what was announced"),
-        clean_copy(submission, "upcommerce", DURATIONS, lambda: None, AVAILABLE),
+        clean_copy(submission, "upcommerce", TimeLimits(), lambda: None, AVAILABLE),
     ):
         pass
 
@@ -152,7 +152,7 @@ def test_a_chart_is_copied_by_nobody(tmp_path: Path) -> None:
         source.chmod(0o700)
 
     for source in sources:
-        with clean_copy(Submission("a", "a", source), "upcommerce", DURATIONS, lambda: None, AVAILABLE) as copy:
+        with clean_copy(Submission("a", "a", source), "upcommerce", TimeLimits(), lambda: None, AVAILABLE) as copy:
             found = {str(each.relative_to(copy)) for each in copy.rglob("*") if each.is_file()}
             assert {*CHART, "values.schema.json", "charts/sub.tgz"} <= found
             assert {each.stat().st_uid for each in copy.rglob("*")} == {0}
@@ -170,7 +170,7 @@ def test_damaged_archives_are_told_by_nobody(tmp_path: Path, pack: Callable[...,
         archive.write_bytes(content)
         with (
             pytest.raises(SubmissionError, match="the archive"),
-            clean_copy(Submission("a", "a", archive), "upcommerce", DURATIONS, lambda: None, AVAILABLE),
+            clean_copy(Submission("a", "a", archive), "upcommerce", TimeLimits(), lambda: None, AVAILABLE),
         ):
             pass
 
@@ -271,7 +271,7 @@ def test_a_user_without_root_gets_an_empty_network(port: int) -> None:
 def test_a_machine_without_the_commands_has_no_sandbox(tmp_path: Path) -> None:
     """Nothing fails there: evidence says that there was none."""
     assert candidates(str(tmp_path)) == ()
-    assert sandbox_available(str(tmp_path)) == UNCONFINED
+    assert sandbox_available(TimeLimits(), str(tmp_path)) == UNCONFINED
     assert UNCONFINED.command(["a"], memory=1, file_size=1, seconds=1) == ["a"]
 
 

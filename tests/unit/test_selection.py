@@ -13,6 +13,7 @@ from canaryproof.errors import ClusterError
 from canaryproof.pytest_plugin.cluster_choice import choice_of, conflicts
 from canaryproof.pytest_plugin.options import Settings
 from canaryproof.scenario import load_course
+from canaryproof.timeouts import TimeLimits
 
 
 @dataclass(frozen=True)
@@ -84,15 +85,18 @@ def test_a_machine_is_asked_by_its_commands(tmp_path: Path) -> None:
     docker = tmp_path / "docker"
     docker.write_text("#!/bin/sh\necho first >&2\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
     docker.chmod(0o755)
-    machine = ThisMachine(env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, cache=tmp_path)
+    machine = ThisMachine(env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, cache=tmp_path, durations=TimeLimits())
 
     assert machine.against_docker == "docker version --format {{.Server.Version}}: Cannot connect to the Docker daemon"
-    assert ThisMachine(env={"PATH": ""}, cache=tmp_path).against_docker == "there is no command docker"
+    assert (
+        ThisMachine(env={"PATH": ""}, cache=tmp_path, durations=TimeLimits()).against_docker
+        == "there is no command docker"
+    )
     known = {"docker": Command("/usr/bin/docker", "28.1")}
-    assert not ThisMachine(env=machine.env, cache=tmp_path, known=known).against_docker
+    assert not ThisMachine(env=machine.env, cache=tmp_path, known=known, durations=TimeLimits()).against_docker
     assert not machine.has_kind
     assert not machine.tools_built
-    assert ThisMachine(env={}, cache=tmp_path, ready=True).tools_built
+    assert ThisMachine(env={}, cache=tmp_path, ready=True, durations=TimeLimits()).tools_built
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from canaryproof.cluster.embedded.toolchain.build_lock import locked
 from canaryproof.cluster.embedded.toolchain.recipes import TOOLS, minor_of, tool_of
 from canaryproof.errors import ToolchainError
 from canaryproof.system.progress import Say, Silence
+from canaryproof.timeouts import TimeLimits
 
 FAKE_GO = """\
 #!/bin/sh
@@ -81,6 +82,7 @@ class Workshop:
         """Make its folders."""
         self.bin.mkdir()
         self.machine = Machine(
+            TimeLimits(),
             env={
                 "PATH": str(self.bin),
                 "HOME": "/home/someone",
@@ -346,14 +348,14 @@ def test_a_cache_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
 
     with (
         pytest.raises(ToolchainError, match=r"cannot write to .*/cache: .*XDG_CACHE_HOME"),
-        locked(tmp_path / "cache" / "lock", Silence()),
+        locked(tmp_path / "cache" / "lock", Silence(), within=60),
     ):
         pytest.fail("entered without a lock")
 
 
 def test_a_command_of_the_build_does_not_inherit_the_lock(tmp_path: Path) -> None:
     """A child that outlives its run does not keep the lock."""
-    with locked(tmp_path / "lock", Silence()):
+    with locked(tmp_path / "lock", Silence(), within=60):
         child = subprocess.Popen(["sleep", "600"], close_fds=False)  # noqa: S607 - any sleep does
     try:
         with locked(tmp_path / "lock", Silence(), within=0.2):
@@ -525,7 +527,7 @@ def _another_run_holding(lock: Path) -> Iterator[subprocess.Popen[str]]:
     script = (
         "import sys; from pathlib import Path; from canaryproof.system.progress import Silence\n"
         "from canaryproof.cluster.embedded.toolchain.build_lock import locked\n"
-        "with locked(Path(sys.argv[1]), Silence()): print('held', flush=True); sys.stdin.read()\n"
+        "with locked(Path(sys.argv[1]), Silence(), within=60): print('held', flush=True); sys.stdin.read()\n"
     )
     root = Path(__file__).parents[2]
     argv = [sys.executable, "-c", script, str(lock)]

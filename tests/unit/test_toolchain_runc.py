@@ -11,6 +11,7 @@ import pytest
 from canaryproof.cluster.embedded.toolchain import Machine, provide
 from canaryproof.errors import ToolchainError
 from canaryproof.system.progress import Silence
+from canaryproof.timeouts import TimeLimits
 
 WITH_SECCOMP = "echo 'runc version 1.3.0'; echo 'libseccomp: 2.5.4'"
 WITHOUT_SECCOMP = "echo 'runc version 1.3.0'"
@@ -38,7 +39,9 @@ class Host:
         """Make its PATH and its release."""
         (self.folder / "bin").mkdir()
         (self.folder / "os-release").write_text("ID=test\nVERSION_ID=1\n")
-        self.machine = Machine(env={"PATH": str(self.folder / "bin")}, os_release=self.folder / "os-release")
+        self.machine = Machine(
+            TimeLimits(), env={"PATH": str(self.folder / "bin")}, os_release=self.folder / "os-release"
+        )
 
     def install(self, name: str, script: str) -> Path:
         """Put a command on the PATH."""

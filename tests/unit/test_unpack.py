@@ -19,7 +19,7 @@ from canaryproof.submissions.bundle import read_bundle
 from canaryproof.submissions.chart_copy import clean_copy
 from canaryproof.submissions.discovery import Submission
 from canaryproof.submissions.unpack import main
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 from tests.unit.packing import CHART, Files, chart, pack_tar, pack_zip, tar_entry, write
 
 Pack = Callable[[Path, Files], Path]
@@ -53,7 +53,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
 def unpack(source: Path, folder: Path, chart_name: str) -> Path:
     """Copy the chart of *source* to a folder of its name in *folder*, and return that."""
     submission = Submission("alice", str(source), source)
-    with clean_copy(submission, chart_name, DURATIONS, lambda: None) as chart:
+    with clean_copy(submission, chart_name, TimeLimits(), lambda: None) as chart:
         return shutil.copytree(chart, folder / chart.name, copy_function=shutil.copy)
 
 

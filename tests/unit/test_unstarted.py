@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from canaryproof.analysis.outcome import decide
 from canaryproof.model.evidence import Decision
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 from tests.unit.stories import CANARY, Story
 from tests.unit.test_outcome import crashing, fate
 
@@ -32,7 +32,7 @@ def test_a_limit_below_the_start_of_a_pod_is_out_of_memory() -> None:
     story = Story().at(1.5).pod().at(2).event("FailedCreatePodSandBox", SANDBOX)
 
     assert fate(story, 3) is None
-    decision = fate(story, 2 + DURATIONS.persistence)
+    decision = fate(story, 2 + TimeLimits().persistence)
     assert decision
     assert decision.outcome == "oom-killed"
     assert "memory limit is too low" in decision.reason
@@ -61,7 +61,7 @@ def test_an_image_that_must_not_be_pulled_is_not_there() -> None:
     """That another submission has brought it to the node is luck, and decides nothing: crashes do not count."""
     never = replace(CANARY, unpulled=CANARY.images)
 
-    decision = decide(crashing().timeline, never, 1.0, 3.1, DURATIONS)
+    decision = decide(crashing().timeline, never, 1.0, 3.1, TimeLimits())
 
     assert decision
     assert (decision.outcome, decision.proven_at) == ("image-pull", 1.0)
@@ -85,13 +85,13 @@ def test_what_becomes_of_a_sidecar_that_cannot_be_had_says_nothing() -> None:
     story = Story().at(1.5).pod().at(2).waiting("ErrImagePull", "not found")
 
     assert fate(story, 2)
-    assert decide(story.timeline, foreign, 1.0, 2, DURATIONS) is None
+    assert decide(story.timeline, foreign, 1.0, 2, TimeLimits()) is None
 
 
 def test_preemption_is_left_out() -> None:
     """That no other pod had to make room helps nobody."""
     said = "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 is not helpful."
-    decision: Decision | None = fate(Story().at(1.5).pod().unschedulable(said), 1.5 + DURATIONS.unschedulable)
+    decision: Decision | None = fate(Story().at(1.5).pod().unschedulable(said), 1.5 + TimeLimits().unschedulable)
 
     assert decision
     assert decision.reason.endswith("1 Insufficient cpu.")

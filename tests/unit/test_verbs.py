@@ -56,7 +56,9 @@ def test_a_command_for_credentials_gets_all_of_the_users_but_helm_settings(tmp_p
     helm.version()
     assert "LC_MESSAGES=" in calls(tmp_path)
     (tmp_path / "home" / "calls").unlink()
-    Helm(tmp_path / "helm", tmp_path / "home", tmp_path / "kubeconfig", "lab", credentials=theirs).version()
+    Helm(
+        tmp_path / "helm", tmp_path / "home", tmp_path / "kubeconfig", "lab", credentials=theirs, durations=TimeLimits()
+    ).version()
 
     seen = calls(tmp_path)
     assert "CLOUD=here" in seen
@@ -114,7 +116,7 @@ def test_an_unreachable_cluster_is_not_the_charts_fault(tmp_path: Path) -> None:
 
 def test_a_missing_helm_says_what_to_do(tmp_path: Path) -> None:
     """A Helm that is not there names the path that was tried and the option that gives another."""
-    helm = Helm(tmp_path / "none", tmp_path, tmp_path / "kubeconfig", "lab")
+    helm = Helm(tmp_path / "none", tmp_path, tmp_path / "kubeconfig", "lab", durations=TimeLimits())
 
     with pytest.raises(InfrastructureError, match=r"none.*--helm"):
         helm.version()
@@ -206,7 +208,14 @@ def test_a_message_has_an_end(tmp_path: Path) -> None:
 def test_what_runs_is_ended_when_the_run_is_doomed(tmp_path: Path) -> None:
     """A Helm that waits for a hook does not hold up the end of a run."""
     helm = helm_that(tmp_path, "*) sleep 60;;")
-    doomed = Helm(tmp_path / "helm", tmp_path / "home", tmp_path / "k", "lab", doomed=lambda: "the run was ended")
+    doomed = Helm(
+        tmp_path / "helm",
+        tmp_path / "home",
+        tmp_path / "k",
+        "lab",
+        doomed=lambda: "the run was ended",
+        durations=TimeLimits(),
+    )
     del helm
 
     with pytest.raises(InfrastructureError, match="ended before its time: the run was ended"):

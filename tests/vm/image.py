@@ -70,7 +70,7 @@ def provide_image(cache: Path, progress: Progress) -> Image:
         require(COMMANDS)
         if os.geteuid():
             raise InfrastructureError("making the machine's disk needs root; run the same command with sudo")
-        with locked(folder.parent / "lock", progress), _unfinished(folder) as place:
+        with locked(folder.parent / "lock", progress, within=60), _unfinished(folder) as place:
             if place:
                 with progress.step("making the machine's disk from Debian's packages"):
                     _make(Image(place))

@@ -35,8 +35,14 @@ PLAINLY = ""
 DELEGATED = "systemd-run --user --scope --quiet --property=Delegate=yes --"
 CONTAINED = "systemd-run --scope --quiet --property=Delegate=yes -- tests/vm/as_in_a_container"
 PACKAGE = "canaryproof.cluster.embedded"
-GAPS = f"import json, os; from {PACKAGE}.rootless import ask, gaps; found = gaps(ask(os.environ));"
-SWEEP = f"from pathlib import Path; from {PACKAGE}.runs import sweep; sweep(Path.home() / '.cache/canaryproof/runs')"
+LIMITS = "from canaryproof.timeouts import TimeLimits"
+GAPS = (
+    f"import json, os; {LIMITS}; from {PACKAGE}.rootless import ask, gaps; found = gaps(ask(os.environ, TimeLimits()));"
+)
+SWEEP = (
+    f"from pathlib import Path; from {PACKAGE}.run_dirs import sweep;"
+    " sweep(Path.home() / '.cache/canaryproof/runs', 60)"
+)
 BREAK = """
 sysctl --quiet --write kernel.unprivileged_userns_clone=0 user.max_user_namespaces=0
 sed --in-place /^student:/d /etc/subuid /etc/subgid

@@ -10,7 +10,6 @@ from types import MappingProxyType
 from canaryproof.cluster.embedded.supervisor import cgroup_delegation
 from canaryproof.errors import ClusterError
 from canaryproof.system.wait import Ticks, wait_for
-from canaryproof.timeouts import DURATIONS
 
 _ROOT = cgroup_delegation.ROOT
 SLICE = "app.slice"
@@ -51,13 +50,13 @@ def parents_of_cgroups(root: Path = _ROOT) -> list[Path]:
     return [root] if (root / "cgroup.controllers").exists() else list(_hierarchies(root))
 
 
-def remove_cgroups(name: str, root: Path = _ROOT) -> None:
+def remove_cgroups(name: str, within: float, root: Path = _ROOT) -> None:
     """Remove the cgroup *name* from every hierarchy, waiting for its last processes to be gone.
 
-    Raises WaitError when processes stay in it.
+    Raises WaitError when processes stay in one for longer than *within* (seconds).
     """
     for folder in [root / name, *(hierarchy / name for hierarchy in _hierarchies(root)), *_of_user(name, root)]:
-        _remove(folder)
+        _remove(folder, within)
 
 
 def _of_user(name: str, root: Path) -> Iterator[Path]:
@@ -77,11 +76,11 @@ def manager_of(user: int, root: Path = _ROOT) -> Path:
     return root / f"user.slice/user-{user}.slice/user@{user}.service"
 
 
-def _remove(folder: Path) -> None:
+def _remove(folder: Path, within: float) -> None:
     wait_for(
         f"empty cgroup {folder}",
         lambda: _removed(folder),
-        within=DURATIONS.cluster_stop,
+        within=within,
         changes=Ticks(),
         seen=lambda: _inhabitants(folder),
     )

@@ -13,7 +13,7 @@ from canaryproof.cluster.embedded.resource_limits import Limits, MemorySizes
 from canaryproof.cluster.embedded.supervisor.spec import RESERVED_PROCESSES, MemoryFolder, Moment, Process
 from canaryproof.cluster.image_sources import Upstream
 from canaryproof.cluster.stand_ins import SANDBOX
-from canaryproof.timeouts import DURATIONS, TimeLimits
+from canaryproof.timeouts import TimeLimits
 
 STATE = Path("/run/canaryproof")
 """Where everything the cluster writes lives: in memory, seen by nobody else, gone with it."""
@@ -109,7 +109,7 @@ def processes(
     binaries: Binaries,
     logs: Path,
     kubernetes: str,
-    durations: TimeLimits = DURATIONS,
+    durations: TimeLimits,
     *,
     upstream: Upstream | None = None,
     pod_memory: int = 0,

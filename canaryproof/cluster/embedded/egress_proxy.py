@@ -30,8 +30,6 @@ from canaryproof.redaction import redacted
 
 NAME = "way-out"
 _PORTS = {"http": 80, "https": 443}
-_WAIT = 30.0
-"""Seconds for a connection to come about."""
 _HOP_BY_HOP = frozenset(
     (
         *("connection", "content-length", "expect", "host", "keep-alive", "proxy-authorization", "proxy-connection"),
@@ -43,10 +41,13 @@ _MOST = 16 * 1024
 
 
 @contextmanager
-def way_out(folder: Path, upstream: Upstream) -> Iterator[Path]:
-    """Serve the proxy for the length of the block; yield its socket, which lies in *folder*."""
+def way_out(folder: Path, upstream: Upstream, within: float) -> Iterator[Path]:
+    """Serve the proxy for the length of the block; yield its socket, which lies in *folder*.
+
+    A connection to a registry has to come about *within* so many seconds.
+    """
     place = folder / NAME
-    with short_path(place) as address, _Server(address, upstream) as server:
+    with short_path(place) as address, _Server(address, upstream, within) as server:
         thread = threading.Thread(target=server.serve_forever, name="way-out", daemon=True)
         thread.start()
         try:
@@ -60,8 +61,9 @@ def way_out(folder: Path, upstream: Upstream) -> Iterator[Path]:
 class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
 
-    def __init__(self, address: str, upstream: Upstream) -> None:
+    def __init__(self, address: str, upstream: Upstream, within: float) -> None:
         self.upstream = upstream
+        self.within = within
         self.registries = upstream.allowed
         super().__init__(address, _Handler)
 
@@ -144,7 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
             if not (proxy or grant.configured or all(map(is_public, addresses))):
                 self._refuse(Refusal("address", hop.host, hop.port))
                 return None
-            connection = _connected(addresses, hop.port)
+            connection = _connected(addresses, hop.port, self.server.within)
         except (OSError, UnicodeError) as error:
             self.send_error(HTTPStatus.BAD_GATEWAY, redacted(f"no way to {hop}: {error}".splitlines()[0]))
             return None
@@ -165,13 +167,13 @@ def _addresses(hop: Endpoint) -> list[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
-def _connected(addresses: Sequence[str], port: int) -> socket.socket:
+def _connected(addresses: Sequence[str], port: int, within: float) -> socket.socket:
     """Connect to the first of *addresses* that answers; raise what kept the last one from it."""
     *others, last = addresses
     for address in others:
         with suppress(OSError):
-            return socket.create_connection((address, port), timeout=_WAIT)
-    return socket.create_connection((last, port), timeout=_WAIT)
+            return socket.create_connection((address, port), timeout=within)
+    return socket.create_connection((last, port), timeout=within)
 
 
 def _passed_on(headers: Message) -> list[str]:

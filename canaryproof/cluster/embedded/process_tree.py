@@ -16,7 +16,6 @@ from canaryproof.cluster.embedded.supervisor.spec import Plan
 from canaryproof.errors import ClusterError
 from canaryproof.kube.running_cluster import Vitals
 from canaryproof.system.interpreter import HARMLESS_FOLDER, module_command
-from canaryproof.timeouts import DURATIONS
 
 _INSIDE = "canaryproof.cluster.embedded.supervisor"
 _LOG_TAIL = 15  # lines
@@ -35,12 +34,14 @@ PLAINLY = Start()
 
 @contextmanager
 def running_tree(
-    plan: Plan, run: Run, listener: socket.socket, vitals: Vitals, start: Start = PLAINLY
+    plan: Plan, run: Run, listener: socket.socket, vitals: Vitals, *, within: float, start: Start = PLAINLY
 ) -> Iterator[None]:
     """Run the process tree of *plan* for the length of the block; a component that ends meanwhile fails *vitals*.
 
     The tree ends with the block, and with this process in whatever way it ends: its first process waits for the end of
     a pipe that only this process holds open.
+
+    Raises ClusterError when the tree does not end *within* so many seconds.
     """
     lifeline_end, lifeline = os.pipe()
     reports, reports_end = os.pipe()
@@ -68,9 +69,9 @@ def running_tree(
     finally:
         ending.set()
         os.close(lifeline)
-        _await_end(process)
+        _await_end(process, within)
         if listening.ident:
-            listening.join(DURATIONS.cluster_stop)
+            listening.join(within)
 
 
 def _instruct(process: subprocess.Popen[bytes], plan: Plan) -> None:
@@ -80,13 +81,13 @@ def _instruct(process: subprocess.Popen[bytes], plan: Plan) -> None:
         pipe.write(plan.to_json().encode())
 
 
-def _await_end(process: subprocess.Popen[bytes]) -> None:
+def _await_end(process: subprocess.Popen[bytes], within: float) -> None:
     """Wait for the parent of the first process; it has nothing to do but to wait for that one."""
     try:
-        process.wait(DURATIONS.cluster_stop)
+        process.wait(within)
     except subprocess.TimeoutExpired:
         process.kill()
-        raise ClusterError(f"the cluster's first process did not end within {DURATIONS.cluster_stop:g} s") from None
+        raise ClusterError(f"the cluster's first process did not end within {within:g} s") from None
 
 
 def _listen(reports: int, run: Run, vitals: Vitals, ending: threading.Event) -> None:

@@ -28,7 +28,7 @@ from canaryproof.cluster.stand_ins import provide_images
 from canaryproof.errors import ClusterError
 from canaryproof.kube.running_cluster import Cluster, Vitals
 from canaryproof.system.progress import Progress, Silence
-from canaryproof.timeouts import DURATIONS, TimeLimits
+from canaryproof.timeouts import TimeLimits
 
 _LOOPBACK = "127.0.0.1"
 
@@ -46,10 +46,10 @@ class EmbeddedProvider:
     """For run folders and images; not below ``/run``, ``/var/lib`` or ``/var/log``, which the cluster covers."""
     stand_ins: Mapping[str, Sequence[str]]
     """Image references and the arguments with which agnhost plays them; nothing else can be pulled."""
+    durations: TimeLimits
     progress: Progress = field(default_factory=Silence)
     port: int = 0
     """The API's port on the host's loopback; 0 takes a free one."""
-    durations: TimeLimits = DURATIONS
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     upstream: Upstream | None = None
     """How the images themselves are pulled; with it there are no stand-ins."""
@@ -59,18 +59,19 @@ class EmbeddedProvider:
     @contextmanager
     def lend(self) -> Iterator[Cluster]:
         """Yield a cluster that takes pods; see :class:`canaryproof.kube.running_cluster.ClusterProvider`."""
-        grants = suitable(self.cache, self.environment)
+        grants = suitable(self.cache, self.environment, self.durations)
         cache = self.cache.absolute()  # the cluster works in another folder
         programs = (self.toolchain.path("agnhost"), self.toolchain.path("sleep"))
         images = provide_images(*programs, {} if self.upstream else self.stand_ins, cache)
-        began = time.monotonic()
-        with lent_run(cache / "runs") as run, _listening(self.port) as listener:
+        began, within = time.monotonic(), self.durations.cluster_stop
+        with lent_run(cache / "runs", within) as run, _listening(self.port) as listener:
             certificates = make_certificates(components.SERVER_ADDRESSES)
             plan = self._plan(run, certificates, images, grants)
             kubeconfig = _write_kubeconfig(run, listener, certificates)
             vitals = Vitals()
             vitals.listen(run.failed.set)
-            with self._way_out(run), running_tree(plan, run, listener, vitals, self._start(run, grants)):
+            tree = running_tree(plan, run, listener, vitals, within=within, start=self._start(run, grants))
+            with self._way_out(run), tree:
                 with self.progress.step("starting the embedded Kubernetes") as say, _logs_kept_on_failure(run):
                     await_ready(kubeconfig, run, vitals, say, self.durations, tokens=self.upstream is not None)
                 yield Cluster(
@@ -87,7 +88,8 @@ class EmbeddedProvider:
                 )
 
     def _way_out(self, run: Run) -> AbstractContextManager[object]:
-        return way_out(run.folder, self.upstream) if self.upstream else nullcontext()
+        within = self.durations.connection
+        return way_out(run.folder, self.upstream, within) if self.upstream else nullcontext()
 
     def _start(self, run: Run, grants: Grants | None) -> Start:
         return Start(scope(grants, run.name), session(self.environment)) if grants else PLAINLY
@@ -116,6 +118,7 @@ class EmbeddedProvider:
             ),
             environment=components.environment(binaries),
             tick=self.durations.start_tick,
+            answer=self.durations.start_probe,
             rootless=instructions(grants, run.name, limits.cgroup_settings) if grants else None,
             way_out=str(run.folder / WAY_OUT) if self.upstream else "",
             way_out_port=components.WAY_OUT_PORT,
@@ -127,7 +130,7 @@ def machine_of(grants: Grants | None) -> Machine:
     return measure([parent_of_cgroup(grants)] if grants else parents_of_cgroups())
 
 
-def suitable(cache: Path, environment: Mapping[str, str]) -> Grants | None:
+def suitable(cache: Path, environment: Mapping[str, str], durations: TimeLimits) -> Grants | None:
     """Return what this machine grants its user for the embedded cluster; None for root, who needs no grants.
 
     Raises ClusterError when it cannot run here, naming what can.
@@ -135,7 +138,7 @@ def suitable(cache: Path, environment: Mapping[str, str]) -> Grants | None:
     refuse_unsuitable(sys.platform, cache)
     if os.geteuid() == 0:
         return None
-    grants = ask(environment)
+    grants = ask(environment, durations)
     refuse_gaps(gaps(grants))
     return grants
 

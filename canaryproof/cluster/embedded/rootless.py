@@ -18,7 +18,7 @@ from canaryproof.cluster.embedded.supervisor import cgroup_delegation
 from canaryproof.cluster.embedded.supervisor.spec import Rootless
 from canaryproof.errors import CommandError, InfrastructureError
 from canaryproof.system.process import run
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 
 SUBORDINATES = 65536
 """Ids beside the user's own: images and their processes use those from 0 to 65535."""
@@ -150,12 +150,12 @@ def instructions(grants: Grants, cgroup: str, settings: Mapping[str, str]) -> Ro
     return Rootless(cgroup, tuple(mappings), dict(settings))
 
 
-def ask(environment: Mapping[str, str], root: Path = Path("/")) -> Grants:
+def ask(environment: Mapping[str, str], durations: TimeLimits, root: Path = Path("/")) -> Grants:
     """Return what this machine grants the user of this process."""
-    user = _user_name()
+    user, within = _user_name(), durations.question
     unified = (root / "sys/fs/cgroup/cgroup.controllers").exists()
     own = cgroup_delegation.own_cgroup() if unified else Path()
-    delegated = unified and os.access(own / "cgroup.procs", os.W_OK) and _says_delegated(own, environment, root)
+    delegated = unified and os.access(own / "cgroup.procs", os.W_OK) and _says_delegated(own, environment, root, within)
     return Grants(
         user=user,
         kernel=_kernel(os.uname().release),
@@ -164,7 +164,7 @@ def ask(environment: Mapping[str, str], root: Path = Path("/")) -> Grants:
         mappers={it: found for it in MAPPERS if (found := shutil.which(it, path=environment.get("PATH")))},
         subordinates={file: tuple(_ranges(root / file.lstrip("/"), user)) for file in MAPPERS.values()},
         delegated=delegated,
-        against_scope="" if delegated or not unified else _against_scope(environment),
+        against_scope="" if delegated or not unified else _against_scope(environment, within),
         controllers=_controllers(own if delegated else manager_of(os.geteuid(), root / "sys/fs/cgroup")),
     )
 
@@ -206,21 +206,21 @@ def _ranges(file: Path, user: str) -> Iterator[tuple[int, int]]:
             yield int(first), int(number)
 
 
-def _says_delegated(cgroup: Path, environment: Mapping[str, str], root: Path) -> bool:
+def _says_delegated(cgroup: Path, environment: Mapping[str, str], root: Path, within: float) -> bool:
     """Ask systemd whether it leaves *cgroup* alone; without systemd, who may write to it has been given it."""
     if not (root / "run/systemd/system").exists():
         return True
     argv = ("systemctl", "--user", "show", "--property=Delegate", "--value", "--", cgroup.name)
     try:
-        return run(argv, timeout=DURATIONS.question, env=session(environment)).strip() == "yes"
+        return run(argv, timeout=within, env=session(environment)).strip() == "yes"
     except (CommandError, InfrastructureError):
         return False
 
 
-def _against_scope(environment: Mapping[str, str]) -> str:
+def _against_scope(environment: Mapping[str, str], within: float) -> str:
     """Ask the user's systemd for a scope that ends at once."""
     try:
-        run([*_SCOPE, "--", "true"], timeout=DURATIONS.question, env=session(environment))
+        run([*_SCOPE, "--", "true"], timeout=within, env=session(environment))
     except CommandError as error:
         return (error.stderr.strip() or error.outcome).splitlines()[-1]
     except InfrastructureError as error:

@@ -46,25 +46,28 @@ class Run:
 
 
 @contextmanager
-def lent_run(runs: Path) -> Iterator[Run]:
-    """Sweep what dead clusters left below *runs*, lend a new run folder there, and remove it and its cgroups."""
+def lent_run(runs: Path, within: float) -> Iterator[Run]:
+    """Sweep what dead clusters left below *runs*, lend a new run folder there, and remove it and its cgroups.
+
+    Raises WaitError when processes stay in a cgroup for longer than *within* (seconds).
+    """
     make_folder(runs)
-    sweep(runs)
+    sweep(runs, within)
     run = _new_run(runs)
     try:
         run.logs.mkdir(parents=True)
         yield run
     finally:
         try:
-            _remove(run.folder, keep_logs=run.failed.is_set())
+            _remove(run.folder, within, keep_logs=run.failed.is_set())
             _forget_old_logs(runs)
         finally:
             os.close(run.lock)
 
 
-def sweep(runs: Path) -> list[str]:
+def sweep(runs: Path, within: float) -> list[str]:
     """Remove what dead clusters left below *runs*; return their names.  Those that live are not touched."""
-    return [folder.name for folder in sorted(runs.iterdir()) if _swept(folder)]
+    return [folder.name for folder in sorted(runs.iterdir()) if _swept(folder, within)]
 
 
 def _new_run(runs: Path) -> Run:
@@ -77,7 +80,7 @@ def _new_run(runs: Path) -> Run:
         return Run(folder, lock)
 
 
-def _swept(folder: Path) -> bool:
+def _swept(folder: Path, within: float) -> bool:
     if not folder.is_dir():
         return False
     with _held(folder.parent / ".sweeping"), suppress(FileNotFoundError):
@@ -87,7 +90,7 @@ def _swept(folder: Path) -> bool:
         except BlockingIOError:
             return False
         else:
-            _remove(folder, keep_logs=False)
+            _remove(folder, within, keep_logs=False)
             return True
         finally:
             os.close(lock)
@@ -98,8 +101,8 @@ def _logs_of(folder: Path) -> Path:
     return folder.parent.parent / "logs" / folder.name
 
 
-def _remove(folder: Path, *, keep_logs: bool) -> None:
-    remove_cgroups(folder.name)
+def _remove(folder: Path, within: float, *, keep_logs: bool) -> None:
+    remove_cgroups(folder.name, within)
     if not keep_logs:
         shutil.rmtree(_logs_of(folder), ignore_errors=True)  # a start may have been killed before it made them
     shutil.rmtree(folder)

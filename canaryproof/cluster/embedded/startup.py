@@ -38,7 +38,9 @@ def await_ready(
         for what, component, look in stages:
             say(f"waiting for its {what}")
             try:
-                await_stage(what, look, within=durations.cluster_start, doomed=lambda: vitals.fault)
+                await_stage(
+                    what, look, within=durations.cluster_start, every=durations.start_tick, doomed=lambda: vitals.fault
+                )
             except WaitError as error:
                 slow = "on a machine that is merely slow, --patience FACTOR waits longer"
                 reason = vitals.fault or f"{error}; {slow}\n{log_tail(run, component)}"

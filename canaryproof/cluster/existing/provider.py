@@ -15,7 +15,7 @@ from canaryproof.kube.running_cluster import Cluster
 from canaryproof.model.objects import BODIES, text_at
 from canaryproof.system.progress import Progress, Silence
 from canaryproof.system.tempdirs import scratch
-from canaryproof.timeouts import DURATIONS, TimeLimits
+from canaryproof.timeouts import TimeLimits
 
 FEW_CORES = 2
 """Cores that a cluster is taken to have where the account may not look at its nodes."""
@@ -30,10 +30,10 @@ class ExistingProvider:
     target: Target
     environment: Mapping[str, str] = field(repr=False)
     """The user's: commands of the kubeconfig that fetch credentials run in it, others do not get to see it."""
+    durations: TimeLimits
     progress: Progress = field(default_factory=Silence)
     reading: bool = False
     """Whether the cluster is only looked at."""
-    durations: TimeLimits = DURATIONS
 
     @contextmanager
     def lend(self) -> Iterator[Cluster]:

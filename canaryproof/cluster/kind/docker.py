@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -11,7 +12,7 @@ from typing import Any
 
 from canaryproof.errors import CanaryproofError, ClusterError, CommandError, InfrastructureError
 from canaryproof.system.process import run
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 
 NETWORK_VARIABLE = "KIND_EXPERIMENTAL_DOCKER_NETWORK"
 """Where kind is told to use another network than ``kind``."""
@@ -34,18 +35,25 @@ class Docker:
     """The Docker that *environment* leads to."""
 
     environment: Mapping[str, str]
+    durations: TimeLimits
 
     def __call__(
         self,
         *arguments: str,
-        timeout: float = DURATIONS.command,
+        timeout: float | None = None,
         doomed: Callable[[], str | None] = lambda: None,
     ) -> str:
         """Call it and return what it prints; see :func:`canaryproof.system.process.run`."""
         command = shutil.which("docker", path=self.environment.get("PATH"))
         if command is None:
             raise ClusterError("kind needs Docker, and there is no command docker on PATH; install it")
-        return run([command, *arguments], timeout=timeout, env=self.environment, doomed=doomed)
+        return run(
+            [command, *arguments],
+            timeout=timeout or self.durations.command,
+            env=self.environment,
+            doomed=doomed,
+            grace=self.durations.grace,
+        )
 
     @property
     def network(self) -> str:
@@ -58,7 +66,7 @@ class Docker:
         Raises ClusterError when it does not answer.
         """
         try:
-            told = json.loads(self("info", "--format", "{{json .}}", timeout=DURATIONS.question))
+            told = json.loads(self("info", "--format", "{{json .}}", timeout=self.durations.question))
         except CommandError as error:
             said = (error.stderr.strip() or error.outcome).splitlines()[-1]
             raise ClusterError(
@@ -87,7 +95,7 @@ class Docker:
         runc freezes a cgroup v1 while it changes it; a node that is killed just then can neither go on nor end.
         """
         with suppress(CanaryproofError):  # it has ended, or is no node yet
-            self("exec", node, "sh", "-c", _CALMING, timeout=DURATIONS.calming)
+            self("exec", node, "sh", "-c", _CALMING, timeout=self.durations.calming)
 
     def has_network(self) -> bool:
         """Report whether the network for nodes is there already."""
@@ -105,6 +113,6 @@ class Docker:
     def await_end(self, container: str, doomed: Callable[[], str | None]) -> str:
         """Return when *container* has ended, or *doomed* gives a reason: how it ended; empty when nobody can tell."""
         try:
-            return f"exit code {self('wait', container, timeout=DURATIONS.for_ever, doomed=doomed).strip()}"
+            return f"exit code {self('wait', container, timeout=math.inf, doomed=doomed).strip()}"
         except (CommandError, InfrastructureError):
             return ""

@@ -1,6 +1,6 @@
 """A program for pytest-kind to call in the place of kind: it runs kind within a time limit, and keeps what it said.
 
-``python -m canaryproof.cluster.kind.kind_wrapper COMPLAINT SECONDS KIND ARGUMENTS...``
+``python -m canaryproof.cluster.kind.kind_wrapper COMPLAINT SECONDS GRACE KIND ARGUMENTS...``
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _READ_BY_ITS_CALLER = "get"
 _INTERRUPTED = 130
 
 
-def main(complaint: str, seconds: str, *command: str) -> int:
+def main(complaint: str, seconds: str, grace: str, *command: str) -> int:
     """Run *command* within *seconds*; why it failed is written to the file *complaint*."""
     try:
-        said = run(command, timeout=float(seconds), env=os.environ)
+        said = run(command, timeout=float(seconds), env=os.environ, grace=float(grace))
     except CanaryproofError as error:
         Path(complaint).write_text(str(error), encoding="utf-8")
         return 1

@@ -11,7 +11,6 @@ from typing import Any
 from canaryproof.cluster.embedded.supervisor.image_registry import make_server
 from canaryproof.cluster.kind.docker import Docker
 from canaryproof.errors import ClusterError, CommandError
-from canaryproof.timeouts import DURATIONS
 
 _NO_SUCH_COMMAND = ("exit code 126", "exit code 127")
 
@@ -52,7 +51,7 @@ def _gateway(container: dict[str, Any], network: str) -> str:
 
 
 def _require_way(url: str, node: str, docker: Docker) -> None:
-    limit = f"{DURATIONS.registry:g}"
+    limit = f"{docker.durations.registry:g}"
     try:
         docker("exec", node, "curl", "--silent", "--show-error", "--noproxy", "*", "--max-time", limit, f"{url}/v2/")
     except CommandError as error:

@@ -36,7 +36,7 @@ from canaryproof.system.background import in_background
 from canaryproof.system.progress import Progress, Say, Silence
 from canaryproof.system.tempdirs import scratch
 from canaryproof.system.wait import Ticks, wait_for
-from canaryproof.timeouts import DURATIONS, TimeLimits
+from canaryproof.timeouts import TimeLimits
 
 Found = Literal["absent", "foreign", "unfit", "kept"]
 """What there is under the name of a cluster: nothing, another's, one of ours that is of no use, one of ours that is."""
@@ -72,6 +72,7 @@ class KindProvider:
     environment: Mapping[str, str] = field(repr=False)
     """The user's: where Docker is, and the proxies that kind hands on to the node."""
     cache: Path
+    durations: TimeLimits
     stand_ins: StandIns | None = None
     """Without them the node pulls images as it can."""
     mirror: str = ""
@@ -81,12 +82,11 @@ class KindProvider:
     kubectl: Path | None = None
     keep: bool = False
     progress: Progress = field(default_factory=Silence)
-    durations: TimeLimits = DURATIONS
 
     @contextmanager
     def lend(self) -> Iterator[Cluster]:
         """Yield the cluster; see :class:`canaryproof.kube.running_cluster.ClusterProvider`."""
-        docker = Docker(self.environment)
+        docker = Docker(self.environment, self.durations)
         engine = docker.engine()
         began = time.monotonic()
         with (
@@ -139,7 +139,7 @@ class KindProvider:
             kubeconfig=self.kubeconfig,
             image=self.node_image,
             kubectl=self.kubectl,
-            within=self.durations.kind,
+            durations=self.durations,
         )
 
     @contextmanager
@@ -186,7 +186,13 @@ class KindProvider:
     def _answers(self, kind: Kind) -> bool:
         with closing(KubeClient(kind.kubeconfig, self._context, self.durations)) as client:
             try:
-                await_stage("API", client.version, within=self.durations.question, doomed=lambda: None)
+                await_stage(
+                    "API",
+                    client.version,
+                    within=self.durations.question,
+                    every=self.durations.start_tick,
+                    doomed=lambda: None,
+                )
             except WaitError:
                 return False
         return True
@@ -283,7 +289,13 @@ class KindProvider:
     def _await(self, what: str, look: Callable[[], object], say: Say, vitals: Vitals) -> None:
         say(what)
         try:
-            await_stage(what, look, within=self.durations.cluster_start, doomed=lambda: vitals.fault)
+            await_stage(
+                what,
+                look,
+                within=self.durations.cluster_start,
+                every=self.durations.start_tick,
+                doomed=lambda: vitals.fault,
+            )
         except WaitError as error:
             raise ClusterError(
                 f"the kind cluster {self.name} does not take pods: {vitals.fault or error}; docker logs"

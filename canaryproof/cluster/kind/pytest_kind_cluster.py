@@ -18,7 +18,7 @@ from canaryproof.cluster.kind import kind_wrapper
 from canaryproof.errors import ClusterError
 from canaryproof.system.interpreter import module_command
 from canaryproof.system.process import ProcessError, run
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 
 FOLDER = Path(".pytest-kind")
 """pytest-kind's own, in the current folder: a cluster's kubeconfig is in a folder of its name there."""
@@ -30,6 +30,7 @@ class Kind:
 
     cluster: KindCluster
     binary: Path
+    durations: TimeLimits
     complaint: Path
     """What the latest call that failed had to say."""
 
@@ -40,7 +41,9 @@ class Kind:
 
     def exists(self) -> bool:
         """Report whether kind has a cluster of this name."""
-        return self.cluster.name in run([str(self.binary), "get", "clusters"], timeout=DURATIONS.command).splitlines()
+        return (
+            self.cluster.name in run([str(self.binary), "get", "clusters"], timeout=self.durations.command).splitlines()
+        )
 
     def create(self, configuration: Path) -> None:
         """Create the cluster."""
@@ -55,7 +58,7 @@ class Kind:
         path = str(self.kubeconfig)
         run(
             [str(self.binary), "export", "kubeconfig", "--name", self.cluster.name, "--kubeconfig", path],
-            timeout=DURATIONS.command,
+            timeout=self.durations.command,
         )
         self._call(self.cluster.create)
 
@@ -89,9 +92,9 @@ def kind_of(
     kubeconfig: Path | None,
     image: str | None,
     kubectl: Path | None,
-    within: float,
+    durations: TimeLimits,
 ) -> Iterator[Kind]:
-    """Lend the cluster *name* of kind, not created yet; *scratch* is an empty folder, *within* for each call of kind.
+    """Lend the cluster *name* of kind, not created yet; *scratch* is an empty folder.
 
     Raises ClusterError when pytest-kind cannot make its folder.
     """
@@ -99,22 +102,28 @@ def kind_of(
     complaint = scratch / "complaint"
     try:
         cluster = KindCluster(
-            name, kubeconfig, image=image, kind_path=_caller(binary, scratch, complaint, within), kubectl_path=kubectl
+            name,
+            kubeconfig,
+            image=image,
+            kind_path=_caller(binary, scratch, complaint, durations),
+            kubectl_path=kubectl,
         )
     except OSError as error:
         raise ClusterError(f"pytest-kind cannot make {folder / name}: {error.strerror}") from error
     try:
-        yield Kind(cluster, binary, complaint)
+        yield Kind(cluster, binary, durations, complaint)
     finally:
         with suppress(OSError):  # they hold something: a kubeconfig that is of use, what pytest-kind fetched
             (folder / name).rmdir()
             folder.rmdir()
 
 
-def _caller(binary: Path, folder: Path, complaint: Path, within: float) -> Path:
+def _caller(binary: Path, folder: Path, complaint: Path, durations: TimeLimits) -> Path:
     file = folder / "kind"
     # pytest-kind names files relative to the current folder, so the command stays in it.
-    command = module_command(kind_wrapper.__name__, str(complaint), f"{within:g}", str(binary))
+    command = module_command(
+        kind_wrapper.__name__, str(complaint), f"{durations.kind:g}", f"{durations.grace:g}", str(binary)
+    )
     file.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")
     file.chmod(0o700)
     return file

@@ -18,7 +18,7 @@ from canaryproof.kube.kubeconfig import Target
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.system.process import run
 from canaryproof.system.progress import Progress, Silence
-from canaryproof.timeouts import DURATIONS, TimeLimits
+from canaryproof.timeouts import TimeLimits
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class MinikubeProvider:
     """The cluster of *profile*: minikube's own choice of driver and version, images pulled by its own means."""
 
     environment: Mapping[str, str] = field(repr=False)
+    durations: TimeLimits
     profile: str | None = None
     """Without one, the profile that ``minikube`` alone means."""
     keep: bool = False
@@ -35,7 +36,6 @@ class MinikubeProvider:
     mirror: str = ""
     """The URL of a registry for a cluster that is made now to ask first."""
     progress: Progress = field(default_factory=Silence)
-    durations: TimeLimits = DURATIONS
 
     @contextmanager
     def lend(self) -> Iterator[Cluster]:
@@ -45,9 +45,7 @@ class MinikubeProvider:
         name = self.profile or profiles.active
         with self._running(name, profiles) as note:
             target = self._target(name)
-            existing = ExistingProvider(
-                target, self.environment, self.progress, reading=self.reading, durations=self.durations
-            )
+            existing = ExistingProvider(target, self.environment, self.durations, self.progress, reading=self.reading)
             with existing.lend() as cluster, self._useful(cluster):
                 yield replace(cluster, provider="minikube", ready_after=time.monotonic() - began, note=note)
 
@@ -120,6 +118,7 @@ class MinikubeProvider:
                     "default ServiceAccount",
                     lambda: default_account(client),
                     within=self.durations.cluster_start,
+                    every=self.durations.start_tick,
                     doomed=lambda: None,
                 )
             except WaitError as error:
@@ -129,8 +128,9 @@ class MinikubeProvider:
             with nullcontext() if self.reading else sharing_pods(client):
                 yield
 
-    def _call(self, *arguments: str, within: float = DURATIONS.command) -> str:
+    def _call(self, *arguments: str, within: float | None = None) -> str:
         command = shutil.which("minikube", path=self.environment.get("PATH"))
         if command is None:
             raise ClusterError("there is no command minikube on PATH; install it, or use another --cluster")
-        return run([command, *arguments], timeout=within, env=self.environment)
+        timeout = within or self.durations.command
+        return run([command, *arguments], timeout=timeout, env=self.environment, grace=self.durations.grace)

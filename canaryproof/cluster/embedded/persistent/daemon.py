@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,9 +28,6 @@ from canaryproof.kube.running_cluster import Cluster
 from canaryproof.system.progress import Say
 from canaryproof.system.wait import Signal
 from canaryproof.timeouts import TimeLimits
-
-_FOREVER = 3600.0
-"""Seconds from one look to the next where only a signal or a fault brings news."""
 
 
 @dataclass(frozen=True)
@@ -110,8 +108,8 @@ def _hold(order: Order) -> None:
             order.toolchain,
             Path(order.cache),
             order.stand_ins,
+            order.durations,
             _Told(_tell),
-            durations=order.durations,
             upstream=order.upstream,
         )
         with own.lend() as cluster:
@@ -139,7 +137,7 @@ def _await_fault(cluster: Cluster) -> None:
     news = Signal()
     cluster.vitals.listen(news.announce)
     while not cluster.vitals.fault:
-        news.wait(_FOREVER)
+        news.wait(threading.TIMEOUT_MAX)
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -21,11 +21,12 @@ from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.cluster.image_sources import Upstream
 from canaryproof.errors import ClusterError
 from canaryproof.kube.running_cluster import Cluster, Vitals
+from canaryproof.system.background import in_background
 from canaryproof.system.ownership import make_folder
 from canaryproof.system.process import detached
 from canaryproof.system.progress import Progress, Silence
-from canaryproof.system.wait import Signal, Ticks, wait_for
-from canaryproof.timeouts import DURATIONS, TimeLimits
+from canaryproof.system.wait import Ticks, wait_for
+from canaryproof.timeouts import TimeLimits
 
 HOLDER = "canaryproof.cluster.embedded.persistent.daemon"
 OTHER = "has other tools or images"
@@ -44,8 +45,8 @@ class KeptProvider:
     stand_ins: Mapping[str, Sequence[str]]
     name: str
     keep: bool
+    durations: TimeLimits
     progress: Progress = field(default_factory=Silence)
-    durations: TimeLimits = DURATIONS
     upstream: Upstream | None = None
     """How the images themselves are pulled; with it there are no stand-ins."""
 
@@ -59,14 +60,14 @@ class KeptProvider:
                 self.toolchain,
                 self.cache,
                 self.stand_ins,
+                self.durations,
                 self.progress,
-                durations=self.durations,
                 upstream=self.upstream,
             )
             with own.lend() as cluster:
                 yield replace(cluster, note=note)
             return
-        with _watched(self._place) as vitals:
+        with _watched(self._place, self.durations.look_again) as vitals:
             joined = _joined(self._place, kept, vitals, note, time.monotonic() - began)
             yield replace(joined, registries=self.upstream.allowed if self.upstream else None)
 
@@ -91,7 +92,7 @@ class KeptProvider:
                 return found, f"kept cluster {self.name}, re-used"
             if not self.keep:
                 return None, unfit and f"the kept cluster {self.name} {unfit}, this one ends with the run"
-            end(self._place)
+            end(self._place, self.durations)
             start(order, self.progress)
             return self._place.read(), unfit and f"the kept cluster {self.name} {unfit} and was replaced"
 
@@ -135,7 +136,7 @@ def start(order: Order, progress: Progress) -> None:
         raise ClusterError(last.failed or f"the process that was to hold the cluster ended:\n{log}")
 
 
-def end(place: Place) -> bool:
+def end(place: Place, durations: TimeLimits) -> bool:
     """End the cluster at *place*, and remove what is left of it; return whether it lived.
 
     Raises WaitError when it does not end in time.
@@ -147,7 +148,7 @@ def end(place: Place) -> bool:
         wait_for(
             f"end of the kept cluster {place.name}",
             lambda: not place.is_held or None,
-            within=DURATIONS.cluster_stop * 2,
+            within=durations.cluster_stop * 2,
             changes=Ticks(),
             seen=lambda: f"process {holder}, which holds it",
         )
@@ -172,22 +173,15 @@ def _joined(place: Place, kept: Kept, vitals: Vitals, note: str, seconds: float)
 
 
 @contextmanager
-def _watched(place: Place) -> Iterator[Vitals]:
-    """Yield the vitals of a cluster that another process holds, for the length of the block."""
-    vitals, over, news = Vitals(), threading.Event(), Signal()
+def _watched(place: Place, every: float) -> Iterator[Vitals]:
+    """Yield the vitals of a cluster that another process holds, which is looked at *every* so many seconds."""
+    vitals = Vitals()
 
-    def watch() -> None:
-        while not over.is_set():
-            if not place.is_held:
-                vitals.fail(place.fault or f"the kept cluster {place.name} was ended by somebody")
+    def watch(over: threading.Event) -> None:
+        while place.is_held:
+            if over.wait(every):
                 return
-            news.wait(DURATIONS.look_again)
+        vitals.fail(place.fault or f"the kept cluster {place.name} was ended by somebody")
 
-    thread = threading.Thread(target=watch, name="kept-cluster", daemon=True)
-    thread.start()
-    try:
+    with in_background("kept-cluster", watch):
         yield vitals
-    finally:
-        over.set()
-        news.announce()
-        thread.join()

@@ -118,9 +118,13 @@ class _Supervisor:
     def _advance(self) -> None:
         """Note the moments that have come; those that nothing waits for are not looked for."""
         awaited = {process.start for process in self._waiting} - self._reached
-        if awaited and "API reachable" not in self._reached and _accepts(self._plan.api_port):
+        if awaited and "API reachable" not in self._reached and _accepts(self._plan.api_port, self._plan.answer):
             self._reached.add("API reachable")
-        if "API healthy" in awaited and "API reachable" in self._reached and _is_healthy(self._plan.api_port):
+        if (
+            "API healthy" in awaited
+            and "API reachable" in self._reached
+            and _is_healthy(self._plan.api_port, self._plan.answer)
+        ):
             self._reached.add("API healthy")
 
     def _start(self, process: Process) -> None:
@@ -163,15 +167,15 @@ def _child_endings() -> int:
     return readable
 
 
-def _accepts(port: int) -> bool:
+def _accepts(port: int, within: float) -> bool:
     with socket.socket() as probe:
-        probe.settimeout(1)
+        probe.settimeout(within)
         return probe.connect_ex((_LOOPBACK, port)) == 0
 
 
-def _is_healthy(port: int) -> bool:
+def _is_healthy(port: int, within: float) -> bool:
     """Ask the API server as anyone may; controllers that start before it is healthy look again after a whole second."""
-    connection = http.client.HTTPSConnection(_LOOPBACK, port, timeout=1, context=_ANYBODY)
+    connection = http.client.HTTPSConnection(_LOOPBACK, port, timeout=within, context=_ANYBODY)
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == http.HTTPStatus.OK

@@ -64,10 +64,12 @@ class Plan:
     images: str
     registry_port: int
     api_port: int
+    tick: float
+    """Seconds from one look at whether the API answers to the next, while components wait for it."""
+    answer: float
+    """Seconds that the API may take to answer such a look."""
     processes: tuple[Process, ...]
     environment: dict[str, str] = field(default_factory=dict)
-    tick: float = 0.01
-    """Seconds from one look at whether the API answers to the next, while components wait for it."""
     rootless: Rootless | None = None
     way_out: str = ""
     """The socket of the proxy by which images are pulled; empty where there is no way out."""

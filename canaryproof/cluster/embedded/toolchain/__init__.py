@@ -29,7 +29,6 @@ from canaryproof.errors import CommandError, ToolchainError
 from canaryproof.system.ownership import require_own
 from canaryproof.system.process import run
 from canaryproof.system.progress import Progress
-from canaryproof.timeouts import DURATIONS
 
 __all__ = ["EMBEDDED", "Machine", "Toolchain", "is_built", "kubernetes_minors", "provide"]
 
@@ -55,10 +54,10 @@ def provide(
     *,
     cache: Path,
     progress: Progress,
+    machine: Machine,
     ready: Path | None = None,
     tools: Collection[str] = EMBEDDED,
     kubernetes: str = "",
-    machine: Machine | None = None,
 ) -> Toolchain:
     """Return the binaries *tools*, built now where *cache* does not have them yet.
 
@@ -68,7 +67,6 @@ def provide(
     Raises ToolchainError when one is missing or cannot be had: the message says which, and what to do; UsageError when
     somebody else could replace one.
     """
-    machine = machine or Machine()
     if ready:
         toolchain = _ready(ready, cache=cache, progress=progress, tools=tools, machine=machine)
         if kubernetes and minor_of(toolchain.kubernetes) != kubernetes:
@@ -83,11 +81,9 @@ def provide(
     return Toolchain(kubernetes=pinned_kubernetes(kubernetes), helm=pinned_helm(), binaries=places)
 
 
-def is_built(
-    cache: Path, tools: Collection[str] = EMBEDDED, kubernetes: str = "", machine: Machine | None = None
-) -> bool:
+def is_built(cache: Path, machine: Machine, tools: Collection[str] = EMBEDDED, kubernetes: str = "") -> bool:
     """Report whether *cache* has the binaries *tools*, so that `provide` would build nothing."""
-    return not _missing(_places(cache.absolute() / "toolchain", tools, kubernetes, machine or Machine()))
+    return not _missing(_places(cache.absolute() / "toolchain", tools, kubernetes, machine))
 
 
 def space_for(tools: Collection[str], kubernetes: str = "") -> int:
@@ -108,7 +104,7 @@ def _provide(
     places = _places(folder, tools, kubernetes, machine)
     if not _missing(places):
         return places
-    with locked(folder / "lock", progress), work_folder(folder) as work:
+    with locked(folder / "lock", progress, within=machine.durations.toolchain), work_folder(folder) as work:
         missing = _missing(places)  # another run may have built them meanwhile
         if RUNC in missing:
             missing.remove(RUNC)
@@ -155,7 +151,7 @@ def _version(places: Mapping[str, Path], name: str, arguments: list[str], machin
     if name not in places:
         return ""
     try:
-        said = run([str(places[name]), *arguments], timeout=DURATIONS.command, env=machine.env)
+        said = run([str(places[name]), *arguments], timeout=machine.durations.command, env=machine.env)
     except CommandError as error:
         raise ToolchainError(
             f"{places[name]} does not tell its version; is it built for this machine?\n{error}"

@@ -15,7 +15,7 @@ from canaryproof.errors import CommandError, ToolchainError
 from canaryproof.system.ownership import make_folder
 from canaryproof.system.process import stream
 from canaryproof.system.progress import Progress, Say
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 
 _LAST_LINES = 20
 _SETTINGS = {
@@ -61,11 +61,11 @@ def build(binaries: Mapping[str, Tool], folder: Path, work: Path, *, progress: P
     needed = max((it.go_version for it in binaries.values()), key=version_tuple)
     go = find_go(needed, folder, work, progress=progress, machine=machine)
     env = _environment(machine.env, work)
-    require_space(_from_nothing(binaries.values(), folder), go=go, env=env, folder=folder, free=machine.free)
+    require_space(_from_nothing(binaries.values(), folder), go=go, env=env, folder=folder, machine=machine)
     with progress.step("building the tools") as say:
         for number, (binary, tool) in enumerate(binaries.items(), start=1):
             report = _Report(f"{binary} ({number} of {len(binaries)})", say)
-            _build(binary, tool, work, go=go, env=env, report=report)
+            _build(binary, tool, work, go=go, env=env, report=report, durations=machine.durations)
             _put(work / binary, binary_path(folder, tool, binary))
 
 
@@ -95,12 +95,21 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def _build(binary: str, tool: Tool, work: Path, *, go: Path, env: Mapping[str, str], report: _Report) -> None:
+def _build(
+    binary: str,
+    tool: Tool,
+    work: Path,
+    *,
+    go: Path,
+    env: Mapping[str, str],
+    report: _Report,
+    durations: TimeLimits,
+) -> None:
     argv = [str(go), "build", "-v", "-trimpath", "-ldflags", tool.linker_flags]
     argv += ["-tags", ",".join(tool.tags)] if tool.tags else []
     argv += ["-o", str(work / binary), tool.packages[binary]]
     try:
-        stream(argv, timeout=DURATIONS.build, on_line=report.line, env=env, cwd=tool.pins)
+        stream(argv, timeout=durations.build, on_line=report.line, env=env, cwd=tool.pins, grace=durations.grace)
     except CommandError as error:
         said = "\n".join(f"  {it}" for it in report.complaints[-_LAST_LINES:]) or "  (nothing)"
         raise ToolchainError(

@@ -15,11 +15,10 @@ from canaryproof.errors import ToolchainError, WaitError
 from canaryproof.system.ownership import make_folder
 from canaryproof.system.progress import Progress, Say
 from canaryproof.system.wait import Ticks, wait_for
-from canaryproof.timeouts import DURATIONS
 
 
 @contextmanager
-def locked(file: Path, progress: Progress, *, within: float = DURATIONS.toolchain) -> Iterator[None]:
+def locked(file: Path, progress: Progress, *, within: float) -> Iterator[None]:
     """Hold the lock *file* for the length of the block; the kernel releases it when its holder ends, however that is.
 
     Raises ToolchainError when another run holds it for *within* seconds, or its folder cannot be written to.
@@ -63,7 +62,7 @@ def _await(lock: IO[str], say: Say, within: float) -> None:
         return _taken(lock) or None
 
     try:
-        wait_for("end of a build by another run", look, within=within, changes=Ticks(0.1), seen=lambda: _holder(lock))
+        wait_for("end of a build by another run", look, within=within, changes=Ticks(), seen=lambda: _holder(lock))
     except WaitError as error:
         raise ToolchainError(f"{error}; if it hangs, end that process") from error
 

