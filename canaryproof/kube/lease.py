@@ -7,7 +7,6 @@ that was started from the same cache folder need not be waited for: the kernel t
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import threading
@@ -23,6 +22,7 @@ from canaryproof.kube.client import LEASES, NAMESPACES, Listing, Resource
 from canaryproof.kube.running_cluster import Vitals
 from canaryproof.model.objects import BODIES, Body, text_at, value_at
 from canaryproof.system.background import in_background
+from canaryproof.system.locks import is_taken, take, take_if_free
 from canaryproof.system.ownership import make_folder
 from canaryproof.timeouts import TimeLimits
 
@@ -79,13 +79,9 @@ class Locks:
         if name != self._name() or not run.isalnum():
             return False
         try:
-            with (self.folder / run).open("r+") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return True
+            return not is_taken(self.folder / run)
         except OSError:
             return False
-        return True
 
     @contextmanager
     def held(self, run: str) -> Iterator[None]:
@@ -119,7 +115,7 @@ def _locked(file: Path) -> Iterator[None]:
     """Hold the lock of a file that is there: another run may have removed it between its making and its locking."""
     while True:
         with file.open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            take(lock)
             if _is_there(file, lock):
                 yield
                 return
@@ -131,8 +127,7 @@ def _remove_if_free(file: Path) -> None:
     Another run may have removed it before, and its owner made it anew: that one is not ours to remove.
     """
     with suppress(OSError), file.open("r+") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if _is_there(file, lock):
+        if take_if_free(lock) and _is_there(file, lock):
             file.unlink()
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
@@ -18,6 +19,7 @@ from canaryproof.kube.running_cluster import Vitals
 from canaryproof.model.objects import BODIES, Body, Manifest, ObjectKey
 from canaryproof.model.timeline import Change, Observation, Timeline
 from canaryproof.redaction import LAST_APPLIED
+from canaryproof.system.background import in_background
 from canaryproof.system.wait import Clock, Signal, Ticks
 from canaryproof.timeouts import TimeLimits
 
@@ -163,16 +165,14 @@ class Recorder:
         self._closing = False
         self._watches: set[OpenWatch] = set()
         self._recordings: dict[str, Recording] = {}
-        self._threads = [
-            threading.Thread(target=self._run, args=(_Feed(each),), name=f"watch-{each.plural}", daemon=True)
-            for each in watched
-        ]
+        self._watched = watched
+        self._threads = ExitStack()
         vitals.listen(self.announce)
 
     def __enter__(self) -> Self:
         """Start watching."""
-        for thread in self._threads:
-            thread.start()
+        for each in self._watched:
+            self._threads.enter_context(in_background(f"watch-{each.plural}", partial(self._run, _Feed(each))))
         return self
 
     def __exit__(
@@ -184,8 +184,7 @@ class Recorder:
             watches = tuple(self._watches)
         for watch in watches:
             watch.close()
-        for thread in self._threads:
-            thread.join()
+        self._threads.close()
 
     @contextmanager
     def open(self, namespace: str) -> Iterator[Recording]:
@@ -202,7 +201,7 @@ class Recorder:
         for recording in tuple(self._recordings.values()):
             recording.announce()
 
-    def _run(self, feed: _Feed) -> None:
+    def _run(self, feed: _Feed, _: threading.Event) -> None:
         try:
             self._follow(feed)
         finally:

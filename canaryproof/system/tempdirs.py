@@ -5,13 +5,14 @@ A folder is somebody's as long as they hold the lock on it, which the kernel tak
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from canaryproof.system.locks import take, take_if_free
 
 PREFIX = "canaryproof-scratch-"
 _UNLOCKED = f".{PREFIX}"
@@ -23,7 +24,7 @@ def scratch() -> Iterator[Path]:
     """Lend an empty folder that nobody else can read, and remove it."""
     unlocked = Path(tempfile.mkdtemp(prefix=_UNLOCKED)).resolve()
     with _opened(unlocked) as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        take(handle)
         folder = unlocked.rename(unlocked.with_name(unlocked.name.removeprefix(".")))
         try:
             yield folder
@@ -39,11 +40,10 @@ def sweep_scratch() -> list[Path]:
 def _swept(folder: Path) -> bool:
     try:
         with _opened(folder) as handle:
-            if os.fstat(handle).st_uid != os.geteuid():
+            if os.fstat(handle).st_uid != os.geteuid() or not take_if_free(handle):
                 return False
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder)
-    except OSError:  # somebody holds it, or has just removed it
+    except OSError:  # somebody has just removed it
         return False
     return True
 

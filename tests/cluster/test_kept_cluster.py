@@ -75,6 +75,7 @@ def test_one_that_died_is_told_and_replaced(provider: KeptProvider, place: Place
 
     with provider.lend() as second:
         assert "the kept cluster lab has ended (etcd ended with code -9" in second.note
+        assert place.holder
         os.kill(place.holder, signal.SIGKILL)
         wait_for("fault", lambda: second.vitals.fault or None, within=10, changes=Ticks())
     wait_for("end of every process", lambda: not _processes(provider.cache) or None, within=10, changes=Ticks())

@@ -14,7 +14,6 @@ import base64
 import re
 import socket
 import socketserver
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from email.message import Message
@@ -27,6 +26,7 @@ from canaryproof.cluster.embedded.supervisor.forwarding import copy_answer, join
 from canaryproof.cluster.image_sources import Upstream
 from canaryproof.model.registries import Endpoint, Grant, Refusal, is_public
 from canaryproof.redaction import redacted
+from canaryproof.system.background import in_background
 
 NAME = "way-out"
 _PORTS = {"http": 80, "https": 443}
@@ -48,13 +48,10 @@ def way_out(folder: Path, upstream: Upstream, within: float) -> Iterator[Path]:
     """
     place = folder / NAME
     with short_path(place) as address, _Server(address, upstream, within) as server:
-        thread = threading.Thread(target=server.serve_forever, name="way-out", daemon=True)
-        thread.start()
         try:
-            yield place
+            with in_background("way-out", lambda _: server.serve_forever(), server.shutdown):
+                yield place
         finally:
-            server.shutdown()
-            thread.join()
             place.unlink(missing_ok=True)
 
 

@@ -6,7 +6,6 @@ and the kernel takes it from them when they end, in whatever way.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import shutil
@@ -17,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from canaryproof.cluster.embedded.cgroups import remove_cgroups
+from canaryproof.system.locks import held, take, take_if_free
 from canaryproof.system.ownership import make_folder
 
 _LOCK = "lock"
@@ -72,26 +72,23 @@ def sweep(runs: Path, within: float) -> list[str]:
 
 def _new_run(runs: Path) -> Run:
     """Make a locked run folder; another start that sweeps meanwhile must not take it for a dead one."""
-    with _held(runs / ".sweeping"):
+    with held(runs / ".sweeping"):
         folder = runs / f"canaryproof-{secrets.token_hex(4)}"
         folder.mkdir(mode=0o700)
         lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        take(lock)
         return Run(folder, lock)
 
 
 def _swept(folder: Path, within: float) -> bool:
     if not folder.is_dir():
         return False
-    with _held(folder.parent / ".sweeping"), suppress(FileNotFoundError):
+    with held(folder.parent / ".sweeping"), suppress(FileNotFoundError):
         lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        else:
-            _remove(folder, within, keep_logs=False)
-            return True
+            if take_if_free(lock):
+                _remove(folder, within, keep_logs=False)
+                return True
         finally:
             os.close(lock)
     return False
@@ -114,11 +111,3 @@ def _forget_old_logs(runs: Path) -> None:
     failed = [it for it in logs.iterdir() if not (runs / it.name).exists()]
     for folder in sorted(failed, key=lambda it: it.stat().st_mtime)[:-_KEPT]:
         shutil.rmtree(folder, ignore_errors=True)  # another run may be doing the same
-
-
-@contextmanager
-def _held(file: Path) -> Iterator[None]:
-    """Hold the lock *file*, waiting for it; others hold it for moments only."""
-    with file.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

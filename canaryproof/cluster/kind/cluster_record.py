@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -15,6 +13,7 @@ import msgspec
 
 from canaryproof.cluster.kind.config import COURSE_IMAGES
 from canaryproof.errors import ClusterError, UsageError
+from canaryproof.system.locks import holder, sign, take_if_free
 from canaryproof.system.ownership import make_folder
 
 _NAME = re.compile(r"[a-z0-9.-]+")
@@ -80,15 +79,11 @@ def held_record(folder: Path, name: str) -> Iterator[Record]:
         raise UsageError(f"--cluster-name should be of small letters, digits, dots and hyphens, and is {name!r}")
     record = Record(folder / name)
     make_folder(record.folder)
-    with (record.folder / "lock").open("a+", encoding="ascii") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
+    file = record.folder / "lock"
+    with file.open("a+", encoding="ascii") as lock:
+        if not take_if_free(lock):
             raise ClusterError(
-                f"another run (process {lock.read()}) uses the kind cluster {name}; give this another --cluster-name"
-            ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+                f"another run (process {holder(file)}) uses the kind cluster {name}; give this another --cluster-name"
+            )
+        sign(lock)
         yield record

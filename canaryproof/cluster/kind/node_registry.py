@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from canaryproof.cluster.embedded.supervisor.image_registry import make_server
 from canaryproof.cluster.kind.docker import Docker
 from canaryproof.errors import ClusterError, CommandError
+from canaryproof.system.background import in_background
 
 _NO_SUCH_COMMAND = ("exit code 126", "exit code 127")
 
@@ -30,16 +30,10 @@ def serving(layout: Path, node: str, docker: Docker) -> Iterator[str]:
             f" machine does not have that address ({error.strerror}): Docker seems to run elsewhere; use --images"
             " upstream"
         ) from error
-    thread = threading.Thread(target=server.serve_forever, name="registry", daemon=True)
-    with server:
-        thread.start()
-        try:
-            url = f"http://{gateway}:{server.server_address[1]}"
-            _require_way(url, node, docker)
-            yield url
-        finally:
-            server.shutdown()
-            thread.join()
+    with server, in_background("registry", lambda _: server.serve_forever(), server.shutdown):
+        url = f"http://{gateway}:{server.server_address[1]}"
+        _require_way(url, node, docker)
+        yield url
 
 
 def _gateway(container: dict[str, Any], network: str) -> str:

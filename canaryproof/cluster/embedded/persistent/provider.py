@@ -143,8 +143,8 @@ def end(place: Place, durations: TimeLimits) -> bool:
     """
     lived = place.is_held
     if lived:
-        holder = place.holder
-        os.kill(holder, signal.SIGTERM)
+        if holder := place.holder:
+            os.kill(holder, signal.SIGTERM)
         wait_for(
             f"end of the kept cluster {place.name}",
             lambda: not place.is_held or None,

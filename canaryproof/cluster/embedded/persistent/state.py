@@ -6,7 +6,6 @@ cluster that has ended.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -22,6 +21,7 @@ import msgspec
 from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.cluster.image_sources import Upstream
 from canaryproof.errors import UsageError
+from canaryproof.system.locks import held, holder, is_taken, sign
 from canaryproof.system.ownership import make_folder
 
 DEFAULT_NAME = "canaryproof"
@@ -88,19 +88,12 @@ class Place:
     @property
     def is_held(self) -> bool:
         """Report whether its holder lives."""
-        try:
-            with (self.folder / "lock").open("r+") as lock:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
-        except BlockingIOError:
-            return True
-        return False
+        return is_taken(self.folder / "lock")
 
     @property
-    def holder(self) -> int:
+    def holder(self) -> int | None:
         """Return the process that holds the lock, where one does."""
-        return int((self.folder / "lock").read_text(encoding="ascii"))
+        return holder(self.folder / "lock")
 
     @property
     def fault(self) -> str:
@@ -113,11 +106,9 @@ class Place:
     def held(self) -> Iterator[None]:
         """Hold the cluster's folder for the length of the block; what a dead one left in it is removed first."""
         make_folder(self.folder)
-        with (self.folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # others that look hold it for moments only
+        with held(self.folder / "lock") as lock:  # others that look hold it for moments only
+            sign(lock)
             self._clear()
-            lock.write(str(os.getpid()))
-            lock.flush()
             yield
 
     def publish(self, kept: Kept, kubeconfig: Path, toolchain: Toolchain) -> None:
@@ -152,8 +143,7 @@ class Place:
     def alone(self) -> Iterator[None]:
         """Be the only one for the length of the block who looks for this cluster in order to start or end it."""
         make_folder(self.kept)
-        with (self.kept / f".{self.name}").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with held(self.kept / f".{self.name}"):
             yield
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from canaryproof.errors import ToolchainError, WaitError
+from canaryproof.system.locks import holder, sign, take_if_free
 from canaryproof.system.ownership import make_folder
 from canaryproof.system.progress import Progress, Say
 from canaryproof.system.wait import Ticks, wait_for
@@ -24,12 +23,10 @@ def locked(file: Path, progress: Progress, *, within: float) -> Iterator[None]:
     Raises ToolchainError when another run holds it for *within* seconds, or its folder cannot be written to.
     """
     with _opened(file) as lock:
-        if not _taken(lock):
+        if not take_if_free(lock):
             with progress.step("waiting for the tools") as say:
-                _await(lock, say, within)
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+                _await(file, lock, say, within)
+        sign(lock)
         yield
 
 
@@ -56,25 +53,15 @@ def work_folder(folder: Path) -> Iterator[Path]:
         yield Path(work)
 
 
-def _await(lock: IO[str], say: Say, within: float) -> None:
+def _await(file: Path, lock: IO[str], say: Say, within: float) -> None:
+    def other() -> str:
+        return f"process {holder(file) or 'unknown'}"
+
     def look() -> bool | None:
-        say(f"another run ({_holder(lock)}) is building them")
-        return _taken(lock) or None
+        say(f"another run ({other()}) is building them")
+        return take_if_free(lock) or None
 
     try:
-        wait_for("end of a build by another run", look, within=within, changes=Ticks(), seen=lambda: _holder(lock))
+        wait_for("end of a build by another run", look, within=within, changes=Ticks(), seen=other)
     except WaitError as error:
         raise ToolchainError(f"{error}; if it hangs, end that process") from error
-
-
-def _holder(lock: IO[str]) -> str:
-    lock.seek(0)
-    return f"process {lock.read().strip() or 'unknown'}"
-
-
-def _taken(lock: IO[str]) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
