@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -10,8 +11,10 @@ from canaryproof.errors import InfrastructureError
 from canaryproof.kube.client import NAMESPACES, NODES, PODS, KubeClient, Resource, quantity
 from canaryproof.kube.lease import RUN_LABEL
 from canaryproof.model.objects import BODIES, Body
+from canaryproof.system.logs import logger_of
 from canaryproof.system.wait import Ticks, wait_for
 
+_LOG = logger_of(__name__)
 SERVICE_ACCOUNTS = Resource("ServiceAccount", "/api/v1", "serviceaccounts")
 _ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 _POLICIES = Resource("MutatingAdmissionPolicy", _ADMISSION, "mutatingadmissionpolicies", namespaced=False)
@@ -36,6 +39,7 @@ def await_stage(
             refusals[:] = [str(error)]
             return None
 
+    began = time.monotonic()
     wait_for(
         what,
         attempt,
@@ -44,6 +48,7 @@ def await_stage(
         doomed=doomed,
         seen=lambda: refusals[-1] if refusals else "nothing",
     )
+    _LOG.info("%s after %.2f s", what, time.monotonic() - began)
 
 
 def let_pods_share(client: KubeClient, cores: float, memory: int, *, ours_only: bool = False) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import re
 import ssl
 import threading
@@ -15,7 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
@@ -27,7 +26,8 @@ from kubernetes.utils import parse_quantity
 from canaryproof.errors import CanaryproofError, InfrastructureError, UsageError
 from canaryproof.model.evidence import Unanswered
 from canaryproof.model.objects import BODIES, Body, text_at, value_at
-from canaryproof.redaction import Redactor, environment_values, kubeconfig_values
+from canaryproof.redaction import Redactor, kubeconfig_values
+from canaryproof.system.logs import CleanLog, logger_of
 from canaryproof.timeouts import TimeLimits
 
 OK = 200
@@ -39,6 +39,9 @@ LOST_LOG = (b"unable to retrieve container logs for ", b"failed to try resolving
 """What the kubelet answers, as a log and with success, where the container was removed meanwhile."""
 ENOUGH_OF_AN_ANSWER = 4096
 """Bytes of an answer to a probe that are read: its status says all, its text is for the message."""
+
+
+_LOG = logger_of(__name__)
 
 
 class ExpiredError(CanaryproofError):
@@ -418,28 +421,25 @@ class KubeClient:
             body=None if body is None else msgspec.json.encode(body),
             headers=headers,
             timeout=urllib3.Timeout(connect=self._durations.request, read=read),
-            retries=urllib3.Retry(2) if retries else False,
+            retries=_Retry(2) if retries else False,
             redirect=False,
             preload_content=False,
         )
 
 
-class _CleanLog(logging.Filter):
-    """Removes credentials and the secrets in the environment from what is logged."""
+class _Retry(urllib3.Retry):
+    """Logs each request that is repeated."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._redactor = Redactor(environment_values(os.environ))
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = self._redactor.text(record.getMessage()), None
-        return True
+    def increment(self, method: str | None = None, url: str | None = None, *args: Any, **kwargs: Any) -> Self:
+        following = super().increment(method, url, *args, **kwargs)
+        _LOG.info("repeating %s %s: %s", method, url, kwargs.get("error"))
+        return following
 
 
 @contextmanager
 def _clean_log() -> Iterator[None]:
     """Keep the output of a command for credentials out of the log: the package logs it where the command fails."""
-    root, clean = logging.getLogger(), _CleanLog()
+    root, clean = logging.getLogger(), CleanLog()
     root.addFilter(clean)
     try:
         yield

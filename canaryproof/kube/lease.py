@@ -23,12 +23,14 @@ from canaryproof.kube.running_cluster import Vitals
 from canaryproof.model.objects import BODIES, Body, text_at, value_at
 from canaryproof.system.background import in_background
 from canaryproof.system.locks import is_taken, take, take_if_free
+from canaryproof.system.logs import logger_of
 from canaryproof.system.ownership import make_folder
 from canaryproof.timeouts import TimeLimits
 
 RUN_LABEL = "canaryproof/run"
 """On every namespace that a run makes; its value is the run's."""
 LEASE = "run"
+_LOG = logger_of(__name__)
 
 
 class Api(Protocol):
@@ -221,6 +223,7 @@ def sweep(api: Api, locks: Locks, seconds: float) -> tuple[str, ...]:
         for body in bodies
     ]
     for metadata in over:
+        _LOG.info("deleting namespace %s of a run that is over", metadata["name"])
         api.delete_namespace(metadata["name"], metadata["uid"])
     return tuple(metadata["name"] for metadata in over)
 

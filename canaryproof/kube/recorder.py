@@ -20,6 +20,7 @@ from canaryproof.model.objects import BODIES, Body, Manifest, ObjectKey
 from canaryproof.model.timeline import Change, Observation, Timeline
 from canaryproof.redaction import LAST_APPLIED
 from canaryproof.system.background import in_background
+from canaryproof.system.logs import logger_of
 from canaryproof.system.wait import Clock, Signal, Ticks
 from canaryproof.timeouts import TimeLimits
 
@@ -33,6 +34,7 @@ WATCHED = (
     Resource("ServiceAccount", "/api/v1", "serviceaccounts"),
 )
 GONE = 410
+_LOG = logger_of(__name__)
 
 
 class OpenWatch(Protocol):
@@ -216,10 +218,12 @@ class Recorder:
                 if not feed.version:
                     self._list(feed)
                 self._watch(feed)
-            except ExpiredError:
+            except ExpiredError as error:
+                _LOG.info("listing %s again: %s", feed.resource.plural, error)
                 feed.version = ""
             except InfrastructureError as error:
                 feed.error = str(error)
+                _LOG.info("watching %s again: %s", feed.resource.plural, error)
                 if self._clock.monotonic() - feed.reached > self._patience:
                     return
                 self._pause.wait(self._patience)

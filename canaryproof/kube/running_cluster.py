@@ -11,6 +11,9 @@ from typing import Protocol
 
 from canaryproof.model.registries import Registries
 from canaryproof.redaction import redacted
+from canaryproof.system.logs import logger_of
+
+_LOG = logger_of(__name__)
 
 
 class Vitals:
@@ -29,6 +32,7 @@ class Vitals:
 
     def fail(self, reason: str) -> None:
         """Report a fault, from which credentials are removed: it may quote logs.  The first one stays."""
+        _LOG.info("the cluster failed: %s", reason)
         with self._lock:
             self._fault = self._fault or redacted(reason)
             listeners = tuple(self._listeners)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import resource
 import selectors
+import shlex
 import signal
 import subprocess
 import time
@@ -17,6 +19,7 @@ from pathlib import Path
 from canaryproof.errors import CommandError, InfrastructureError, LimitError
 from canaryproof.redaction import Redactor, environment_values
 from canaryproof.system.interpreter import HARMLESS_FOLDER, module_command
+from canaryproof.system.logs import logger_of
 from canaryproof.system.sandbox import UNCONFINED, Drop, Sandbox
 
 ProcessError = subprocess.CalledProcessError
@@ -40,6 +43,7 @@ class Limits:
 
 
 UNLIMITED = Limits()
+_LOG = logger_of(__name__)
 _TICK = 0.1
 """Seconds between two calls of *doomed* while a command runs."""
 AT_HOME = ("HOME", "PATH", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
@@ -74,6 +78,7 @@ def run(
     and InfrastructureError when it cannot be started or is doomed.
     """
     with (
+        _logged(argv, env),
         _sandboxed(argv, sandbox, limits, timeout) as (command, program),
         _started(command, env=env, cwd=cwd, stderr=subprocess.PIPE, files=(*files, *program)) as process,
     ):
@@ -94,6 +99,20 @@ def run(
     if process.returncode:
         raise _error(CommandError, argv, _ending(process.returncode), stdout, stderr, env=env)
     return stdout
+
+
+@contextmanager
+def _logged(argv: Sequence[str], env: Mapping[str, str] | None) -> Iterator[None]:
+    """Log a command that runs for the length of the block, without the secrets in its environment."""
+    if not _LOG.isEnabledFor(logging.DEBUG):
+        yield
+        return
+    command, began = _redactor(env).text(shlex.join(argv)), time.monotonic()
+    _LOG.debug("running %s", command)
+    try:
+        yield
+    finally:
+        _LOG.debug("ran %.2f s: %s", time.monotonic() - began, command)
 
 
 def _error(kind: type[CommandError], argv: Sequence[str], *texts: str, env: Mapping[str, str] | None) -> CommandError:
@@ -195,7 +214,7 @@ def stream(
     """
     lines: list[str] = []
     redactor = _redactor(env)
-    with _started(argv, env=env, cwd=cwd, stderr=subprocess.STDOUT) as process:
+    with _logged(argv, env), _started(argv, env=env, cwd=cwd, stderr=subprocess.STDOUT) as process:
         try:
             for line in _lines(process, timeout):
                 lines.append(redactor.text(line))

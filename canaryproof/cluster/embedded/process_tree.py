@@ -16,9 +16,11 @@ from canaryproof.cluster.embedded.supervisor.spec import Plan
 from canaryproof.errors import ClusterError
 from canaryproof.kube.running_cluster import Vitals
 from canaryproof.system.interpreter import HARMLESS_FOLDER, module_command
+from canaryproof.system.logs import logger_of
 
 _INSIDE = "canaryproof.cluster.embedded.supervisor"
 _LOG_TAIL = 15  # lines
+_LOG = logger_of(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ def running_tree(
             pass_fds=handed_down,
             start_new_session=True,  # Ctrl-C is for the harness, which ends the tree in order
         )
+    _LOG.info("started the cluster of %s in process %s", run.folder, process.pid)
     os.close(lifeline_end)
     os.close(reports_end)
     listener.close()  # or a request to a dead cluster would be queued here, and wait for its time limit
@@ -72,6 +75,7 @@ def running_tree(
         _await_end(process, within)
         if listening.ident:
             listening.join(within)
+        _LOG.info("ended the cluster of %s", run.folder)
 
 
 def _instruct(process: subprocess.Popen[bytes], plan: Plan) -> None:

@@ -17,8 +17,10 @@ from pathlib import Path
 
 from canaryproof.cluster.embedded.cgroups import remove_cgroups
 from canaryproof.system.locks import held, take, take_if_free
+from canaryproof.system.logs import logger_of
 from canaryproof.system.ownership import make_folder
 
+_LOG = logger_of(__name__)
 _LOCK = "lock"
 _KEPT = 5
 """Failed clusters whose logs are kept."""
@@ -87,6 +89,7 @@ def _swept(folder: Path, within: float) -> bool:
         lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if take_if_free(lock):
+                _LOG.info("removing what a cluster that has ended left in %s", folder)
                 _remove(folder, within, keep_logs=False)
                 return True
         finally:
