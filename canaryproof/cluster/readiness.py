@@ -8,8 +8,10 @@ from contextlib import contextmanager
 
 from canaryproof.cluster import pod_requests
 from canaryproof.errors import InfrastructureError
-from canaryproof.kube.client import NAMESPACES, NODES, PODS, KubeClient, Resource, quantity
+from canaryproof.kube.client import KubeClient
 from canaryproof.kube.lease import RUN_LABEL
+from canaryproof.kube.quantity import quantity
+from canaryproof.kube.resources import NAMESPACES, NODES, PODS, Resource
 from canaryproof.model.objects import BODIES, Body
 from canaryproof.system.logs import logger_of
 from canaryproof.system.wait import Ticks, wait_for

@@ -8,7 +8,7 @@ from typing import NoReturn, Protocol
 
 from canaryproof.errors import InfrastructureError, WaitError
 from canaryproof.experiment import tenancy
-from canaryproof.kube.client import PODS, Resource
+from canaryproof.kube.resources import PODS, Resource
 from canaryproof.model.helm_text import missing_right
 from canaryproof.model.objects import Body
 from canaryproof.system.wait import Ticks, wait_for

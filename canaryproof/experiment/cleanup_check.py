@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from canaryproof.analysis.leftovers import descendants, leftover
-from canaryproof.kube.client import Resource
 from canaryproof.kube.recorder import WATCHED, Recording
+from canaryproof.kube.resources import Resource
 from canaryproof.model.evidence import Leftover
 from canaryproof.model.objects import Body, Manifest, ObjectKey
 

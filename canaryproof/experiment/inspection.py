@@ -10,7 +10,8 @@ from canaryproof.experiment import tenancy
 from canaryproof.helm import releases
 from canaryproof.helm.record_check import Expected, ReleaseRecord, read_records
 from canaryproof.helm.storage import record_of
-from canaryproof.kube.client import SECRETS, KubeClient
+from canaryproof.kube.client import KubeClient
+from canaryproof.kube.resources import SECRETS
 from canaryproof.model.evidence import Rendering, Violation
 from canaryproof.model.objects import Manifest, value_at
 from canaryproof.model.wording.violation_sentences import describe_violation

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from canaryproof.errors import CanaryproofError
-from canaryproof.kube.client import NAMESPACES, SERVICES, KubeClient
+from canaryproof.kube.client import KubeClient
+from canaryproof.kube.resources import NAMESPACES, SERVICES
 from canaryproof.model.helm_text import is_port_taken
 from canaryproof.model.objects import BODIES, Manifest
 from canaryproof.submissions.chart_safety import node_ports

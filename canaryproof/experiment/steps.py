@@ -37,9 +37,10 @@ from canaryproof.experiment.reservations import PortTakenError, Turns, taken_by_
 from canaryproof.experiment.slots import Place, Places
 from canaryproof.helm import releases
 from canaryproof.helm.verbs import Helm, Operation
-from canaryproof.kube.client import NETWORK_POLICIES, RESOURCE_QUOTAS, SECRETS, KubeClient, Resource
+from canaryproof.kube.client import KubeClient
 from canaryproof.kube.lease import RUN_LABEL
 from canaryproof.kube.recorder import WATCHED, Recorder, Recording
+from canaryproof.kube.resources import NETWORK_POLICIES, RESOURCE_QUOTAS, SECRETS, Resource
 from canaryproof.model.causes import Cause
 from canaryproof.model.chart_source import read_texts
 from canaryproof.model.evidence import (

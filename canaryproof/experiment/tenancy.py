@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 
-from canaryproof.kube.client import LIMIT_RANGES, RESOURCE_QUOTAS, ROLE_BINDINGS, ROLES, Resource
+from canaryproof.kube.resources import LIMIT_RANGES, RESOURCE_QUOTAS, ROLE_BINDINGS, ROLES, Resource
 from canaryproof.model.kubernetes_text import exceeded_quotas
 from canaryproof.model.objects import Body, Manifest
 from canaryproof.submissions.chart_safety import ALLOWED_KINDS, CLUSTER_ROLES

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from canaryproof.errors import InfrastructureError
-from canaryproof.kube.client import LEASES, NAMESPACES, Listing, Resource
+from canaryproof.kube.client import Listing
+from canaryproof.kube.resources import LEASES, NAMESPACES, Resource
 from canaryproof.kube.running_cluster import Vitals
 from canaryproof.model.objects import BODIES, Body, text_at, value_at
 from canaryproof.system.background import in_background

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Self
 
 from canaryproof.errors import InfrastructureError
-from canaryproof.kube.client import KubeClient, Resource
+from canaryproof.kube.client import KubeClient
 from canaryproof.kube.lease import RUN_LABEL, Locks, present
+from canaryproof.kube.resources import Resource
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.system.wait import Ticks, wait_for
 from canaryproof.timeouts import TimeLimits

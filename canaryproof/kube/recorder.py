@@ -14,7 +14,9 @@ from typing import Literal, Protocol, Self
 import msgspec
 
 from canaryproof.errors import InfrastructureError
-from canaryproof.kube.client import PODS, ExpiredError, Listing, Resource
+from canaryproof.kube.client import ExpiredError, Listing
+from canaryproof.kube.connection import GONE
+from canaryproof.kube.resources import PODS, Resource
 from canaryproof.kube.running_cluster import Vitals
 from canaryproof.model.objects import BODIES, Body, Manifest, ObjectKey
 from canaryproof.model.timeline import Change, Observation, Timeline
@@ -33,7 +35,6 @@ WATCHED = (
     Resource("Event", "/api/v1", "events"),
     Resource("ServiceAccount", "/api/v1", "serviceaccounts"),
 )
-GONE = 410
 _LOG = logger_of(__name__)
 
 

@@ -16,6 +16,8 @@ def redactor_of(cluster: Cluster, client: KubeClient) -> Redactor:
 
     Raises OSError or yaml.YAMLError when the kubeconfig, which *client* has read, is gone.
     """
-    values = set(environment_values(os.environ)) | environment_values(cluster.credentials) | client.credentials
+    values = (
+        set(environment_values(os.environ)) | environment_values(cluster.credentials) | client.connection.credentials
+    )
     values |= kubeconfig_values(yaml.safe_load(cluster.kubeconfig.read_text(encoding="utf-8")))
     return Redactor(values)

@@ -18,8 +18,9 @@ from canaryproof.experiment.prober import probe
 from canaryproof.helm.releases import TYPE, selector
 from canaryproof.helm.storage import Record, record_of
 from canaryproof.helm.verbs import Helm
-from canaryproof.kube.client import SECRETS, KubeClient, Resource
+from canaryproof.kube.client import KubeClient
 from canaryproof.kube.recorder import WATCHED
+from canaryproof.kube.resources import SECRETS, Resource
 from canaryproof.kube.run_credentials import redactor_of
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.model.causes import Cause

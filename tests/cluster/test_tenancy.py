@@ -24,7 +24,8 @@ from canaryproof.experiment import confinement, tenancy
 from canaryproof.experiment.admission_probe import Fence
 from canaryproof.experiment.runner import Laboratory, Parallel
 from canaryproof.helm.releases import unpacked
-from canaryproof.kube.client import SECRETS, SERVICES, KubeClient, Resource
+from canaryproof.kube.client import KubeClient
+from canaryproof.kube.resources import SECRETS, SERVICES, Resource
 from canaryproof.kube.running_cluster import Cluster, Vitals
 from canaryproof.model.evidence import Evidence
 from canaryproof.model.objects import BODIES, Body, text_at

@@ -8,7 +8,7 @@ import pytest
 
 from canaryproof.errors import InfrastructureError
 from canaryproof.experiment.admission_probe import Fence
-from canaryproof.kube.client import Resource
+from canaryproof.kube.resources import Resource
 from canaryproof.model.objects import Body, value_at
 from canaryproof.timeouts import TimeLimits
 

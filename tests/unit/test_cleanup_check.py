@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from canaryproof.experiment.cleanup_check import Aftermath
-from canaryproof.kube.client import Resource
 from canaryproof.kube.recorder import Recording
+from canaryproof.kube.resources import Resource
 from canaryproof.model.evidence import Holder, Leftover
 from canaryproof.model.objects import Body, Manifest, ObjectKey
 

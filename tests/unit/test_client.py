@@ -18,7 +18,9 @@ from pathlib import Path
 import pytest
 
 from canaryproof.errors import InfrastructureError, UsageError
-from canaryproof.kube.client import PODS, ExpiredError, KubeClient, Resource, quantity
+from canaryproof.kube.client import ExpiredError, KubeClient
+from canaryproof.kube.quantity import quantity
+from canaryproof.kube.resources import PODS, Resource
 from canaryproof.model.evidence import Unanswered
 from canaryproof.timeouts import TimeLimits
 from tests.unit.fake_api import FakeApi
@@ -190,13 +192,13 @@ def test_the_server_tells_its_version_and_its_time(api: FakeApi, client: KubeCli
 
 def test_a_command_that_gives_no_credentials_shows(api: FakeApi, client: KubeClient) -> None:
     """The client of Kubernetes only logs it, and would go on as nobody."""
-    assert client.has_credentials
+    assert client.connection.has_credentials
     kubeconfig = json.loads(api.kubeconfig.read_text())
     plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": "/no/such/plugin"}
     kubeconfig["users"][0]["user"] = {"exec": plugin}
     api.kubeconfig.write_text(json.dumps(kubeconfig))
 
-    assert not KubeClient(api.kubeconfig, "lab", TimeLimits()).has_credentials
+    assert not KubeClient(api.kubeconfig, "lab", TimeLimits()).connection.has_credentials
 
 
 def test_a_kind_is_discovered_once(api: FakeApi, client: KubeClient) -> None:
@@ -407,7 +409,7 @@ def test_errors_of_the_api_do_not_repeat_the_token(api: FakeApi, tmp_path: Path)
         client.get(PODS, "a", "lab")
     client.close()
 
-    assert client.credentials == {token}
+    assert client.connection.credentials == {token}
     assert not any(each in str(refused.value) for each in (token, "x1y2z3"))
 
 

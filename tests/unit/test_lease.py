@@ -14,8 +14,9 @@ from typing import IO, Any
 import msgspec
 import pytest
 
-from canaryproof.kube.client import Listing, Resource
+from canaryproof.kube.client import Listing
 from canaryproof.kube.lease import RUN_LABEL, Locks, lease, present, run_namespace, sweep
+from canaryproof.kube.resources import Resource
 from canaryproof.kube.running_cluster import Vitals
 from canaryproof.model.objects import Body
 from canaryproof.system.wait import Ticks, wait_for

@@ -11,8 +11,9 @@ import msgspec
 import pytest
 
 from canaryproof.errors import InfrastructureError
-from canaryproof.kube.client import PODS, ExpiredError, Listing, Resource
+from canaryproof.kube.client import ExpiredError, Listing
 from canaryproof.kube.recorder import Recorder, Recording
+from canaryproof.kube.resources import PODS, Resource
 from canaryproof.kube.running_cluster import Vitals
 from canaryproof.system.wait import Signal, Ticks, wait_for
 from canaryproof.timeouts import TimeLimits

@@ -8,7 +8,7 @@ import pytest
 
 from canaryproof.experiment import tenancy
 from canaryproof.experiment.network_policy import network_policy
-from canaryproof.kube.client import NETWORK_POLICIES
+from canaryproof.kube.resources import NETWORK_POLICIES
 from canaryproof.model.objects import Manifest
 from canaryproof.submissions.chart_safety import Policy, check_chart
 

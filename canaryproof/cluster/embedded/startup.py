@@ -14,7 +14,8 @@ from canaryproof.cluster.embedded.run_dirs import Run
 from canaryproof.cluster.embedded.token_policy import policy
 from canaryproof.cluster.readiness import await_stage, default_account, enforce, is_ready
 from canaryproof.errors import ClusterError, WaitError
-from canaryproof.kube.client import NODES, KubeClient
+from canaryproof.kube.client import KubeClient
+from canaryproof.kube.resources import NODES
 from canaryproof.kube.running_cluster import Vitals
 from canaryproof.system.progress import Say
 from canaryproof.timeouts import TimeLimits

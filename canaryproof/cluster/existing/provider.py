@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 
 from canaryproof.cluster.existing.account_rights import missing
 from canaryproof.errors import ClusterError, InfrastructureError
-from canaryproof.kube.client import NODES, KubeClient, quantity
+from canaryproof.kube.client import KubeClient
 from canaryproof.kube.kubeconfig import Target
+from canaryproof.kube.quantity import quantity
+from canaryproof.kube.resources import NODES
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.model.objects import BODIES, text_at
 from canaryproof.system.progress import Progress, Silence
@@ -45,7 +47,7 @@ class ExistingProvider:
                 self.progress.step(f"asking {self.target.server}"),
                 closing(KubeClient(kubeconfig, self.target.context, self.durations)) as client,
             ):
-                if self.target.runs_commands and not client.has_credentials:
+                if self.target.runs_commands and not client.connection.has_credentials:
                     raise ClusterError(
                         f"the command that the kubeconfig names for context {self.target.context} gave no credentials:"
                         " try kubectl get namespaces with it, which says why"

@@ -1,0 +1,37 @@
+"""Where the objects of each kind live in the Kubernetes API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+
+@dataclass(frozen=True)
+class Resource:
+    """Where the objects of one kind live in the API: *api* is ``/api/v1`` or ``/apis/GROUP/VERSION``."""
+
+    kind: str
+    api: str
+    plural: str
+    namespaced: bool = True
+
+    def path(self, namespace: str = "", name: str = "") -> str:
+        """Return the path of one object, or of all of them where *name* is empty."""
+        scope = f"/namespaces/{quote(namespace, safe='')}" if namespace and self.namespaced else ""
+        return f"{self.api}{scope}/{self.plural}" + (f"/{quote(name, safe='')}" if name else "")
+
+
+NAMESPACES = Resource("Namespace", "/api/v1", "namespaces", namespaced=False)
+LEASES = Resource("Lease", "/apis/coordination.k8s.io/v1", "leases")
+NODES = Resource("Node", "/api/v1", "nodes", namespaced=False)
+RIGHTS = Resource(
+    "SelfSubjectAccessReview", "/apis/authorization.k8s.io/v1", "selfsubjectaccessreviews", namespaced=False
+)
+PODS = Resource("Pod", "/api/v1", "pods")
+SECRETS = Resource("Secret", "/api/v1", "secrets")
+SERVICES = Resource("Service", "/api/v1", "services")
+ROLES = Resource("Role", "/apis/rbac.authorization.k8s.io/v1", "roles")
+ROLE_BINDINGS = Resource("RoleBinding", "/apis/rbac.authorization.k8s.io/v1", "rolebindings")
+NETWORK_POLICIES = Resource("NetworkPolicy", "/apis/networking.k8s.io/v1", "networkpolicies")
+RESOURCE_QUOTAS = Resource("ResourceQuota", "/api/v1", "resourcequotas")
+LIMIT_RANGES = Resource("LimitRange", "/api/v1", "limitranges")

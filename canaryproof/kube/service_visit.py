@@ -1,0 +1,42 @@
+"""Requests to a Service through the API server, as ``kubectl get --raw`` makes them."""
+
+from __future__ import annotations
+
+import urllib3
+
+from canaryproof.kube.connection import (
+    BAD_REQUEST,
+    BUSY,
+    FORBIDDEN,
+    OK,
+    UNAUTHORIZED,
+    Connection,
+    is_status,
+    message_of,
+)
+from canaryproof.model.evidence import Unanswered
+
+ENOUGH_OF_AN_ANSWER = 4096
+"""Bytes of an answer that are read: its status says all, its text is for the message."""
+
+
+def visit(connection: Connection, namespace: str, service: str, port: int, *, within: float) -> Unanswered | None:
+    """Request ``/`` of a Service, once; return why it was no success *within* so many seconds, None when it was one.
+
+    Raises InfrastructureError when the API server cannot be reached, or refuses for a reason of its own.
+    """
+    path = f"/api/v1/namespaces/{namespace}/services/{service}:{port}/proxy/"
+    try:
+        response = connection.open("GET", path, read=within, retries=False)
+        text = response.read(ENOUGH_OF_AN_ANSWER)
+    except urllib3.exceptions.ReadTimeoutError:
+        return Unanswered(f"no answer within {within:g} s", timed_out=True)
+    except urllib3.exceptions.HTTPError as error:
+        raise connection.unreachable(error) from error
+    if len(text) == ENOUGH_OF_AN_ANSWER:
+        response.close()
+    else:
+        response.release_conn()
+    if response.status in {UNAUTHORIZED, FORBIDDEN, BUSY} and is_status(text):
+        raise connection.refused("GET", path, response.status, text)
+    return None if OK <= response.status < BAD_REQUEST else Unanswered(message_of(response.status, text))
