@@ -34,7 +34,7 @@ class Baseline:
     def _render(self, namespace: str) -> Rendering:
         course = self._course
         try:
-            return self._helm.template(
+            return self._helm.renderer.template(
                 course.release, course.baseline, namespace, kubernetes=self._kubernetes, trusted=True
             )
         except UnsafeError as error:

@@ -227,7 +227,7 @@ class _Experiment:
     def _render(self, chart: Path, namespace: str) -> Rendering:
         """Render the submission; raise UnsafeError when something of it must not be applied."""
         bench = self._bench
-        rendering = bench.helm.template(
+        rendering = bench.helm.renderer.template(
             self._release, chart, namespace, upgrade=True, kubernetes=bench.setting.kubernetes
         )
         self.secrets.learn(bodies_of(rendering.manifests))

@@ -82,7 +82,7 @@ class Observatory:
 
     def _observed(self, evidence: Evidence, secrets: SecretValues) -> Evidence:
         release, namespace = self._course.release, self._course.namespace
-        baseline = self._helm.template(
+        baseline = self._helm.renderer.template(
             release, self._course.baseline, namespace, kubernetes=self._kubernetes, trusted=True
         )
         if baseline.error:

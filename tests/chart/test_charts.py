@@ -59,13 +59,13 @@ def readable(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def baseline(helm: Helm, course: Course) -> Rendering:
     """What every student starts from."""
-    return helm.template(course.release, course.baseline, course.namespace, trusted=True)
+    return helm.renderer.template(course.release, course.baseline, course.namespace, trusted=True)
 
 
 @pytest.fixture(scope="module")
 def reference(helm: Helm, course: Course, readable: Path) -> Rendering:
     """What the course wants in the end."""
-    return helm.template(
+    return helm.renderer.template(
         course.release, shutil.copytree(REFERENCE, readable / "upcommerce", dirs_exist_ok=True), course.namespace
     )
 
@@ -112,7 +112,7 @@ def test_a_template_that_does_not_render_is_named_with_its_line(helm: Helm, tmp_
     (chart / "Chart.yaml").write_text("apiVersion: v2\nname: broken\nversion: 0.1.0\n", encoding="utf-8")
     (chart / "templates" / "app.yaml").write_text("kind: Deployment\nname: {{ .Values.a.b }}\n", encoding="utf-8")
 
-    error = helm.template("broken", chart, "sre").error
+    error = helm.renderer.template("broken", chart, "sre").error
 
     assert "templates/app.yaml:2" in error
     assert "nil pointer evaluating interface {}.b" in error

@@ -67,7 +67,7 @@ def render(helm: Helm, tmp_path: Path) -> Render:
             file = tmp_path / "charts" / "hostile" / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
-        return helm.template("hostile", tmp_path / "charts" / "hostile", "sre", upgrade=True)
+        return helm.renderer.template("hostile", tmp_path / "charts" / "hostile", "sre", upgrade=True)
 
     return render
 
@@ -184,7 +184,7 @@ def test_a_schema_fetches_nothing(helm: Helm, render: Render, listener: tuple[st
     files = {"values.schema.json": json.dumps({"$ref": f"{address}/schema.json"}), **template(CONFIG)}
     render(files)
     in_sandbox = bool(asked)
-    helm.template("hostile", tmp_path / "charts" / "hostile", "sre", trusted=True)
+    helm.renderer.template("hostile", tmp_path / "charts" / "hostile", "sre", trusted=True)
     without = bool(asked)
     asked.clear()
 
@@ -193,7 +193,7 @@ def test_a_schema_fetches_nothing(helm: Helm, render: Render, listener: tuple[st
         pytest.raises(UnsafeError, match=r"values\.schema\.json refers to http://127"),
         clean_copy(submission, "hostile", TimeLimits(), lambda: None, sandbox_available(TimeLimits())) as chart,
     ):
-        helm.template("hostile", chart, "sre")
+        helm.renderer.template("hostile", chart, "sre")
 
     assert without
     assert not in_sandbox or not sandbox_available(TimeLimits()).is_active
@@ -213,7 +213,7 @@ def test_a_frozen_chart_renders_to_what_was_vetted(helm: Helm, render: Render, t
 
     frozen = freeze(tmp_path / "charts" / "hostile", vetted, tmp_path / "frozen" / "hostile")
 
-    again = helm.template("hostile", frozen, "sre", upgrade=True).manifests
+    again = helm.renderer.template("hostile", frozen, "sre", upgrade=True).manifests
     assert [each.body for each in again] == [each.body for each in vetted]
     assert vetted[0].body["data"]["b"] == "{{ fail `no` }}"
 
@@ -269,7 +269,7 @@ def test_a_chart_is_rendered_by_nobody(helm: Helm, render: Render, tmp_path: Pat
     write = tmp_path / "charts" / "hostile" / "templates" / "a.yaml"
     write.write_text("{{ range until 30000 }}{{ range until 30000 }}{{ range until 9 }}{{ end }}{{ end }}{{ end }}")
     with pytest.raises(UnsafeError, match="did not end within 1 s"):
-        looking.template("release-of-nobody", tmp_path / "charts" / "hostile", "sre")
+        looking.renderer.template("release-of-nobody", tmp_path / "charts" / "hostile", "sre")
 
     rendering = [each for each in seen if each["root"] == str(helm.binary)]
     assert rendering
@@ -294,5 +294,5 @@ def test_a_packed_sub_chart_is_rendered_as_helm_packed_it(helm: Helm, tmp_path: 
     for source in (sources / "hostile", sources / "hostile-0.1.0.tgz"):
         submission = Submission("hostile", "hostile", source)
         with clean_copy(submission, "hostile", TimeLimits(), lambda: None, sandbox_available(TimeLimits())) as chart:
-            rendered = helm.template("hostile", chart, "sre")
+            rendered = helm.renderer.template("hostile", chart, "sre")
         assert sorted(each.name for each in rendered.manifests) == ["hostile", "inner", "middle"]

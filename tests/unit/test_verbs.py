@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from canaryproof.errors import InfrastructureError, UnsafeError
-from canaryproof.helm.verbs import Helm, clean
+from canaryproof.helm.program import clean
+from canaryproof.helm.verbs import Helm
 from canaryproof.timeouts import TimeLimits
 
 FAKE = """#!/bin/sh
@@ -134,7 +135,7 @@ def test_a_chart_that_does_not_render_is_a_rendering_with_the_reason(tmp_path: P
     error = f"Error: {chart}/templates/service.yaml:13: bad\n\nUse --debug flag to render out invalid YAML"
     helm = helm_that(tmp_path, f"template) echo '{error}' >&2; exit 1;;")
 
-    assert helm.template("shop", chart, "sre").error == "templates/service.yaml:13: bad"
+    assert helm.renderer.template("shop", chart, "sre").error == "templates/service.yaml:13: bad"
 
 
 def test_a_chart_that_never_renders_is_given_up(tmp_path: Path) -> None:
@@ -142,7 +143,7 @@ def test_a_chart_that_never_renders_is_given_up(tmp_path: Path) -> None:
     helm = helm_that(tmp_path, "template) sleep 60;;", TimeLimits(render=0.2))
 
     with pytest.raises(UnsafeError, match=r"^helm template did not end within 0\.2 s; look for"):
-        helm.template("shop", tmp_path, "sre")
+        helm.renderer.template("shop", tmp_path, "sre")
 
 
 def test_a_chart_that_renders_to_too_much_is_given_up(tmp_path: Path) -> None:
@@ -150,14 +151,14 @@ def test_a_chart_that_renders_to_too_much_is_given_up(tmp_path: Path) -> None:
     helm = helm_that(tmp_path, "template) exec yes;;")
 
     with pytest.raises(UnsafeError, match=r"^helm template prints more than 1 MiB; look for"):
-        helm.template("shop", tmp_path, "sre")
+        helm.renderer.template("shop", tmp_path, "sre")
 
 
 def test_rendering_has_no_way_to_any_network(tmp_path: Path) -> None:
     """Whatever a template or a schema refers to is asked of a proxy that is not there; changes reach the cluster."""
     helm = helm_that(tmp_path, "*) ;;")
 
-    helm.template("shop", tmp_path, "sre")
+    helm.renderer.template("shop", tmp_path, "sre")
     rendering = calls(tmp_path)
     helm.upgrade("shop", tmp_path, "sre")
 
@@ -172,7 +173,7 @@ def test_changes_may_be_made_by_somebody_with_fewer_rights(tmp_path: Path) -> No
     helm.upgrade("shop", tmp_path, "sre", user="guest")
     helm.rollback("shop", 1, "sre", user="guest")
     changes = calls(tmp_path)
-    helm.template("shop", tmp_path, "sre")
+    helm.renderer.template("shop", tmp_path, "sre")
 
     assert changes.count("HELM_KUBEASUSER=guest") == 2
     assert "HELM_KUBEASUSER" not in calls(tmp_path).removeprefix(changes)
@@ -187,7 +188,7 @@ def test_a_chart_cannot_blame_the_cluster(tmp_path: Path, words: str) -> None:
 
     assert words in helm.upgrade("shop", tmp_path, "sre").error
     (tmp_path / "said").write_text(f"Error: {words}")
-    assert words in helm.template("shop", tmp_path, "sre").error
+    assert words in helm.renderer.template("shop", tmp_path, "sre").error
 
 
 def test_a_crash_is_told_without_its_stacks(tmp_path: Path) -> None:
@@ -195,14 +196,14 @@ def test_a_crash_is_told_without_its_stacks(tmp_path: Path) -> None:
     (tmp_path / "said").write_text("panic: assignment to entry in nil map\n\ngoroutine 1 [running]:\nmain.main()\n")
     helm = helm_that(tmp_path, f"*) cat {tmp_path / 'said'} >&2; exit 2;;")
 
-    assert helm.template("shop", tmp_path, "sre").error == "panic: assignment to entry in nil map"
+    assert helm.renderer.template("shop", tmp_path, "sre").error == "panic: assignment to entry in nil map"
 
 
 def test_a_message_has_an_end(tmp_path: Path) -> None:
     """Templates can make Helm say anything, at any length."""
     helm = helm_that(tmp_path, "*) head -c 100000 /dev/zero | tr '\\0' x >&2; exit 1;;")
 
-    assert len(helm.template("shop", tmp_path, "sre").error) < 2_100
+    assert len(helm.renderer.template("shop", tmp_path, "sre").error) < 2_100
 
 
 def test_what_runs_is_ended_when_the_run_is_doomed(tmp_path: Path) -> None:

@@ -1,0 +1,126 @@
+"""The Helm binary: what it gets to see, what it may use, and whose fault it is when it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from canaryproof.errors import CommandError, InfrastructureError, LimitError, SubmissionError, UnsafeError
+from canaryproof.model.helm_text import MissingRight, error_message, is_unreachable, missing_right
+from canaryproof.system.process import Limits, run
+from canaryproof.system.sandbox import UNCONFINED, WORKING_DIRECTORY, Sandbox
+from canaryproof.timeouts import TimeLimits
+
+LIMITS = Limits(memory=512 * 2**20, output=2**20, file_size=0)
+"""What Helm may use: it takes 60 MiB for the course's chart, which renders to 2 KiB, and stores no more than 1 MiB.
+In a sandbox it writes no file."""
+LONGEST_MESSAGE = 1_500
+"""Characters of what Helm says that are kept: templates can make it say anything."""
+
+NO_WAY_OUT = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
+"""Leads every request to where nobody listens: rendering asks for nothing, whatever a chart's schema refers to."""
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+SMALL_LANGUAGE = {"LC_MESSAGES": "ko_KR.UTF-8"}
+"""Helm says nothing that kubectl's translations have, and unpacks one at each start: English, the largest, takes 10 of
+the 25 ms that a start takes, this one next to nothing.  A command for credentials gets the user's own language."""
+
+NOWHERE = "/nonexistent"
+"""The home of a user who has none, as Debian's ``/etc/passwd`` has it."""
+
+SETTINGS = {
+    "HELM_NO_PLUGINS": "1",
+    "HELM_QPS": "1000",  # no throttling on the client's side: -1 makes Helm 4.3.1 fail in client-go's limiter
+    "HELM_BURST_LIMIT": "1000",
+    "GOGC": "off",  # it lives for a moment, and never comes near the limit
+    "GOMEMLIMIT": f"{LIMITS.memory // 2 if LIMITS.memory else 'off'}",
+}
+
+
+@dataclass(frozen=True)
+class Program:
+    """A Helm binary."""
+
+    binary: Path
+    durations: TimeLimits
+    doomed: Callable[[], str | None]
+    """Why whatever runs has to end now; None as long as it has not."""
+
+    def run(
+        self,
+        arguments: Sequence[str],
+        *,
+        timeout: float,
+        environment: Mapping[str, str],
+        chart: Path | None = None,
+        can_reach: bool = True,
+        user: str = "",
+        folder: Path | None = None,
+        sandbox: Sandbox = UNCONFINED,
+    ) -> str:
+        """Return what Helm prints when it runs in *folder*, as *user* of the cluster where one is given.
+
+        Raises SubmissionError with Helm's own message when it fails for a reason of *chart* or its release, UnsafeError
+        when it was ended for what it used, and InfrastructureError when Helm cannot be run or does not reach the API
+        server; without a cluster that it *can_reach*, what fails is the chart.
+        """
+        try:
+            return run(
+                [str(self.binary), *arguments],
+                timeout=timeout,
+                env={**environment, **({"HELM_KUBEASUSER": user} if user else {})},
+                cwd=folder,
+                doomed=self.doomed,
+                limits=LIMITS,
+                grace=self.durations.grace,
+                sandbox=sandbox,
+            )
+        except LimitError as error:
+            advice = "look for what has no end in the templates, or makes far too much"
+            raise UnsafeError(f"helm {arguments[0]} {error.outcome}", advice) from error
+        except CommandError as error:
+            message = clean(error.stderr, chart) or f"helm {arguments[0]} failed: {error.outcome}"
+            if can_reach and is_unreachable(message):
+                raise InfrastructureError(f"Helm cannot reach the cluster: {message}") from error
+            if can_reach and not user and (lack := missing_right(message)):
+                raise InfrastructureError(_lacking(lack)) from error
+            raise SubmissionError(message) from error
+        except InfrastructureError as error:
+            if self.doomed():
+                raise
+            raise InfrastructureError(f"no usable Helm: {error} Give --helm the path of a Helm 3 or 4") from error
+
+
+def clean(stderr: str, chart: Path | None = None) -> str:
+    """Return Helm's message on one line: no warnings, no advice about flags, paths inside *chart* kept short."""
+    text = error_message(stderr)
+    if chart:
+        text = text.replace(f"{chart}/", "")
+        text = text if chart.is_relative_to(WORKING_DIRECTORY) else text.replace(f"{chart.resolve()}/", "")
+    beginning, end = LONGEST_MESSAGE * 2 // 3, LONGEST_MESSAGE // 3
+    return text if len(text) <= LONGEST_MESSAGE else f"{text[:beginning]} ... {text[-end:]}"
+
+
+def _lacking(lack: MissingRight) -> str:
+    return (
+        f"the account {lack.user} of this cluster may not {lack.right}, which the chart has: the submission cannot be"
+        " tried; canaryproof rights prints the roles to give it"
+    )
+
+
+def environment_in(home: Path, kubeconfig: Path, context: str, credentials: Mapping[str, str]) -> Mapping[str, str]:
+    """Return all that Helm gets to see: nothing of the user's but what their own command for credentials needs."""
+    return {
+        "PATH": PATH,
+        "HOME": str(home),
+        **({name: value for name, value in credentials.items() if not name.startswith("HELM_")} or SMALL_LANGUAGE),
+        "KUBECACHEDIR": str(home / "kube"),  # where client-go keeps what it discovers of the API
+        "KUBECONFIG": str(kubeconfig),
+        **({"HELM_KUBECONTEXT": context} if context else {}),
+        "HELM_CACHE_HOME": str(home / "cache"),
+        "HELM_CONFIG_HOME": str(home / "config"),
+        "HELM_DATA_HOME": str(home / "data"),
+        **SETTINGS,
+    }
