@@ -162,9 +162,23 @@ LISTS: Mapping[str, object] = {
 """The types whose values occur in a cause, by the heading of each list."""
 
 
+JSON_TYPES: Mapping[str, str] = {
+    "bool": "boolean",
+    "float": "number",
+    "int": "number",
+    "str": "string",
+    "Code | FindingCode": "string",
+    "Why | None": "string",
+    "tuple[int, ...]": "list of numbers",
+    "tuple[str, ...]": "list of strings",
+    "tuple[Cause, ...]": "list of causes",
+}
+"""What a field of each Python type is in JSON."""
+
+
 def causes_page() -> Iterator[str]:
     """Yield the fields of a cause, and the codes that occur in ``results.json``."""
-    rows = [(f"`{name}`", f"`{pipes(type_)}`", text) for name, type_, text in fields_of(Cause)]
+    rows = [(f"`{name}`", JSON_TYPES[type_], text) for name, type_, text in fields_of(Cause)]
     yield from ("## Fields", "", *table(("field", "type", "meaning"), rows), "")
     for title, values in LISTS.items():
         yield from (f"## {title}", "", ", ".join(f"`{each}`" for each in get_args(values)), "")
