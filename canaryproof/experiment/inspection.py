@@ -9,11 +9,10 @@ from canaryproof.errors import InfrastructureError, SubmissionError
 from canaryproof.experiment import tenancy
 from canaryproof.helm import releases
 from canaryproof.helm.record_check import Expected, ReleaseRecord, read_records
-from canaryproof.helm.storage import record_of
 from canaryproof.kube.client import KubeClient
 from canaryproof.kube.resources import SECRETS
 from canaryproof.model.evidence import Rendering, Violation
-from canaryproof.model.objects import Manifest, value_at
+from canaryproof.model.objects import Manifest
 from canaryproof.model.wording.violation_sentences import describe_violation
 
 STABLE, CANARY = 1, 2
@@ -58,7 +57,7 @@ class Inspection:
         if record is None:
             return None
         try:
-            return record_of(record.secret).rendering
+            return releases.record_of(record.secret.body).rendering
         except InfrastructureError as error:
             raise ViolationError(Violation("unknown-record", f"Secret/{record.name}")) from error
 
@@ -89,14 +88,14 @@ class Inspection:
 
     def let_go(self, applied: Iterable[Manifest]) -> None:
         """Drop the finalizers of what was *applied* and of Helm's records: the namespace could not end otherwise."""
-        held = (each for each in applied if value_at(each.body, "metadata", "finalizers"))
+        held = (each for each in applied if each.finalizers)
         with suppress(InfrastructureError):  # then the namespace takes longer to end, and the verdict is the same
             for manifest in held:
                 resource = self._client.resource(manifest.api_version, manifest.kind)
                 if resource and resource.namespaced:
                     self._client.drop_finalizers(resource, manifest.name, self._namespace)
             for record in self._found():
-                if value_at(record.secret, "metadata", "finalizers"):
+                if record.secret.finalizers:
                     self._client.drop_finalizers(SECRETS, record.name, self._namespace)
 
     def _look(self, *, new: int, must_exist: bool) -> Violation | None:

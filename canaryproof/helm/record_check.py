@@ -7,18 +7,15 @@ highest revision for the current release, and deletes what its manifest lists.
 
 from __future__ import annotations
 
-import binascii
-import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
 
-from canaryproof.helm.releases import record_name, unpacked
+from canaryproof.helm.releases import TYPE, content_of, record_name
 from canaryproof.model.evidence import Violation, ViolationCode
-from canaryproof.model.objects import BODIES, Body, mapping_at, maps_at, text_at
+from canaryproof.model.objects import BODIES, Body, Manifest, integer_at, maps_at, text_at
 
-TYPE = "helm.sh/release.v1"
 KEPT = ("name", "namespace", "version", "manifest", "config", "apply_method")
 """Fields of a record that Helm leaves as they are when it writes a new status into it."""
 LAST_RUN = "last_run"
@@ -29,45 +26,37 @@ LAST_RUN = "last_run"
 class ReleaseRecord:
     """A Secret that Helm takes for the record of a revision."""
 
-    name: str
-    uid: str
-    type: str
-    labels: Mapping[str, str]
+    secret: Manifest
     content: Body | None
     """What a rollback depends on: manifest, hooks and the like; None where it cannot be read."""
-    secret: Body
     too_deep: bool = False
     """Whether it cannot be read because its maps and lists are nested too deep, as the values of a chart can be."""
 
     @property
+    def name(self) -> str:
+        """Return the name of the Secret."""
+        return self.secret.name
+
+    @property
     def revision(self) -> int:
         """Return the number of its revision; 0 where it cannot be read."""
-        version = (self.content or {}).get("version")
-        return version if isinstance(version, int) else 0
+        return integer_at(self.content, "version")
 
 
 def read_records(secrets: Iterable[msgspec.Raw]) -> tuple[ReleaseRecord, ...]:
     """Return the Secrets that Helm's selector finds, each with what is in it."""
-    return tuple(_read(BODIES.decode(secret)) for secret in secrets)
+    return tuple(_read(Manifest(BODIES.decode(secret))) for secret in secrets)
 
 
-def _read(secret: Body) -> ReleaseRecord:
-    labels = {key: str(value) for key, value in mapping_at(secret, "metadata", "labels").items()}
-    name, uid = (text_at(secret, "metadata", field) for field in ("name", "uid"))
+def _read(secret: Manifest) -> ReleaseRecord:
     try:
-        content, too_deep = _content(secret), False
+        content = content_of(secret.body)
     except RecursionError:
-        content, too_deep = None, True
-    return ReleaseRecord(name, uid, text_at(secret, "type"), labels, content, secret, too_deep)
-
-
-def _content(secret: Body) -> Body | None:
-    try:
-        body = BODIES.decode(unpacked(text_at(secret, "data", "release")))
-    except (binascii.Error, zlib.error, msgspec.MsgspecError, ValueError):
-        return None
-    hooks = [{key: value for key, value in hook.items() if key != LAST_RUN} for hook in maps_at(body, "hooks")]
-    return {**{key: body[key] for key in KEPT if key in body}, "hooks": hooks}
+        return ReleaseRecord(secret, None, too_deep=True)
+    except ValueError:
+        return ReleaseRecord(secret, None)
+    hooks = [{key: value for key, value in hook.items() if key != LAST_RUN} for hook in maps_at(content, "hooks")]
+    return ReleaseRecord(secret, {**{key: content[key] for key in KEPT if key in content}, "hooks": hooks})
 
 
 @dataclass(frozen=True)
@@ -107,15 +96,19 @@ class Expected:
         content = record.content or {}
         says = (content.get("name"), content.get("namespace"), content.get("version"))
         return (
-            record.type == TYPE
-            and labels.items() <= record.labels.items()
+            text_at(record.secret.body, "type") == TYPE
+            and labels.items() <= record.secret.labels.items()
             and says == (self.release, self.namespace, revision)
         )
 
 
 def _is_same(before: ReleaseRecord, now: ReleaseRecord) -> bool:
-    identity = (before.uid, before.type, before.labels.get("version"), before.content)
-    return identity == (now.uid, now.type, now.labels.get("version"), now.content) and now.content is not None
+    return now.content is not None and _identity(before) == _identity(now)
+
+
+def _identity(record: ReleaseRecord) -> tuple[object, ...]:
+    kind, version = text_at(record.secret.body, "type"), record.secret.labels.get("version")
+    return record.secret.uid, kind, version, record.content
 
 
 def _about(code: ViolationCode, name: str) -> Violation:

@@ -7,13 +7,20 @@ which is base64 as all data of a Secret.
 
 from __future__ import annotations
 
+import base64
 import binascii
 import zlib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 
-from canaryproof.model.evidence import Revision
+from canaryproof.errors import InfrastructureError, SubmissionError
+from canaryproof.model.evidence import ChartFile, Rendering, Revision
+from canaryproof.model.helm_text import rollback_target
+from canaryproof.model.objects import BODIES, Body, integer_at, maps_at, text_at, values_at
+from canaryproof.model.rendered_yaml import parse
 
 TYPE = "helm.sh/release.v1"
 """The type of the Secrets that hold records."""
@@ -32,66 +39,112 @@ def record_name(release: str, revision: int) -> str:
     return f"sh.helm.release.v1.{release}.v{revision}"
 
 
+def content_of(secret: Body) -> Body:
+    """Return what Helm keeps in a Secret, or in a ConfigMap: the whole revision.
+
+    Raises ValueError when it holds something else, and RecursionError when that is nested too deep.
+    """
+    try:
+        return BODIES.decode(_unpacked(text_at(secret, "data", "release")))
+    except (zlib.error, msgspec.MsgspecError) as error:
+        raise ValueError(str(error)) from error
+
+
+def _unpacked(release: str) -> bytes:
+    """Return the JSON in ``data.release`` of a record, cut short where it is longer than any record may be."""
+    packed = binascii.a2b_base64(binascii.a2b_base64(release))
+    return zlib.decompressobj(wbits=31).decompress(packed, LARGEST) if packed.startswith(GZIP) else packed
+
+
 def history(secrets: Iterable[msgspec.Raw]) -> tuple[Revision, ...]:
     """Return the revisions on record, oldest first; what is no record is passed over, as Helm does."""
-    found = sorted(_records(secrets), key=lambda record: record.version)
-    return tuple(
-        Revision(
-            revision=record.version,
-            status=record.info.status,
-            description=record.info.description,
-            chart=f"{record.chart.metadata.name}-{record.chart.metadata.version}",
-        )
-        for record in found
-    )
+    return tuple(sorted(_revisions(secrets), key=lambda revision: revision.revision))
 
 
-class _Data(msgspec.Struct):
-    release: str = ""
-
-
-class _Secret(msgspec.Struct):
-    data: _Data | None = None
-
-
-class _Info(msgspec.Struct):
-    status: str = "unknown"
-    description: str = ""
-
-
-class _Metadata(msgspec.Struct):
-    name: str = ""
-    version: str = ""
-
-
-class _Chart(msgspec.Struct):
-    metadata: _Metadata = msgspec.field(default_factory=_Metadata)
-
-
-class _Record(msgspec.Struct):
-    version: int
-    info: _Info = msgspec.field(default_factory=_Info)
-    chart: _Chart = msgspec.field(default_factory=_Chart)
-
-
-_SECRETS = msgspec.json.Decoder(_Secret)
-_RECORDS = msgspec.json.Decoder(_Record)
-
-
-def _records(secrets: Iterable[msgspec.Raw]) -> Iterator[_Record]:
+def _revisions(secrets: Iterable[msgspec.Raw]) -> Iterator[Revision]:
     for secret in secrets:
         try:
-            data = _SECRETS.decode(secret).data
-            if data:
-                yield _RECORDS.decode(unpacked(data.release))
-        except (binascii.Error, zlib.error, msgspec.MsgspecError, RecursionError):
+            yield _revision(content_of(BODIES.decode(secret)))
+        except (ValueError, RecursionError):
             continue
 
 
-def unpacked(release: str) -> bytes:
-    """Return the JSON in ``data.release`` of a record, cut short where it is longer than any record may be.
+def _revision(content: Body) -> Revision:
+    number = integer_at(content, "version")
+    if not number:
+        raise ValueError("it has no version")
+    return Revision(
+        revision=number,
+        status=text_at(content, "info", "status") or "unknown",
+        description=text_at(content, "info", "description"),
+        chart=f"{text_at(content, 'chart', 'metadata', 'name')}-{text_at(content, 'chart', 'metadata', 'version')}",
+    )
 
-    Raises binascii.Error or zlib.error when it is not packed as Helm does it.
+
+@dataclass(frozen=True)
+class Record:
+    """All that Helm keeps of a revision: what was rendered and applied, with the templates of the chart."""
+
+    line: Revision
+    """The revision as ``helm history`` shows it."""
+    deployed_at: datetime
+    rendering: Rendering
+    files: tuple[ChartFile, ...] = ()
+    """The templates of its chart."""
+
+    @property
+    def revision(self) -> int:
+        """Return its number."""
+        return self.line.revision
+
+    @property
+    def target(self) -> int | None:
+        """Return the revision that it rolled back to; None where it was no rollback."""
+        return rollback_target(self.line.description)
+
+
+def record_of(secret: Body) -> Record:
+    """Return the revision that Helm keeps in *secret*.
+
+    Raises InfrastructureError when it holds something else.
     """
-    packed = binascii.a2b_base64(binascii.a2b_base64(release))
-    return zlib.decompressobj(wbits=31).decompress(packed, LARGEST) if packed.startswith(GZIP) else packed
+    try:
+        content = content_of(secret)
+        return Record(
+            line=_revision(content),
+            deployed_at=_time(text_at(content, "info", "last_deployed")),
+            rendering=_rendering(content),
+            files=tuple(_files(content)),
+        )
+    except (ValueError, RecursionError) as error:
+        name = text_at(secret, "metadata", "name")
+        raise InfrastructureError(f"secret {name} is not a revision that Helm has written: {error}") from error
+
+
+def _time(text: str) -> datetime:
+    """Read a time as Go writes it: Python knows six digits of a second and no more."""
+    whole, dot, rest = text.partition(".")
+    digits = len(rest) - len(rest.lstrip("0123456789"))
+    return datetime.fromisoformat(f"{whole}{dot}{rest[: min(digits, 6)].ljust(6, '0')}{rest[digits:]}" if dot else text)
+
+
+def _rendering(content: Body) -> Rendering:
+    """Return what was rendered, hooks included, as ``helm template`` would print it."""
+    documents = [text_at(content, "manifest"), *_hooks(content)]
+    try:
+        return Rendering(parse("\n---\n".join(documents)))
+    except SubmissionError as error:
+        return Rendering(error=error.message, hint=error.hint, cause=error.cause)
+
+
+def _hooks(content: Body) -> Iterator[str]:
+    """Yield the hooks that Helm runs by itself: of one for ``helm test`` and for upgrades, an upgrade runs it, too."""
+    for hook in maps_at(content, "hooks"):
+        if set(values_at(hook, "events")) != {"test"}:
+            yield f"# Source: {text_at(hook, 'path')}\n{text_at(hook, 'manifest')}"
+
+
+def _files(content: Body) -> Iterator[ChartFile]:
+    for template in maps_at(content, "chart", "templates"):
+        text = base64.b64decode(text_at(template, "data")).decode(errors="replace")
+        yield ChartFile(text_at(template, "name"), text)

@@ -15,8 +15,7 @@ from canaryproof.analysis.leftovers import descendants, leftover
 from canaryproof.analysis.stable_state import stable_of, unready
 from canaryproof.errors import InfrastructureError
 from canaryproof.experiment.prober import probe
-from canaryproof.helm.releases import TYPE, selector
-from canaryproof.helm.storage import Record, record_of
+from canaryproof.helm.releases import TYPE, Record, record_of, selector
 from canaryproof.helm.verbs import Helm
 from canaryproof.kube.client import KubeClient
 from canaryproof.kube.recorder import WATCHED
@@ -218,7 +217,7 @@ def _observed(story: Story, unready_now: Cause | None, gaps: Mapping[str, str]) 
         stable=story.stable.revision if story.stable else None,
         canary=story.submitted.revision if story.is_upgraded else None,
         rollback=story.rollback.revision if story.rollback else None,
-        status=story.submitted.status,
+        status=story.submitted.line.status,
         unready=unready_now,
         gaps=dict(gaps),
     )
@@ -234,7 +233,7 @@ def _gaps(story: Story) -> Iterator[tuple[str, str]]:
 
 def _step(record: Record, at: float) -> Step:
     verb = f"rollback, to revision {record.target}" if record.target else "upgrade"
-    return Step(f"helm {verb}", at, at, record.description if record.status == "failed" else "")
+    return Step(f"helm {verb}", at, at, record.line.description if record.line.status == "failed" else "")
 
 
 def _ready_since(timeline: Timeline, deployments: Iterable[str]) -> float:

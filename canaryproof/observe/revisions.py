@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from canaryproof.analysis.canary import CanaryFinding, find_canary
-from canaryproof.helm.storage import Record
+from canaryproof.helm.releases import Record
 from canaryproof.model.evidence import Rendering
 
 
@@ -54,5 +54,5 @@ def tell(records: Sequence[Record], baseline: Rendering) -> Story:
 def _stable(before: Sequence[Record], records: Sequence[Record], rollback: Record | None) -> Record | None:
     if rollback:
         return next((record for record in records if record.revision == rollback.target), None)
-    working = [record for record in before if record.status in {"deployed", "superseded"}]
+    working = [record for record in before if record.line.status in {"deployed", "superseded"}]
     return working[-1] if working else None

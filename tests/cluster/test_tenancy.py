@@ -23,7 +23,7 @@ from canaryproof.errors import CommandError, InfrastructureError
 from canaryproof.experiment import confinement, tenancy
 from canaryproof.experiment.admission_probe import Fence
 from canaryproof.experiment.runner import Laboratory, Parallel
-from canaryproof.helm.releases import unpacked
+from canaryproof.helm.releases import content_of
 from canaryproof.kube.client import KubeClient
 from canaryproof.kube.resources import SECRETS, SERVICES, Resource
 from canaryproof.kube.running_cluster import Cluster, Vitals
@@ -307,8 +307,7 @@ def _forge(client: KubeClient, prefix: str, over: threading.Event) -> bool:
         changes=Ticks(0.05),
         doomed=lambda: "the experiment is over" if over.is_set() else None,
     )
-    release = json.loads(unpacked(text_at(found, "data", "release")))
-    release |= {"version": 50, "manifest": PRECIOUS}
+    release = content_of(found) | {"version": 50, "manifest": PRECIOUS}
     packed = base64.b64encode(base64.b64encode(gzip.compress(json.dumps(release).encode()))).decode()
     forged = yaml.safe_load(record("later", release=packed))
     return client.create(SECRETS, forged, text_at(found, "metadata", "namespace"))

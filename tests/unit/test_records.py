@@ -12,8 +12,8 @@ import pytest
 
 from canaryproof.errors import InfrastructureError
 from canaryproof.helm import releases
-from canaryproof.helm.storage import Record, record_of
-from canaryproof.model.evidence import ChartFile
+from canaryproof.helm.releases import Record, record_of
+from canaryproof.model.evidence import ChartFile, Revision
 from canaryproof.model.objects import Body
 from canaryproof.observe.revisions import Story, tell
 from tests.unit.stories import CANARY_DEPLOYMENT, CANARY_SERVICE, STABLE, rendering
@@ -53,11 +53,10 @@ def test_a_revision_is_read_from_its_secret() -> None:
     """Its number, what Helm says of it, what was rendered, and the templates of its chart."""
     record = record_of(secret())
 
-    assert (record.revision, record.status, record.description) == (2, "deployed", "Upgrade complete")
+    assert record.line == Revision(2, "deployed", "Upgrade complete", "upcommerce-0.1.0")
     assert record.deployed_at == datetime(2026, 1, 1, 10, 0, 0, 123456, tzinfo=UTC)
     assert record.rendering == rendering(SUBMITTED)
     assert record.files == (ChartFile("templates/a.yaml", "kind: A\n"),)
-    assert record.line.chart == "upcommerce-0.1.0"
 
 
 @pytest.mark.parametrize("time", ["2026-01-01T12:00:00Z", "2026-01-01T12:00:00.5Z", "2026-01-01T12:00:00.000000001Z"])
@@ -118,7 +117,7 @@ def revision(number: int, what: str, status: str = "superseded") -> Record:
     to = int(what) if what.isdecimal() else 0
     description = f"Rollback to {to}" if to else "Upgrade complete"
     text = SUBMITTED if what == "canary" else STABLE
-    return Record(number, status, description, datetime(2026, 1, 1, tzinfo=UTC), "", rendering(text))
+    return Record(Revision(number, status, description), datetime(2026, 1, 1, tzinfo=UTC), rendering(text))
 
 
 def told(*what: str, first: int = 1) -> Story:

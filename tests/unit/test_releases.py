@@ -5,9 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -67,32 +64,3 @@ def test_what_is_no_record_is_passed_over(other: msgspec.Raw) -> None:
 def test_only_the_releases_own_records_are_asked_for() -> None:
     """The selector is Helm's own."""
     assert selector("shop") == "name=shop,owner=helm"
-
-
-MANY = """
-import importlib
-import sys
-import threading
-from pathlib import Path
-from canaryproof.helm import releases
-
-sys.setswitchinterval(1e-6)
-secrets = [Path(sys.argv[1]).read_bytes()]
-for _ in range(200):
-    module = importlib.reload(releases)
-    together = threading.Barrier(4)
-    threads = [threading.Thread(target=lambda: (together.wait(), module.history(secrets))) for _ in range(4)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-"""
-
-
-def test_several_threads_may_be_the_first_to_read_records(tmp_path: Path) -> None:
-    """Experiments run side by side, and any two may come to their history at once: the process stays alive."""
-    (tmp_path / "secret").write_bytes(bytes(secret(1, "deployed", "Install complete")))
-
-    read = subprocess.run([sys.executable, "-c", MANY, str(tmp_path / "secret")], check=False, timeout=60)
-
-    assert read.returncode == 0
