@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 
 from canaryproof.model.objects import Body, Manifest, mapping_at, maps_at, text_at, value_at
+from canaryproof.model.quantities import LARGEST, parse_quantity
 from canaryproof.model.refusals import Code, Policy, Refusal
 from canaryproof.submissions.chart_safety.fields import claims_of, size_of
 from canaryproof.submissions.chart_safety.pods import pod_template
@@ -37,12 +39,6 @@ _REPLICATED = frozenset({"Deployment", "ReplicaSet", "StatefulSet", "Replication
 _JOBS = {"Job": ("spec",), "CronJob": ("spec", "jobTemplate", "spec")}
 _INTEGER = re.compile(r"[-+]?0[xob][0-9a-f]+", re.IGNORECASE)
 _DECIMAL = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
-_QUANTITY = re.compile(r"\+?(\d+\.?\d*|\.\d+)(?:([eE][-+]?\d+)|([num]|[kMGTPE]|[KMGTPE]i)?)", re.ASCII)
-_SUFFIXES = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3} | {
-    suffix + binary: float((1024 if binary else 1000) ** power)
-    for power, suffix in enumerate("KMGTPE", start=1)
-    for binary in ("", "i")
-}
 
 
 def check_counts(manifests: tuple[Manifest, ...], policy: Policy) -> Iterator[Refusal]:
@@ -72,10 +68,10 @@ def _check_requests(manifests: tuple[Manifest, ...], policy: Policy) -> Iterator
     for code, name, limit in limits:
         asked = sum(pods_of_one(each, policy) * _request(pod_template(each), name) for each in manifests)
         if asked > limit:
-            yield Refusal(code, count=math.ceil(min(asked, 2.0**63)), limit=limit)
+            yield Refusal(code, count=math.ceil(min(asked, LARGEST)), limit=limit)
 
 
-def _request(template: Body, name: str) -> float:
+def _request(template: Body, name: str) -> Decimal:
     """Return what a pod requests of a resource (Kubernetes, "Resource sharing within containers").
 
     A limit is a request where none is written; init containers run before the others, sidecars beside them.
@@ -83,11 +79,11 @@ def _request(template: Body, name: str) -> float:
     spec = mapping_at(template, "spec")
     init = maps_at(spec, "initContainers")
     sidecars = [each for each in init if each.get("restartPolicy") == "Always"]
-    beside = sum(_own_request(each, name) for each in (*maps_at(spec, "containers"), *sidecars))
+    beside = sum((_own_request(each, name) for each in (*maps_at(spec, "containers"), *sidecars)), Decimal(0))
     return max([_own_request(spec, name), beside, *(_own_request(each, name) for each in init)])
 
 
-def _own_request(body: Body, name: str) -> float:
+def _own_request(body: Body, name: str) -> Decimal:
     resources = mapping_at(body, "resources")
     written = value_at(resources, "requests", name)
     return quantity(value_at(resources, "limits", name) if written is None else written)
@@ -160,16 +156,9 @@ def _storage(manifest: Manifest, policy: Policy) -> int:
     return times * sum(math.ceil(quantity(each)) for each in asked)
 
 
-def quantity(written: object) -> float:
-    """Return a quantity of Kubernetes (``50Gi``, ``500m``, ``5e10``) as a number; 0 where it is none, or negative.
-
-    Source: kubernetes.io, "Quantity".
-    """
-    found = _QUANTITY.fullmatch(str(written).strip())
-    if isinstance(written, bool) or not found:
-        return 0
-    number, exponent, suffix = found.groups()
-    return min(float(f"{number}{exponent or ''}") * _SUFFIXES.get(suffix, 1), 2.0**63)
+def quantity(written: object) -> Decimal:
+    """Return a quantity as a number; 0 where it is none, or negative."""
+    return max(Decimal(0), parse_quantity(str(written).strip()) or Decimal(0))
 
 
 def node_ports(manifests: Iterable[Manifest]) -> frozenset[int]:
