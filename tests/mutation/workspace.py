@@ -1,0 +1,54 @@
+"""The copy of the code that is changed: only what the unit tests of the pure packages need."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+CONFIGURATION = Path(__file__).with_name("mutmut.toml")
+GETTERS = frozenset({"property", "cached_property"})
+
+
+def prepare(folder: Path) -> None:
+    """Make *folder* anew, with the package, its unit tests and the configuration of the tools."""
+    shutil.rmtree(folder, ignore_errors=True)
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "canaryproof", folder / "canaryproof", ignore=ignored)
+    shutil.copytree(ROOT / "tests" / "unit", folder / "tests" / "unit", ignore=ignored)
+    shutil.copy(ROOT / "tests" / "__init__.py", folder / "tests")
+    shutil.copy(CONFIGURATION, folder / "pyproject.toml")
+    for module in (folder / "canaryproof").rglob("*.py"):
+        module.write_text(with_plain_getters(module.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def with_plain_getters(source: str) -> str:
+    """Return a module in which each property is a method that an assignment makes a property.
+
+    mutmut leaves functions with a decorator alone.
+    """
+    lines = source.splitlines(keepends=True)
+    getters = [
+        function
+        for owner in ast.walk(ast.parse(source))
+        if isinstance(owner, ast.ClassDef)
+        for function in owner.body
+        if isinstance(function, ast.FunctionDef) and _decorator(function) in GETTERS
+    ]
+    for function in sorted(getters, key=lambda each: each.lineno, reverse=True):
+        assert function.end_lineno is not None
+        indent, name = " " * function.col_offset, function.name
+        lines.insert(function.end_lineno, f"\n{indent}{name} = {_decorator(function)}(_get_{name})\n")
+        lines[function.lineno - 1] = lines[function.lineno - 1].replace(f"def {name}(", f"def _get_{name}(", 1)
+        del lines[function.decorator_list[0].lineno - 1]
+    return "".join(lines)
+
+
+def _decorator(function: ast.FunctionDef) -> str:
+    """Return the only decorator of a function, where it is a plain name; empty otherwise."""
+    match function.decorator_list:
+        case [ast.Name(id=name)]:
+            return name
+        case _:
+            return ""

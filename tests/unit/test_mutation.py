@@ -1,0 +1,130 @@
+"""The results of mutation testing are read as mutmut leaves them, and only what is explained may survive."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.mutation.__main__ import told
+from tests.mutation.survey import EQUIVALENTS, Change, Equivalent, Survey, read_equivalents, read_survey
+from tests.mutation.workspace import with_plain_getters
+
+CLASS = '''\
+class Scene:
+    @cached_property
+    def pods(self) -> int:
+        """Return how many there are."""
+        return 1
+
+    @property
+    @wraps
+    def other(self) -> int:
+        return 2
+
+    @staticmethod
+    def helper() -> int:
+        return 3
+'''
+MUTATED = """\
+class Scene:
+    def xǁSceneǁ_get_pods__mutmut_orig(self) -> int:
+        return 1
+
+    def xǁSceneǁ_get_pods__mutmut_1(self) -> int:
+        return 2
+
+
+def x_count__mutmut_orig(pods):
+    return len(
+        pods
+    )
+
+
+def x_count__mutmut_1(pods):
+    return len(
+        None
+    )
+
+
+def x_count__mutmut_2(pods):
+    return None
+"""
+GROWN = Change("shop.scene.Scene.pods", "return 1", "return 2")
+EMPTIED = Change("shop.scene.count", "pods", "None")
+
+
+def ran(folder: Path, **codes: int | None) -> Path:
+    """Leave what mutmut leaves in *folder*, with the exit codes of the three mutants."""
+    module = folder / "mutants" / "shop" / "scene.py"
+    module.parent.mkdir(parents=True)
+    module.write_text(MUTATED)
+    names = {"pods": "xǁSceneǁ_get_pods__mutmut_1", "count": "x_count__mutmut_1", "none": "x_count__mutmut_2"}
+    results = {f"shop.scene.{names[name]}": code for name, code in codes.items()}
+    Path(f"{module}.meta").write_text(json.dumps({"exit_code_by_key": results}))
+    (folder / "none.toml").touch()
+    return folder
+
+
+def test_properties_become_methods_that_can_be_mutated() -> None:
+    """Their names still read a value; what has other decorators stays as it is."""
+    plain = with_plain_getters(CLASS)
+
+    assert "    def _get_pods(self) -> int:\n" in plain
+    assert plain.index("        return 1\n") < plain.index("    pods = cached_property(_get_pods)\n")
+    assert plain.count("@") == CLASS.count("@") - 1
+    assert "    @property\n    @wraps\n    def other(self) -> int:\n" in plain
+
+
+def test_survivors_are_told_by_what_they_change(tmp_path: Path) -> None:
+    """A mutant that no test runs survives too; one that hangs, or breaks pytest itself, was noticed."""
+    survey = read_survey(ran(tmp_path, pods=0, count=33, none=-24), tmp_path / "none.toml")
+
+    assert survey.survivors == (GROWN, EMPTIED)
+    assert survey.mutants == 3
+    assert survey.percent == pytest.approx(100 / 3)
+    assert "survived: shop.scene.count\n    - pods\n    + None\n" in told(survey)
+    assert "3 mutants: 1 killed, 0 equivalent, 2 survived" in told(survey)
+
+
+def test_a_run_that_was_ended_says_nothing(tmp_path: Path) -> None:
+    """Mutants that were not tested are neither killed nor alive."""
+    with pytest.raises(RuntimeError, match="mutmut did not test 1 of 2 mutants"):
+        read_survey(ran(tmp_path, pods=1, count=None), tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("known", "explained"),
+    [
+        (Equivalent("pods", ("0", "None"), "the same", "shop.scene.count"), True),
+        (Equivalent("pods", ("None",), "the same"), True),
+        (Equivalent("pods", ("0",), "another change"), False),
+        (Equivalent("pods", ("None",), "elsewhere", "shop.scene.other"), False),
+        (Equivalent("None", ("pods",), "the other way round"), False),
+    ],
+)
+def test_a_survivor_may_be_explained(known: Equivalent, *, explained: bool) -> None:
+    """By the text that it changes, and where; an explanation that fits no survivor is out of date."""
+    survey = Survey(20, (EMPTIED,), (known,))
+
+    assert survey.percent == (100 if explained else 95)
+    assert survey.is_enough is explained
+    assert (EMPTIED in survey.unexplained) is not explained
+    assert (known in survey.outdated) is not explained
+
+
+@pytest.mark.parametrize(("mutants", "is_enough"), [(20, True), (19, False)])
+def test_of_a_hundred_mutants_95_must_be_killed(mutants: int, *, is_enough: bool) -> None:
+    """Equivalent ones are not among them."""
+    assert Survey(mutants, (EMPTIED,), ()).is_enough is is_enough
+    assert Survey(mutants + 1, (EMPTIED, GROWN), (Equivalent("1", ("2",), "the same"),)).is_enough is is_enough
+
+
+def test_an_explanation_has_a_reason(tmp_path: Path) -> None:
+    """The list of this repository is read, and one without a reason is refused."""
+    assert all(known.reason for known in read_equivalents(EQUIVALENTS))
+
+    (tmp_path / "bare.toml").write_text('[[equivalent]]\ntext = "a"\nmutants = ["b"]\nreason = " "\n')
+    with pytest.raises(ValueError, match="without a reason"):
+        read_equivalents(tmp_path / "bare.toml")
