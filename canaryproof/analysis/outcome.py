@@ -106,8 +106,8 @@ def _counted_at(runs: Runs) -> float:
 
 
 def _probe(runs: Runs) -> str:
-    kills = runs.said("Killing", killing_probe)
-    return killing_probe(kills[-1].message) if kills else ""
+    """Return the probe for which the kubelet killed the container last."""
+    return killing_probe(runs.said("Killing", killing_probe)[-1].message)
 
 
 def _proof(runs: Runs, ends: tuple[Termination, ...]) -> Iterator[str]:
