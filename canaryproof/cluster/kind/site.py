@@ -1,0 +1,132 @@
+"""Makes a cluster of kind, finds out what there is of it, and deletes it."""
+
+from __future__ import annotations
+
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from canaryproof.cluster.kind.capabilities import lacks_sys_resource
+from canaryproof.cluster.kind.cluster_record import Made, Record
+from canaryproof.cluster.kind.config import cluster_configuration
+from canaryproof.cluster.kind.docker import Docker, Engine
+from canaryproof.cluster.kind.pytest_kind_cluster import Kind
+from canaryproof.cluster.readiness import await_stage
+from canaryproof.errors import WaitError
+from canaryproof.kube.client import KubeClient
+from canaryproof.system.progress import Progress
+from canaryproof.system.wait import Ticks, wait_for
+from canaryproof.timeouts import TimeLimits
+
+Found = Literal["absent", "foreign", "unfit", "kept"]
+"""What there is under the name of a cluster: nothing, another's, one of ours that is of no use, one of ours that is."""
+_STATUS = Path("/proc/self/status")
+
+
+@dataclass(frozen=True)
+class Site:
+    """A cluster of kind, there or not, and all that it is made with."""
+
+    name: str
+    images: str
+    """``stand-in`` or ``upstream``."""
+    node_image: str | None
+    kind: Kind
+    record: Record
+    docker: Docker
+    engine: Engine
+    scratch: Path
+    durations: TimeLimits
+    progress: Progress
+
+    @property
+    def node(self) -> str:
+        """Return the container that is its node."""
+        return f"{self.name}-control-plane"
+
+    @property
+    def context(self) -> str:
+        """Return its context in the kubeconfig."""
+        return f"kind-{self.name}"
+
+    def look(self) -> Found:
+        """Return what there is under the name of the cluster; one that is of use has its kubeconfig written."""
+        if not self.kind.exists():
+            return "absent"
+        container = self.docker.container(self.node) or {}
+        mounts = {each.get("Source") for each in container.get("Mounts", ())}
+        ours = str(self.record.registries) in mounts
+        if not ours:
+            self.kind.use()
+            return "foreign"
+        made, running = self.record.made(), container.get("State", {}).get("Running", False)
+        wanted = made is not None and (made.images, made.node_image) == (self.images, self.node_image or "")
+        if not (wanted and running):
+            return "unfit"
+        self.kind.use()
+        return "kept" if self._answers() else "unfit"
+
+    def _answers(self) -> bool:
+        with closing(KubeClient(self.kind.kubeconfig, self.context, self.durations)) as client:
+            try:
+                await_stage(
+                    "API",
+                    client.version,
+                    within=self.durations.question,
+                    every=self.durations.start_tick,
+                    doomed=lambda: None,
+                )
+            except WaitError:
+                return False
+        return True
+
+    def create(self) -> None:
+        """Create the cluster, in the place of what there may be; one that is created by half does not stay."""
+        with self.progress.step(f"creating the kind cluster {self.name}; Docker pulls its node image if need be"):
+            earlier = self.record.made()
+            self.kind.delete()
+            self.record.forget()
+            network = bool(earlier and earlier.network) or not self.docker.has_network()
+            self.record.note(Made(images=self.images, node_image=self.node_image or "", network=network))
+            self.record.send_to("")
+            file = self.scratch / "cluster.json"
+            clamped = lacks_sys_resource(_STATUS.read_text(encoding="ascii")) if _STATUS.exists() else False
+            file.write_text(
+                cluster_configuration(self.record.registries, cgroups=self.engine.cgroups, clamped=clamped),
+                encoding="utf-8",
+            )
+            try:
+                self.kind.create(file)
+            except BaseException:
+                with suppress(WaitError):  # Docker goes on with what it was asked for, whoever asked
+                    wait_for(
+                        "node that is being made",
+                        lambda: self.docker.nodes(self.name) or None,
+                        within=self.durations.in_flight,
+                        changes=Ticks(),
+                    )
+                self.delete()
+                raise
+
+    def delete(self) -> None:
+        """Delete the cluster, with the network for nodes if it was made for it."""
+        with self.progress.step(f"deleting the kind cluster {self.name}"):
+            made = self.record.made()
+            if self.engine.cgroups == "1":
+                self.docker.calm(self.node)
+            wait_for(
+                f"end of the kind cluster {self.name}",
+                lambda: self._is_deleted() or None,
+                within=self.durations.cluster_stop,
+                changes=Ticks(),
+                seen=lambda: f"containers {', '.join(self.docker.nodes(self.name))}",
+            )
+            if made and made.network:
+                self.docker.remove_network()
+            self.record.forget()
+
+    def _is_deleted(self) -> bool:
+        """Delete and look: Docker does not find a container that it is still making, and calls that success."""
+        self.kind.delete()
+        return not self.docker.nodes(self.name)
