@@ -10,7 +10,6 @@ from pathlib import Path
 
 from canaryproof.cli.command_line import Command, argument, option_arguments, parse
 from canaryproof.cli.suite import CHECK_OPTIONS, OBSERVE_OPTIONS, REPLAY_OPTIONS, run_suite
-from canaryproof.cluster.detection import ThisMachine
 from canaryproof.cluster.embedded.persistent.messages import instructions, line_about
 from canaryproof.cluster.embedded.persistent.provider import KeptProvider, end
 from canaryproof.cluster.embedded.persistent.state import DEFAULT_NAME, place_of, places
@@ -116,8 +115,7 @@ def _doctor(options: argparse.Namespace) -> int:
         facts = ask(where)
     found = examine(facts)
     try:
-        known = {"docker": facts.docker, "minikube": facts.minikube}
-        auto = str(choose(ThisMachine(where.environment, where.cache, where.durations, known=known)))
+        auto = str(choose(facts))
     except ClusterError:
         auto = "no cluster works here"
     print(*report(found, auto), sep="\n")

@@ -32,6 +32,10 @@ class Command:
     failed: str = ""
     """The command line that gave the error, ``minikube status``; empty where none was run to its end."""
 
+    def against(self, name: str) -> str:
+        """Return why the command, which is called *name*, does not do what it is for; empty when it does."""
+        return ": ".join(filter(None, (self.failed, self.error))) if self.path else f"there is no command {name}"
+
 
 @dataclass(frozen=True)
 class _Question:
@@ -94,8 +98,6 @@ class ThisMachine:
     """Whether the user brings the embedded cluster's tools."""
     kind: bool = False
     """Whether the user names a kind binary."""
-    known: Mapping[str, Command] = field(default_factory=dict)
-    """The commands that have been asked before, by name."""
 
     @cached_property
     def against_embedded(self) -> str:
@@ -114,7 +116,7 @@ class ThisMachine:
     @cached_property
     def against_docker(self) -> str:
         """Why no Docker daemon answers; empty when one does."""
-        return self._against("docker")
+        return ask_command("docker", self.env, self.durations).against("docker")
 
     @cached_property
     def has_kind(self) -> bool:
@@ -124,10 +126,4 @@ class ThisMachine:
     @cached_property
     def against_minikube(self) -> str:
         """Why there is no minikube that runs; empty when there is one."""
-        return self._against("minikube")
-
-    def _against(self, name: str) -> str:
-        command = self.known.get(name) or ask_command(name, self.env, self.durations)
-        if not command.path:
-            return f"there is no command {name}"
-        return ": ".join(filter(None, (command.failed, command.error)))
+        return ask_command("minikube", self.env, self.durations).against("minikube")

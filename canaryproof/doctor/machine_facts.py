@@ -78,7 +78,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything."""
+    """Everything; `canaryproof.cluster.selection` can choose a provider by it."""
 
     platform: str
     root: bool
@@ -94,3 +94,29 @@ class Facts:
     minikube: Command = field(default_factory=Command)
     helm: Command = field(default_factory=Command)
     kubectl: Command = field(default_factory=Command)
+
+    @property
+    def against_embedded(self) -> str:
+        """Return why the embedded cluster cannot run here; empty when it can."""
+        foreign = "" if self.platform == "linux" else f"this is {self.platform}"
+        return "; ".join(filter(None, (foreign, self.disk.against, *map(str, self.rootless))))
+
+    @property
+    def tools_built(self) -> bool:
+        """Report whether the embedded cluster's tools are there already."""
+        return self.tools.built
+
+    @property
+    def against_docker(self) -> str:
+        """Return why no Docker daemon answers; empty when one does."""
+        return self.docker.against("docker")
+
+    @property
+    def has_kind(self) -> bool:
+        """Report whether the command kind is there."""
+        return bool(self.kind.path)
+
+    @property
+    def against_minikube(self) -> str:
+        """Return why there is no minikube that runs; empty when there is one."""
+        return self.minikube.against("minikube")

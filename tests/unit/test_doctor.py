@@ -13,6 +13,7 @@ import pytest
 from canaryproof.cli.subcommands import main
 from canaryproof.cluster.detection import Command
 from canaryproof.cluster.embedded.rootless import Gap
+from canaryproof.cluster.selection import choose
 from canaryproof.doctor.diagnosis import CONTROLLERS, NAMESPACES, Finding, examine, works
 from canaryproof.doctor.diagnosis_text import exit_code, report
 from canaryproof.doctor.machine_facts import Account, Cgroups, Disk, Facts, Kernel, Tools
@@ -147,6 +148,18 @@ def test_a_remark_stops_nothing(facts: Facts, provider: str, problem: str) -> No
     assert any(problem in each.problem for each in findings)
 
 
+def test_auto_chooses_by_the_facts_that_were_found() -> None:
+    """Nothing is asked a second time."""
+    stopped = Command("/usr/bin/docker", error="no daemon", failed="docker version")
+    mac = replace(WELL, platform="darwin")
+
+    assert choose(WELL).provider == "embedded"
+    assert choose(mac).provider == "kind"
+    assert choose(replace(mac, docker=stopped)).provider == "minikube"
+    with pytest.raises(ClusterError, match=r"(?s)this is darwin.*docker version: no daemon.*no command minikube"):
+        choose(replace(mac, docker=stopped, minikube=Command()))
+
+
 def test_what_a_kernel_does_not_tell_is_no_gap() -> None:
     """Inotify's limits may be hidden."""
     assert set(examine(of_kernel(inotify_instances=None, inotify_watches=None)).values()) == {()}
@@ -275,11 +288,8 @@ def test_a_cluster_that_does_not_answer_is_told(tmp_path: Path, root: Path) -> N
 
 
 def test_the_command_line_reports(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every provider is there, and the exit code says whether any works; ``auto`` asks no command a second time."""
-    asked: list[str] = []
+    """Every provider is there, and the exit code says whether any works."""
     monkeypatch.setattr("canaryproof.cli.subcommands.ask", lambda where: WELL if isinstance(where, Where) else None)
-    monkeypatch.setattr("canaryproof.cluster.detection.suitable", _refuse)
-    monkeypatch.setattr("canaryproof.cluster.detection.ask_command", lambda name, _: asked.append(name))
 
     assert main(["doctor"]) == 0
 
@@ -290,9 +300,4 @@ def test_the_command_line_reports(monkeypatch: pytest.MonkeyPatch, capsys: pytes
         "minikube   works",
         "existing   works",
     ]
-    assert lines[-1].startswith("--cluster auto: ")
-    assert not asked
-
-
-def _refuse(*_: object) -> None:
-    raise ClusterError("not here")
+    assert lines[-1] == "--cluster auto: embedded (auto: its tools are here, and it needs no more)"
