@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from kubernetes.utils import parse_quantity
-
 from canaryproof.errors import InfrastructureError
+from canaryproof.model.quantities import parse_quantity
 
 
 def quantity(text: str) -> Decimal:
@@ -14,7 +13,7 @@ def quantity(text: str) -> Decimal:
 
     Raises InfrastructureError when *text* is not a quantity: the API server validates those that it stores.
     """
-    try:
-        return Decimal(parse_quantity(text))  # type: ignore[no-untyped-call]  # the package types its generated part only
-    except ValueError as error:
-        raise InfrastructureError(f"the Kubernetes API reported {text!r}, which is not a quantity") from error
+    number = parse_quantity(text)
+    if number is None:
+        raise InfrastructureError(f"the Kubernetes API reported {text!r}, which is not a quantity")
+    return number
