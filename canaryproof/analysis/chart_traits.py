@@ -1,15 +1,23 @@
-"""Says whether a chart can only be tried in the namespace that the course names; pure."""
+"""Traits of a chart that decide where it is tried, and when; pure.
+
+Charts that may have to be watched for long go first, so that a class does not end with waiting for the last one.  A
+chart that is taken for the wrong kind costs time, and nothing else.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from canaryproof.model.evidence import ChartFile, Rendering
-from canaryproof.model.objects import ObjectKey
+from canaryproof.model.objects import Manifest, ObjectKey, added, mapping_at, maps_at
 
 _ACTION = re.compile(r"{{[^{}]*\.Release\.Namespace[^{}]*}}")
 _DECIDES = re.compile(r"\b(if|with|eq|ne|contains|has|hasPrefix|hasSuffix|regexMatch|ternary|get|index|dig)\b")
+
+OF_A_POD = frozenset({"containers", "imagePullSecrets", "restartPolicy", "securityContext", "serviceAccountName"})
+OF_A_CONTAINER = frozenset({"env", "image", "imagePullPolicy", "name", "ports", "resources", "securityContext"})
+"""What most canaries of the assignment have: probes, volumes, init containers and other commands may take time."""
 
 
 def insists_on(namespace: str, chart: Rendering, files: Iterable[ChartFile]) -> bool:
@@ -24,3 +32,21 @@ def insists_on(namespace: str, chart: Rendering, files: Iterable[ChartFile]) -> 
 
 def _asks(text: str) -> bool:
     return any(_DECIDES.search(action) for action in _ACTION.findall(text))
+
+
+def may_take_long(chart: Rendering, baseline: Rendering) -> bool:
+    """Report whether something of *chart* may end late or never: a hook, or a pod unlike one that just crashes."""
+    images = {container.image for each in baseline.manifests for container in each.containers}
+    new = set(added(baseline.manifests, chart.manifests))
+    return any(each.is_hook or (each.key in new and _is_unusual(each, images)) for each in chart.manifests)
+
+
+def _is_unusual(workload: Manifest, images: Collection[str]) -> bool:
+    pod = mapping_at(workload.pod_template, "spec")
+    containers = maps_at(pod, "containers")
+    return (
+        not OF_A_POD.issuperset(pod)
+        or any(not OF_A_CONTAINER.issuperset(each) for each in containers)
+        or any("valueFrom" in variable for each in containers for variable in maps_at(each, "env"))
+        or any(container.image in images for container in workload.containers)
+    )

@@ -18,6 +18,8 @@ KILLED = frozenset({SIGKILLED, 128 + 15})
 """Exit codes of a container that the kubelet ended: SIGKILL and SIGTERM."""
 NOT_STARTED = frozenset({"StartError", "ContainerCannotRun", "RunContainerError"})
 BACK_OFF = "CrashLoopBackOff"
+ENOUGH = 2
+"""Ends of one container that make a loop: it ended, was restarted, and ended so again."""
 
 
 @dataclass(frozen=True)

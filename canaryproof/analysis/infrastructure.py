@@ -1,16 +1,21 @@
-"""What a submission asks for that this cluster has not, and others have: no fault of the submission; pure."""
+"""What the cluster or its machine lacks, and other clusters have: no fault of the submission; pure."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
+from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Canary, Decision
-from canaryproof.model.kubernetes_text import is_storage_class_missing
+from canaryproof.model.kubernetes_text import is_node_exhausted, is_storage_class_missing
 from canaryproof.model.registries import Registries, registry_of
 from canaryproof.model.timeline import Timeline
 
 DOCKER_HUB = "docker.io/"
-ELSEWHERE = "try it on one that can: --cluster existing, or kind or minikube with --images upstream"
+KUBELET = "kubelet"
+REASONS = frozenset({"Failed", "FailedCreatePodContainer", "FailedCreatePodSandBox", "FailedMount", "FailedSync"})
+"""Events of a kubelet that could not do its own work; what a container says stands in its log, and nowhere here."""
+LONGEST = 300
+"""Characters of a message of the kubelet that are kept."""
 
 
 def foreign_images(canary: Canary, stand_ins: Collection[str]) -> tuple[str, ...]:
@@ -29,27 +34,29 @@ def foreign_images(canary: Canary, stand_ins: Collection[str]) -> tuple[str, ...
     )
 
 
-def out_of_reach(decision: Decision, canary: Canary, timeline: Timeline, registries: Registries | None = None) -> str:
-    """Return what it is that this cluster lacks, and not the chart, where that decided; empty where it did not.
+def out_of_reach(
+    decision: Decision, canary: Canary, timeline: Timeline, registries: Registries | None = None
+) -> Cause | None:
+    """Return what this cluster lacks, where that decided, and not the chart; None where it did not.
 
-    *registries* are the only ones that it pulls from; None where there is no such rule.
+    *registries* are the only ones that the cluster pulls from; None where there is no such rule.
     """
     if decision.outcome == "image-pull":
         image = "" if decision.cause.code == "image-pull-forbidden" else decision.cause.image
         if image and registries and not registries.has(image):
-            return _not_allowed(image)
+            return Cause(code="registry-not-allowed", image=image, detail=registry_of(image))
         if image in canary.foreign:
-            return f"this cluster has the course's images only, and no way to pull {image}; {ELSEWHERE}"
+            return Cause(code="image-not-provided", image=image)
     if decision.outcome == "unschedulable":
-        for event in timeline.events:
-            if is_storage_class_missing(event.message):
-                return f"this cluster has no StorageClass for the claim {event.object.name}; {ELSEWHERE}"
-    return ""
+        claims = (str(event.object) for event in timeline.events if is_storage_class_missing(event.message))
+        return next((Cause(code="no-storage-class", object=claim) for claim in claims), None)
+    return None
 
 
-def _not_allowed(image: str) -> str:
-    registry = registry_of(image)
-    return (
-        f"this cluster pulls images from the registries of the course's images only, and {image} is of {registry}:"
-        f" if the submission may use that one, add --image-registry {registry}"
-    )
+def shortage(timeline: Timeline) -> Cause | None:
+    """Return what a node lacked that no chart can ask for too much of: disk, open files; None where none lacked any."""
+    for event in timeline.events:
+        if event.component == KUBELET and event.reason in REASONS and is_node_exhausted(event.message):
+            message = event.message if len(event.message) <= LONGEST else f"{event.message[:LONGEST]}..."
+            return Cause(code="node-exhausted", detail=message)
+    return None

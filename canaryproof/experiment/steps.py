@@ -18,11 +18,9 @@ from typing import Any, TypeVar
 from canaryproof.analysis.applied import as_applied
 from canaryproof.analysis.availability import is_certain
 from canaryproof.analysis.canary import find_canary
-from canaryproof.analysis.chart_traits import insists_on
-from canaryproof.analysis.foresight import may_take_long
-from canaryproof.analysis.infrastructure import foreign_images, out_of_reach
+from canaryproof.analysis.chart_traits import insists_on, may_take_long
+from canaryproof.analysis.infrastructure import foreign_images, out_of_reach, shortage
 from canaryproof.analysis.leftovers import descendants, key_in, last_deletion
-from canaryproof.analysis.node_pressure import shortage
 from canaryproof.analysis.outcome import decide, with_last_words
 from canaryproof.analysis.stable_state import Stable, stable_of, unready
 from canaryproof.errors import InfrastructureError, SubmissionError, UnsafeError, WaitError
@@ -342,7 +340,7 @@ class _Trial:
                 self._roll_back()
                 self._await_answer(self._evidence.rollback.ended if self._evidence.rollback else 0.0)
             if lack := shortage(self._recording.timeline):
-                raise InfrastructureError(f"the node ran short: {lack}")
+                raise InfrastructureError(describe(lack))
         except ViolationError as error:
             at = self._recording.now
             cause = Cause(code="release-violation", detail=str(error))
@@ -486,8 +484,8 @@ class _Trial:
             within=self._durations.observation_extended + self._durations.request,
         )
         self._note(canary=canary, decision=replace(decision, at=self._recording.now))
-        if reason := out_of_reach(decision, canary, self._recording.timeline, self._bench.registries):
-            raise InfrastructureError(reason)
+        if lack := out_of_reach(decision, canary, self._recording.timeline, self._bench.registries):
+            raise InfrastructureError(describe(lack))
 
     def _take_logs(self) -> None:
         """Keep the last words of the canary's containers: the rollback takes them away."""

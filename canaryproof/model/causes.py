@@ -84,6 +84,11 @@ Code = Literal[
     "release-violation",
     "several-deployments-added",
     "upgrade-failed",
+    # the cluster
+    "image-not-provided",
+    "no-storage-class",
+    "node-exhausted",
+    "registry-not-allowed",
     # the experiment
     "not-reached",
 ]

@@ -1,4 +1,4 @@
-"""What this cluster has not, and others have, is no fault of a submission."""
+"""What this cluster has not, and others have, is no fault of a submission; nor is what a node lacks."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from dataclasses import replace
 
 import pytest
 
-from canaryproof.analysis.infrastructure import foreign_images, out_of_reach
+from canaryproof.analysis.infrastructure import foreign_images, out_of_reach, shortage
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Decision
-from canaryproof.model.objects import Body
+from canaryproof.model.objects import Body, Manifest
 from canaryproof.model.registries import Registries
-from canaryproof.model.timeline import Timeline
+from canaryproof.model.timeline import Observation, Timeline
+from canaryproof.model.wording.cause_sentences import describe
 from canaryproof.scenario import load_course
 from tests.unit.stories import CANARY, Story
 
 STAND_INS = load_course().stand_ins
 OURS = CANARY.images[0]
+FULL = "failed to create containerd task: mkdir /run/containerd/io.containerd: no space left on device"
 PENDING = Decision(
     "unschedulable", Cause(code="unscheduled", detail="pod has unbound immediate PersistentVolumeClaims")
 )
@@ -54,8 +56,8 @@ def test_a_foreign_image_that_decides_is_out_of_reach() -> None:
     waits = Decision("image-pull", Cause(code="image-not-found", image="busybox:1.36", init=True))
     slip = Decision("image-pull", Cause(code="image-not-found", image=OURS))
 
-    assert "no way to pull busybox:1.36; try it on one that can" in out_of_reach(waits, canary, Timeline())
-    assert out_of_reach(slip, canary, Timeline()) == ""
+    assert out_of_reach(waits, canary, Timeline()) == Cause(code="image-not-provided", image="busybox:1.36")
+    assert out_of_reach(slip, canary, Timeline()) is None
 
 
 def test_an_image_of_another_registry_is_out_of_reach_where_only_some_are_asked() -> None:
@@ -65,10 +67,12 @@ def test_an_image_of_another_registry_is_out_of_reach_where_only_some_are_asked(
     slip = Decision("image-pull", Cause(code="image-not-found", image=OURS))
     registries = Registries.of(STAND_INS)
 
-    assert "--image-registry elsewhere.lan:5000" in out_of_reach(refused, canary, Timeline(), registries)
-    assert out_of_reach(refused, canary, Timeline()) == ""
-    assert out_of_reach(slip, canary, Timeline(), registries) == ""
-    assert out_of_reach(refused, canary, Timeline(), Registries.of(added=["elsewhere.lan:5000"])) == ""
+    lack = out_of_reach(refused, canary, Timeline(), registries)
+    assert lack
+    assert "--image-registry elsewhere.lan:5000" in describe(lack)
+    assert out_of_reach(refused, canary, Timeline()) is None
+    assert out_of_reach(slip, canary, Timeline(), registries) is None
+    assert out_of_reach(refused, canary, Timeline(), Registries.of(added=["elsewhere.lan:5000"])) is None
 
 
 @pytest.mark.parametrize(
@@ -80,15 +84,57 @@ def test_an_image_of_another_registry_is_out_of_reach_where_only_some_are_asked(
 )
 def test_a_claim_that_other_clusters_serve_is_out_of_reach(message: str) -> None:
     """Minikube and kind have a default class, called standard."""
-    assert "no StorageClass for the claim data" in out_of_reach(PENDING, CANARY, told(message))
+    lack = Cause(code="no-storage-class", object="PersistentVolumeClaim/data")
+    assert out_of_reach(PENDING, CANARY, told(message)) == lack
 
 
 def test_a_claim_that_no_cluster_serves_is_the_charts() -> None:
     """A class by another name, and a pod that is too large, are the author's."""
-    assert out_of_reach(PENDING, CANARY, told('storageclass.storage.k8s.io "fsat" not found')) == ""
-    assert (
-        out_of_reach(
-            Decision("unschedulable", Cause(code="unscheduled", detail="Insufficient cpu")), CANARY, Timeline()
-        )
-        == ""
-    )
+    too_large = Decision("unschedulable", Cause(code="unscheduled", detail="Insufficient cpu"))
+
+    assert out_of_reach(PENDING, CANARY, told('storageclass.storage.k8s.io "fsat" not found')) is None
+    assert out_of_reach(too_large, CANARY, Timeline()) is None
+
+
+def said(reason: str, message: str, by: str = "kubelet") -> Timeline:
+    """Return a timeline with one event."""
+    event = {"kind": "Event", "metadata": {"name": "a"}, "reason": reason, "message": message}
+    return Timeline((Observation(1.0, "ADDED", Manifest({**event, "source": {"component": by}})),))
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        ("FailedCreatePodSandBox", f"Failed to create pod sandbox: rpc error: {FULL}"),
+        ("Failed", f"Error: {FULL}"),
+        ("FailedMount", "MountVolume.SetUp failed for volume kube-api-access: mkdir /var/lib: disk quota exceeded"),
+        ("FailedCreatePodSandBox", "failed to create fsnotify watcher: too many open files"),
+    ],
+)
+def test_a_node_that_lacks_something_says_so(reason: str, message: str) -> None:
+    """Its own words are told."""
+    assert shortage(said(reason, message)) == Cause(code="node-exhausted", detail=message)
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "by"),
+    [
+        ("Failed", 'Error: exec: "/nope": stat /nope: no such file or directory', "kubelet"),
+        ("FailedMount", 'MountVolume.SetUp failed for volume "a": configmap "b" not found', "kubelet"),
+        ("Failed", "Error: failed to mount: mkdirat /data: read-only file system", "kubelet"),
+        ("BackOff", f"Back-off restarting failed container: {FULL}", "kubelet"),
+        ("Failed", FULL, "the-students-own-controller"),
+        ("Unhealthy", "Readiness probe failed: no space left on device", "kubelet"),
+    ],
+)
+def test_what_a_chart_lacks_is_no_shortage(reason: str, message: str, by: str) -> None:
+    """Neither missing objects, nor what a container says of itself, nor what others claim."""
+    assert shortage(said(reason, message, by)) is None
+
+
+def test_many_words_are_cut() -> None:
+    """A reason is one sentence, not a page."""
+    lack = shortage(said("Failed", f"{FULL} {'x' * 1000}"))
+
+    assert lack
+    assert len(lack.detail) == 303

@@ -28,6 +28,7 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "image-changed": "it changes the image of the stable {object} to {image}",
     "image-name-invalid": "{never_started} is no name that an image can have",
     "image-not-found": "{never_started} was not found",
+    "image-not-provided": "this cluster has the course's images only, and no way to pull {image}; {elsewhere}",
     "image-not-on-node": "{never_started} is not on the node, and imagePullPolicy Never forbids to pull it",
     "image-pull-failed": "{never_started} cannot be pulled: {detail}",
     "image-pull-forbidden": "{name} does not get its image: imagePullPolicy Never forbids to pull {image}, and nothing"
@@ -41,6 +42,8 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "no-containers": "{place}its pods have no containers",
     "no-deployment-added": "the chart adds no Deployment to the course's: {parts}",
     "no-pod": "{name} had no pod {within}; nothing else is certain",
+    "no-storage-class": "this cluster has no StorageClass for {object}; {elsewhere}",
+    "node-exhausted": "the node ran short: {detail}",
     "not-an-object": "{template} renders to {detail}, which is not a Kubernetes object",
     "not-reached": "the experiment did not get that far",
     "not-yaml": "{template} renders to no YAML: {detail}",
@@ -54,6 +57,8 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "probe-kills": "{who} of {name} is killed by the kubelet because its {probe} fails",
     "ready": "{name} did not crash: it has been Ready for {seconds:.0f} s{restarted}; it runs {images}",
     "ready-too-short": "{name} did not crash, but was not Ready for long enough {within}; nothing else is certain",
+    "registry-not-allowed": "this cluster pulls images from the registries of the course's images only, and {image} is"
+    " of {detail}: if the submission may use that one, add --image-registry {detail}",
     "release-violation": "{detail}",
     "rollout-paused": "{name} is paused, so no pod of it was started",
     "seen-back-off": "{name} crash-looped: the kubelet backed off from restarting its container{started}{unsaid}",
@@ -114,6 +119,7 @@ def _values(cause: Cause) -> Iterator[tuple[str, object]]:
     yield "hook", ", as a Helm hook, which is no part of the release" if cause.hook else ""
     template = cause.file or "the rendering"
     yield from (("template", template), ("place", f"{template}: {cause.object}: "), ("files", ", ".join(cause.files)))
+    yield "elsewhere", "try it on one that can: --cluster existing, or kind or minikube with --images upstream"
     yield "line", f", line {cause.line} of what it renders to" if cause.line else ""
     yield from (("field", cause.field), ("expected", cause.expected))
     yield "objects", " and ".join(f"{part.object} ({part.file})" if part.file else part.object for part in cause.parts)
