@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from canaryproof.model.evidence import Evidence
-from canaryproof.model.objects import Body
+from canaryproof.model.objects import Body, Manifest, integer_at, mapping_at, maps_at, text_at, value_at, values_at
 from canaryproof.model.timeline import Timeline
 from canaryproof.system.progress import one_line
 
@@ -38,31 +38,27 @@ def events_table(timeline: Timeline) -> str:
 
 def event_rows(timeline: Timeline) -> tuple[EventRow, ...]:
     """Return the events of the namespace in the order they came."""
+    told = (each for each in timeline.observations if each.object.kind == "Event" and each.change != "DELETED")
     return tuple(
         EventRow(
             f"{each.at:.1f}s",
-            str(body.get("type", "")),
-            str(body.get("reason", "")),
-            _involved(body),
-            str(body.get("message", "")),
+            text_at(each.object.body, "type"),
+            text_at(each.object.body, "reason"),
+            _involved(each.object),
+            text_at(each.object.body, "message"),
         )
-        for each in timeline.observations
-        if (body := each.object.body).get("kind") == "Event" and each.change != "DELETED"
+        for each in told
     )
 
 
-def pods_table(objects: Iterable[Body]) -> str:
+def pods_table(objects: Iterable[Manifest]) -> str:
     """Return the pods as ``kubectl get pods`` shows them."""
-    return table(POD_HEADER, [_pod_row(body) for body in objects if body["kind"] == "Pod"])
+    return table(POD_HEADER, [_pod_row(each) for each in objects if each.kind == "Pod"])
 
 
-def objects_table(objects: Iterable[Body]) -> str:
+def objects_table(objects: Iterable[Manifest]) -> str:
     """Return all objects but events and pods, sorted by kind and name, with what matters of their state."""
-    rows = [
-        (body["kind"], body["metadata"]["name"], _state(body))
-        for body in objects
-        if body["kind"] not in {"Event", "Pod"}
-    ]
+    rows = [(each.kind, each.name, _state(each)) for each in objects if each.kind not in {"Event", "Pod"}]
     return table(OBJECT_HEADER, sorted(rows))
 
 
@@ -80,59 +76,52 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"{line.rstrip()}\n" for line in padded)
 
 
-def _involved(event: Body) -> str:
-    involved = _map(event.get("involvedObject") or event.get("regarding"))
+def _involved(event: Manifest) -> str:
+    involved = mapping_at(event.body, "involvedObject") or mapping_at(event.body, "regarding")
     return f"{involved.get('kind', '?')}/{involved.get('name', '?')}"
 
 
-def _pod_row(pod: Body) -> tuple[str, ...]:
-    status = _map(pod.get("status"))
-    containers = [_map(each) for each in status.get("containerStatuses") or ()]
-    ready = sum(bool(each.get("ready")) for each in containers)
-    wanted = pod["spec"]["containers"]
+def _pod_row(pod: Manifest) -> tuple[str, ...]:
+    statuses = maps_at(pod.body, "status", "containerStatuses")
+    wanted = maps_at(pod.body, "spec", "containers")
     return (
-        pod["metadata"]["name"],
-        f"{ready}/{len(wanted)}",
-        _pod_status(pod, status),
-        str(sum(each.get("restartCount", 0) for each in containers)),
-        ",".join(str(each.get("image", "")) for each in wanted),
+        pod.name,
+        f"{sum(bool(each.get('ready')) for each in statuses)}/{len(wanted)}",
+        _pod_status(pod),
+        str(sum(integer_at(each, "restartCount") for each in statuses)),
+        ",".join(text_at(each, "image") for each in wanted),
     )
 
 
-def _pod_status(pod: Body, status: Mapping[str, Any]) -> str:
+def _pod_status(pod: Manifest) -> str:
     """Return the word of ``kubectl get pods``: the reason of a container that does not run, else the phase."""
-    if "deletionTimestamp" in pod["metadata"]:
+    if pod.is_going:
         return "Terminating"
     for field, prefix in (("initContainerStatuses", "Init:"), ("containerStatuses", "")):
-        for each in status.get(field) or ():
-            if reason := _not_running(_map(_map(each).get("state"))):
+        for each in maps_at(pod.body, "status", field):
+            if reason := _not_running(mapping_at(each, "state")):
                 return prefix + reason
-    return str(status.get("phase", "Unknown"))
+    return text_at(pod.body, "status", "phase") or "Unknown"
 
 
-def _not_running(state: Mapping[str, Any]) -> str:
-    waiting, terminated = _map(state.get("waiting")), _map(state.get("terminated"))
-    if terminated.get("exitCode") == 0:
+def _not_running(state: Body) -> str:
+    if value_at(state, "terminated", "exitCode") == 0:
         return ""
-    return str(waiting.get("reason") or terminated.get("reason") or "")
+    return text_at(state, "waiting", "reason") or text_at(state, "terminated", "reason")
 
 
-def _state(body: Body) -> str:
+def _state(manifest: Manifest) -> str:
     """Return the few fields that a reader looks for first."""
-    spec, status = _map(body.get("spec")), _map(body.get("status"))
-    match body["kind"]:
+    body = manifest.body
+    match manifest.kind:
         case "Deployment" | "ReplicaSet":
-            return f"{status.get('readyReplicas', 0)}/{spec.get('replicas', 1)} ready"
+            return f"{integer_at(body, 'status', 'readyReplicas')}/{manifest.replicas} ready"
         case "Service":
-            ports = ",".join(f"{each.get('port')}->{each.get('targetPort')}" for each in spec.get("ports") or ())
-            selector = ",".join(f"{name}={value}" for name, value in _map(spec.get("selector")).items())
-            return f"{ports} {selector}"
+            ports = (f"{each.get('port')}->{each.get('targetPort')}" for each in maps_at(body, "spec", "ports"))
+            selector = ",".join(f"{name}={value}" for name, value in mapping_at(body, "spec", "selector").items())
+            return f"{','.join(ports)} {selector}"
         case "EndpointSlice":
-            addresses = [address for each in body.get("endpoints") or () for address in each.get("addresses", ())]
+            endpoints = maps_at(body, "endpoints")
+            addresses = [str(address) for each in endpoints for address in values_at(each, "addresses")]
             return f"{len(addresses)} endpoints {','.join(addresses)}"
     return ""
-
-
-def _map(value: Any) -> Mapping[str, Any]:
-    """Return *value* where it is a map: the API may leave out, or null, whatever is empty."""
-    return value if isinstance(value, dict) else {}

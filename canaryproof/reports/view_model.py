@@ -125,7 +125,7 @@ def _events(evidence: Evidence) -> tuple[Said, ...]:
 
 
 def _tables(evidence: Evidence) -> Iterable[tuple[str, tuple[str, ...]]]:
-    objects = [each.body for each in before_rollback(evidence).live()]
+    objects = before_rollback(evidence).live()
     if objects:
         yield "Pods just before the rollback", printable_lines(pods_table(objects))
         yield "Other objects just before the rollback", printable_lines(objects_table(objects))

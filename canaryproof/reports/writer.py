@@ -115,7 +115,7 @@ def _bytes(content: str | bytes) -> bytes:
 
 def evidence_files(evidence: Evidence) -> dict[str, str]:
     """Return what people read of one experiment, by file name; tables show the last moment before the rollback."""
-    objects = [each.body for each in before_rollback(evidence).live()]
+    objects = before_rollback(evidence).live()
     return {
         "events.txt": events_table(evidence.timeline),
         "pods.txt": pods_table(objects),
