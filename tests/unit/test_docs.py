@@ -6,7 +6,9 @@ import json
 import re
 import runpy
 import shlex
+import tomllib
 from collections.abc import Iterator
+from configparser import ConfigParser
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
@@ -201,6 +203,34 @@ def test_documented_messages_exist() -> None:
 
     assert len(quoted) > 8
     assert [part for part in parts if part not in code and part != f"within {LIMITS.cluster_start:g} s"] == []
+
+
+def test_the_architecture_is_that_of_the_linter() -> None:
+    """The page lists the packages in the order of the layers, and the folders of tests."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    (layers,) = (each["layers"] for each in project["tool"]["importlinter"]["contracts"] if each["type"] == "layers")
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    listed = [
+        name
+        for row in re.findall(r"^\| (`canaryproof\..*?) \|", page, re.MULTILINE)
+        for name in re.findall(r"\.(\w+)`", row)
+    ]
+    folders = {file.parent.name for file in (REPOSITORY / "tests").glob("*/*.py")}
+
+    rank = {name: number for number, layer in enumerate(layers) for name in layer.split(" : ")}
+    assert sorted(listed, key=rank.__getitem__) == listed
+    assert set(listed) == rank.keys() - {"__main__"}
+    assert [name for name in folders if f"`{name}`" not in page] == []
+
+
+def test_every_test_environment_is_described() -> None:
+    """CONTRIBUTING says what each runs."""
+    tox = ConfigParser(interpolation=None)
+    tox.read(REPOSITORY / "tox.ini", encoding="utf-8")
+    environments = [each.partition(":")[2] for each in tox.sections() if each.startswith("testenv:")]
+    page = texts()[REPOSITORY / "CONTRIBUTING.md"]
+
+    assert [name for name in environments if f"| `{name}` |" not in page] == []
 
 
 def test_minor_versions_are_those_that_can_be_had() -> None:
