@@ -17,24 +17,17 @@ from textwrap import dedent
 from typing import get_args
 from unittest.mock import patch
 
-from canaryproof.acceptance import test_acceptance
-from canaryproof.checks.judging.finding import HINTS
-from canaryproof.checks.results import Check
+from canaryproof.checks.registry import CHECKS
 from canaryproof.cli import main
 from canaryproof.model.causes import Cause, Code, FindingCode, Why
 from canaryproof.model.evidence import OutcomeName
 from canaryproof.model.wording.cause_sentences import describe
-from canaryproof.pytest_plugin.markers import declared_in
+from canaryproof.model.wording.hint_sentences import HINTS
 from canaryproof.pytest_plugin.option_table import KIND_OPTIONS, OBSERVE, OPTIONS, REPLAY, SUBMISSIONS, Option
 from docs.meanings import MEANINGS
 
 COLUMNS = "88"
 """The width of help texts."""
-
-
-def checks() -> tuple[Check, ...]:
-    """Return the checks of the acceptance suite, in order."""
-    return declared_in([test_acceptance])
 
 
 def outcomes() -> tuple[OutcomeName, ...]:
@@ -88,10 +81,10 @@ def checks_page() -> Iterator[str]:
     """Yield a table of the checks, and what to try when one does not hold."""
     rows = [
         (str(number), f"[`{each.id}`](#check-{each.id})", sentence(each.title))
-        for number, each in enumerate(checks(), start=1)
+        for number, each in enumerate(CHECKS, start=1)
     ]
     yield from table(("", "check", "what holds"), rows)
-    for each in checks():
+    for each in CHECKS:
         needs = ", ".join(f"[`{need}`](#check-{need})" for need in each.needs)
         yield from ("", f"(check-{each.id})=", f"## `{each.id}`", "", sentence(each.title), "")
         yield from (f"- **Points:** {each.points:g}", f"- **Needs:** {needs or 'no other check'}")

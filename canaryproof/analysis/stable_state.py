@@ -73,18 +73,7 @@ def _leads_to_ready(endpoints: Manifest, service: str) -> bool:
     return any(value_at(each, "conditions", "ready") is not False for each in maps_at(endpoints.body, "endpoints"))
 
 
-@dataclass(frozen=True)
-class Difference:
-    """A value of an object that is not as it was before the upgrade."""
-
-    object: ObjectKey
-    field: str
-    was: str | None
-    """None where there was none."""
-    now: str | None
-
-
-def difference(timeline: Timeline, baseline: Iterable[Manifest], upgraded_at: float) -> Difference | None:
+def difference(timeline: Timeline, baseline: Iterable[Manifest], upgraded_at: float) -> Cause | None:
     """Return what of the course's objects is not again as it was before the upgrade; None where all of it is.
 
     Spec, labels and annotations count, but not the values that the cluster assigns.
@@ -95,7 +84,8 @@ def difference(timeline: Timeline, baseline: Iterable[Manifest], upgraded_at: fl
         if key in before and key in after:
             was, now = dict(_values(before[key])), dict(_values(after[key]))
             if fields := sorted(path for path in was.keys() | now.keys() if was.get(path) != now.get(path)):
-                return Difference(key, fields[0], was.get(fields[0]), now.get(fields[0]))
+                found, expected = (values.get(fields[0], "") for values in (now, was))
+                return Cause(code="field-differs", object=str(key), field=fields[0], found=found, expected=expected)
     return None
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from canaryproof.checks.registry import Check, by_current_id
 from canaryproof.checks.remarks import Remark, remarks_on
 from canaryproof.model.causes import Cause, to_fields
 from canaryproof.model.evidence import Canary, Evidence, OutcomeName, Setting, Timings
@@ -29,17 +30,6 @@ NOTES: Mapping[Standing, str] = {
 
 
 @dataclass(frozen=True)
-class Check:
-    """One acceptance criterion as declared: *needs* are the ids of checks without which it says nothing."""
-
-    id: str
-    title: str
-    hint: str = ""
-    points: float = 1
-    needs: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Judgement:
     """How one check ended for one submission; *hint* and *where* as in a finding."""
 
@@ -48,7 +38,9 @@ class Judgement:
     hint: str = ""
     where: str = ""
     cause: Cause | None = None
-    """The facts, where a finding has them."""
+    """The facts, where there are any."""
+    hint_id: str = ""
+    """The id of the hint; that of the check where the hint is the check's own."""
 
 
 @dataclass(frozen=True)
@@ -186,8 +178,12 @@ def _cause(evidence: Evidence) -> Cause:
 
 def judged(check: Check, judgement: Judgement, evidence: Evidence | None) -> CheckResult:
     """Return how *check* ended, and whether that counts."""
-    gaps = evidence.observed.gaps if evidence and evidence.observed else ()
-    return CheckResult(check, judgement, counts=check.id not in gaps)
+    return CheckResult(check, judgement, counts=not evidence or gap_in(evidence, check) is None)
+
+
+def gap_in(evidence: Evidence, check: Check) -> Cause | None:
+    """Return why the evidence of a release that was handled by hand does not allow *check*; None where it does."""
+    return by_current_id(evidence.observed.gaps).get(check.id) if evidence.observed else None
 
 
 def _verdict(checks: Sequence[CheckResult]) -> Verdict:
@@ -286,6 +282,7 @@ def _check(result: CheckResult) -> dict[str, Any]:
         "cause": to_fields(judgement.cause) if judgement.cause else None,
         "message": "\n".join(filter(None, (judgement.message, judgement.where))),
         "hint": judgement.hint,
+        "hint_id": judgement.hint_id,
     }
 
 

@@ -1,16 +1,18 @@
-"""Recognises the mistakes that the assignment's text invites, and says in plain words what Helm's error means; pure."""
+"""Recognises the mistakes that the assignment's text invites, and what Helm's error means; pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from canaryproof.model import helm_text
-from canaryproof.model.causes import Cause, Code, FindingCode
+from canaryproof.model.causes import Cause, Code, FindingCode, OriginCode
 from canaryproof.model.chart_source import place
 from canaryproof.model.evidence import ChartFile
-from canaryproof.model.helm_text import Mistake, Symptom
+from canaryproof.model.helm_text import AskedValue, Mistake
+from canaryproof.model.hints import Hint, HintId
 from canaryproof.model.objects import Manifest
 
 VALUES = "values.yaml"
@@ -22,11 +24,18 @@ LONGEST_LINE = 1_000
 
 @dataclass(frozen=True)
 class Explanation:
-    """What lies behind an error: *says* is a sentence, *where* a file and line, *hint* what to try."""
+    """What lies behind an error."""
 
-    says: str = ""
+    cause: Cause | None = None
+    """The mistake; None where it is not known."""
     where: str = ""
-    hint: str = ""
+    """A file of the chart, and the line where it is known."""
+    hint: Hint | None = None
+
+
+def mistake(code: OriginCode, where: str, **fields: Any) -> Explanation:
+    """Return a mistake that is known, with the hint that goes with it."""
+    return Explanation(Cause(code=code, **fields), where, Hint(id=code))
 
 
 @dataclass(frozen=True)
@@ -70,38 +79,29 @@ def explain(
         if found := next(trap(fault, files), None):
             return found
     where = fault.where or _object_place(fault.text, files, manifests)
-    return Explanation(where=where, hint=next(_hints(fault), ""))
+    return Explanation(where=where, hint=next(_hints(fault), None))
 
 
-def _hints(fault: Fault) -> Iterator[str]:
+def _hints(fault: Fault) -> Iterator[Hint]:
     """Yield what helps, the likeliest first."""
     for each in fault.causes:
         if hint := OF_OBJECTS.get(each.code) or OF_TYPES.get(each.expected):
-            yield hint
-    yield from (MEANINGS[symptom] for symptom in helm_text.symptoms(fault.text))
+            yield Hint(id=hint)
+    yield from (Hint(id=symptom) for symptom in helm_text.symptoms(fault.text))
 
 
 def _backtick(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     """The handout's templates end in the backtick that closes its code block."""
     for file, number, line in () if fault.is_elsewhere else _lines(files):
         if line.rstrip().endswith("`") and line.count("`") % 2:
-            yield Explanation(
-                "there is a stray backtick (`) at the end of a line: it closes the code block in the assignment's text",
-                f"{file.path}:{number}",
-                "take the backtick out; it is no part of the template",
-            )
+            yield mistake("stray-backtick", f"{file.path}:{number}")
 
 
 def _typographic(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     """What a web page or a word processor makes of quotes and spaces."""
     for file, number, line in () if fault.is_elsewhere else _lines(files):
         if found := NOT_PLAIN.search(line.partition(" #")[0]):
-            name = "a space that is none (U+00A0)" if found.group() == "\u00a0" else f"a typographic quote ({found[0]})"
-            yield Explanation(
-                f"there is {name} in the line: it was copied from a formatted text",
-                f"{file.path}:{number}",
-                "type quotes and spaces by hand; YAML knows only the plain ones",
-            )
+            yield mistake("character-typographic", f"{file.path}:{number}", found=found.group())
 
 
 def _twice(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
@@ -112,11 +112,7 @@ def _twice(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     for file in files:
         stem, _, suffix = file.path.rpartition(".")
         if f".{suffix}" in YAML and seen.setdefault(stem, file.path) != file.path:
-            yield Explanation(
-                f"the same manifest is there twice, as {seen[stem]} and as {file.path}: Helm renders both",
-                file.path,
-                "keep one of the two files",
-            )
+            yield mistake("manifest-twice", file.path, files=(seen[stem], file.path))
 
 
 def _unindented(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
@@ -124,12 +120,7 @@ def _unindented(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanat
     text = _text(files, VALUES)
     found = re.search(r"^canary:[ \t]*(#.*)?\n([ \t]*(#.*)?\n)*image:", text, re.MULTILINE)
     if found and fault.can_come_from("values-unindented"):
-        line = text.count("\n", 0, found.end()) + 1
-        yield Explanation(
-            "image: is not indented below canary:, so that canary is empty and image a value of its own",
-            f"{VALUES}:{line}",
-            "what belongs to a key stands below it and further to the right",
-        )
+        yield mistake("image-not-indented", f"{VALUES}:{text.count(chr(10), 0, found.end()) + 1}")
 
 
 def _misnamed_values(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
@@ -137,22 +128,14 @@ def _misnamed_values(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Exp
     if _text(files, "values.yml") and (
         fault.has("field-of-wrong-type", "label-not-text") or fault.can_come_from("values-misnamed")
     ):
-        yield Explanation(
-            f"the values are in values.yml, which Helm does not read: it reads {VALUES} only",
-            "values.yml",
-            f"move what is in values.yml to {VALUES}; the assignment's text misspells the name",
-        )
+        yield mistake("values-misnamed", "values.yml")
 
 
 def _tab(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     if fault.has("not-yaml") or fault.can_come_from("tab"):
         for file, number, line in _lines(files):
             if re.match(r"[ ]*\t[ \t]*\S", line):
-                yield Explanation(
-                    "the line is indented by a tab, which YAML does not allow",
-                    f"{file.path}:{number}",
-                    "indent by spaces; an editor can replace the tabs",
-                )
+                yield mistake("tab-indents", f"{file.path}:{number}")
 
 
 def _wide(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
@@ -160,11 +143,7 @@ def _wide(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     del fault
     for file in files:
         if file.path.endswith(YAML) and "\0" in file.text and (_inside_templates(file) or file.path == VALUES):
-            yield Explanation(
-                f"{file.path} is written in UTF-16: beside each letter stands a byte that is zero",
-                file.path,
-                "save the file as UTF-8; Windows PowerShell writes it with Out-File -Encoding utf8",
-            )
+            yield mistake("file-utf-16", file.path, file=file.path)
 
 
 def _colon(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
@@ -172,11 +151,7 @@ def _colon(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     if fault.can_come_from("colon-in-value"):
         for file, number, line in _lines(files):
             if re.match(r"[ ]*(- )?[\w.-]+:[ ]+[^\s\"'{\[|>#&*!][^\"'#{]*:([ ]|$)", line):
-                yield Explanation(
-                    "the value has a colon with a space behind it: YAML takes that for another key",
-                    f"{file.path}:{number}",
-                    "take out the space, if it is none of the value's, or put the value in quotes",
-                )
+                yield mistake("colon-in-value", f"{file.path}:{number}")
 
 
 def _tight(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
@@ -184,32 +159,20 @@ def _tight(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     if fault.can_come_from("key-without-space"):
         for file, number, line in _lines(files):
             if re.match(r"[ ]*(- )?[A-Za-z]\w*:({{|\w)", line) and "://" not in line:
-                yield Explanation(
-                    "there is no space behind the colon: key and value are one word",
-                    f"{file.path}:{number}",
-                    "put a space behind the colon of a key",
-                )
+                yield mistake("colon-without-space", f"{file.path}:{number}")
 
 
 def _dotless(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     del files
     if name := helm_text.dotless_name(fault.text):
-        yield Explanation(
-            f"{name} lacks its dot: what a template is given begins with one",
-            fault.where,
-            "compare the expression with that of the stable template, character by character",
-        )
+        yield mistake("dot-missing", fault.where, field=name)
 
 
 def _braces(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     if fault.has("not-yaml") or fault.can_come_from("braces"):
         for file, number, line in _lines(files):
             if _inside_templates(file) and line.count("{{") != line.count("}}") and re.search(r":\s*\S*{", line):
-                yield Explanation(
-                    "the braces of a template expression do not match: it begins with {{ and ends with }}",
-                    f"{file.path}:{number}",
-                    "count the braces on both sides of the expression",
-                )
+                yield mistake("braces-unmatched", f"{file.path}:{number}")
 
 
 def _quotes(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
@@ -217,32 +180,25 @@ def _quotes(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]
         for file, number, line in _lines(files):
             plain = re.sub(r"(^|\s)#.*", "", line)
             if re.search(r":\s*[\"']", plain) and any(plain.count(quote) % 2 for quote in "\"'"):
-                yield Explanation(
-                    "a quote is opened in the line and not closed, or closed and not opened",
-                    f"{file.path}:{number}",
-                    "put the value between two quotes of the same kind",
-                )
+                yield mistake("quote-unmatched", f"{file.path}:{number}")
 
 
 def _no_value(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
     """A template asks for a value below a key that the values do not have."""
-    asked = helm_text.asked_value(fault.text)
-    if not asked:
-        return
-    parent = asked.path.split(".")[0]
-    text = _text(files, VALUES)
+    if asked := helm_text.asked_value(fault.text):
+        yield mistake(_lack_of(asked, files), fault.where, field=asked.path)
+
+
+def _lack_of(asked: AskedValue, files: tuple[ChartFile, ...]) -> OriginCode:
+    """Return what is wrong with the values, where a template does not get what it asks for."""
+    parent, text = asked.path.split(".")[0], _text(files, VALUES)
     if not text.strip():
-        what = f"{VALUES} is empty" if any(file.path == VALUES for file in files) else f"the chart has no {VALUES}"
-        says = f"{what}, and its templates ask for .Values.{asked.path}"
-    elif asked.has_parent:
-        says = f"a template asks for .Values.{asked.path}, and {parent}: in {VALUES} is no map: a list, or a text"
-    elif re.search(rf"^{parent}:", text, re.MULTILINE):
-        says = f"a template asks for .Values.{asked.path}, and {parent}: in {VALUES} has nothing below it"
-    elif re.search(rf"^[ \t]+{parent}:", text, re.MULTILINE):
-        says = f"a template asks for .Values.{asked.path}, and {parent}: in {VALUES} stands below another key"
-    else:
-        says = f"a template asks for .Values.{asked.path}, and {VALUES} has no {parent}:"
-    yield Explanation(says, fault.where, f"compare the keys of {VALUES}, and how they are indented, with that name")
+        return "values-empty" if any(file.path == VALUES for file in files) else "values-missing"
+    if asked.has_parent:
+        return "value-no-map"
+    if re.search(rf"^{parent}:", text, re.MULTILINE):
+        return "values-key-empty"
+    return "values-key-nested" if re.search(rf"^[ \t]+{parent}:", text, re.MULTILINE) else "value-missing"
 
 
 def _no_image(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
@@ -255,11 +211,7 @@ def _no_image(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanatio
             if not re.search(rf"^{'' if not parents else '[ ]+'}{last}:[ ]*\S", _text(files, VALUES), re.MULTILINE) or (
                 parents and not _below(parents[-1], last, _text(files, VALUES))
             ):
-                yield Explanation(
-                    f"the image renders to nothing: {VALUES} has no {asked[1]}",
-                    f"{file.path}:{number}",
-                    "the name in the template and the keys in the values must be the same, letter by letter",
-                )
+                yield mistake("image-value-missing", f"{file.path}:{number}", field=asked[1])
 
 
 def _below(parent: str, key: str, text: str) -> bool:
@@ -285,61 +237,15 @@ TRAPS: tuple[Trap, ...] = (
 )
 """Each yields itself where the chart has it and it explains the error; the surest first."""
 
-OF_OBJECTS: Mapping[Code | FindingCode, str] = {
-    "label-not-text": "numbers, true and false among labels and annotations need quotes",
-    "object-repeated": "two templates call their objects the same: look at kind and metadata.name in both",
-    "yaml-key-repeated": "keep the key once",
+OF_OBJECTS: Mapping[Code | FindingCode, HintId] = {
+    "label-not-text": "label-not-text",
+    "object-repeated": "object-repeated",
+    "yaml-key-repeated": "key-repeated",
 }
-"""What usually helps, by what is wrong with an object."""
+"""The hint for each fault of an object that has one."""
 
-OF_TYPES: Mapping[str, str] = {
-    "a number": "a number must not be in quotes",
-    "a list": "each item of a list begins with a dash: compare it with the stable template",
-    "a map": "a map has keys with values below it: compare it with the stable template",
-}
-"""What usually helps, by what a field should be."""
-
-MEANINGS: Mapping[Symptom, str] = {
-    "quantity": "look for what does not belong into the numbers of cpu and memory",
-    "kind-unknown": "look at apiVersion and kind: this cluster has no such version, or the word is misspelt",
-    "selector-differs": (
-        "spec.selector.matchLabels and the labels in spec.template.metadata must be the same, letter by letter"
-    ),
-    "field-immutable": "a Deployment's selector cannot change: give what is new a name of its own",
-    "field-unknown": "a field is misspelt, or too far left or right: mind upper case too",
-    "invalid-name": "names are made of lower-case letters, digits and hyphens",
-    "hook": "look at what the hook runs: Helm waits for its success, and the release fails with it",
-    "lookup": "templates may look at what is in their own namespace, and nowhere else",
-    "not-allowed": "the cluster's rules do not allow it: its message names the rule",
-    "unended-block": "count them: each if, with, range and define has an end of its own",
-    "array-for-map": "values.yaml holds keys with values; a dash makes it a list",
-    "invalid-port-name": ("names of ports are small letters, digits and hyphens, 15 at most"),
-    "out-of-range": "look at the range in the message, or leave the choice to the cluster",
-    "port-unnamed": "a Service with several ports has a name for each",
-    "invalid-address": "an address is expected there; the word None has a capital letter",
-    "mount-without-volume": "the mount names a volume that is not among the volumes of the pod",
-    "value-unsupported": "the message lists the values that there are: mind capital letters",
-    "request-above-limit": "a request must not be larger than the limit beside it",
-    "not-owned": (
-        "the object is there already, and is not the release's: take it out of the chart, or give it another name"
-    ),
-    "kubernetes-version": "look at kubeVersion in Chart.yaml: it rules this cluster out",
-    "template-unknown": "look for the file that defines the named template, and compare the names letter by letter",
-    "function-unknown": "Helm has no such function: the name is misspelt, or is a text without quotes",
-    "values-schema": "compare values.yaml with values.schema.json",
-    "execution-error": "the chart checks its values itself, and says what it misses",
-    "chart-metadata": "look at Chart.yaml: it needs apiVersion, name and version",
-    "field-required": "look whether the value of that field renders to nothing",
-    "indentation": ("look at how the lines around it are indented: neighbours begin in the same column"),
-    "already-there": (
-        "the object is there already, and Helm did not make it: take it out of the chart, or give it another name"
-    ),
-    "dependency-missing": (
-        "nothing is fetched: hand in the folder charts that helm dependency update fills, or take the dependency out"
-    ),
-    "includes-itself": "a named template includes itself, and so never ends",
-}
-"""What usually helps, by what the error says is wrong."""
+OF_TYPES: Mapping[str, HintId] = {"a number": "field-is-number", "a list": "field-is-list", "a map": "field-is-map"}
+"""The hint for a field of the wrong type, by what it should be."""
 
 
 def shares_replicas(files: Iterable[ChartFile], template: str) -> str:

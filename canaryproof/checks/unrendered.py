@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
-from canaryproof.checks.troubleshooting import YAML, Explanation
+from canaryproof.checks.troubleshooting import YAML, Explanation, mistake
 from canaryproof.model.evidence import ChartFile
 
 IGNORE = ".helmignore"
@@ -23,8 +23,7 @@ def omitted(files: tuple[ChartFile, ...], rendered: Collection[str]) -> Explanat
     Structure"), but for files whose names begin with an underscore, and what ``.helmignore`` names.
     """
     if astray := _outside_templates(files):
-        says = f"{astray} lies outside templates/, where Helm does not render it"
-        return Explanation(says, astray, "Helm renders what is in the folder templates: move the manifest there")
+        return mistake("file-outside-templates", astray, file=astray)
     for file in files:
         if file.path.startswith("templates/") and file.path not in rendered and _DEPLOYMENT.search(file.text):
             return _hidden(file, files)
@@ -41,22 +40,18 @@ def _outside_templates(files: Iterable[ChartFile]) -> str:
 
 
 def _hidden(file: ChartFile, files: Iterable[ChartFile]) -> Explanation:
-    name = PurePosixPath(file.path).name
-    if name.startswith("_"):
-        says = f"{file.path} has a Deployment, but its name begins with an underscore: Helm takes it for helpers"
-        return Explanation(says, file.path, "give the file a name that begins with a letter")
+    if PurePosixPath(file.path).name.startswith("_"):
+        return mistake("file-of-helpers", file.path, file=file.path)
     if pattern := _ignored(file.path, files):
-        says = f"{file.path} has a Deployment, but {IGNORE} hides it from Helm: {pattern}"
-        return Explanation(says, IGNORE, f"take out of {IGNORE} what belongs to the chart")
+        return mistake("file-ignored", IGNORE, file=file.path, detail=pattern)
     begins = _DEPLOYMENT.search(file.text)
     before = file.text[: begins.start()] if begins else ""
     if found := _CONDITION.search(before):
-        says = f"{file.path} has a Deployment that renders to nothing, because of {found.group()}"
         where = f"{file.path}:{before.count(chr(10), 0, found.start()) + 1}"
-        return Explanation(f"{says}{_unread(files)}", where, "look at what that asks for, and at what values.yaml has")
-    return Explanation(
-        f"{file.path} has a Deployment, but renders to nothing", file.path, "run helm template to see it"
-    )
+        return mistake(
+            "file-under-condition", where, file=file.path, detail=found.group(), files=tuple(_other_values(files))
+        )
+    return mistake("file-renders-nothing", file.path, file=file.path)
 
 
 def _ignored(path: str, files: Iterable[ChartFile]) -> str:
@@ -69,7 +64,8 @@ def _ignored(path: str, files: Iterable[ChartFile]) -> str:
     return ""
 
 
-def _unread(files: Iterable[ChartFile]) -> str:
-    others = [file.path for file in files if re.fullmatch(r"[\w.-]*values[\w.-]*\.ya?ml", file.path, re.IGNORECASE)]
-    unread = [path for path in others if path != "values.yaml"]
-    return f"; Helm reads values.yaml, and not {unread[0]} by itself" if unread else ""
+def _other_values(files: Iterable[ChartFile]) -> Iterator[str]:
+    """Yield the files of values that Helm does not read by itself."""
+    for file in files:
+        if re.fullmatch(r"[\w.-]*values[\w.-]*\.ya?ml", file.path, re.IGNORECASE) and file.path != "values.yaml":
+            yield file.path

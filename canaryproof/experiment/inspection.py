@@ -11,9 +11,10 @@ from canaryproof.helm import releases
 from canaryproof.helm.record_check import Expected, ReleaseRecord, read_records
 from canaryproof.kube.client import KubeClient
 from canaryproof.kube.resources import SECRETS
-from canaryproof.model.evidence import Rendering, Violation
+from canaryproof.model.evidence import Rendering, Violation, violation_cause
 from canaryproof.model.objects import Manifest
-from canaryproof.model.wording.violation_sentences import describe_violation
+from canaryproof.model.refusals import Refusal
+from canaryproof.model.wording.cause_sentences import describe
 
 STABLE, CANARY = 1, 2
 """Revisions."""
@@ -23,20 +24,23 @@ class ViolationError(SubmissionError):
     """The release did something in the cluster that no submission may do: nothing more of it must be applied."""
 
     def __init__(self, violation: Violation) -> None:
-        """Keep the facts: the words are `canaryproof.model.wording.violation_sentences`'."""
-        super().__init__(describe_violation(violation))
+        """Keep the facts."""
+        cause = violation_cause(violation)
+        super().__init__(describe(cause), cause=cause)
         self.violation = violation
 
 
 class Inspection:
     """Knows which records of Helm were inspected before, and requires that they stay as they were."""
 
-    def __init__(self, client: KubeClient, release: str, namespace: str, refusal: Callable[[Rendering], str]) -> None:
-        """Inspect *release* in *namespace*; *refusal* says what of a rendering must not be applied, and why."""
+    def __init__(
+        self, client: KubeClient, release: str, namespace: str, refused: Callable[[Rendering], tuple[Refusal, ...]]
+    ) -> None:
+        """Inspect *release* in *namespace*; *refused* says what of a rendering must not be applied."""
         self._client = client
         self._release = release
         self._namespace = namespace
-        self._refusal = refusal
+        self._refused = refused
         self._records: tuple[ReleaseRecord, ...] = ()
 
     def after_install(self) -> None:
@@ -45,7 +49,8 @@ class Inspection:
         Raises InfrastructureError when it is otherwise: nothing of the submission has been applied yet.
         """
         if violation := self._look(new=STABLE, must_exist=True):
-            raise InfrastructureError(f"after the install of the course's own chart, {describe_violation(violation)}")
+            found = describe(violation_cause(violation))
+            raise InfrastructureError(f"in the release of the course's own chart, {found}")
 
     def after_upgrade(self, *, succeeded: bool) -> Rendering | None:
         """Return what Helm applied, as it has it on record; None where it failed before there was a record.
@@ -68,8 +73,9 @@ class Inspection:
 
         Raises ViolationError when some of it must not be applied.
         """
-        if reason := applied.error or self._refusal(applied):
-            raise ViolationError(Violation("unsafe-objects", detail=reason))
+        refusals = self._refused(applied)
+        if applied.error or refusals:
+            raise ViolationError(Violation("unsafe-objects", detail=applied.error, refusals=refusals))
 
     def require_room(self, messages: Iterable[str]) -> None:
         """Require that the quotas of the namespace refused nothing, by the *messages* of Kubernetes.

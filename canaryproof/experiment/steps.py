@@ -39,7 +39,7 @@ from canaryproof.kube.client import KubeClient
 from canaryproof.kube.lease import RUN_LABEL
 from canaryproof.kube.recorder import WATCHED, Recorder, Recording
 from canaryproof.kube.resources import NETWORK_POLICIES, RESOURCE_QUOTAS, SECRETS, Resource
-from canaryproof.model.causes import Cause
+from canaryproof.model.causes import Cause, Code
 from canaryproof.model.chart_source import read_texts
 from canaryproof.model.evidence import (
     Canary,
@@ -60,10 +60,11 @@ from canaryproof.model.kubernetes_text import meaning
 from canaryproof.model.objects import BODIES, Body, Manifest, ObjectKey, integer_at, mapping_at
 from canaryproof.model.registries import Registries
 from canaryproof.model.wording.cause_sentences import describe
+from canaryproof.model.wording.refusal_sentences import describe_refusals
 from canaryproof.redaction import Redactor
 from canaryproof.scenario import Course
 from canaryproof.submissions.chart_copy import clean_copy
-from canaryproof.submissions.chart_safety import ADVICE, Policy, Refusal, check_chart, explain, node_ports
+from canaryproof.submissions.chart_safety import Policy, Refusal, check_chart, node_ports
 from canaryproof.submissions.discovery import Submission
 from canaryproof.submissions.fingerprint import fingerprint
 from canaryproof.submissions.static_chart import freeze, require_no_rights
@@ -146,9 +147,9 @@ def _fault(error: Exception, bench: Bench) -> str:
 class RefusedError(UnsafeError):
     """Objects of the chart must not be applied."""
 
-    def __init__(self, refusals: tuple[Refusal, ...], namespace: str) -> None:
-        """Keep the facts; *namespace* is the one that the chart may name."""
-        super().__init__(explain(refusals, namespace), ADVICE)
+    def __init__(self, refusals: tuple[Refusal, ...]) -> None:
+        """Keep the facts."""
+        super().__init__(describe_refusals(refusals))
         self.refusals = refusals
 
 
@@ -229,13 +230,13 @@ class _Experiment:
             self._release, chart, namespace, upgrade=True, kubernetes=bench.setting.kubernetes
         )
         self.secrets.learn(bodies_of(rendering.manifests))
-        if refusals := check_chart(rendering.manifests, self._policy(namespace)):
-            raise RefusedError(refusals, self._bench.course.namespace)
+        if refusals := self.refused(rendering, namespace):
+            raise RefusedError(refusals)
         return rendering
 
-    def refusal(self, rendering: Rendering, namespace: str) -> str:
-        """Return what of *rendering* must not be applied in *namespace*, and why; empty where all of it may."""
-        return explain(check_chart(rendering.manifests, self._policy(namespace)), self._bench.course.namespace)
+    def refused(self, rendering: Rendering, namespace: str) -> tuple[Refusal, ...]:
+        """Return what of *rendering* must not be applied in *namespace*."""
+        return check_chart(rendering.manifests, self._policy(namespace))
 
     def _policy(self, namespace: str) -> Policy:
         """Return what a chart may have in *namespace* on this cluster."""
@@ -253,8 +254,9 @@ class _Experiment:
 
     def _refuse(self, error: SubmissionError) -> None:
         outcome: OutcomeName = "unsafe-chart" if isinstance(error, UnsafeError) else "broken-chart"
-        cause = Cause(code="chart-refused", detail=str(error))
         refusals = error.refusals if isinstance(error, RefusedError) else ()
+        code: Code = "chart-refused" if outcome == "unsafe-chart" else "no-chart"
+        cause = Cause(code=code, detail="" if refusals else error.message)
         self.note(
             chart=Rendering(error=error.message, hint=error.hint),
             decision=Decision(outcome, cause, refusals=refusals),
@@ -318,7 +320,7 @@ class _Trial:
         self._changes = Heartbeat(recording.changes, bench.durations.look_again)
         self._user = confinement.user_of(namespace) if bench.confined else ""
         self._inspection = Inspection(
-            bench.client, self._release, namespace, lambda applied: experiment.refusal(applied, namespace)
+            bench.client, self._release, namespace, lambda applied: experiment.refused(applied, namespace)
         )
 
     @property
@@ -343,7 +345,7 @@ class _Trial:
                 raise InfrastructureError(describe(lack))
         except ViolationError as error:
             at = self._recording.now
-            cause = Cause(code="release-violation", detail=str(error))
+            cause = Cause(code="release-violation", known=error.cause)
             decision = Decision("unsafe-chart", cause, at=at, proven_at=at)
             self._note(violation=error.violation, decision=decision)
             self._inspection.let_go(self._evidence.chart.manifests)

@@ -42,6 +42,9 @@ Code = Literal[
     "ready-too-short",
     "still-waiting",
     # what is left of a release that was handled by hand
+    "told",
+    "not-watched",
+    "revision-pruned",
     "events-gone",
     "events-unclear",
     "seen-back-off",
@@ -58,10 +61,10 @@ Code = Literal[
     "deployment-not-available",
     "deployment-not-observed",
     "service-without-endpoints",
-    "stable-not-ready",
     # the chart
     "chart-not-rendered",
     "chart-refused",
+    "no-chart",
     "container-added",
     "image-changed",
     "no-deployment-added",
@@ -82,6 +85,12 @@ Code = Literal[
     "yaml-tag",
     "objects-malformed",
     "release-violation",
+    "changed-record",
+    "deep-record",
+    "missing-record",
+    "quota-exceeded",
+    "unknown-record",
+    "unsafe-objects",
     "several-deployments-added",
     "upgrade-failed",
     # the cluster
@@ -94,7 +103,37 @@ Code = Literal[
 ]
 """What happened; `canaryproof.model.wording.cause_sentences` has the sentence of each."""
 
+OriginCode = Literal[
+    "braces-unmatched",
+    "character-typographic",
+    "colon-in-value",
+    "colon-without-space",
+    "dot-missing",
+    "file-ignored",
+    "file-of-helpers",
+    "file-outside-templates",
+    "file-renders-nothing",
+    "file-under-condition",
+    "file-utf-16",
+    "image-not-indented",
+    "image-value-missing",
+    "kind-unknown",
+    "manifest-twice",
+    "quote-unmatched",
+    "stray-backtick",
+    "tab-indents",
+    "value-missing",
+    "value-no-map",
+    "values-empty",
+    "values-key-empty",
+    "values-key-nested",
+    "values-missing",
+    "values-misnamed",
+]
+"""A mistake in the files of a chart that lies behind an error of Helm or the cluster."""
+
 FindingCode = Literal[
+    OriginCode,
     # the canary as rendered
     "autoscaler-overrules",
     "port-missing",
@@ -105,6 +144,10 @@ FindingCode = Literal[
     "service-selects-nothing",
     "service-selects-others",
     "stable-service-selects-canary",
+    # where a port of a Service leads
+    "leads-to-name",
+    "leads-to-number",
+    "leads-to-unknown-name",
     # the release
     "history-empty",
     "history-unexpected",
@@ -112,24 +155,50 @@ FindingCode = Literal[
     "never-upgraded",
     "not-rolled-back",
     "not-seen-gone",
+    "outcome-differs",
+    "revision",
     "revision-forgotten",
     "revision-missing",
     "revision-not-deployed",
     "rollback-failed",
     "rollback-not-last",
     "rolled-back-to-canary",
-    # the stable app
+    "upgrade-in-disguise",
+    # what the chart changes in stable
+    "command-changed",
+    "container-image-changed",
+    "container-left-out",
+    "container-more",
+    "object-missing",
+    "ports-changed",
+    "probe-port-unknown",
+    "replicas-zero",
+    "routes",
+    "routes-changed",
+    "selector-changed",
+    "stable-changed",
+    # the stable app in the cluster
+    "field-differs",
+    "no-live-pod",
     "not-asked",
     "not-held",
     "not-restored",
-    "stable-changed",
-    "stable-differs-after-rollback",
-    "stable-unhealthy",
+    "pod-crashed",
+    "pod-image-differs",
+    "pod-not-ready",
+    "pod-restarted",
     "unanswered",
-    # the cluster
+    # the cluster and the tools
+    "cluster-fault",
+    "command-failed",
     "infrastructure-fault",
+    "limit-exceeded",
+    "system-fault",
+    "toolchain-fault",
+    "usage-fault",
+    "wait-ended",
 ]
-"""Why a check does not hold, where that is not the cause of the decision; checks have the sentences."""
+"""Why a check does not hold, or what is a part of that; `canaryproof.model.wording.finding_sentences` has the words."""
 
 Why = Literal[
     "missing-key",
@@ -169,7 +238,7 @@ class Cause:
     states: tuple[str, ...] = ()
     """Waiting reasons of containers, or reasons of events, as Kubernetes writes them."""
     count: int = 0
-    """Restarts, starts, Deployments, replicas, requests, or the number of a revision."""
+    """Restarts, starts, Deployments, replicas, failed requests, objects, or the number of a revision."""
     replicas: tuple[int, ...] = ()
     """The pods of a Deployment: all, those of its latest template, those that are available."""
     limit: float = 0.0
@@ -190,7 +259,20 @@ class Cause:
     field: str = ""
     """``spec.replicas``."""
     expected: str = ""
-    """The expected type of a field: ``a map``, ``a list`` or ``a number``."""
+    """What should be there: the type of a field (``a map``, ``a list``, ``a number``), a value, an outcome."""
+    found: str = ""
+    """What is there instead."""
+    names: tuple[str, ...] = ()
+    """What else it is about, by name: other workloads, ports."""
+    protocol: str = ""
+    """The protocol of a port, where it is not TCP."""
+    pod: str = ""
+    during: Literal["", "canary", "run"] = ""
+    """The time that it is about: while the canary was there, or from revision 1 to the end."""
+    requests: int = 0
+    """Requests that were made."""
+    answered: int = 0
+    """Requests that were answered."""
     held_by: str = ""
     """The kind of holder that keeps the object (`canaryproof.model.evidence.HolderKind`); *detail* names the holder."""
     hook: bool = False
@@ -202,6 +284,8 @@ class Cause:
     """The last line that the container logged."""
     parts: tuple[Cause, ...] = ()
     """The causes that this one is made of."""
+    known: Cause | None = None
+    """What lies behind it, where that is known."""
 
 
 def to_fields(cause: Cause) -> dict[str, Any]:
@@ -210,6 +294,8 @@ def to_fields(cause: Cause) -> dict[str, Any]:
     for field in fields(cause):
         value = getattr(cause, field.name)
         value = round(value, 3) if isinstance(value, float) else value
-        if value != field.default:
+        if isinstance(value, Cause):
+            found[field.name] = to_fields(value)
+        elif value != field.default:
             found[field.name] = [to_fields(part) for part in cause.parts] if field.name == "parts" else value
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from canaryproof.model.causes import Cause, Code
@@ -10,6 +10,7 @@ from canaryproof.model.objects import Manifest, ObjectKey
 from canaryproof.model.refusals import Refusal
 from canaryproof.model.timeline import Timeline
 from canaryproof.model.wording.cause_sentences import describe
+from canaryproof.model.wording.refusal_sentences import describe_refusals
 from canaryproof.system.sandbox import Protection
 from canaryproof.timeouts import TimeLimits
 
@@ -53,7 +54,8 @@ class Decision:
     @property
     def reason(self) -> str:
         """Return the cause as one sentence that a student can act on."""
-        return describe(self.cause)
+        refused = describe_refusals(self.refusals)
+        return describe(replace(self.cause, detail=refused) if refused else self.cause)
 
 
 ViolationCode = Literal[
@@ -69,7 +71,15 @@ class Violation:
     object: str = ""
     """The record of Helm that it is about, ``Secret/sh.helm.release.v1.upcommerce.v2``."""
     detail: str = ""
-    """What vetting says of the objects, or Kubernetes of the quota."""
+    """What is wrong with the objects, or the text of Kubernetes about the quota."""
+    refusals: tuple[Refusal, ...] = ()
+    """What of the objects must not be applied."""
+
+
+def violation_cause(violation: Violation) -> Cause:
+    """Return what a release did in the cluster, as a cause."""
+    detail = describe_refusals(violation.refusals) or violation.detail
+    return Cause(code=violation.code, object=violation.object, detail=detail)
 
 
 UNDECIDED = Decision("undecided", Cause(code="not-reached"))
@@ -259,7 +269,7 @@ class Observed:
     """What Helm says of the canary's revision: ``superseded``."""
     unready: Cause | None = None
     """Why the stable app is not ready now; None where it is."""
-    gaps: dict[str, str] = field(default_factory=dict)
+    gaps: dict[str, Cause] = field(default_factory=dict)
     """Why the evidence that is left does not allow a check, by its id."""
 
 

@@ -19,9 +19,9 @@ from canaryproof.model.objects import BODIES, Body, mapping_at
 from canaryproof.model.timeline import Observation, Timeline
 
 SCHEMA = 4
-"""Counts up whenever the format changes; 3 is still read: there, 0 and empty text stand for what never was."""
-
-SCHEMA_WITH_ZEROS = 3
+"""Counts up whenever the format changes."""
+OLDEST = 3
+"""The oldest schema that is still read: there, 0 and empty text stand for what never was, and sentences for causes."""
 TIMES = ("settled_at", "restored_at", "gone_at", "ended_at")
 
 Content = TypeVar("Content")
@@ -95,25 +95,30 @@ def head_from_line(first: bytes) -> Evidence:
 
 def _head(first: bytes) -> _Head:
     schema = _decoded(first, _VERSIONS, 1).schema
-    if schema == SCHEMA_WITH_ZEROS:
-        return _decoded(msgspec.json.encode(_without_zeros(_decoded(first, BODIES, 1))), _HEADS, 1)
+    if schema == OLDEST:
+        return _decoded(msgspec.json.encode(_migrated(_decoded(first, BODIES, 1))), _HEADS, 1)
     if schema != SCHEMA:
         raise UsageError(
-            f"another version wrote this flight record: its schema {schema} cannot be read, only {SCHEMA}",
+            f"another version wrote this flight record: its schema {schema} cannot be read, only {OLDEST} to {SCHEMA}",
             "record again, or judge it with the version that wrote it",
         )
     return _decoded(first, _HEADS, 1)
 
 
-def _without_zeros(head: Body) -> Body:
+def _told(sentence: str) -> dict[str, str]:
+    return {"code": "told", "detail": sentence}
+
+
+def _migrated(head: Body) -> Body:
     """Return the first line of a record of schema 3 as one of this schema."""
     evidence = mapping_at(head, "evidence")
     decision, observed = mapping_at(evidence, "decision"), mapping_at(evidence, "observed")
     _drop_zeros(evidence, TIMES)
     _drop_zeros(decision, ("at", "proven_at"))
     _drop_zeros(observed, ("stable", "canary", "rollback"))
-    if said := observed.pop("unready", ""):
-        observed["unready"] = {"code": "stable-not-ready", "detail": said}
+    if observed:
+        observed["unready"] = _told(observed["unready"]) if observed.get("unready") else None
+        observed["gaps"] = {check: _told(gap) for check, gap in mapping_at(observed, "gaps").items()}
     return head
 
 

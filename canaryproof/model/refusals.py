@@ -59,7 +59,19 @@ Code = Literal[
     "too-much-storage",
     "volume-type",
 ]
-"""Why something is refused; `canaryproof.submissions.chart_safety.refusal_sentences` has the sentence of each."""
+"""Why something is refused; `canaryproof.model.wording.refusal_sentences` has the sentence of each."""
+
+VOLUME_TYPES = (
+    "configMap",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "image",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+)
+"""Types of volumes that hold what is the namespace's own, or what the cluster's storage hands out."""
 
 
 @dataclass(frozen=True)

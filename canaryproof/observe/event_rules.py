@@ -30,10 +30,11 @@ LONG_ENOUGH = DURATIONS.observation
 
 @dataclass(frozen=True)
 class Fate:
-    """What became of the canary; *gap* says why that can no longer be known, and is empty where it can."""
+    """What became of the canary."""
 
     decision: Decision
-    gap: str = ""
+    is_unknown: bool = False
+    """Whether that can no longer be known; the cause of the decision says why."""
 
 
 def fate(
@@ -80,8 +81,7 @@ def _from_events(said: Sequence[Event], canary: Canary, seconds: float, now: flo
 
 
 def _unknown(cause: Cause) -> Fate:
-    decision = Decision("undecided", cause)
-    return Fate(decision, decision.reason)
+    return Fate(Decision("undecided", cause), is_unknown=True)
 
 
 Found = tuple[OutcomeName, Cause] | None

@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from canaryproof.analysis.leftovers import descendants, leftover
 from canaryproof.analysis.stable_state import stable_of, unready
+from canaryproof.checks import registry
 from canaryproof.errors import InfrastructureError
 from canaryproof.experiment.prober import probe
 from canaryproof.helm.releases import TYPE, Record, record_of, selector
@@ -39,9 +40,16 @@ STORES = (Resource("Secret", "/api/v1", "secrets"), Resource("ConfigMap", "/api/
 """Where Helm keeps releases: in Secrets, unless HELM_DRIVER says ConfigMaps."""
 VISITS = 5
 """Requests to the stable Service while the canary is there."""
-UNASKED = "nobody asked the Service all the time: a release that was handled by hand leaves no trace of outages"
-UNRECORDED = "Helm keeps {} revisions, and the one with the canary is no longer among them"
-OF_THE_CANARY = ("canary-present", "canary-replicas", "canary-port", "canary-service", "upgrade-applied")
+OF_THE_CANARY = (
+    registry.CANARY_PRESENT,
+    registry.CANARY_REPLICAS,
+    registry.CANARY_PORT,
+    registry.CANARY_SERVICE,
+    registry.UPGRADE_APPLIED,
+    registry.CANARY_OUTCOME,
+    registry.CANARY_GONE,
+)
+"""The checks that take the revision with the canary."""
 
 
 class Observatory:
@@ -204,15 +212,15 @@ def _evidence(evidence: Evidence, baseline: Rendering, story: Story, scene: _Sce
     elif canary:
         found = fate(timeline, canary, upgraded_at=upgraded_at, rolled_back_at=rolled_back_at, now=now)
         evidence = replace(evidence, decision=found.decision)
-        gaps |= {"canary-crash-loop": found.gap} if found.gap else {}
+        gaps |= {registry.CANARY_OUTCOME.id: found.decision.cause} if found.is_unknown else {}
         if not story.rollback and left:
             visits = tuple(scene.visits(stable.services, now))
             evidence = replace(evidence, probes=visits, ended_at=now + len(visits) * DURATIONS.probe_every)
-            del gaps["stable-serves-during-canary"]
+            del gaps[registry.STABLE_SERVES_DURING_CANARY.id]
     return replace(evidence, observed=_observed(story, unready_now, gaps))
 
 
-def _observed(story: Story, unready_now: Cause | None, gaps: Mapping[str, str]) -> Observed:
+def _observed(story: Story, unready_now: Cause | None, gaps: Mapping[str, Cause]) -> Observed:
     return Observed(
         stable=story.stable.revision if story.stable else None,
         canary=story.submitted.revision if story.is_upgraded else None,
@@ -223,12 +231,12 @@ def _observed(story: Story, unready_now: Cause | None, gaps: Mapping[str, str]) 
     )
 
 
-def _gaps(story: Story) -> Iterator[tuple[str, str]]:
-    yield "stable-serves-during-canary", UNASKED
-    yield "stable-never-down", UNASKED
+def _gaps(story: Story) -> Iterator[tuple[str, Cause]]:
+    for check in (registry.STABLE_SERVES_DURING_CANARY, registry.STABLE_NEVER_DOWN):
+        yield check.id, Cause(code="not-watched")
     if story.is_pruned and story.finding.canary is None:
-        for check in (*OF_THE_CANARY, "canary-crash-loop", "canary-gone"):
-            yield check, UNRECORDED.format(len(story.records))
+        for check in OF_THE_CANARY:
+            yield check.id, Cause(code="revision-pruned", count=len(story.records))
 
 
 def _step(record: Record, at: float) -> Step:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from canaryproof.analysis.availability import outages
 from canaryproof.analysis.container_runs import BACK_OFF
+from canaryproof.checks.registry import CHECKS
 from canaryproof.model.evidence import Evidence, Probe
 from canaryproof.model.objects import Body, Manifest, mapping_at, maps_at, text_at, value_at
 from canaryproof.model.timeline import Observation, PodHistory, Timeline, condition
@@ -27,18 +28,6 @@ NAME = 63
 """Characters of a pod's name that are shown: what controllers make of names is no longer."""
 COMING = frozenset({"", "ContainerCreating", "PodInitializing"})
 """Why a container waits that is on its way."""
-SETTLES: dict[str, tuple[str, ...]] = {
-    "start": (
-        *("chart-renders", "canary-present", "canary-replicas", "canary-port", "canary-service", "stable-untouched"),
-    ),
-    "upgraded": ("upgrade-applied",),
-    "fate": ("canary-crash-loop",),
-    "rollback": ("stable-serves-during-canary",),
-    "rolled-back": ("rollback-recorded",),
-    "gone": ("canary-gone",),
-    "end": ("stable-healthy", "stable-never-down"),
-}
-"""The checks of which each moment brings the last that they need to know."""
 
 
 @dataclass(frozen=True)
@@ -233,10 +222,11 @@ def moments(evidence: Evidence) -> tuple[Moment, ...]:
     if not began(evidence):
         return ()
     told = sorted(_told(evidence), key=lambda each: each[1])
-    missing = SETTLES.keys() - {key for key, *_ in told}
-    unsettled = tuple(check for key, checks in SETTLES.items() if key in missing for check in checks)
+    seen = {key for key, *_ in told}
+    moment_of = {check.id: check.settled if check.settled in seen else "end" for check in CHECKS}
     return tuple(
-        Moment(key, at, said, (*(unsettled if key == "end" else ()), *SETTLES.get(key, ()))) for key, at, said in told
+        Moment(key, at, said, tuple(check for check, moment in moment_of.items() if moment == key))
+        for key, at, said in told
     )
 
 

@@ -20,9 +20,10 @@ from canaryproof.errors import CommandError, InfrastructureError, LimitError, Su
 from canaryproof.submissions.archives import in_folder, open_file
 from canaryproof.submissions.bundle import read_bundle, write_bundle
 from canaryproof.submissions.discovery import Submission
-from canaryproof.submissions.limits import MOST_BYTES, printable, shown
+from canaryproof.submissions.limits import MOST_BYTES, shown
 from canaryproof.submissions.unpack import AS_NOBODY, PLAIN, needs_parsing, take_chart
 from canaryproof.system.interpreter import module_command
+from canaryproof.system.plain_text import escaped
 from canaryproof.system.process import Limits, run
 from canaryproof.system.sandbox import UNCONFINED, Sandbox
 from canaryproof.system.tempdirs import scratch
@@ -151,7 +152,7 @@ def _answer(text: str) -> str:
 
 
 def _kept(reason: str) -> str:
-    return printable(reason)[:LONGEST_MESSAGE]
+    return escaped(reason)[:LONGEST_MESSAGE]
 
 
 def _write(place: Path, files: Iterable[tuple[PurePosixPath, bytes]]) -> None:

@@ -23,11 +23,11 @@ from canaryproof.submissions.limits import (
     is_ignored,
     name_in,
     outermost,
-    printable,
     shown,
     stem,
     vetted,
 )
+from canaryproof.system.plain_text import escaped
 
 KINDS = "a Helm chart's folder, a repository with one in it, a .zip, .tar.gz or .tgz of either, or a folder of these"
 
@@ -86,7 +86,7 @@ def find_submissions(paths: Sequence[Path], *, chart_name: str = "") -> tuple[Su
 
 def _submissions(path: Path, chart_name: str) -> Iterator[Submission]:
     if path.is_file() and is_archive(path.name):
-        yield Submission(printable(stem(path.name)), printable(path), path.resolve())
+        yield Submission(escaped(stem(path.name)), escaped(path), path.resolve())
         return
     if not path.is_dir():
         seen = "it is something else" if path.exists() else "there is no such path"
@@ -99,9 +99,9 @@ def _submissions(path: Path, chart_name: str) -> Iterator[Submission]:
     if members:
         for name, contents in members.items():
             title = stem(name) if contents.packed else name
-            yield _submission(Submission(printable(title), printable(path / name), place / name), contents, chart_name)
+            yield _submission(Submission(escaped(title), escaped(path / name), place / name), contents, chart_name)
         return
-    submission = _submission(Submission(printable(place.name), printable(path), place), _look(place), chart_name)
+    submission = _submission(Submission(escaped(place.name), escaped(path), place), _look(place), chart_name)
     if submission.problem and not submission.unsafe:
         raise UsageError(f"submissions {path}: {submission.problem}", submission.advice)
     yield submission

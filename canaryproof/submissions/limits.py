@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from canaryproof.errors import SubmissionError, UnsafeError
+from canaryproof.system.plain_text import escaped
 
 CHART_FILE = "Chart.yaml"
 SCHEMA_FILE = "values.schema.json"
@@ -89,14 +90,9 @@ def _mega(size: int) -> str:
     return f"{size / 2**20:g} MiB"
 
 
-def printable(text: object) -> str:
-    """Return a text that no terminal and no report is hurt by: line ends, control characters and the like escaped."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in str(text))
-
-
 def shown(path: object) -> str:
     """Return a path for a message: printable, and not too long to be read."""
-    text = printable(str(path)[: LONGEST_SHOWN + 1])
+    text = escaped(str(path)[: LONGEST_SHOWN + 1])
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 

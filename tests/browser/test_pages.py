@@ -217,7 +217,7 @@ def test_the_list_can_be_searched_and_filtered(reader: Reader) -> None:
     assert reader.said == f"{REJECTED} of {MANY} submissions"
     reader.find("[type=search]").send_keys("student-01")
     assert reader.shown == [f"student-01{number}" for number in range(10)]
-    Select(reader.find("[name=failed]")).select_by_visible_text("canary-crash-loop")
+    Select(reader.find("[name=failed]")).select_by_visible_text("canary-outcome")
     assert len(reader.shown) == 10
 
     reader.find("[type=reset]").click()

@@ -17,8 +17,9 @@ from canaryproof.cluster.embedded.toolchain import Machine, provide
 from canaryproof.errors import UnsafeError
 from canaryproof.helm.verbs import Helm
 from canaryproof.model.evidence import Rendering
+from canaryproof.model.wording.refusal_sentences import describe_refusals
 from canaryproof.submissions.chart_copy import clean_copy
-from canaryproof.submissions.chart_safety import Policy, check_chart, explain
+from canaryproof.submissions.chart_safety import Policy, check_chart
 from canaryproof.submissions.discovery import Submission
 from canaryproof.submissions.static_chart import freeze
 from canaryproof.system.paths import cache_folder
@@ -237,7 +238,7 @@ def test_definitions_beside_the_templates_are_seen(render: Render) -> None:
 
     found = render({"crds/a.yaml": definition % "a", **inner})
 
-    reason = explain(check_chart(found.manifests, Policy(("sre",), lambda _: True)), "sre")
+    reason = describe_refusals(check_chart(found.manifests, Policy(("sre",), lambda _: True)))
     assert "a.example.com (crds/a.yaml) belongs to the whole cluster" in reason
     assert "b.example.com (charts/b/crds/b.yaml) belongs to the whole cluster" in reason
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from canaryproof.checks.registry import BY_ID, CHECKS, Check
 from canaryproof.model.evidence import OutcomeName
 
 REFERENCE = Path(__file__).parents[2] / "upcommerce"
@@ -20,33 +22,14 @@ STABLE_SERVICE = "templates/service.yaml"
 DEPLOYMENT = "templates/canary-deployment.yml"
 SERVICE = "templates/canary-service.yml"
 
-CONSEQUENCES: dict[str, tuple[str, ...]] = {
-    "chart-renders": (
-        "canary-present",
-        "canary-replicas",
-        "canary-port",
-        "canary-service",
-        "stable-untouched",
-        "upgrade-applied",
-        "canary-crash-loop",
-        "stable-serves-during-canary",
-        "rollback-recorded",
-        "canary-gone",
-        "stable-healthy",
-        "stable-never-down",
-    ),
-    "canary-present": (
-        "canary-replicas",
-        "canary-port",
-        "canary-service",
-        "canary-crash-loop",
-        "stable-serves-during-canary",
-    ),
-    "upgrade-applied": (
-        "canary-crash-loop",
-        "stable-serves-during-canary",
-    ),
-    "rollback-recorded": ("canary-gone", "stable-healthy"),
+
+def _needed(check: Check) -> frozenset[str]:
+    """Return the ids of the checks without which *check* says nothing, through any number of others."""
+    return frozenset(check.needs).union(*(_needed(BY_ID[need]) for need in check.needs))
+
+
+CONSEQUENCES: Mapping[str, tuple[str, ...]] = {
+    check.id: tuple(each.id for each in CHECKS if check.id in _needed(each)) for check in CHECKS
 }
 """What cannot be judged any more once a check has failed."""
 
@@ -109,7 +92,7 @@ def rejected(failed: str, *edits: Edit, outcome: OutcomeName = "crash-loop", fol
 
 def fate(outcome: OutcomeName, *edits: Edit) -> Mutation:
     """Return a variant that is right but for what becomes of its canary."""
-    return rejected("canary-crash-loop", *edits, outcome=outcome)
+    return rejected("canary-outcome", *edits, outcome=outcome)
 
 
 @dataclass(frozen=True)

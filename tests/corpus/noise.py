@@ -14,63 +14,85 @@ from unittest import mock
 
 from canaryproof.analysis.infrastructure import out_of_reach
 from canaryproof.checks import judging
-from canaryproof.checks.remarks import codes, remarks_on
+from canaryproof.checks.registry import CHECKS, Check
+from canaryproof.checks.remarks import codes, remark_sentences, remarks_on
+from canaryproof.checks.results import Judgement, grade
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Evidence
 from canaryproof.model.flight_record import from_lines
-from canaryproof.model.wording import cause_sentences, leftover_sentences, violation_sentences
+from canaryproof.model.wording import cause_sentences, hint_sentences, refusal_sentences
+from canaryproof.pytest_plugin.grading import missing, rejection
 from canaryproof.scenario import Course, load_course
-from canaryproof.submissions.chart_safety import refusal_sentences as refusals
 
 NOISE = "lorem ipsum"
-CHECKS = (
-    judging.chart_renders,
-    judging.canary_present,
-    judging.canary_replicas,
-    judging.canary_port,
-    judging.canary_service,
-    judging.stable_untouched,
-    judging.upgrade_applied,
-    judging.canary_crash_loop,
-    judging.stable_serves_during_canary,
-    judging.rollback_recorded,
-    judging.canary_gone,
-    judging.stable_healthy,
-    judging.stable_never_down,
-)
-OURS = frozenset({"chart-refused", "release-violation"})
-"""Causes whose detail is a sentence of the rules for charts."""
+OURS = frozenset({"chart-refused", "no-chart", "release-violation", "told"})
+"""Causes whose detail is a sentence of the project."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """What a check says, without its sentence: nothing where it holds."""
+    """What is said of one check, without its sentence."""
 
     check: str
-    hint: str = ""
-    where: str = ""
-    follows: str = ""
-    code: str = ""
+    status: str
+    won: float | None
+    hint: str
+    """The id of the hint."""
+    where: str
+    codes: tuple[str, ...]
+    """Of the cause, of what lies behind it, and of their parts."""
 
 
 def told(evidence: Evidence, course: Course) -> tuple[object, ...]:
     """Return everything that is decided about *evidence*, and no sentence."""
     canary = evidence.canary
     reached = bool(canary and out_of_reach(evidence.decision, canary, evidence.timeline))
-    checks = tuple(_told(check.__name__, check(evidence, course)) for check in CHECKS)
-    return (evidence.decision.outcome, reached, codes(remarks_on(evidence)), *checks)
+    judgements: dict[str, Judgement] = {}
+    for check in CHECKS:
+        judgements[check.id] = _judgement(check, evidence, course, judgements)
+    result = grade(evidence.name, evidence.source, declared=CHECKS, judgements=judgements, evidence=evidence)
+    checks = (
+        Told(
+            each.check.id,
+            each.status,
+            each.won,
+            each.judgement.hint_id,
+            each.judgement.where,
+            tuple(_codes(each.judgement.cause)),
+        )
+        for each in result.checks
+    )
+    decided = (result.verdict, result.outcome, result.score, tuple(_codes(result.cause)))
+    return (*decided, reached, codes(remarks_on(evidence)), *checks)
 
 
-def _told(name: str, finding: judging.Finding | None) -> Told:
+def _judgement(check: Check, evidence: Evidence, course: Course, judgements: dict[str, Judgement]) -> Judgement:
+    if reason := missing(check, judgements):
+        return Judgement("skipped", reason)
+    finding = judging.JUDGES[check.id](evidence, course)
     if finding is None:
-        return Told(name)
-    return Told(name, finding.hint, finding.where, finding.follows, finding.cause.code if finding.cause else "")
+        return Judgement("passed")
+    judgement = rejection(finding, check)
+    return replace(judgement, status="skipped", where=finding.follows) if finding.follows else judgement
+
+
+def _codes(cause: Cause | None) -> Iterator[str]:
+    if cause:
+        yield cause.code
+        for each in (cause.known, *cause.parts):
+            yield from _codes(each)
 
 
 @contextmanager
 def noise() -> Iterator[None]:
     """Have all wording say the same."""
-    tables = (cause_sentences.SENTENCES, leftover_sentences.HOLDERS, violation_sentences.SENTENCES, refusals.SENTENCES)
+    tables = (
+        cause_sentences.SENTENCES,
+        cause_sentences.HOLDERS,
+        hint_sentences.HINTS,
+        refusal_sentences.SENTENCES,
+        remark_sentences.TITLES,
+    )
     with ExitStack() as stack:
         for table in tables:
             stack.enter_context(mock.patch.dict(table, dict.fromkeys(table, NOISE)))

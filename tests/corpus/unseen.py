@@ -89,7 +89,7 @@ MUTATIONS = {
         Everywhere(STABLE, OLD_LABEL, NEW_LABEL),
         Replace(STABLE_SERVICE, OLD_LABEL, NEW_LABEL),
         outcome="refused",
-        follows="upgrade-applied canary-crash-loop stable-serves-during-canary stable-never-down",
+        follows="upgrade-applied canary-outcome stable-serves-during-canary stable-never-down",
     ),
     # --- the canary never gets as far as to crash
     "never-pulled-though-a-neighbour-did": fate(

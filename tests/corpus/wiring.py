@@ -53,7 +53,7 @@ MUTATIONS = {
         "canary-replicas",
         Replace(DEPLOYMENT, REPLICAS, "replicas: 0"),
         outcome="not-ready",
-        follows="canary-crash-loop",
+        follows="canary-outcome",
     ),
     # --- the container's port
     "port-5000": rejected("canary-port", Replace(DEPLOYMENT, PORT, "containerPort: 5000")),
@@ -122,7 +122,7 @@ MUTATIONS = {
         Replace(DEPLOYMENT, PORT, "containerPort: 5000"),
     ),
     "mistyped-tag-and-no-service": rejected(
-        "canary-crash-loop canary-service",
+        "canary-outcome canary-service",
         Replace(VALUES, "linux-amd64", "linux-amd-64"),
         Delete(SERVICE),
         outcome="image-pull",

@@ -15,7 +15,7 @@ Labels = dict[str, str]
 
 def because(text: str) -> Cause:
     """Return a cause whose sentence is *text*, for tests of what is made of a decision."""
-    return Cause(code="chart-refused", detail=text)
+    return Cause(code="told", detail=text)
 
 
 CANARY = Canary(

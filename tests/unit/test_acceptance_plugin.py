@@ -14,11 +14,14 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from canaryproof.acceptance import test_acceptance
-from canaryproof.model.evidence import Canary, ContainerLog, Decision, Evidence, Probe, Setting, Timings
+from canaryproof.checks.judging import JUDGES
+from canaryproof.checks.registry import CHECKS as CHECKS_OF_THE_REGISTRY
+from canaryproof.model.causes import Cause
+from canaryproof.model.evidence import Canary, ContainerLog, Decision, Evidence, Observed, Probe, Setting, Timings
 from canaryproof.model.flight_record import to_lines
-from canaryproof.pytest_plugin.markers import declared_in
+from canaryproof.pytest_plugin.markers import declared_in, registered
 from canaryproof.pytest_plugin.options import STEP_SUMMARY
-from canaryproof.scenario import UPCOMMERCE, load_course
+from canaryproof.scenario import UPCOMMERCE
 from tests.unit.reports.hostile import remarkable
 from tests.unit.stories import because
 
@@ -56,6 +59,8 @@ CHECKS = """
 from pathlib import Path
 import pytest
 from canaryproof.checks.judging import Finding
+from canaryproof.model.causes import Cause
+from canaryproof.model.hints import Hint
 from canaryproof.pytest_plugin.markers import accept, check
 
 pytestmark = pytest.mark.e2e
@@ -67,12 +72,13 @@ def test_renders(evidence):
     Render it by hand.
     '''
     assert len(Path("submitted").read_text().split()) == SUBMISSIONS
-    accept(Finding(evidence.chart.error, "", "templates/a.yml:7") if evidence.chart.error else None)
+    error = Cause(code="told", detail=evidence.chart.error)
+    accept(Finding(error, where="templates/a.yml:7") if evidence.chart.error else None)
 
 @check("present", needs=["renders"])
 def test_present(evidence):
     '''There is a canary.'''
-    accept(None if evidence.canary else Finding(evidence.decision.reason, "add one"))
+    accept(None if evidence.canary else Finding(evidence.decision.cause, Hint(id="as-told", detail="add one")))
 
 @check("replicas", needs=["present"], points=2)
 def test_replicas(evidence):
@@ -164,18 +170,20 @@ def by_name(document: dict[str, Any]) -> dict[str, Any]:
 
 CONTRACT = [
     *("chart-renders", "canary-present", "canary-replicas", "canary-port", "canary-service", "stable-untouched"),
-    *("upgrade-applied", "canary-crash-loop", "stable-serves-during-canary", "rollback-recorded", "canary-gone"),
+    *("upgrade-applied", "canary-outcome", "stable-serves-during-canary", "rollback-recorded", "canary-gone"),
     *("stable-healthy", "stable-never-down"),
 ]
 
 
 def test_the_acceptance_criteria_are_those_of_the_contract() -> None:
-    """Thirteen checks in the contract's order, each with a title and advice, and with points in the course."""
+    """Thirteen checks in the contract's order, each worth one point, with a title, a hint and a judge."""
     checks = declared_in([test_acceptance])
 
     assert [each.id for each in checks] == CONTRACT
     assert all(each.title and each.hint for each in checks)
-    assert set(load_course().points) == set(CONTRACT)
+    assert checks == CHECKS_OF_THE_REGISTRY
+    assert [each.points for each in checks] == [1] * 13
+    assert list(JUDGES) == CONTRACT
     assert test_acceptance.pytestmark.name == "e2e"
 
 
@@ -732,7 +740,7 @@ def test_a_replay_of_nothing_is_refused(run: Run, pytester: pytest.Pytester) -> 
 
 def course(points: str) -> None:
     """Write a course file with these points."""
-    terms = UPCOMMERCE.read_text(encoding="utf-8").partition("points:")[0]
+    terms = UPCOMMERCE.read_text(encoding="utf-8")
     baseline = terms.replace("baseline: upcommerce", f"baseline: {UPCOMMERCE.parent / 'upcommerce'}")
     Path("course.yaml").write_text(f"{baseline}points: {points}\n", encoding="utf-8")
 
@@ -746,6 +754,68 @@ def test_the_course_says_what_a_check_is_worth(run: Run) -> None:
     (shop,) = results()["submissions"]
     assert (shop["score"], shop["max_score"]) == (12.5, 14.5)
     assert [row["points"] for row in shop["checks"]] == [10, 0, 2, 2.5]
+
+
+RENAMED = """
+import pytest
+from canaryproof import check
+
+pytestmark = pytest.mark.e2e
+
+@check("canary-outcome")
+def test_outcome(evidence):
+    '''The canary crash-loops.'''
+
+@check("later", needs=["canary-crash-loop"])
+def test_later(evidence):
+    '''It needs a check by its former id.'''
+"""
+
+
+def test_the_course_may_name_a_check_by_its_former_id(run: Run) -> None:
+    """So may a check of one's own; reports have the present id."""
+    course("{canary-crash-loop: 5}")
+    options = ("-m", "e2e", "--canaryproof-report-dir", "out", "--canaryproof-course", "course.yaml")
+
+    run(*options, checks=RENAMED, shop=ACCEPTED)
+
+    (shop,) = results()["submissions"]
+    assert [(row["id"], row["status"], row["points"]) for row in shop["checks"]] == [
+        ("canary-outcome", "passed", 5),
+        ("later", "passed", 1),
+    ]
+
+
+def test_a_run_goes_on_with_records_that_have_a_former_id(run: Run) -> None:
+    """A record of the version before, which names a check by its former id, counts for the check."""
+    options = ("-m", "e2e", "--canaryproof-report-dir", "out")
+    gaps = {"canary-crash-loop": Cause(code="told", detail="no events")}
+    seen = replace(ACCEPTED, observed=Observed(1, 2, 3, "superseded", gaps=gaps))
+    run(*options, conftest=RESUMABLE, checks=RENAMED, shop=seen)
+    record = Path("out/evidence/shop.jsonl")
+    record.write_bytes(record.read_bytes().replace(b'"schema":4', b'"schema":3'))
+    head, *lines = record.read_text().splitlines()
+    old = json.loads(head)
+    old["evidence"]["observed"]["gaps"] = {"canary-crash-loop": "no events"}
+    record.write_text("\n".join((json.dumps(old), *lines)) + "\n")
+
+    run(*options, "--canaryproof-resume", conftest=RESUMABLE, checks=RENAMED, shop=seen)
+
+    assert Path("submitted").read_text() == "shop "
+    (shop,) = results()["submissions"]
+    row, _ = shop["checks"]
+    assert (shop["resumed"], row["id"], row["status"], row["message"]) == (
+        True,
+        "canary-outcome",
+        "skipped",
+        "no events",
+    )
+
+
+def test_a_misspelt_id_of_the_registry_is_an_error_at_import() -> None:
+    """The acceptance suite names checks of the registry, and no others."""
+    with pytest.raises(KeyError, match="canary-replcas"):
+        registered("canary-replcas")
 
 
 def test_points_for_no_check_are_refused(run: Run) -> None:

@@ -9,10 +9,10 @@ import pytest
 from canaryproof.model.objects import Manifest
 from canaryproof.model.refusals import Code
 from canaryproof.model.rendered_yaml import parse
-from canaryproof.submissions.chart_safety import ALLOWED_KINDS, Policy, check_chart, explain, node_ports
+from canaryproof.model.wording.refusal_sentences import SENTENCES, describe_refusals
+from canaryproof.submissions.chart_safety import ALLOWED_KINDS, Policy, check_chart, node_ports
 from canaryproof.submissions.chart_safety.counts import MOST, MOST_OBJECTS, quantity, whole
 from canaryproof.submissions.chart_safety.kinds import CLUSTER_SCOPED
-from canaryproof.submissions.chart_safety.refusal_sentences import SENTENCES
 
 GROUPS = {each.kind: f"{each.group}/v1" if each.group else "v1" for each in ALLOWED_KINDS}
 
@@ -37,7 +37,7 @@ def policy(*, namespaced: bool | None = True, shared: bool = False, nodes: int =
 
 def refused(*manifests: Manifest, **policies: Any) -> str:
     """Return the sentence in which objects are refused; empty where they are not."""
-    return explain(check_chart(manifests, policy(**policies)), "sre")
+    return describe_refusals(check_chart(manifests, policy(**policies)))
 
 
 def codes(*manifests: Manifest, **policies: Any) -> list[Code]:
@@ -54,7 +54,7 @@ REFUSED = {
     ),
     "cluster role": (thing("ClusterRole"), "ClusterRole/it (templates/it.yaml) belongs to the whole cluster"),
     "definition": (thing("CustomResourceDefinition"), "belongs to the whole cluster"),
-    "elsewhere": (thing("Service", "default"), "is for the namespace 'default'; leave metadata.namespace out, or use"),
+    "elsewhere": (thing("Service", "default"), "is for the namespace 'default'; leave metadata.namespace out"),
     "kube-system": (thing("RoleBinding", "kube-system"), "is for the namespace 'kube-system'"),
     "smuggled": (thing("ConfigMap", items=[{"kind": "ClusterRole"}]), "has a list of items like a List"),
     "forged type": (thing("Secret", type="helm.sh/release.v1"), "has the type of Helm's own records"),

@@ -6,6 +6,7 @@ import pytest
 
 from canaryproof.checks import judging
 from canaryproof.model.evidence import Decision, Step
+from canaryproof.model.hints import Hint
 from tests.unit.stories import CANARY_DEPLOYMENT, CANARY_SERVICE, STABLE, because
 from tests.unit.test_judging import COURSE, REFERENCE, evidence, finding_of
 
@@ -34,7 +35,7 @@ def test_a_kind_that_nobody_knows_is_no_canary_and_nothing_else(kind: str, error
 
     assert f"it adds {kind}/c-app" in missed.message
     assert f"this cluster knows no kind {kind}" in missed.message
-    assert "compare its kind" in missed.hint
+    assert missed.hint == Hint(id="kind-unknown")
     assert finding_of(judging.upgrade_applied, misspelt).follows == "canary-present"
 
 
@@ -73,7 +74,7 @@ def test_a_canary_that_asks_for_no_replica_cannot_crash() -> None:
     )
 
     assert "asks for 0 replicas" in finding_of(judging.canary_replicas, none_asked).message
-    assert finding_of(judging.canary_crash_loop, none_asked).follows == "canary-replicas"
+    assert finding_of(judging.canary_outcome, none_asked).follows == "canary-replicas"
 
 
 def test_all_that_is_touched_of_stable_is_told_at_once() -> None:
@@ -84,7 +85,7 @@ def test_all_that_is_touched_of_stable_is_told_at_once() -> None:
 
     assert "Deployment/upcommerce-app selects name=shop" in found.message
     assert "Service/upcommerce-service selects name=shop" in found.message
-    assert "templates/upcommerce-app.yaml and templates/upcommerce-service.yaml" in found.hint
+    assert "templates/upcommerce-app.yaml and templates/upcommerce-service.yaml" in found.advice
 
 
 def test_a_stable_container_may_be_called_otherwise() -> None:
@@ -147,7 +148,7 @@ def test_where_a_service_leads_is_told_by_number_name_and_protocol(ports: str, t
     found = finding_of(judging.canary_service, evidence(REFERENCE.replace("port: 5003, targetPort: 5003", ports)))
 
     assert told in found.message
-    assert hint in found.hint
+    assert hint in found.advice
 
 
 def test_an_external_name_leads_to_no_pods() -> None:

@@ -6,13 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.acceptance import test_acceptance
-from canaryproof.checks.results import Check
-from canaryproof.pytest_plugin.markers import declared_in
+from canaryproof.checks.registry import CHECKS
 from tests.corpus.catalogue import CORPUS, THEMES
 from tests.corpus.mutation import CONSEQUENCES, REFERENCE, VALUES, Below, Bytes, Edit, Mutation, Replace, accepted
-
-CHECKS: tuple[Check, ...] = declared_in([test_acceptance])
 
 
 def contents(folder: Path) -> dict[str, bytes]:

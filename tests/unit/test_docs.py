@@ -16,8 +16,9 @@ from typing import Any, get_args
 import pytest
 import yaml
 
+from canaryproof.checks.registry import CHECKS, Check
 from canaryproof.checks.remarks.remark_causes import Cause as RemarkCause
-from canaryproof.checks.results import Check, Judgement, RunResults, grade, to_json
+from canaryproof.checks.results import Judgement, RunResults, grade, to_json
 from canaryproof.cli.command_line import parser_of
 from canaryproof.cli.subcommands import COMMANDS
 from canaryproof.cluster.embedded.toolchain import kubernetes_minors
@@ -27,7 +28,7 @@ from canaryproof.model.flight_record import to_lines
 from canaryproof.pytest_plugin.markers import check_of
 from canaryproof.pytest_plugin.option_table import KIND_OPTIONS, OPTIONS
 from canaryproof.scenario import load_course
-from docs.generate import PAGES, checks, codes, commands, help_of, outcomes
+from docs.generate import PAGES, codes, commands, help_of, outcomes
 from docs.meanings import LIMITS, MEANINGS
 from tests.corpus.record import RECORDED, TIMELINES, read
 from tests.unit.test_judging import evidence
@@ -75,8 +76,8 @@ def test_every_check_is_documented() -> None:
     """Each has a section with what holds, what it needs and what to try."""
     page = generated("checks")
 
-    assert len(checks()) == len(load_course().points)
-    for each in checks():
+    assert len(CHECKS) == 13
+    for each in CHECKS:
         section = page.partition(f"(check-{each.id})=")[2].partition("(check-")[0]
         assert each.title in section
         assert each.hint.replace("*", r"\*")[:20] in section.replace(r"\_", "_")
@@ -245,7 +246,7 @@ def test_transcripts_name_checks_that_exist(transcript: Path) -> None:
     """A failed check stands there under the id that it has."""
     failed = re.findall(r"^  x (\S+)   ", transcript.read_text(encoding="utf-8"), re.MULTILINE)
 
-    assert set(failed) <= {each.id for each in checks()}
+    assert set(failed) <= {each.id for each in CHECKS}
 
 
 def keys(value: Any, path: str = "") -> Iterator[str]:
@@ -276,7 +277,7 @@ def test_the_example_of_a_scenario_file_can_be_read() -> None:
     course = load_course(EXAMPLES / "rehearsal" / "checkout.yaml")
 
     assert course.release == "checkout"
-    assert course.points.keys() <= {each.id for each in checks()}
+    assert course.points.keys() <= {each.id for each in CHECKS}
     page = (DOCS / "reference" / "scenario-file.md").read_text(encoding="utf-8")
     assert all(f"`{field.name}`" in page for field in fields(course) if field.name != "canary")
     assert all(f"`canary.{field.name}`" in page for field in fields(course.canary))
@@ -320,6 +321,6 @@ def test_the_example_of_a_check_adds_one_to_the_suite() -> None:
     names = runpy.run_path(str(EXAMPLES / "rehearsal" / "test_checkout.py"))
     *suite, own = filter(None, map(check_of, names.values()))
 
-    assert [each.id for each in suite] == [each.id for each in checks()]
+    assert [each.id for each in suite] == [each.id for each in CHECKS]
     assert (own.id, own.points, own.title) == ("canary-version", 2, "The canary runs version 2 of the image")
     assert own.hint

@@ -50,6 +50,7 @@ def _event() -> Observation:
     return Observation(1.0, "ADDED", Manifest({"kind": "Event", "metadata": {"name": "e"}, "message": f"no {VALUE}"}))
 
 
+TOLD = Cause(code="told", detail=VALUE, found=VALUE, last_words=VALUE, protocol=VALUE)
 EVIDENCE = Evidence(
     name="alice",
     source="class/alice",
@@ -59,7 +60,7 @@ EVIDENCE = Evidence(
         ChartFile("templates/s.yaml", f"kind: Secret\nstringData:\n  x: {VALUE}\n"),
         ChartFile("values.yaml", f"a:\n{VALUE}\nb"),
     ),
-    decision=Decision("refused", Cause(code="crash-looped", detail=VALUE, last_words=VALUE), proof=(f"seen {VALUE}",)),
+    decision=Decision("refused", TOLD, proof=(f"seen {VALUE}",)),
     install=Step("helm install", 0, 1, VALUE),
     upgrade=Step(f"helm upgrade {VALUE}", 0, 1, VALUE),
     rollback=Step("helm rollback", 0, 1, VALUE),
@@ -68,9 +69,7 @@ EVIDENCE = Evidence(
     probes=(Probe(0, 1, VALUE),),
     leftovers=(Leftover(ObjectKey("Secret", "db"), Holder("hook", VALUE)),),
     logs=(ContainerLog("pod", "app", previous=False, text=f"log {VALUE}"),),
-    observed=Observed(
-        1, 2, 3, "superseded", Cause(code="stable-not-ready", detail=VALUE, last_words=VALUE), {"canary-gone": VALUE}
-    ),
+    observed=Observed(1, 2, 3, "superseded", TOLD, {"canary-gone": TOLD}),
     fault=f"broke {VALUE}",
 )
 

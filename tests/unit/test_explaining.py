@@ -10,6 +10,8 @@ from canaryproof.checks import judging
 from canaryproof.checks.troubleshooting import explain
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import ChartFile, Rendering, Step
+from canaryproof.model.hints import Hint, HintId
+from canaryproof.model.wording.hint_sentences import describe_hint
 from tests.unit.test_judging import evidence, finding_of
 
 COLON = "error converting YAML to JSON: yaml: line 2: mapping values are not allowed in this context"
@@ -27,7 +29,7 @@ def test_a_colon_in_a_value_is_shown(line: str) -> None:
     """YAML takes it for another key, and says only that one is not allowed."""
     found = explain(COLON, (ChartFile("values.yaml", f"canary:\n{line}\n"),))
 
-    assert "a colon with a space behind it" in found.says
+    assert found.cause == Cause(code="colon-in-value")
     assert found.where == "values.yaml:2"
 
 
@@ -36,7 +38,7 @@ def test_a_colon_in_a_value_is_shown(line: str) -> None:
 )
 def test_other_colons_do_no_harm(line: str) -> None:
     """Quotes, flow mappings, addresses and comments may have them."""
-    assert "colon" not in explain(COLON, (ChartFile("values.yaml", f"canary:\n{line}\n"),)).says
+    assert explain(COLON, (ChartFile("values.yaml", f"canary:\n{line}\n"),)).cause is None
 
 
 def test_a_file_in_two_bytes_a_letter_is_named() -> None:
@@ -45,15 +47,14 @@ def test_a_file_in_two_bytes_a_letter_is_named() -> None:
 
     found = explain("yaml: incomplete UTF-16 character", (ChartFile("values.yaml", wide),))
 
-    assert "values.yaml is written in UTF-16" in found.says
-    assert "UTF-8" in found.hint
+    assert (found.cause, found.hint) == (Cause(code="file-utf-16", file="values.yaml"), Hint(id="file-utf-16"))
 
 
 def test_a_value_without_its_dot_is_named() -> None:
     """Helm takes it for a function."""
     found = explain('parse error at (upcommerce/templates/c.yml:7): function "Values" not defined', ())
 
-    assert found.says == "Values lacks its dot: what a template is given begins with one"
+    assert found.cause == Cause(code="dot-missing", field="Values")
     assert found.where == "templates/c.yml:7"
 
 
@@ -64,8 +65,9 @@ def test_a_quote_that_does_no_harm_is_not_blamed(error: str) -> None:
     """A typographic quote, or a backtick, in a text explains no missing value."""
     harmless = ChartFile("values.yaml", "motto: “Keep calm”\ncode: x`\n")
 
-    assert "quote" not in explain(error, (harmless,)).says
-    assert "backtick" not in explain(error, (harmless,)).says
+    cause = explain(error, (harmless,)).cause
+
+    assert cause is None or cause.code not in {"character-typographic", "stray-backtick"}
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ def test_a_quote_that_does_no_harm_is_not_blamed(error: str) -> None:
     [
         ('imagePullPolicy: Unsupported value: "always": supported values: "Always"', "capital letters"),
         ('requests: Invalid value: "1": must be less than or equal to cpu limit of 500m', "larger than the limit"),
-        ('Namespace "sre" exists and cannot be imported: invalid ownership metadata', "is there already"),
+        ('Namespace "sre" exists and cannot be imported: invalid ownership metadata', "is in the cluster already"),
         ("chart requires kubeVersion: <1.25.0 which is incompatible with Kubernetes v1.37.2", "kubeVersion"),
         ('error calling include: template: no template "a.labels" associated', "named template"),
         ("values don't meet the specifications of the schema(s)", "values.schema.json"),
@@ -83,35 +85,38 @@ def test_a_quote_that_does_no_harm_is_not_blamed(error: str) -> None:
         ("parse error at (upcommerce/templates/a.yaml:26): unexpected EOF", "an end of its own"),
         ("cannot load values.yaml: cannot unmarshal array into Go value of type map[string]interface {}", "a dash"),
         ('ports[0].name: Invalid value: "A_B": must contain only alpha-numeric characters', "names of ports"),
-        ("nodePort: Invalid value: 80: provided port is not in the valid range", "range in the message"),
-        ("[spec.ports[0].name: Required value, spec.ports[1].name: Required value]", "a name for each"),
+        ("nodePort: Invalid value: 80: provided port is not in the valid range", "range that the message names"),
+        ("[spec.ports[0].name: Required value, spec.ports[1].name: Required value]", "each port of the Service a name"),
         ('spec.clusterIPs[0]: Invalid value: "none": must be a valid IP address', "capital letter"),
-        ('spec.template.spec.containers[0].volumeMounts[0].name: Not found: "data"', "among the volumes"),
+        ('spec.template.spec.containers[0].volumeMounts[0].name: Not found: "data"', "to the volumes of the pod"),
     ],
 )
 def test_each_error_has_a_hint_of_its_own(error: str, hint: str) -> None:
     """To run the command again is no advice where the reason is known."""
-    assert hint in explain(error, ()).hint
+    found = explain(error, ()).hint
+
+    assert found
+    assert hint in describe_hint(found)
 
 
 @pytest.mark.parametrize(
     ("fault", "hint"),
     [
-        (Cause(code="field-of-wrong-type", expected="a number"), "must not be in quotes"),
-        (Cause(code="field-of-wrong-type", expected="a list"), "begins with a dash"),
-        (Cause(code="field-of-wrong-type", expected="a map"), "keys with values below it"),
-        (Cause(code="label-not-text"), "need quotes"),
-        (Cause(code="object-repeated"), "metadata.name in both"),
-        (Cause(code="yaml-key-repeated"), "keep the key once"),
+        (Cause(code="field-of-wrong-type", expected="a number"), "field-is-number"),
+        (Cause(code="field-of-wrong-type", expected="a list"), "field-is-list"),
+        (Cause(code="field-of-wrong-type", expected="a map"), "field-is-map"),
+        (Cause(code="label-not-text"), "label-not-text"),
+        (Cause(code="object-repeated"), "object-repeated"),
+        (Cause(code="yaml-key-repeated"), "key-repeated"),
     ],
 )
-def test_each_fault_of_an_object_has_a_hint_of_its_own(fault: Cause, hint: str) -> None:
+def test_each_fault_of_an_object_has_a_hint_of_its_own(fault: Cause, hint: HintId) -> None:
     """The facts decide, whatever the sentence that was made of them."""
     cause = Cause(code="chart-malformed", parts=(replace(fault, file="templates/c.yml", line=3),))
 
     found = explain("noise", (), cause=cause)
 
-    assert hint in found.hint
+    assert found.hint == Hint(id=hint)
     assert found.where == "templates/c.yml, line 3 of what it renders to"
 
 
@@ -147,7 +152,7 @@ def test_a_key_without_a_space_is_shown() -> None:
 
     found = explain("yaml: line 4: could not find expected ':'", (ChartFile("templates/c.yaml", text),))
 
-    assert (found.says.split(":")[0], found.where) == ("there is no space behind the colon", "templates/c.yaml:3")
+    assert (found.cause, found.where) == (Cause(code="colon-without-space"), "templates/c.yaml:3")
 
 
 def test_values_of_the_wrong_kind_are_told() -> None:
@@ -156,6 +161,6 @@ def test_values_of_the_wrong_kind_are_told() -> None:
     field = "at <.Values.canary.image>: can't evaluate field image in type interface {}"
     listed = (ChartFile("values.yaml", "canary:\n  - image: a\n"),)
 
-    assert "the chart has no values.yaml" in explain(nil, ()).says
-    assert "values.yaml is empty" in explain(nil, (ChartFile("values.yaml", ""),)).says
-    assert "canary: in values.yaml is no map" in explain(field, listed).says
+    assert explain(nil, ()).cause == Cause(code="values-missing", field="canary.image")
+    assert explain(nil, (ChartFile("values.yaml", ""),)).cause == Cause(code="values-empty", field="canary.image")
+    assert explain(field, listed).cause == Cause(code="value-no-map", field="canary.image")

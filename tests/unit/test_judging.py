@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from canaryproof.analysis.canary import find_canary
 from canaryproof.checks import judging
-from canaryproof.checks.judging import HINTS, Finding
+from canaryproof.checks.judging import JUDGES, Finding, Judge
+from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import (
     Decision,
     Evidence,
@@ -25,9 +26,10 @@ from canaryproof.model.evidence import (
     Violation,
 )
 from canaryproof.model.evidence_redaction import without_secrets
+from canaryproof.model.hints import Hint
 from canaryproof.model.objects import Body, Manifest, ObjectKey
 from canaryproof.redaction import Redactor, object_values
-from canaryproof.scenario import Course, load_course
+from canaryproof.scenario import load_course
 from canaryproof.timeouts import TimeLimits
 from tests.unit.stories import (
     CANARY_DEPLOYMENT,
@@ -41,22 +43,6 @@ from tests.unit.stories import (
     service,
 )
 
-Check = Callable[[Evidence, Course], Finding | None]
-CHECKS: tuple[Check, ...] = (
-    judging.chart_renders,
-    judging.canary_present,
-    judging.canary_replicas,
-    judging.canary_port,
-    judging.canary_service,
-    judging.stable_untouched,
-    judging.upgrade_applied,
-    judging.canary_crash_loop,
-    judging.stable_serves_during_canary,
-    judging.rollback_recorded,
-    judging.canary_gone,
-    judging.stable_healthy,
-    judging.stable_never_down,
-)
 COURSE = load_course()
 REFERENCE = STABLE + CANARY_DEPLOYMENT + CANARY_SERVICE
 HISTORY = (
@@ -105,11 +91,11 @@ def evidence(chart: str = REFERENCE, **changes: Any) -> Evidence:
 def failing(given: Evidence) -> list[str]:
     """Return the names of the checks that fail; those that need a canary are left out where there is none."""
     without = (judging.chart_renders, judging.canary_present, judging.stable_untouched, judging.upgrade_applied)
-    checks = CHECKS if given.canary else (*without, judging.rollback_recorded, judging.stable_healthy)
+    checks = tuple(JUDGES.values()) if given.canary else (*without, judging.rollback_recorded, judging.stable_healthy)
     return [check.__name__ for check in checks if check(given, COURSE)]
 
 
-def finding_of(check: Check, given: Evidence) -> Finding:
+def finding_of(check: Judge, given: Evidence) -> Finding:
     """Return what a check that must fail found."""
     found = check(given, COURSE)
     assert found
@@ -118,8 +104,10 @@ def finding_of(check: Check, given: Evidence) -> Finding:
 
 def test_finding_reads_from_cause_to_cure() -> None:
     """Message, place and hint stand on lines of their own; what is empty leaves no line."""
-    assert str(Finding("wrong", "look", "templates/x.yaml")) == "wrong\ntemplates/x.yaml\ntry: look"
-    assert str(Finding("wrong")) == "wrong"
+    cause, hint = Cause(code="told", detail="wrong"), Hint(id="as-told", detail="look")
+
+    assert str(Finding(cause, hint, "templates/x.yaml")) == "wrong\ntemplates/x.yaml\ntry: look"
+    assert str(Finding(cause)) == "wrong"
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -195,8 +183,8 @@ def test_one_mistake_in_a_chart_fails_one_check(chart: str, check: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "check"),
     [
-        ({"decision": Decision("healthy", because("it runs"))}, "canary_crash_loop"),
-        ({"decision": Decision("image-pull", because("no such tag"))}, "canary_crash_loop"),
+        ({"decision": Decision("healthy", because("it runs"))}, "canary_outcome"),
+        ({"decision": Decision("image-pull", because("no such tag"))}, "canary_outcome"),
         ({"upgrade": Step("helm upgrade", 1.5, 2, "refused")}, "upgrade_applied"),
         ({"rollback": Step("helm rollback", 5, 5.5, "stuck")}, "rollback_recorded"),
         ({"history": (*HISTORY[:2], Revision(3, "deployed", "Upgrade complete"))}, "rollback_recorded"),
@@ -256,7 +244,7 @@ def test_unrendered_chart_is_told_in_helm_s_words() -> None:
 @pytest.mark.parametrize(
     ("outcome", "message"),
     [
-        ("unsafe-chart", "refused, before anything was applied: a is a link"),
+        ("unsafe-chart", "canaryproof refused the chart, and applied nothing of it: a is a link"),
         ("broken-chart", "there is no chart to render: a is a link"),
     ],
 )
@@ -267,7 +255,7 @@ def test_who_refuses_says_what_to_do(outcome: OutcomeName, message: str) -> None
 
     finding = finding_of(judging.chart_renders, refused)
 
-    assert (finding.message, finding.hint) == (message, "put the file in its place")
+    assert (finding.message, finding.advice) == (message, "put the file in its place")
 
 
 def test_a_release_that_was_ended_after_its_upgrade_says_why() -> None:
@@ -277,15 +265,15 @@ def test_a_release_that_was_ended_after_its_upgrade_says_why() -> None:
     finding = finding_of(judging.chart_renders, ended)
 
     assert "after the upgrade: Secret/later has the labels of Helm's records" in finding.message
-    assert "owner: helm" in finding.hint
+    assert finding.hint == Hint(id="unknown-record")
 
 
 def test_two_canaries_have_their_own_hint() -> None:
     """Too many Deployments are another mistake than none."""
     second = CANARY_DEPLOYMENT.replace("upcommerce-canary-app", "second")
 
-    assert finding_of(judging.canary_present, evidence(REFERENCE + second)).hint == HINTS["ambiguous"]
-    assert finding_of(judging.canary_present, evidence(STABLE)).hint == HINTS["no-canary"]
+    assert finding_of(judging.canary_present, evidence(REFERENCE + second)).hint == Hint(id="ambiguous")
+    assert finding_of(judging.canary_present, evidence(STABLE)).hint == Hint(id="no-canary")
 
 
 def test_service_that_misses_the_labels_shows_both_sides() -> None:
@@ -295,7 +283,8 @@ def test_service_that_misses_the_labels_shows_both_sides() -> None:
     found = finding_of(judging.canary_service, evidence(chart))
 
     assert (
-        found.message == "canary selects app=upcommerce--canary-app; the canary's pods have app=upcommerce-canary-app"
+        found.message == "Service/canary selects app=upcommerce--canary-app, but the pods of upcommerce-canary-app have"
+        " the labels app=upcommerce-canary-app"
     )
     assert found.where == "templates/canary.yaml"
 
@@ -308,14 +297,17 @@ def test_service_that_picks_stable_pods_too_is_found() -> None:
     leaking = REFERENCE.replace("upcommerce-canary-app}", "upcommerce-app}")
 
     assert failing(evidence(greedy)) == ["canary_service"]
-    assert "Deployment/upcommerce-app too" in finding_of(judging.canary_service, evidence(greedy)).message
-    assert "the stable Service upcommerce-service" in finding_of(judging.canary_service, evidence(leaking)).message
+    assert (
+        "also leads to pods of Deployment/upcommerce-app"
+        in finding_of(judging.canary_service, evidence(greedy)).message
+    )
+    assert "the stable Service/upcommerce-service" in finding_of(judging.canary_service, evidence(leaking)).message
 
 
-@pytest.mark.parametrize("outcome", [outcome for outcome in HINTS if outcome != "crash-loop"])
+@pytest.mark.parametrize("outcome", [outcome for outcome in get_args(OutcomeName) if outcome != "crash-loop"])
 def test_every_other_fate_has_a_hint(outcome: OutcomeName) -> None:
     """Whatever became of the canary, there is something to try; what it was is named."""
-    found = finding_of(judging.canary_crash_loop, evidence(decision=Decision(outcome, because("so it went"))))
+    found = finding_of(judging.canary_outcome, evidence(decision=Decision(outcome, because("so it went"))))
 
     assert found.hint
     assert f"{outcome}, expected crash-loop: so it went" in found.message
@@ -325,10 +317,10 @@ def test_course_may_expect_another_fate() -> None:
     """The expected outcome is the course's to say."""
     course = replace(COURSE, canary=replace(COURSE.canary, outcome="healthy", replicas=2, port=80))
 
-    assert judging.canary_crash_loop(evidence(decision=Decision("healthy", because("it runs"))), course) is None
-    assert judging.canary_crash_loop(evidence(), course)
-    assert "is to have 2" in str(judging.canary_replicas(evidence(), course))
-    assert "containerPort 80; seen: 5003" in str(judging.canary_port(evidence(), course))
+    assert judging.canary_outcome(evidence(decision=Decision("healthy", because("it runs"))), course) is None
+    assert judging.canary_outcome(evidence(), course)
+    assert "must have 2" in str(judging.canary_replicas(evidence(), course))
+    assert "containerPort 80; the containers declare 5003" in str(judging.canary_port(evidence(), course))
 
 
 def test_leftovers_are_named_with_what_holds_them() -> None:
@@ -338,7 +330,7 @@ def test_leftovers_are_named_with_what_holds_them() -> None:
     found = finding_of(judging.canary_gone, evidence(leftovers=(kept,)))
 
     assert "Service/canary (held by the annotation helm.sh/resource-policy: keep)" in found.message
-    assert "take the annotation" in found.hint
+    assert found.hint == Hint(id="left-by-policy")
 
 
 def test_what_a_leftover_owns_is_counted_and_not_listed() -> None:
@@ -414,12 +406,12 @@ def test_a_stable_service_that_goes_by_a_new_name_is_told_why_it_led_nowhere() -
     found = evidence(named, probes=answers(*range(12, 36)))
 
     assert judging.stable_untouched(found, COURSE) is None
-    assert "by number" in finding_of(judging.stable_serves_during_canary, found).hint
+    assert "by number" in finding_of(judging.stable_serves_during_canary, found).advice
     assert "by number" not in str(judging.stable_serves_during_canary(evidence(probes=found.probes), COURSE))
 
 
 @pytest.mark.parametrize("check", [judging.canary_replicas, judging.canary_port, judging.canary_service])
-def test_without_a_canary_everything_about_it_follows(check: Check) -> None:
+def test_without_a_canary_everything_about_it_follows(check: Judge) -> None:
     """What cannot be judged without a canary is laid to its absence, also when that check was not asked for."""
     found = check(evidence(STABLE), COURSE)
 

@@ -9,7 +9,7 @@ import pytest
 from canaryproof.analysis.leftovers import descendants, key_in, last_deletion, leftover
 from canaryproof.model.objects import Body, Manifest, ObjectKey
 from canaryproof.model.timeline import Change, Observation, Timeline
-from canaryproof.model.wording.leftover_sentences import describe_holder
+from canaryproof.model.wording.cause_sentences import HOLDERS
 
 DEPLOYMENT = ObjectKey("Deployment", "app")
 
@@ -69,7 +69,7 @@ def test_what_is_left_says_what_holds_it(found: Body, held_by: str) -> None:
     key = ObjectKey(found["kind"], "a")
 
     holder = leftover(key, Manifest(found), frozenset({key, DEPLOYMENT})).holder
-    held = describe_holder(holder) if holder else ""
+    held = HOLDERS[holder.kind].format(holder.value) if holder else ""
 
     assert held_by in held
     assert bool(held) == bool(held_by)

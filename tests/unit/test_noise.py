@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import get_args
 
@@ -10,7 +10,7 @@ import pytest
 
 from canaryproof.analysis.outcome import decide, with_last_words
 from canaryproof.errors import SubmissionError
-from canaryproof.model.causes import Cause, Code
+from canaryproof.model.causes import Cause, Code, FindingCode
 from canaryproof.model.evidence import (
     ContainerLog,
     Decision,
@@ -23,9 +23,11 @@ from canaryproof.model.evidence import (
     Violation,
     rendering_failure,
 )
+from canaryproof.model.hints import HintId
 from canaryproof.model.objects import ObjectKey
 from canaryproof.model.rendered_yaml import parse
 from canaryproof.model.wording.cause_sentences import SENTENCES
+from canaryproof.model.wording.hint_sentences import HINTS
 from canaryproof.scenario import load_course
 from canaryproof.timeouts import TimeLimits
 from tests.corpus.noise import noise, noisy, told
@@ -103,6 +105,16 @@ def test_noise_changes_no_outcome(name: str) -> None:
     assert after == before
 
 
-def test_each_cause_has_a_sentence() -> None:
-    """A code that has none could not be told."""
-    assert set(SENTENCES) == set(get_args(Code))
+def test_each_cause_and_each_hint_has_a_sentence() -> None:
+    """A code that has none could not be told, and a sentence of no code is told by nobody."""
+    assert set(SENTENCES) == {*_flat(Code), *_flat(FindingCode)}
+    assert set(HINTS) == set(_flat(HintId))
+
+
+def _flat(literal: object) -> Iterator[str]:
+    """Yield the texts of a literal type, those of the literal types in it included."""
+    for each in get_args(literal):
+        if isinstance(each, str):
+            yield each
+        else:
+            yield from _flat(each)

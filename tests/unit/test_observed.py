@@ -8,7 +8,8 @@ import pytest
 
 from canaryproof.checks import judging
 from canaryproof.checks.judging import Finding
-from canaryproof.checks.results import Check, Judgement, RunResults, grade
+from canaryproof.checks.registry import CANARY_GONE, CANARY_OUTCOME, Check
+from canaryproof.checks.results import Judgement, RunResults, gap_in, grade
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Decision, Evidence, Observed, Revision
 from canaryproof.model.objects import Manifest
@@ -95,11 +96,15 @@ def test_revisions_need_not_be_the_first_three() -> None:
     ("history", "parts", "message"),
     [
         ((INSTALLED, UPGRADED), {"rollback": 0}, "nothing was rolled back; seen: 1 superseded"),
-        ((INSTALLED, UPGRADED, replace(UPGRADED, revision=3)), {"rollback": 0}, "an upgrade in disguise"),
-        ((INSTALLED, UPGRADED, ROLLED_BACK, replace(UPGRADED, revision=4)), {}, "must be the last revision"),
-        ((INSTALLED, UPGRADED, replace(ROLLED_BACK, status="failed")), {}, "must be the last revision, and deployed"),
+        ((INSTALLED, UPGRADED, replace(UPGRADED, revision=3)), {"rollback": 0}, "is an upgrade, and no rollback"),
+        ((INSTALLED, UPGRADED, ROLLED_BACK, replace(UPGRADED, revision=4)), {}, "the last revision must be a rollback"),
+        (
+            (INSTALLED, UPGRADED, replace(ROLLED_BACK, status="failed")),
+            {},
+            "the last revision must be a rollback, and deployed",
+        ),
         ((INSTALLED, UPGRADED, ROLLED_BACK), {"stable": 2}, "went to revision 2, which has the canary itself"),
-        ((UPGRADED, ROLLED_BACK), {"stable": 0}, "is no longer on record"),
+        ((UPGRADED, ROLLED_BACK), {"stable": 0}, "no longer has on record"),
     ],
 )
 def test_what_is_no_rollback_to_stable_is_told(
@@ -117,7 +122,7 @@ def test_the_missing_command_is_named() -> None:
     found = rollback(INSTALLED, UPGRADED, rollback=0)
 
     assert found
-    assert found.hint == "run helm rollback upcommerce 1 --namespace sre"
+    assert found.advice == "run helm rollback upcommerce 1 --namespace sre"
 
 
 @pytest.mark.parametrize(
@@ -138,7 +143,7 @@ def test_an_upgrade_that_was_not_is_told(parts: dict[str, object], message: str)
         (Timeline(), "has no pod"),
         (stable_pod(ready=False), "is not Ready: pod pod"),
         (stable_pod(image="other:1"), "runs other:1 instead of uonyeka/upcommerce:v3"),
-        (stable_pod(code=1), "crashed, and was restarted 1 time"),
+        (stable_pod(code=1), "crashed: pod pod was restarted 1 time"),
     ],
 )
 def test_a_sick_stable_app_is_told(timeline: Timeline, message: str) -> None:
@@ -165,7 +170,7 @@ def test_stable_must_be_ready_and_for_a_while() -> None:
     assert unready
     assert "has no ready endpoint" in unready.message
     assert fresh
-    assert "ready for 0.5 s only" in fresh.message
+    assert "was ready for 0.5 s at the end" in fresh.message
 
 
 DECLARED = (Check("one", "One holds"), Check("two", "Two holds", points=2))
@@ -173,7 +178,7 @@ DECLARED = (Check("one", "One holds"), Check("two", "Two holds", points=2))
 
 def test_what_nobody_can_know_counts_for_nothing() -> None:
     """A check that the evidence does not allow is skipped, and neither won nor lost."""
-    evidence = observed(gaps={"two": "nobody asked"})
+    evidence = observed(gaps={"two": Cause(code="not-watched")})
     judgements = {"one": Judgement("passed"), "two": Judgement("skipped", "nobody asked")}
 
     result = grade("upcommerce", "", declared=DECLARED, judgements=judgements, evidence=evidence)
@@ -185,9 +190,17 @@ def test_what_nobody_can_know_counts_for_nothing() -> None:
     assert unrun.verdict == "error"
 
 
+def test_a_gap_under_the_former_id_of_a_check_is_understood() -> None:
+    """Records of releases that were handled by hand name the check of the canary's outcome by its former id."""
+    evidence = observed(gaps={"canary-crash-loop": Cause(code="events-gone")})
+
+    assert gap_in(evidence, CANARY_OUTCOME) == Cause(code="events-gone")
+    assert gap_in(evidence, CANARY_GONE) is None
+
+
 def test_the_summary_says_which_revision_was_what() -> None:
     """Instead of the phases of an experiment."""
-    evidence = observed(gaps={"two": "nobody asked"})
+    evidence = observed(gaps={"two": Cause(code="not-watched")})
     judgements = {"one": Judgement("passed"), "two": Judgement("skipped", "nobody asked")}
     result = grade("upcommerce", "", declared=DECLARED, judgements=judgements, evidence=evidence)
 

@@ -12,8 +12,10 @@ import pytest
 
 from canaryproof.helm.record_check import Expected, ReleaseRecord, read_records
 from canaryproof.helm.releases import record_name
-from canaryproof.model.evidence import Violation
-from canaryproof.model.wording.violation_sentences import advise, describe_violation
+from canaryproof.model.evidence import Violation, violation_cause
+from canaryproof.model.hints import Hint
+from canaryproof.model.wording.cause_sentences import describe
+from canaryproof.model.wording.hint_sentences import describe_hint
 
 HOOK = {"name": "job", "manifest": "kind: Job", "events": ["post-upgrade"]}
 
@@ -145,5 +147,5 @@ def test_a_first_revision_that_is_gone_is_named() -> None:
 )
 def test_each_violation_has_a_sentence_that_names_the_object(violation: Violation) -> None:
     """And something to look for."""
-    assert "Secret/later" in describe_violation(violation)
-    assert advise(violation)
+    assert "Secret/later" in describe(violation_cause(violation))
+    assert describe_hint(Hint(id=violation.code))

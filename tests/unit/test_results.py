@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from canaryproof.checks.results import Check, Judgement, RunResults, SubmissionResult, grade, to_json
+from canaryproof.checks.registry import Check
+from canaryproof.checks.results import Judgement, RunResults, SubmissionResult, grade, to_json
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Canary, Decision, Evidence, ServiceRoute, Setting, Timings
 from canaryproof.model.objects import ObjectKey
@@ -92,11 +93,11 @@ def test_the_file_follows_the_contract() -> None:
     ]
     assert list(submission["timings"]) == ["install", "upgrade", "outcome", "rollback", "gone", "total"]
     rows = (
-        ("a", "A holds", "passed", 2, None, "", ""),
-        ("b", "B holds", "failed", 1, None, "b is\nwrong", ""),
-        ("c", "C holds", "skipped", 0.5, None, "not run", ""),
+        ("a", "A holds", "passed", 2, None, "", "", ""),
+        ("b", "B holds", "failed", 1, None, "b is\nwrong", "", ""),
+        ("c", "C holds", "skipped", 0.5, None, "not run", "", ""),
     )
-    keys = ("id", "title", "status", "points", "cause", "message", "hint")
+    keys = ("id", "title", "status", "points", "cause", "message", "hint", "hint_id")
     assert submission["checks"] == [dict(zip(keys, row, strict=True)) for row in rows]
     assert [tuple(each) for each in submission["checks"]] == [keys] * 3
 

@@ -19,20 +19,15 @@ def test_the_upcommerce_course_is_what_the_assignment_asks() -> None:
     assert (course.baseline / "templates" / "deployment.yaml").is_file()
 
 
-def test_every_check_of_the_contract_has_points() -> None:
-    """A full score of the default course is thirteen."""
-    assert sum(load_course().points.values()) == len(load_course().points) == 13
-
-
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
         ("port: 5003", "port: many"),
         ("release: upcommerce", "realease: upcommerce"),
         ("outcome: crash-loop", "outcome: explosion"),
-        ("canary-gone: 1", "canary-gone: -1"),
-        ("canary-gone: 1", "canary-gone: .inf"),
-        ("canary-gone: 1", "canary-gone: .nan"),
+        ("stand_ins:", "points: {canary-gone: -1}\nstand_ins:"),
+        ("stand_ins:", "points: {canary-gone: .inf}\nstand_ins:"),
+        ("stand_ins:", "points: {canary-gone: .nan}\nstand_ins:"),
     ],
 )
 def test_a_term_of_the_wrong_kind_is_refused_by_name(tmp_path: Path, change: str, complaint: str) -> None:

@@ -85,12 +85,12 @@ def test_the_courses_chart_says_what_stable_is() -> None:
     ("now", "field", "values"),
     [
         ({"spec": {"replicas": 2}}, "spec.replicas", ("1", "2")),
-        ({"spec": {"replicas": 1, "paused": True}}, "spec.paused", (None, "True")),
-        ({"spec": {}}, "spec.replicas", ("1", None)),
-        ({"spec": {"replicas": 1, "args": ["a"]}}, "spec.args[0]", (None, "'a'")),
+        ({"spec": {"replicas": 1, "paused": True}}, "spec.paused", ("", "True")),
+        ({"spec": {}}, "spec.replicas", ("1", "")),
+        ({"spec": {"replicas": 1, "args": ["a"]}}, "spec.args[0]", ("", "'a'")),
     ],
 )
-def test_what_differs_after_the_rollback_is_named(now: Body, field: str, values: tuple[str | None, str | None]) -> None:
+def test_what_differs_after_the_rollback_is_named(now: Body, field: str, values: tuple[str, str]) -> None:
     """The field, and both of its values."""
     before = body("Deployment", "app") | {"spec": {"replicas": 1}}
     seen = timeline(("ADDED", before), ("MODIFIED", before | now))
@@ -98,7 +98,7 @@ def test_what_differs_after_the_rollback_is_named(now: Body, field: str, values:
     found = difference(seen, [Manifest(before)], 0.5)
 
     assert found
-    assert (found.object, found.field, (found.was, found.now)) == (ObjectKey("Deployment", "app"), field, values)
+    assert (found.object, found.field, found.expected, found.found) == ("Deployment/app", field, *values)
 
 
 def test_what_the_cluster_assigns_is_no_difference() -> None:

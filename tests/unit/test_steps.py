@@ -177,7 +177,7 @@ def test_a_submission_without_a_chart_asks_for_nothing(attempt: Callable[..., Ev
 
     assert evidence.decision.outcome == "broken-chart"
     assert "saw no Chart.yaml" in evidence.decision.reason
-    assert evidence.chart.error == evidence.decision.reason
+    assert evidence.chart.error == evidence.decision.cause.detail
     assert evidence.fault == ""
     assert api.asked == []
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from canaryproof.checks.results import Check, Judgement, RunResults, SubmissionResult, grade
+from canaryproof.checks.registry import Check
+from canaryproof.checks.results import Judgement, RunResults, SubmissionResult, grade
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.model.evidence import ContainerLog, Decision, Evidence, Probe, Timings
 from canaryproof.pytest_plugin.terminal_text import Line, answers, cluster_line, last_words, standing, summary

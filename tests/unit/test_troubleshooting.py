@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import time
 
 import pytest
 
 from canaryproof.checks.troubleshooting import explain, shares_replicas
+from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import ChartFile
 
 SOON = 5.0
@@ -22,7 +22,7 @@ def test_an_image_that_is_not_indented_is_found_across_blank_lines() -> None:
     found = explain(NIL, files)
 
     assert found.where == "values.yaml:4"
-    assert re.search("image: is not indented below canary:", found.says)
+    assert found.cause == Cause(code="image-not-indented")
 
 
 ODD = {

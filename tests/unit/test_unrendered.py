@@ -9,6 +9,7 @@ import pytest
 from canaryproof.checks import judging
 from canaryproof.checks.unrendered import omitted
 from canaryproof.model.evidence import ChartFile
+from canaryproof.model.wording.cause_sentences import describe
 from tests.unit.stories import STABLE
 from tests.unit.test_judging import evidence, finding_of
 
@@ -55,7 +56,8 @@ def test_what_helm_leaves_out_is_found(files: list[ChartFile], says: str, where:
     found = omitted((*files, file(STABLE_TEMPLATE)), {STABLE_TEMPLATE})
 
     assert found
-    assert says in found.says
+    assert found.cause
+    assert says in describe(found.cause)
     assert (found.where, bool(found.hint)) == (where, True)
 
 

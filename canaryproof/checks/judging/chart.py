@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
+from canaryproof.checks import registry
 from canaryproof.checks.judging.finding import (
-    HINTS,
     Finding,
-    because,
-    count,
     place_of,
     refused_over,
+    routes,
     template_of,
-    told_ports,
     unknown_workload,
 )
 from canaryproof.checks.troubleshooting import explain, shares_replicas
 from canaryproof.checks.unrendered import omitted
+from canaryproof.model import helm_text
 from canaryproof.model.causes import Cause, FindingCode
-from canaryproof.model.evidence import Canary, Evidence, ServiceRoute, rendering_failure
+from canaryproof.model.evidence import Canary, Evidence, ServiceRoute, rendering_failure, violation_cause
+from canaryproof.model.hints import Hint
 from canaryproof.model.objects import Manifest, maps_at, pairs, service_ports, text_at, value_at
-from canaryproof.model.wording.cause_sentences import describe
-from canaryproof.model.wording.violation_sentences import advise, describe_violation
 from canaryproof.scenario import Course
 
 
@@ -30,21 +29,17 @@ def chart_renders(evidence: Evidence, course: Course) -> Finding | None:
     """Helm renders the chart, its objects are well-formed, and the cluster got what was rendered."""
     del course
     if evidence.violation:
-        return Finding(
-            f"refused, after the upgrade: {describe_violation(evidence.violation)}",
-            advise(evidence.violation),
-            cause=evidence.decision.cause,
-        )
+        cause = Cause(code="release-violation", known=violation_cause(evidence.violation))
+        return Finding(cause, Hint(id=evidence.violation.code))
     if not evidence.chart.error:
         return None
-    error, advice, outcome = evidence.chart.error, evidence.chart.hint, evidence.decision.outcome
+    error, outcome = evidence.chart.error, evidence.decision.outcome
     if outcome == "unsafe-chart" or not evidence.files:
-        what = "refused, before anything was applied" if outcome == "unsafe-chart" else "there is no chart to render"
-        return Finding(f"{what}: {error}", advice or HINTS[outcome], cause=evidence.decision.cause)
+        told = Hint(id="as-told", detail=evidence.chart.hint) if evidence.chart.hint else Hint(id=outcome)
+        return Finding(Cause(code="chart-refused" if outcome == "unsafe-chart" else "no-chart", detail=error), told)
     known = explain(error, evidence.files, cause=evidence.chart.cause)
-    hint = known.hint or HINTS["broken-chart"]
-    failure = replace(rendering_failure(evidence.chart), detail=because(known, error))
-    return Finding(describe(failure), hint, known.where, cause=rendering_failure(evidence.chart))
+    failure = replace(rendering_failure(evidence.chart), detail=helm_text.without_repetition(error), known=known.cause)
+    return Finding(failure, known.hint or Hint(id="broken-chart"), known.where)
 
 
 def canary_present(evidence: Evidence, course: Course) -> Finding | None:
@@ -54,16 +49,15 @@ def canary_present(evidence: Evidence, course: Course) -> Finding | None:
         return None
     decision = evidence.decision
     if decision.outcome == "ambiguous":
-        return Finding(decision.reason, HINTS["ambiguous"], cause=decision.cause)
+        return Finding(decision.cause, Hint(id="ambiguous"))
     if unknown := unknown_workload(evidence):
-        message = f"{decision.reason}; this cluster knows no kind {unknown.kind}"
-        hint = "compare its kind with the stable Deployment's: letters, and whether they are capital letters"
-        return Finding(message, hint, place_of(evidence, unknown.source, "kind"), cause=decision.cause)
+        kind = Cause(code="kind-unknown", object=str(unknown.key))
+        where = place_of(evidence, unknown.source, "kind")
+        return Finding(replace(decision.cause, known=kind), Hint(id="kind-unknown"), where)
     if hidden := omitted(evidence.files, {each.template for each in evidence.chart.manifests}):
-        return Finding(f"{decision.reason}; {hidden.says}", hidden.hint, hidden.where, cause=decision.cause)
+        return Finding(replace(decision.cause, known=hidden.cause), hidden.hint, hidden.where)
     hooked = any(each.is_hook and each.kind == "Deployment" for each in evidence.chart.manifests)
-    hint = "a hook is no part of the release: take the annotation helm.sh/hook out of the Deployment" if hooked else ""
-    return Finding(decision.reason, hint or HINTS["no-canary"], cause=decision.cause)
+    return Finding(decision.cause, Hint(id="deployment-is-hook" if hooked else "no-canary"))
 
 
 def canary_replicas(evidence: Evidence, course: Course) -> Finding | None:
@@ -73,13 +67,12 @@ def canary_replicas(evidence: Evidence, course: Course) -> Finding | None:
         return _absent(evidence)
     if canary.replicas == wanted:
         return _scaled(evidence, canary, wanted)
-    message = f"{canary.deployment} asks for {count(canary.replicas, 'replica')}; the canary is to have {wanted}"
-    hint = "follow spec.replicas of its template to where the number is set"
+    hint = Hint(id="replicas-source")
     if shared := shares_replicas(evidence.files, template_of(canary.source)):
-        hint = f"its number comes from .Values.{shared}, which the stable app uses too: the canary needs one of its own"
+        hint = Hint(id="replicas-of-its-own", name=shared)
     where, follows = place_of(evidence, canary.source, "replicas"), refused_over(evidence, "replicas")
     cause = Cause(code="replicas-differ", deployment=canary.deployment, count=canary.replicas, limit=wanted)
-    return Finding(message, hint, where, follows, cause)
+    return Finding(cause, hint, where, follows)
 
 
 def _scaled(evidence: Evidence, canary: Canary, wanted: int) -> Finding | None:
@@ -89,10 +82,8 @@ def _scaled(evidence: Evidence, canary: Canary, wanted: int) -> Finding | None:
         target = (text_at(scaler.body, "spec", "scaleTargetRef", part) for part in ("kind", "name"))
         aims = scaler.kind == "HorizontalPodAutoscaler" and tuple(target) == ("Deployment", canary.deployment)
         if aims and isinstance(least, int) and least > wanted:
-            message = f"{scaler.key} scales {canary.deployment} to at least {least}; the canary is to have {wanted}"
-            hint = "look at minReplicas: an autoscaler overrules spec.replicas of the Deployment"
-            cause = Cause(code="autoscaler-overrules", object=str(scaler.key), count=least, limit=wanted)
-            return Finding(message, hint, place_of(evidence, scaler.source, "minReplicas"), cause=cause)
+            cause = _about("autoscaler-overrules", str(scaler.key), canary, count=least, limit=wanted)
+            return Finding(cause, Hint(id="autoscaler"), place_of(evidence, scaler.source, "minReplicas"))
     return None
 
 
@@ -103,14 +94,11 @@ def canary_port(evidence: Evidence, course: Course) -> Finding | None:
         return _absent(evidence)
     if wanted in canary.ports:
         return None
-    seen = ", ".join(map(str, canary.ports)) or "no port"
-    message = f"no container of {canary.deployment} declares containerPort {wanted}; seen: {seen}"
     return Finding(
-        message,
-        "look at the ports of the container, in its template",
+        Cause(code="port-missing", deployment=canary.deployment, ports=canary.ports, limit=wanted),
+        Hint(id="container-port"),
         place_of(evidence, canary.source, "containerPort", "ports"),
         refused_over(evidence, "container-ports"),
-        Cause(code="port-missing", deployment=canary.deployment, ports=canary.ports, limit=wanted),
     )
 
 
@@ -128,10 +116,9 @@ def _canary_service(evidence: Evidence, canary: Canary, wanted: int) -> Finding 
     now = {each.name: each.selector for each in evidence.chart.manifests if each.kind == "Service"}
     if shared := [route for route in canary.services if route.name in stable and stable[route.name] == now[route.name]]:
         return Finding(
-            f"the stable Service {shared[0].name} picks the pods of {canary.deployment} too: it selects their labels",
-            "give the canary's pods labels that no other pods have",
+            _about("stable-service-selects-canary", f"Service/{shared[0].name}", canary),
+            Hint(id="labels-of-its-own"),
             place_of(evidence, canary.source, "labels"),
-            cause=_of_service("stable-service-selects-canary", shared[0].name, canary),
         )
     own = [route for route in canary.services if route.name not in stable]
     if not own:
@@ -141,10 +128,9 @@ def _canary_service(evidence: Evidence, canary: Canary, wanted: int) -> Finding 
         return _wrong_port(evidence, canary, own[0], wanted)
     if also := fitting[0].also_selects:
         return Finding(
-            f"{fitting[0].name} leads to pods of {', '.join(also)} too, not only to the canary's",
-            "select by a label that only the canary's pods have",
+            _about("service-selects-others", f"Service/{fitting[0].name}", canary, names=also),
+            Hint(id="select-canary-alone"),
             place_of(evidence, fitting[0].source, "selector"),
-            cause=_of_service("service-selects-others", fitting[0].name, canary),
         )
     return None
 
@@ -163,52 +149,45 @@ def _no_service(evidence: Evidence, canary: Canary, wanted: int) -> Finding:
     added = set(evidence.added)
     services = [each for each in evidence.chart.manifests if each.kind == "Service" and each.key in added]
     if not services:
-        return Finding(
-            f"no Service leads to the pods of {canary.deployment}: the chart adds none",
-            "add a Service for the canary, in a template beside the stable one",
-            cause=Cause(code="service-missing", deployment=canary.deployment),
-        )
+        return Finding(Cause(code="service-missing", deployment=canary.deployment), Hint(id="service-missing"))
     meant = max(services, key=lambda each: any(port == wanted for port, _ in service_ports(each, ())))
     if meant.is_external_name:
         return Finding(
-            f"{meant.name} is of the type ExternalName: it leads to a name elsewhere, and to no pods",
-            "take the type out: a Service of the default type leads to the pods that it selects",
+            _about("service-external", str(meant.key), canary),
+            Hint(id="service-type"),
             place_of(evidence, meant.source, "type"),
-            cause=_of_service("service-external", meant.name, canary),
         )
     labels = next((pairs(each.pod_labels) for each in _deployments(evidence, canary.deployment)), "none")
-    hint = "make the selector of the Service and the labels of the pods the same, letter by letter"
+    selector = pairs(meant.selector)
     return Finding(
-        f"{meant.name} selects {pairs(meant.selector)}; the canary's pods have {labels}",
-        hint if meant.selector else "a Service without a selector leads to no pods: compare it with the stable one",
+        _about("service-selects-nothing", str(meant.key), canary, found=selector, expected=labels),
+        Hint(id="selector-and-labels" if meant.selector else "service-without-selector"),
         place_of(evidence, meant.source, "selector"),
-        cause=_of_service("service-selects-nothing", meant.name, canary),
     )
 
 
 def _wrong_port(evidence: Evidence, canary: Canary, route: ServiceRoute, wanted: int) -> Finding:
     service = next(each for each in evidence.chart.manifests if (each.kind, each.name) == ("Service", route.name))
     containers = (container for each in _deployments(evidence, canary.deployment) for container in each.containers)
-    hint = "look at port and targetPort of the Service: the first is its own, the second the container's"
-    fault = "targetPort" if any(port == wanted for port, _ in route.ports) else "port"
+    hint, fault = Hint(id="service-ports"), "targetPort" if any(port == wanted for port, _ in route.ports) else "port"
     if any(port.get("protocol", "TCP") != "TCP" for port in maps_at(service.body, "spec", "ports")):
-        hint, fault = "look at the protocol of the Service's port: the app is asked over HTTP, which is TCP", "protocol"
-    seen = told_ports(service, containers)
+        hint, fault = Hint(id="port-protocol"), "protocol"
+    leads = tuple(routes(service, containers))
     return Finding(
-        f"{route.name} must lead from port {wanted} to {wanted} of the canary's pods; it leads {seen}",
+        _about("service-port-differs", str(service.key), canary, limit=wanted, parts=leads),
         hint,
         place_of(evidence, route.source, fault, "ports"),
-        cause=_of_service("service-port-differs", route.name, canary),
     )
 
 
 def _absent(evidence: Evidence) -> Finding:
     """Say that there is no canary to judge, which is told by ``canary-present``, judged or not."""
-    return Finding(evidence.decision.reason, follows="canary-present", cause=evidence.decision.cause)
+    return Finding(evidence.decision.cause, follows=registry.CANARY_PRESENT.id)
 
 
-def _of_service(code: FindingCode, name: str, canary: Canary) -> Cause:
-    return Cause(code=code, object=f"Service/{name}", deployment=canary.deployment)
+def _about(code: FindingCode, key: str, canary: Canary, **fields: Any) -> Cause:
+    """Return a cause that is about the object *key* and the canary."""
+    return Cause(code=code, object=key, deployment=canary.deployment, **fields)
 
 
 def _deployments(evidence: Evidence, name: str) -> Iterator[Manifest]:

@@ -1,15 +1,13 @@
-"""Judges what somebody did by hand, where that takes other words or other rules than an experiment's; pure."""
+"""Judges what somebody did by hand, where that takes other facts or other rules than an experiment's; pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from canaryproof.checks.judging.finding import Finding, count
+from canaryproof.checks.judging.finding import Finding, revisions
 from canaryproof.model.causes import Cause
-from canaryproof.model.evidence import Evidence, Observed, Revision
+from canaryproof.model.evidence import Evidence, Observed
+from canaryproof.model.hints import Hint
 from canaryproof.model.objects import Manifest, maps_at, value_at
-from canaryproof.model.timeline import PodHistory, condition
-from canaryproof.model.wording.cause_sentences import describe
+from canaryproof.model.timeline import PodHistory, Timeline, condition
 
 ENDED_FROM_OUTSIDE = frozenset({0, 137, 143, 255})
 """Exit codes of containers that did not end by themselves: stopped, killed, or gone with their node."""
@@ -17,72 +15,80 @@ ENDED_FROM_OUTSIDE = frozenset({0, 137, 143, 255})
 
 def upgrade_applied(evidence: Evidence, observed: Observed) -> Finding | None:
     """Helm applied the revision with the canary."""
+    seen = revisions(evidence.history)
     if not observed.canary:
-        hint = "upgrade to the chart with the canary, as the assignment says"
-        message = f"the release was never upgraded; {listed(evidence.history)}"
-        return Finding(message, hint, cause=Cause(code="never-upgraded"))
+        return Finding(Cause(code="never-upgraded", parts=seen), Hint(id="upgrade-missing"))
     if observed.status not in {"deployed", "superseded"}:
-        message = f"revision {observed.canary} is {observed.status}; {listed(evidence.history)}"
-        cause = Cause(code="revision-not-deployed", count=observed.canary, states=(observed.status,))
-        return Finding(message, "run helm upgrade again and read what it says", cause=cause)
+        states = (observed.status,)
+        cause = Cause(code="revision-not-deployed", count=observed.canary, states=states, parts=seen)
+        return Finding(cause, Hint(id="upgrade-again"))
     return None
 
 
 def rollback_recorded(evidence: Evidence, observed: Observed) -> Finding | None:
     """The history ends with a rollback to a stable revision, deployed."""
-    seen = listed(evidence.history)
+    seen = revisions(evidence.history)
     if not observed.rollback:
-        to = observed.stable or 1
-        later = [each for each in evidence.history if observed.canary and each.revision > observed.canary]
-        why = "what came after the canary is an upgrade in disguise" if later else "nothing was rolled back"
-        hint = f"run helm rollback {evidence.name} {to} --namespace {evidence.namespace}"
-        return Finding(f"{why}; {seen}", hint, cause=Cause(code="not-rolled-back", count=len(later)))
+        later = any(observed.canary and each.revision > observed.canary for each in evidence.history)
+        return Finding(
+            Cause(code="upgrade-in-disguise" if later else "not-rolled-back", parts=seen),
+            Hint(
+                id="rollback-command",
+                name=evidence.name,
+                revision=observed.stable or 1,
+                namespace=evidence.namespace,
+            ),
+        )
     last = evidence.history[-1]
     if last.revision != observed.rollback or last.status != "deployed":
-        cause = Cause(code="rollback-not-last", count=last.revision, states=(last.status,))
-        return Finding(
-            f"the rollback must be the last revision, and deployed; {seen}", "roll back once more", cause=cause
-        )
+        return Finding(Cause(code="rollback-not-last", count=last.revision, parts=seen), Hint(id="rollback-again"))
     if not observed.stable:
-        message = f"the revision that was rolled back to is no longer on record; {seen}"
-        return Finding(message, cause=Cause(code="revision-forgotten"))
+        return Finding(Cause(code="revision-forgotten", parts=seen))
     if observed.stable >= (observed.canary or 0):
-        hint = f"roll back to a revision from before the canary, which is revision {observed.canary}"
-        message = f"the rollback went to revision {observed.stable}, which has the canary itself; {seen}"
-        return Finding(message, hint, cause=Cause(code="rolled-back-to-canary", count=observed.stable))
+        cause = Cause(code="rolled-back-to-canary", count=observed.stable, parts=seen)
+        return Finding(cause, Hint(id="rollback-further", revision=observed.canary or 0))
     return None
 
 
 def stable_healthy(evidence: Evidence, observed: Observed) -> Finding | None:
     """The stable pods are Ready with the course's image now, and none has crashed since the rollback."""
     for stable in evidence.baseline.manifests:
-        if stable.kind == "Deployment" and (fault := _sick(evidence, stable)):
-            hint = "look at kubectl get pods, and at what the pod's events say"
-            return Finding(f"{stable.key} {fault}", hint, cause=Cause(code="stable-unhealthy", object=str(stable.key)))
-    held = evidence.held
-    if observed.unready or held is None:
-        why = f": {describe(observed.unready)}" if observed.unready else ""
-        cause = Cause(code="not-restored", parts=(observed.unready,) if observed.unready else ())
-        return Finding(f"the stable app is not ready{why}", "look at kubectl get deployments,services", cause=cause)
-    if held < (hold := evidence.durations.hold):
-        message = f"stable has been ready for {held:.1f} s only; look again, expected at least {hold:g} s"
-        return Finding(message, cause=Cause(code="not-held", seconds=held, limit=hold))
+        if stable.kind == "Deployment" and (cause := _unhealthy(evidence.timeline, stable)):
+            return Finding(cause, Hint(id="stable-pods"))
+    if observed.unready or evidence.held is None:
+        return Finding(Cause(code="not-restored", known=observed.unready), Hint(id="stable-objects"))
+    return not_held(evidence, evidence.held)
+
+
+def not_held(evidence: Evidence, held: float) -> Finding | None:
+    """Say that stable was ready for *held* seconds at the end, where that is not long enough."""
+    hold = evidence.durations.hold
+    return Finding(Cause(code="not-held", seconds=held, limit=hold), Hint(id="hold-on")) if held < hold else None
+
+
+def _unhealthy(timeline: Timeline, stable: Manifest) -> Cause | None:
+    if cause := not_running(timeline, stable):
+        return cause
+    for pod in timeline.pods_of(stable.name):
+        if pod.is_live and (crashes := _crashes(pod)):
+            return Cause(code="pod-crashed", object=str(stable.key), pod=pod.name, count=crashes)
     return None
 
 
-def _sick(evidence: Evidence, stable: Manifest) -> str:
-    pods = [pod for pod in evidence.timeline.pods_of(stable.name) if pod.is_live]
+def not_running(timeline: Timeline, stable: Manifest) -> Cause | None:
+    """Return why a stable Deployment has no pods that run as the course has it; None where it has."""
+    key = str(stable.key)
+    pods = [pod for pod in timeline.pods_of(stable.name) if pod.is_live]
     if not pods:
-        return "has no pod"
+        return Cause(code="no-live-pod", object=key)
     images = sorted(container.image for container in stable.containers)
     for pod in pods:
         if condition(pod.latest, "Ready").get("status") != "True":
-            return f"is not Ready: pod {pod.name}"
+            return Cause(code="pod-not-ready", object=key, pod=pod.name)
         if (seen := sorted(container.image for container in pod.containers)) != images:
-            return f"runs {', '.join(seen)} instead of {', '.join(images)}: pod {pod.name}"
-        if crashes := _crashes(pod):
-            return f"crashed, and was restarted {count(crashes, 'time')}: pod {pod.name}"
-    return ""
+            found, expected = ", ".join(seen), ", ".join(images)
+            return Cause(code="pod-image-differs", object=key, pod=pod.name, found=found, expected=expected)
+    return None
 
 
 def _crashes(pod: PodHistory) -> int:
@@ -92,8 +98,3 @@ def _crashes(pod: PodHistory) -> int:
         for status in maps_at(pod.latest.body, "status", "containerStatuses")
     ]
     return pod.restarts if any(code is not None and code not in ENDED_FROM_OUTSIDE for code in codes) else 0
-
-
-def listed(history: Iterable[Revision]) -> str:
-    """Write the history on one line."""
-    return "seen: " + "; ".join(f"{each.revision} {each.status} {each.description!r}" for each in history)

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 
 from canaryproof.model.causes import Cause, Code, FindingCode
+from canaryproof.model.wording.finding_sentences import FINDINGS
+
+COMMAND = "the command of its image"
+OPEN = frozenset({"not-restored", "outcome-differs", "release-violation"})
+"""Codes whose sentence goes on with what lies behind it."""
+HOLDERS: Mapping[str, str] = {
+    "owner": "its owner {0}",
+    "resource-policy": "the annotation helm.sh/resource-policy: {0}",
+    "hook": "the annotation helm.sh/hook: {0}, Helm does not take back hooks",
+    "finalizers": "finalizers: {0}",
+    "deletion": "still terminating",
+}
+"""What keeps an object that outlived the rollback, by the kind of holder."""
 
 SENTENCES: Mapping[Code | FindingCode, str] = {
+    **FINDINGS,
     "chart-malformed": "{parts}",
-    "chart-not-rendered": "the chart does not render: {detail}",
-    "chart-refused": "{detail}",
+    "chart-not-rendered": "Helm cannot render the chart: {error}",
+    "chart-refused": "canaryproof refused the chart, and applied nothing of it: {detail}",
     "container-added": "it adds the container {container} to the stable {object}",
     "container-unnamed": "{place}one of its {field} has no name",
     "container-not-created": "{who} of {name} cannot be created: {detail}",
@@ -24,6 +39,7 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "events-unclear": "the events that are left about {name} do not tell its fate: {states}",
     "exited-cleanly": "{name} does not crash: {who} ended by itself with exit code 0, {twice}",
     "field-of-wrong-type": "{place}{field} must be {expected}, not {detail}",
+    "told": "{detail}",
     "image-capitals": "{never_started} is none of Docker Hub, where names have no capital letters",
     "image-changed": "it changes the image of the stable {object} to {image}",
     "image-name-invalid": "{never_started} is no name that an image can have",
@@ -39,18 +55,21 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "label-not-text": "{place}{field} must be text, not {detail}; put it in quotes",
     "memory-too-low": "the pod of {name} cannot start: its memory limit is too low for any program",
     "never-ready": "{name} runs without crashing, but never became Ready{said}",
+    "no-chart": "there is no chart to render: {detail}",
     "no-containers": "{place}its pods have no containers",
-    "no-deployment-added": "the chart adds no Deployment to the course's: {parts}",
+    "no-deployment-added": "the chart adds no Deployment to the course's: {added}",
     "no-pod": "{name} had no pod {within}; nothing else is certain",
     "no-storage-class": "this cluster has no StorageClass for {object}; {elsewhere}",
     "node-exhausted": "the node ran short: {detail}",
     "not-an-object": "{template} renders to {detail}, which is not a Kubernetes object",
-    "not-reached": "the experiment did not get that far",
+    "not-reached": "the experiment did not get {to}",
+    "not-watched": "nobody asked the stable Service all the time: a release that was handled by hand leaves no trace of"
+    " its outages",
     "not-yaml": "{template} renders to no YAML: {detail}",
     "object-added": "it adds {object}{file}{hook}",
     "object-incomplete": "{template}: an object without {field}",
     "object-repeated": "{object} is there {count} times: in {files}; give each a name of its own",
-    "objects-malformed": "an object of the chart is not well-formed: {detail}",
+    "objects-malformed": "an object of the chart is not well-formed: {error}",
     "out-of-memory": "{who} of {name} was killed for using more memory than its limit, {twice}",
     "pods-refused": "the cluster refused the pods of {name}: {detail}",
     "probe-killed": "{who} of {name} was killed by the kubelet because its {probe} failed, {twice}",
@@ -59,7 +78,14 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "ready-too-short": "{name} did not crash, but was not Ready for long enough {within}; nothing else is certain",
     "registry-not-allowed": "this cluster pulls images from the registries of the course's images only, and {image} is"
     " of {detail}: if the submission may use that one, add --image-registry {detail}",
-    "release-violation": "{detail}",
+    "release-violation": "canaryproof ended the experiment after the upgrade{said}",
+    "changed-record": "something changed {object}, Helm's record of a revision, which only Helm may write",
+    "deep-record": "{object}, Helm's record of the release, has maps and lists that are nested too deep to be read",
+    "missing-record": "something deleted {object}, Helm's record of a revision, which only Helm may delete",
+    "quota-exceeded": "the release needs more objects than any chart may have: {detail}",
+    "unknown-record": "{object} has the labels of Helm's records of this release, and Helm did not write it",
+    "unsafe-objects": "in the cluster, the chart rendered to other objects than before, and they are unsafe: {detail}",
+    "revision-pruned": "Helm keeps {count} revisions, and the one with the canary is no longer among them",
     "rollout-paused": "{name} is paused, so no pod of it was started",
     "seen-back-off": "{name} crash-looped: the kubelet backed off from restarting its container{started}{unsaid}",
     "seen-image-failure": "{name} never started: {detail}",
@@ -73,11 +99,10 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "several-deployments-added": "the chart adds {count} Deployments to the course's, and any could be the canary:"
     " {objects}",
     "service-without-endpoints": "{object} has no ready endpoint",
-    "stable-not-ready": "{detail}",
     "start-failed": "{who} of {name} could not be started, {twice}: {detail}",
     "still-waiting": "{name} was still waiting, {states}{event}, {within}; nothing else is certain",
     "unscheduled": "no node takes the pod of {name}: {detail}",
-    "upgrade-failed": "the upgrade failed: {detail}",
+    "upgrade-failed": "the upgrade failed: {error}",
     "volume-not-mounted": "the pod of {name} cannot start: {detail}",
     "yaml-key-repeated": "{template}{line}: {detail}",
     "yaml-malformed": "{template}{line}: {detail}",
@@ -90,41 +115,89 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
 
 def describe(cause: Cause) -> str:
     """Return *cause* as one sentence for people, without its full stop."""
-    text = SENTENCES[cause.code].format_map(dict(_values(cause)))
+    sentence = SENTENCES[cause.code]
+    text = sentence.format_map(dict(_values(cause)))
+    if cause.known and "{error}" not in sentence:
+        text = f"{text}{': ' if cause.code in OPEN else '; '}{describe(cause.known)}"
     return f"{text}; its last words: {cause.last_words}" if cause.last_words else text
 
 
 def _values(cause: Cause) -> Iterator[tuple[str, object]]:
     """Yield what the sentences ask for, by name."""
+    yield from ((field.name, getattr(cause, field.name)) for field in fields(cause))
+    yield from _of_containers(cause)
+    yield from _of_objects(cause)
+    yield from _of_findings(cause)
+
+
+def _of_containers(cause: Cause) -> Iterator[tuple[str, object]]:
     who = f"{'init ' if cause.init else ''}container {cause.container}"
     last = cause.exit_codes[-1] if cause.exit_codes else ""
-    yield from (("who", who), ("name", cause.deployment), ("container", cause.container), ("detail", cause.detail))
+    yield from (("who", who), ("name", cause.deployment))
     yield "codes", " and ".join(map(str, cause.exit_codes))
     yield "end", f"exit code {last} ({cause.ended or 'no reason given'})"
     yield "twice", f"twice, the second time {cause.seconds:.1f} s after the upgrade"
     yield "within", f"within {cause.seconds:.0f} s"
-    yield from (("seconds", cause.seconds), ("count", cause.count), ("pods", cause.pods))
     yield "never_started", f"{who} of {cause.deployment} never started: image {cause.image}"
-    yield from (("image", cause.image), ("images", " and ".join(cause.images)))
+    yield "images", " and ".join(cause.images)
     kinds = ("in all", "updated", "available")
     yield "replicas", ", ".join(f"{count} {kind}" for count, kind in zip(cause.replicas, kinds, strict=False))
     yield "probe", f"{cause.probe} probe".lstrip()
-    yield "restarted", _times(cause.count, " after {0} restart") if cause.count else " without a restart"
+    yield "restarted", f" after {count(cause.count, 'restart')}" if cause.count else " without a restart"
     yield "said", f": {cause.detail}" if cause.detail else ""
     yield "event", f" ({cause.detail})" if cause.detail else ""
     yield "states", ", ".join(cause.states)
     yield "started", f"; it was started {cause.count} times" if cause.count > 1 else ""
     yield "unsaid", " (events do not tell the exit code)"
-    yield from (("object", cause.object), ("file", f" ({cause.file})" if cause.file else ""))
-    yield "hook", ", as a Helm hook, which is no part of the release" if cause.hook else ""
+
+
+def _of_objects(cause: Cause) -> Iterator[tuple[str, object]]:
     template = cause.file or "the rendering"
+    yield from (("file", f" ({cause.file})" if cause.file else ""), ("file_name", cause.file))
+    yield "hook", ", as a Helm hook, which is no part of the release" if cause.hook else ""
     yield from (("template", template), ("place", f"{template}: {cause.object}: "), ("files", ", ".join(cause.files)))
     yield "elsewhere", "try it on one that can: --cluster existing, or kind or minikube with --images upstream"
+    yield "files_and", " and as ".join(cause.files)
     yield "line", f", line {cause.line} of what it renders to" if cause.line else ""
-    yield from (("field", cause.field), ("expected", cause.expected))
     yield "objects", " and ".join(f"{part.object} ({part.file})" if part.file else part.object for part in cause.parts)
-    yield "parts", "; ".join(map(describe, cause.parts)) or "it adds nothing"
+    parts = tuple(map(describe, cause.parts))
+    yield from (("parts", "; ".join(parts)), ("parts_instead", " instead of ".join(parts)))
+    yield "added", "; ".join(parts) or "it adds nothing"
+    error = "; ".join(parts) or cause.detail
+    yield "error", f"{describe(cause.known)} (the error: {error})" if cause.known else error
 
 
-def _times(count: int, text: str) -> str:
-    return f"{text.format(count)}{'' if count == 1 else 's'}"
+def _of_findings(cause: Cause) -> Iterator[tuple[str, object]]:
+    """Yield the values of `canaryproof.model.wording.finding_sentences`."""
+    yield from (("limit", f"{cause.limit:g}"), ("asked", count(cause.count, "replica")))
+    yield from (("times", count(cause.count, "time")), ("names", ", ".join(cause.names)))
+    yield from (("number", cause.ports[0] if cause.ports else ""), ("parent", cause.field.partition(".")[0]))
+    yield "ports", ", ".join(map(str, cause.ports)) or "no port"
+    yield "port_names", f"theirs are called {', '.join(cause.names)}" if cause.names else "theirs have no names"
+    yield "protocol", f" by {cause.protocol}, not TCP" if cause.protocol else ""
+    yield "leads", ", ".join(map(describe, cause.parts)) or "nowhere"
+    default = COMMAND if cause.code == "command-changed" else "nothing"
+    yield from (("found", cause.found or default), ("expected", cause.expected or default))
+    yield "kind", cause.object.partition("/")[0]
+    yield "when", {"canary": "while the canary was there", "run": "from revision 1 to the end", "": ""}[cause.during]
+    yield "to", f"to the {cause.field}" if cause.field else "that far"
+    yield "to_revision", f" to revision {cause.limit:g}" if cause.limit else ""
+    is_space = cause.found == "\u00a0"
+    yield "character", "a space that does not break (U+00A0)" if is_space else f"a typographic quote ({cause.found})"
+    yield "unread", f"; Helm reads values.yaml, and not {cause.files[0]} by itself" if cause.files else ""
+    yield "changes", "; ".join(f"the stable {it.object} {' and '.join(map(describe, it.parts))}" for it in cause.parts)
+    yield "left", _left(cause)
+
+
+def _left(cause: Cause) -> str:
+    told = ", ".join(
+        f"{part.object} (held by {HOLDERS[part.held_by].format(part.detail)})" if part.held_by else part.object
+        for part in cause.parts
+    )
+    owned = cause.count - len(cause.parts)
+    return f"{told}, and {count(owned, 'object')} that it owns" if owned else told
+
+
+def count(number: int, noun: str) -> str:
+    """Write a number of things."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

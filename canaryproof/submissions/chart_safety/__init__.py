@@ -18,10 +18,8 @@ from canaryproof.submissions.chart_safety.fields import check_object
 from canaryproof.submissions.chart_safety.kinds import ALLOWED_KINDS, AllowedKind, check_kind
 from canaryproof.submissions.chart_safety.pods import check_pod
 from canaryproof.submissions.chart_safety.rbac import CLUSTER_ROLES, check_rbac
-from canaryproof.submissions.chart_safety.refusal_sentences import ADVICE, explain
 
 __all__ = [
-    "ADVICE",
     "ALLOWED_KINDS",
     "CLUSTER_ROLES",
     "AllowedKind",
@@ -29,7 +27,6 @@ __all__ = [
     "Policy",
     "Refusal",
     "check_chart",
-    "explain",
     "node_ports",
 ]
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from canaryproof.model.objects import POD_PARENTS, Body, Manifest, mapping_at, maps_at, text_at, value_at
-from canaryproof.model.refusals import Policy, Refusal
+from canaryproof.model.refusals import VOLUME_TYPES, Policy, Refusal
 from canaryproof.submissions.chart_safety.shared_cluster import (
     check_shared_container,
     check_shared_metadata,
@@ -67,17 +67,6 @@ HANDLERS = (*PROBES, ("lifecycle", "postStart"), ("lifecycle", "preStop"))
 """Where a container has requests that the kubelet makes; without ``host`` they go to the pod."""
 APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
 
-VOLUME_TYPES = (
-    "configMap",
-    "downwardAPI",
-    "emptyDir",
-    "ephemeral",
-    "image",
-    "persistentVolumeClaim",
-    "projected",
-    "secret",
-)
-"""Types of volumes that hold what is the namespace's own, or what the cluster's storage hands out."""
 PROJECTED_SOURCES = ("configMap", "downwardAPI", "secret", "serviceAccountToken")
 AUDIENCES = frozenset({"", "api"} | {f"https://kubernetes.default.svc{suffix}" for suffix in ("", ".cluster.local")})
 """Audiences of the API server: with a token for another one, a pod could sign in elsewhere."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from canaryproof.checks.results import Check, Judgement, SubmissionResult, grade
+from canaryproof.checks.registry import Check
+from canaryproof.checks.results import Judgement, SubmissionResult, grade
+from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import (
     ContainerLog,
     Decision,
@@ -35,8 +37,8 @@ ALL = "\n".join([HTML, TEMPLATE, TERMINAL, WORKFLOW, MARKDOWN, FENCES, FORMULA, 
 
 DECLARED = (
     Check("passes", "It passes", points=2),
-    Check("canary-crash-loop", "It crash-loops", hint=ALL),
-    Check("waits", "It waits", needs=("canary-crash-loop",)),
+    Check("canary-outcome", "It crash-loops", hint=ALL),
+    Check("waits", "It waits", needs=("canary-outcome",)),
     Check("breaks", "It breaks"),
 )
 CRASHED = (
@@ -83,7 +85,7 @@ EVIDENCE = Evidence(
 """One experiment as it should be."""
 
 
-BY_HAND = replace(EVIDENCE, observed=Observed(1, 2, 3, "superseded", gaps={"waits": "nobody asked stable"}))
+BY_HAND = replace(EVIDENCE, observed=Observed(1, 2, 3, "superseded", gaps={"waits": Cause(code="not-watched")}))
 """The same, done by hand: one of the checks cannot be known."""
 
 
@@ -126,8 +128,8 @@ def judged(evidence: Evidence | None, *, failed: str = "", error: str = "", name
     """Return a verdict: what is said of the failed check, and of the one that met a fault."""
     judgements = {
         "passes": Judgement("passed"),
-        "canary-crash-loop": Judgement("failed", failed, failed, failed) if failed else Judgement("passed"),
-        "waits": Judgement("skipped", f"needs canary-crash-loop, which failed {failed}")
+        "canary-outcome": Judgement("failed", failed, failed, failed) if failed else Judgement("passed"),
+        "waits": Judgement("skipped", f"needs canary-outcome, which failed {failed}")
         if failed
         else Judgement("passed"),
         "breaks": Judgement("error", error) if error else Judgement("passed"),

@@ -152,7 +152,7 @@ def test_each_moment_names_the_checks_that_it_settled() -> None:
     moments = [(each.key, each.at) for each in drawn.moments]
     assert moments == sorted(moments, key=lambda each: each[1])
     by_key = {each.key: each.settled for each in drawn.moments}
-    assert by_key["fate"] == ("canary-crash-loop",)
+    assert by_key["fate"] == ("canary-outcome",)
     assert by_key["gone"] == ("canary-gone",)
     assert "canary-gone" in stays.moments[-1].settled
 

@@ -18,7 +18,7 @@ def test_verdicts_outcomes_and_failures_are_counted() -> None:
         ("error", 1, 25),
     ]
     assert [(bar.name, bar.count) for bar in seen.outcomes] == [("crash-loop", 4)]
-    assert [(bar.name, bar.title, bar.count) for bar in seen.failures] == [("canary-crash-loop", "It crash-loops", 2)]
+    assert [(bar.name, bar.title, bar.count) for bar in seen.failures] == [("canary-outcome", "It crash-loops", 2)]
 
 
 def test_scores_are_those_that_were_given() -> None:

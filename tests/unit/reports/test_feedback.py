@@ -21,7 +21,7 @@ def test_a_rejection_begins_with_the_cause() -> None:
     assert lines[8] == "   Try: it did not"
     headings = [line for line in lines if line.startswith("## ")]
     assert headings == ["## What to do", "## What the canary said", "## What happened", "## The checks"]
-    assert "| It waits | skipped (needs canary-crash-loop, which failed it did not) | 0 of 1 |" in lines
+    assert "| It waits | skipped (needs canary-outcome, which failed it did not) | 0 of 1 |" in lines
     assert "| It passes | passed | 2 of 2 |" in lines
 
 

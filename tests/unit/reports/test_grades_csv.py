@@ -28,7 +28,7 @@ def test_a_row_has_the_verdict_and_the_points_of_each_check() -> None:
         "max_score": "5",
         "reason": "it did not",
         "passes": "2",
-        "canary-crash-loop": "0",
+        "canary-outcome": "0",
         "waits": "0",
         "breaks": "1",
         "remarks": "",

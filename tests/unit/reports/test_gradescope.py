@@ -39,8 +39,8 @@ def test_a_row_says_what_is_wrong_and_what_to_try() -> None:
     _, failed, skipped, _ = document(judged(EVIDENCE, failed="it did not"))["tests"]
 
     assert failed["output"] == "it did not\nit did not\nTry: it did not"
-    assert skipped["output"].startswith("not judged: needs canary-crash-loop, which failed")
-    assert failed["tags"] == ["canary-crash-loop"]
+    assert skipped["output"].startswith("not judged: needs canary-outcome, which failed")
+    assert failed["tags"] == ["canary-outcome"]
 
 
 def test_what_cannot_be_known_is_for_information() -> None:

@@ -198,7 +198,7 @@ def test_the_page_of_the_class_leads_to_every_submission() -> None:
     found = Page(class_of(EVIDENCE, replace(EVIDENCE, name="other"), failed="it did not"))
 
     rows = [each for each in found.named("tr") if "data-standing" in each]
-    assert [each["data-failed"] for each in rows] == ["canary-crash-loop"] * 2
+    assert [each["data-failed"] for each in rows] == ["canary-outcome"] * 2
     assert [each["data-score"] for each in rows] == ["3", "3"]
     assert [each["href"] for each in found.named("a")].count("submissions/x.html") == 2
 

@@ -27,7 +27,7 @@ def test_the_class_is_counted() -> None:
         "",
         "3 submissions: **1 accepted**, **1 rejected**, **1 error**; median score 80 %.",
     ]
-    assert "| canary-crash-loop | It crash-loops | 1 |" in lines
+    assert "| canary-outcome | It crash-loops | 1 |" in lines
 
 
 def test_what_needs_looking_at_comes_first() -> None:

@@ -1,12 +1,11 @@
-"""The sentences of refusals; nothing reads them back."""
+"""The words for what must not be applied; pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from canaryproof.model.refusals import Code, Refusal
-from canaryproof.submissions.chart_safety.pods import VOLUME_TYPES
-from canaryproof.submissions.limits import printable
+from canaryproof.model.refusals import VOLUME_TYPES, Code, Refusal
+from canaryproof.system.plain_text import escaped
 
 SHOWN = 5
 """Refusals that a message gives."""
@@ -31,7 +30,7 @@ SENTENCES: Mapping[Code, str] = {
     "device-claim": "has resourceClaims: its pods would claim devices of the node",
     "extended-resource": f"asks for {{value}}; a container may ask for cpu and memory alone {OF_OTHERS}",
     "external-ips": "has externalIPs, which would take over traffic of the whole cluster",
-    "foreign-namespace": "is for the namespace {value}; leave metadata.namespace out, or use {own}",
+    "foreign-namespace": "is for the namespace {value}; leave metadata.namespace out",
     "guard-name": "has a name that canaryproof keeps for the limits of the namespace; choose one that begins otherwise",
     "helm-record-label": "has the label owner: helm, by which Helm finds its own records; choose another value",
     "helm-record-name": "has a name that Helm keeps for its own records",
@@ -88,25 +87,20 @@ _NUMBERS = frozenset({"host-port"})
 """Codes whose value is a number."""
 
 
-def sentence(refusal: Refusal, namespace: str) -> str:
-    """Return what is refused, and why; *namespace* is the one that the chart may name."""
+def sentence(refusal: Refusal) -> str:
+    """Return what is refused, and why."""
     unit, divisor = _SIZES.get(refusal.code, ("", 1))
     count, limit = (f"{number / divisor:.0f} {unit}".rstrip() for number in (refusal.count, refusal.limit))
     value = _quoted(refusal)
-    text = SENTENCES[refusal.code].format(
-        value=value, field=_short(refusal.field) or CORE, count=count, limit=limit, own=namespace
-    )
+    text = SENTENCES[refusal.code].format(value=value, field=_short(refusal.field) or CORE, count=count, limit=limit)
     container = f"container {_short(refusal.container)}: " if refusal.container else ""
     template = f" ({refusal.template})" if refusal.template else ""
     return f"{refusal.key}{template} {container}{text}" if refusal.key else text
 
 
-def explain(refusals: Sequence[Refusal], namespace: str) -> str:
-    """Return all of *refusals* in one line; empty where there are none.
-
-    *namespace* is the one that the chart may name.
-    """
-    found = list(dict.fromkeys(sentence(each, namespace) for each in refusals))
+def describe_refusals(refusals: Sequence[Refusal]) -> str:
+    """Return all of *refusals* in one line; empty where there are none."""
+    found = list(dict.fromkeys(map(sentence, refusals)))
     more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
     return "; ".join(found[:SHOWN] + more)
 
@@ -118,4 +112,4 @@ def _quoted(refusal: Refusal) -> str:
 
 
 def _short(text: str) -> str:
-    return printable(text if len(text) <= LONGEST else f"{text[:LONGEST]}...")
+    return escaped(text if len(text) <= LONGEST else f"{text[:LONGEST]}...")

@@ -1,0 +1,150 @@
+"""The acceptance criteria of canaryproof: the id, title, hint, points and needs of each, and nowhere else; pure.
+
+Judges, the acceptance suite, observe mode, reports and the documentation take them from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+Moment = Literal["start", "upgraded", "fate", "rollback", "rolled-back", "gone", "end"]
+"""A moment of an experiment; `canaryproof.reports.chronology` finds its time."""
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One acceptance criterion as declared."""
+
+    id: str
+    title: str
+    hint: str = ""
+    """What to try where a finding has no hint of its own."""
+    points: float = 1
+    needs: tuple[str, ...] = ()
+    """The ids of the checks without which this one says nothing."""
+    settled: Moment = "end"
+    """The moment that brings the last fact that the check needs."""
+
+
+CHART_RENDERS = Check(
+    "chart-renders",
+    "Helm renders the chart, and its objects are well-formed",
+    "Run `helm template upcommerce ./upcommerce` and correct what it reports.",
+    settled="start",
+)
+CANARY_PRESENT = Check(
+    "canary-present",
+    "The submission adds exactly one Deployment to the course's chart",
+    "Keep the course's templates as they are, and add the canary in files of its own.",
+    needs=(CHART_RENDERS.id,),
+    settled="start",
+)
+CANARY_REPLICAS = Check(
+    "canary-replicas",
+    "The canary asks for one replica",
+    "Set spec.replicas of the canary's Deployment to 1.",
+    needs=(CANARY_PRESENT.id,),
+    settled="start",
+)
+CANARY_PORT = Check(
+    "canary-port",
+    "A container of the canary declares containerPort 5003",
+    "Look at spec.template.spec.containers[].ports of the canary's Deployment.",
+    needs=(CANARY_PRESENT.id,),
+    settled="start",
+)
+CANARY_SERVICE = Check(
+    "canary-service",
+    "A Service on port 5003 leads to 5003 of the canary's pods, and of no other pods",
+    "A Service picks pods by their labels. Compare its selector with spec.template.metadata.labels of the Deployment.",
+    needs=(CANARY_PRESENT.id,),
+    settled="start",
+)
+STABLE_UNTOUCHED = Check(
+    "stable-untouched",
+    "The stable Deployment and Service are still the course's",
+    "Keep name, image, ports and selector. Limits and added labels may differ.",
+    needs=(CHART_RENDERS.id,),
+    settled="start",
+)
+UPGRADE_APPLIED = Check(
+    "upgrade-applied",
+    "Helm applied revision 2",
+    "Run `helm upgrade` on a cluster of your own: Kubernetes refuses some objects that `helm template` accepts.",
+    needs=(CHART_RENDERS.id,),
+    settled="upgraded",
+)
+CANARY_OUTCOME = Check(
+    "canary-outcome",
+    "The canary crash-loops",
+    "Watch the canary with `kubectl get pods --watch`, and compare its image with the assignment's.",
+    needs=(CANARY_PRESENT.id, UPGRADE_APPLIED.id),
+    settled="fate",
+)
+STABLE_SERVES_DURING_CANARY = Check(
+    "stable-serves-during-canary",
+    "The stable Service answered while the canary failed",
+    "The selector of the stable Service must pick the pods of the stable app, and none of the canary's.",
+    needs=(CANARY_PRESENT.id, UPGRADE_APPLIED.id),
+    settled="rollback",
+)
+ROLLBACK_RECORDED = Check(
+    "rollback-recorded",
+    "The history shows the rollback to revision 1, deployed, and no upgrade in disguise",
+    "Look at `helm history upcommerce`. Hooks of the chart may make the rollback fail.",
+    needs=(CHART_RENDERS.id,),
+    settled="rolled-back",
+)
+CANARY_GONE = Check(
+    "canary-gone",
+    "Nothing that the upgrade added is left",
+    "Objects with hooks, finalizers or the annotation helm.sh/resource-policy survive a rollback.",
+    needs=(ROLLBACK_RECORDED.id,),
+    settled="gone",
+)
+STABLE_HEALTHY = Check(
+    "stable-healthy",
+    "The stable pods are Ready with the course's image, without restarts, and stay so",
+    "Look at `kubectl get pods` after the rollback.",
+    needs=(ROLLBACK_RECORDED.id,),
+)
+STABLE_NEVER_DOWN = Check(
+    "stable-never-down",
+    "The stable app had no outage longer than the limit, from revision 1 to the end",
+    "A changed pod template, or the strategy Recreate, replaces the stable pods and may interrupt the app.",
+    needs=(CHART_RENDERS.id,),
+)
+
+CHECKS: tuple[Check, ...] = (
+    CHART_RENDERS,
+    CANARY_PRESENT,
+    CANARY_REPLICAS,
+    CANARY_PORT,
+    CANARY_SERVICE,
+    STABLE_UNTOUCHED,
+    UPGRADE_APPLIED,
+    CANARY_OUTCOME,
+    STABLE_SERVES_DURING_CANARY,
+    ROLLBACK_RECORDED,
+    CANARY_GONE,
+    STABLE_HEALTHY,
+    STABLE_NEVER_DOWN,
+)
+"""All of them, in the order in which they are judged and reported."""
+BY_ID: Mapping[str, Check] = {each.id: each for each in CHECKS}
+
+FORMER_IDS: Mapping[str, str] = {"canary-crash-loop": CANARY_OUTCOME.id}
+"""The present id of each check that had another one: course files and flight records may still have that."""
+
+
+def current_id(check: str) -> str:
+    """Return the present id of a check, which may be named by a former one."""
+    return FORMER_IDS.get(check, check)
+
+
+def by_current_id(values: Mapping[str, Value]) -> dict[str, Value]:
+    """Return *values*, which go by ids of checks, by the present ones."""
+    return {current_id(check): value for check, value in values.items()}

@@ -1,0 +1,179 @@
+"""The words for what to try; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from canaryproof.model.hints import Hint, HintId
+
+HINTS: Mapping[HintId, str] = {
+    # by outcome
+    "crash-loop": "look at the container's log: it says why the program ended",
+    "healthy": "compare the canary's image, command and arguments with the assignment's: the image that it names cannot"
+    " run",
+    "not-ready": "look at the canary's readiness probe and its number of replicas: the program runs, but gets no"
+    " traffic",
+    "image-pull": "compare the image and its tag in values.yaml with the assignment's, letter by letter",
+    "config-error": "look for a ConfigMap or Secret that the canary asks for and the chart does not create",
+    "start-error": "look at command and args of the container: the program that they name must exist in the image",
+    "exits-cleanly": "look at command and args of the container: the program does its work and ends without an error",
+    "oom-killed": "give the container the memory limit that the assignment's values have",
+    "probe-killed": "look at path, port and delays of the probe: without it, the program would go on running",
+    "init-crash-loop": "look at the init container's log; the assignment asks for no init container",
+    "unschedulable": "compare the cpu and memory limits in values.yaml with the assignment's: no node has that much",
+    "refused": "read the cluster's message: it names the field, the quota or the account that it objects to",
+    "no-canary": "add the canary as a Deployment of its own, in a template beside the stable one",
+    "ambiguous": "keep one Deployment beside the stable one",
+    "broken-chart": "run helm template on the chart and correct what it reports",
+    "unsafe-chart": "take it out of the chart: the assignment can be done without it",
+    "undecided": "look at the canary's pods while they run: kubectl describe pod shows what they wait for",
+    # by what Kubernetes means
+    "missing-key": "compare the key that the canary asks for with those of the ConfigMap or Secret, letter by letter",
+    "no-room": "compare the canary's requests and limits with the assignment's, units too: no node has that much",
+    "no-service-account": "add the ServiceAccount that the canary names to the chart, or take its name out",
+    "node-choice": "look at what the pod asks of its node, its nodeSelector and affinity: no node has it",
+    "priority-class": "take the PriorityClass out: the cluster has none of that name",
+    "quota": "look at the ResourceQuota, if it is the chart's own: it leaves no room for the canary",
+    "range": "look at the LimitRange, if it is the chart's own: it does not allow what the canary asks for",
+    "readiness-probe": "compare the port and path of the readiness probe with what the program serves",
+    "runs-as-root": "look at the securityContext: it forbids root, and the image runs as root",
+    "volume-claim": "look at the claim of the canary's volume: it must be in the chart, and the cluster must be able to"
+    " fulfil it",
+    # by what the release did in the cluster
+    "unsafe-objects": "look for lookup and other functions in the templates that depend on the cluster, and take out"
+    " what they add",
+    "quota-exceeded": "look for what makes pods or objects without end: Jobs, replicas, loops in the templates",
+    "deep-record": "look for values that are nested hundreds of levels deep in values.yaml, and take them out",
+    "unknown-record": "take Secrets with the label owner: helm out of the chart: only Helm may write its records",
+    "missing-record": "look for a pod of the chart that deletes Secrets: only Helm may delete its records",
+    "changed-record": "look for a pod of the chart that changes Secrets: only Helm may write its records",
+    # by the mistake in the chart's files
+    "braces-unmatched": "count the braces on both sides of the expression",
+    "character-typographic": "type quotes and spaces by hand: YAML knows only the plain ones",
+    "colon-in-value": "take the space out if it does not belong to the value, or put the value in quotes",
+    "colon-without-space": "put a space behind the colon of a key",
+    "dot-missing": "compare the expression with that of the stable template, character by character",
+    "file-ignored": "take what belongs to the chart out of .helmignore",
+    "file-of-helpers": "give the file a name that begins with a letter",
+    "file-outside-templates": "move the manifest to the folder templates: Helm renders what is there",
+    "file-renders-nothing": "run helm template to see what the file renders to",
+    "file-under-condition": "compare the values that the condition asks for with those in values.yaml",
+    "file-utf-16": "save the file as UTF-8; Windows PowerShell writes it with Out-File -Encoding utf8",
+    "image-not-indented": "write what belongs to a key below it, and further to the right",
+    "image-value-missing": "make the name in the template and the keys in the values the same, letter by letter",
+    "kind-unknown": "compare apiVersion and kind with the stable Deployment's, letter by letter: the cluster does not"
+    " know them, and capital letters count",
+    "manifest-twice": "keep one of the two files",
+    "quote-unmatched": "put the value between two quotes of the same kind",
+    "stray-backtick": "take the backtick out: it does not belong to the template",
+    "tab-indents": "indent by spaces; an editor can replace the tabs",
+    "value-missing": "compare the keys of values.yaml, and how they are indented, with that name",
+    "value-no-map": "compare the keys of values.yaml, and how they are indented, with that name",
+    "values-empty": "compare the keys of values.yaml, and how they are indented, with that name",
+    "values-key-empty": "compare the keys of values.yaml, and how they are indented, with that name",
+    "values-key-nested": "compare the keys of values.yaml, and how they are indented, with that name",
+    "values-missing": "add values.yaml with that key to the chart",
+    "values-misnamed": "move the values from values.yml to values.yaml; the assignment's text misspells the name",
+    # by what an error of Helm or the cluster says
+    "already-there": "take the object out of the chart, or give it another name: it is in the cluster already, and Helm"
+    " did not make it",
+    "array-for-map": "take the dash out: values.yaml holds keys with values, and a dash makes it a list",
+    "chart-metadata": "look at Chart.yaml: it needs apiVersion, name and version",
+    "dependency-missing": "hand in the folder charts that helm dependency update fills, or take the dependency out:"
+    " canaryproof does not fetch it",
+    "execution-error": "read the message: the chart checks its values itself, and says what it misses",
+    "field-immutable": "give the new object a name of its own: a Deployment's selector cannot change",
+    "field-required": "look whether the value of that field renders to nothing",
+    "field-unknown": "look at the spelling and the indentation of the field: capital letters count",
+    "function-unknown": "look at the name: Helm has no such function, or it is a text that needs quotes",
+    "hook": "look at what the hook runs: Helm waits for its success, and the release fails with it",
+    "includes-itself": "take the inner include out: a named template that includes itself never ends",
+    "indentation": "look at how the lines around it are indented: keys of one map begin in the same column",
+    "invalid-address": "write an IP address there, or the word None with a capital letter",
+    "invalid-name": "use lower-case letters, digits and hyphens in names",
+    "invalid-port-name": "use lower-case letters, digits and hyphens in names of ports, 15 characters at most",
+    "kubernetes-version": "look at kubeVersion in Chart.yaml: it rules this cluster out",
+    "lookup": "have templates look at their own namespace only",
+    "mount-without-volume": "add the volume that the mount names to the volumes of the pod, or correct its name",
+    "not-allowed": "read the message: it names the rule of the cluster that does not allow it",
+    "not-owned": "take the object out of the chart, or give it another name: it is in the cluster already, and does not"
+    " belong to the release",
+    "out-of-range": "choose a value in the range that the message names, or leave the choice to the cluster",
+    "port-unnamed": "give each port of the Service a name: several ports need names",
+    "quantity": "look for characters that do not belong to the numbers of cpu and memory",
+    "request-above-limit": "make the request no larger than the limit beside it",
+    "selector-differs": "make spec.selector.matchLabels and the labels in spec.template.metadata the same, letter by"
+    " letter",
+    "template-unknown": "look for the file that defines the named template, and compare the names letter by letter",
+    "unended-block": "count them: each if, with, range and define needs an end of its own",
+    "value-unsupported": "choose one of the values that the message lists: capital letters count",
+    "values-schema": "compare values.yaml with values.schema.json",
+    # the chart
+    "as-told": "{detail}",
+    "deployment-is-hook": "take the annotation helm.sh/hook out of the Deployment: a hook does not belong to the"
+    " release",
+    "field-is-list": "begin each item of the list with a dash: compare it with the stable template",
+    "field-is-map": "write keys with values below it: compare it with the stable template",
+    "field-is-number": "take the quotes away: the field must be a number",
+    "key-repeated": "keep the key once",
+    "label-not-text": "put numbers, true and false in quotes among labels and annotations",
+    "object-repeated": "look at kind and metadata.name in both templates: they give their objects the same name",
+    # the canary
+    "autoscaler": "look at minReplicas: an autoscaler overrules spec.replicas of the Deployment",
+    "container-port": "look at the ports of the container, in its template",
+    "image-pull-policy": "look at imagePullPolicy: a node has to pull an image that it does not have",
+    "init-container-image": "look at the image of the init container; the assignment asks for no init container",
+    "init-container-waits": "look at what the init container waits for; the assignment asks for no init container",
+    "labels-of-its-own": "give the canary's pods labels that no other pods have",
+    "replicas-of-its-own": "give the canary a value of its own: its number comes from .Values.{name}, which the stable"
+    " app uses too",
+    "replicas-source": "follow spec.replicas of its template to where the number is set",
+    "rollout-paused": "look at spec.paused: a paused rollout does not begin",
+    "zero-replicas": "follow spec.replicas of its template to where it is set",
+    # its Service
+    "port-protocol": "look at the protocol of the Service's port: the app speaks HTTP, which is TCP",
+    "select-canary-alone": "select by a label that only the canary's pods have",
+    "selector-and-labels": "make the selector of the Service and the labels of the pods the same, letter by letter",
+    "service-missing": "add a Service for the canary, in a template beside the stable one",
+    "service-ports": "look at port and targetPort of the Service: the first is its own, the second the container's",
+    "service-type": "take the type out: a Service of the default type leads to the pods that it selects",
+    "service-without-selector": "compare the Service with the stable one: without a selector it leads to no pods",
+    # the release
+    "hook-changes-release": "look for a hook of the chart that changes the release by itself",
+    "left-by-policy": "take the annotation helm.sh/resource-policy out of the canary's templates",
+    "left-by-something": "leave hooks, finalizers and grace periods out of the canary's templates: Helm cannot undo"
+    " them",
+    "rollback-again": "roll back once more",
+    "rollback-command": "run helm rollback {name} {revision} --namespace {namespace}",
+    "rollback-failed": "look for an object that Helm could not delete or restore, or for a hook that does not end;"
+    " Helm's message names it",
+    "rollback-further": "roll back to a revision from before the canary, which is revision {revision}",
+    "upgrade-again": "run helm upgrade again and read its message",
+    "upgrade-by-hand": "run the command on a cluster of your own: Helm's message names the object and the field",
+    "upgrade-missing": "upgrade to the chart with the canary, as the assignment says",
+    # the stable app
+    "hold-on": "run the command again: the stable app must stay ready for a moment",
+    "not-taken-back": "look for what a rollback does not take back: hooks, and objects that something else than Helm"
+    " changed",
+    "port-by-number": "have {object} lead to its port by number: the pods of revision 1 have no port of that name, so"
+    " it leads nowhere until others have started; look at what the chart changes in stable, and whether its Service"
+    " picks other pods too",
+    "restore-templates": "bring {files} back to what the course's chart has, and keep the canary in files of its own",
+    "stable-changes": "look at what the chart changes in stable",
+    "stable-objects": "look at kubectl get deployments,services",
+    "stable-pods": "look at kubectl get pods, and at the pod's events",
+    "stable-silent": "look at what the chart changes in stable, and whether its Service picks other pods too",
+}
+"""What each hint advises, as a command to the author of the chart."""
+
+
+def describe_hint(hint: Hint) -> str:
+    """Return *hint* as one sentence, without its full stop."""
+    return HINTS[hint.id].format(
+        object=hint.object,
+        name=hint.name,
+        namespace=hint.namespace,
+        files=" and ".join(hint.files),
+        revision=hint.revision,
+        detail=hint.detail,
+    )
