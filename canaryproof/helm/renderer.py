@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from canaryproof.errors import InfrastructureError, SubmissionError, UnsafeError
-from canaryproof.helm.program import NO_WAY_OUT, NOWHERE, PATH, SETTINGS, SMALL_LANGUAGE, Program
+from canaryproof.helm.helm_binary import NO_WAY_OUT, NOWHERE, PATH, SETTINGS, SMALL_LANGUAGE, Program
 from canaryproof.model.evidence import Rendering
 from canaryproof.model.rendered_yaml import parse
 from canaryproof.system.sandbox import UNCONFINED, WORKING_DIRECTORY, Sandbox

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Self
 
 from canaryproof.errors import InfrastructureError, SubmissionError
-from canaryproof.helm.program import Program, environment_in
+from canaryproof.helm.helm_binary import Program, environment_in
 from canaryproof.helm.renderer import Renderer
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.system.sandbox import UNCONFINED, Sandbox

@@ -16,7 +16,7 @@ import urllib3
 
 from canaryproof.errors import CanaryproofError, InfrastructureError
 from canaryproof.kube import service_visit
-from canaryproof.kube.connection import (
+from canaryproof.kube.api_connection import (
     BAD_REQUEST,
     CONFLICT,
     FORBIDDEN,

@@ -14,8 +14,8 @@ from typing import Literal, Protocol, Self
 import msgspec
 
 from canaryproof.errors import InfrastructureError
+from canaryproof.kube.api_connection import GONE
 from canaryproof.kube.client import ExpiredError, Listing
-from canaryproof.kube.connection import GONE
 from canaryproof.kube.resources import PODS, Resource
 from canaryproof.kube.running_cluster import Vitals
 from canaryproof.model.objects import BODIES, Body, Manifest, ObjectKey

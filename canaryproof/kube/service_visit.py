@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import urllib3
 
-from canaryproof.kube.connection import (
+from canaryproof.kube.api_connection import (
     BAD_REQUEST,
     BUSY,
     FORBIDDEN,

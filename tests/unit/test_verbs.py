@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from canaryproof.errors import InfrastructureError, UnsafeError
-from canaryproof.helm.program import clean
+from canaryproof.helm.helm_binary import clean
 from canaryproof.helm.verbs import Helm
 from canaryproof.timeouts import TimeLimits
 

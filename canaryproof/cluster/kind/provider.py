@@ -13,9 +13,9 @@ from canaryproof.cluster.kind.cluster_record import held_record
 from canaryproof.cluster.kind.config import only_registry, registry_mirror
 from canaryproof.cluster.kind.docker import Docker
 from canaryproof.cluster.kind.node_registry import serving
+from canaryproof.cluster.kind.node_startup import ready, watched
 from canaryproof.cluster.kind.pytest_kind_cluster import Kind, kind_of
 from canaryproof.cluster.kind.site import Found, Site
-from canaryproof.cluster.kind.startup import ready, watched
 from canaryproof.cluster.stand_ins import provide_images
 from canaryproof.errors import ClusterError
 from canaryproof.kube.running_cluster import Cluster
