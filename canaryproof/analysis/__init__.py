@@ -1,1 +1,1 @@
-"""What decides: manifests in, canary out; timeline in, outcome out; pure."""
+"""Decides: manifests in, canary out; timeline in, outcome out; pure."""

@@ -1,4 +1,4 @@
-"""What Helm has applied is what is judged, where a chart renders to something else each time; pure.
+"""Judges the objects that Helm applied, where a chart renders to other objects each time; pure.
 
 ``helm template`` knows no revision, ``lookup`` finds nothing for it, and random names are made up anew.
 """

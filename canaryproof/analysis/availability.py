@@ -24,7 +24,7 @@ class Outage:
     ended: float
     failures: int
     error: str
-    """What the last failing request got."""
+    """The error of the last request that failed."""
     seconds: float
     """For how long the Service is known to have been silent.
 
@@ -79,7 +79,8 @@ def _outage(failing: list[Probe], answered: float, durations: TimeLimits) -> Out
 def _known_silence(probe: Probe, durations: TimeLimits) -> tuple[float, float]:
     """Return since when, and until when, a request that failed shows silence.
 
-    Where it was refused at a moment that nobody knows, since its end at the latest, until its beginning at least.
+    The moment at which a request was refused is not known: silence began at its end at the latest, and lasted until its
+    beginning at least.
     """
     if probe.timed_out:
         return probe.at, probe.at + min(probe.seconds, durations.probe_timeout)

@@ -13,7 +13,7 @@ from canaryproof.model.objects import POD_PARENTS, Manifest, ObjectKey, added, m
 
 @dataclass(frozen=True)
 class CanaryFinding:
-    """What the submission adds, and the canary in it; *decision* says why there is none: no-canary or ambiguous."""
+    """The objects that the submission adds, and the canary among them; *decision* is set where none is found."""
 
     added: tuple[ObjectKey, ...]
     canary: Canary | None = None

@@ -17,7 +17,7 @@ _DECIDES = re.compile(r"\b(if|with|eq|ne|contains|has|hasPrefix|hasSuffix|regexM
 
 OF_A_POD = frozenset({"containers", "imagePullSecrets", "restartPolicy", "securityContext", "serviceAccountName"})
 OF_A_CONTAINER = frozenset({"env", "image", "imagePullPolicy", "name", "ports", "resources", "securityContext"})
-"""What most canaries of the assignment have: probes, volumes, init containers and other commands may take time."""
+"""The fields of most canaries of the assignment: probes, volumes, init containers and other commands may take time."""
 
 
 def insists_on(namespace: str, chart: Rendering, files: Iterable[ChartFile]) -> bool:

@@ -1,4 +1,4 @@
-"""What the rules about a canary's fate look at: its pods, and the runs of their containers; pure."""
+"""The facts that the rules about an outcome look at: the canary's pods, and the runs of their containers; pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ENOUGH = 2
 
 @dataclass(frozen=True)
 class Scene:
-    """What the rules look at."""
+    """The timeline of a canary at one moment."""
 
     timeline: Timeline
     canary: Canary
@@ -95,7 +95,7 @@ class Runs:
 
     @cached_property
     def unseen(self) -> int:
-        """Return how many ends nobody saw: every restart is one (the kubelet counts too few, never too many)."""
+        """Return the number of unseen ends: every restart is one (the kubelet counts too few, never too many)."""
         if not self.moments or not self.ends:
             return 0
         return max(0, counted(self.moments[-1]) - len(self.pod.terminations(self.container.name)))

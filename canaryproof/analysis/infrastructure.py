@@ -1,4 +1,4 @@
-"""What the cluster or its machine lacks, and other clusters have: no fault of the submission; pure."""
+"""Tells what this cluster or its machine lacks from the faults of a submission; pure."""
 
 from __future__ import annotations
 

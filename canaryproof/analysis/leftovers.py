@@ -1,4 +1,4 @@
-"""What is left of an upgrade after the rollback, and what holds it; pure."""
+"""Finds the objects of an upgrade that outlive the rollback, and what holds each of them; pure."""
 
 from __future__ import annotations
 

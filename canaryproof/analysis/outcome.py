@@ -1,4 +1,4 @@
-"""Decides the fate of a canary from what was seen of it, by the first rule that applies; pure."""
+"""Decides the outcome of a canary from its timeline, by the first rule that applies; pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RULES: tuple[Rule, ...] = (
     pod_rules.healthy,
     pod_rules.never_ready,
 )
-"""What makes a fate certain, strongest first."""
+"""The rules that make an outcome certain, the strongest first."""
 
 
 GUESSES: tuple[Rule, ...] = (
@@ -42,23 +42,23 @@ GUESSES: tuple[Rule, ...] = (
     run_rules.ended_once,
     pod_rules.uncertain,
 )
-"""What the end of the time suggests, best supported first; the last one always has an answer."""
+"""The rules for the end of the time, the best supported first; the last one always has an answer."""
 
 TALKATIVE: frozenset[OutcomeName] = frozenset(
     {"crash-loop", "init-crash-loop", "exits-cleanly", "oom-killed", "probe-killed"}
 )
-"""The fates of containers that ran, and may have said something."""
+"""The outcomes of containers that ran, and may have logged something."""
 SAID = 200
-"""Characters of its last words."""
+"""Characters of the last words of a container that are kept."""
 
 
 def decide(
     timeline: Timeline, canary: Canary, upgraded_at: float, now: float, durations: TimeLimits
 ) -> Decision | None:
-    """Return the fate of *canary* as soon as it is certain, or what it looks like when time is up; None until then.
+    """Return the outcome of *canary* as soon as it is certain, or the likeliest one when time is up; None until then.
 
     Times are in seconds from the start of the recording.  Time is up ``observation`` seconds after the upgrade; after
-    ``observation_extended`` while there are pods whose fate is still open.
+    ``observation_extended`` while there are live pods.
     """
     scene = Scene(timeline.until(now), canary, upgraded_at, now, durations)
     pending = any(pod.is_live for pod in scene.pods)
@@ -68,7 +68,7 @@ def decide(
 
 
 def with_last_words(decision: Decision, logs: Iterable[ContainerLog]) -> Decision:
-    """Add what the container that decided it wrote last: it says why the program gave up."""
+    """Add the last line that the container that decided it logged: it says why the program gave up."""
     for log in sorted(logs, key=lambda each: not each.previous):
         lines = [said for line in log.text.splitlines() if (said := one_line(line).strip())]
         if lines and decision.outcome in TALKATIVE and log.container == decision.cause.container:

@@ -1,7 +1,7 @@
-"""Rules about the runs of a container: it ended again and again, once, or not at all; pure.
+"""Rules about the runs of a container that ended again and again, once, or not at all; pure.
 
 A container that dies again and again is `Running` and Ready in between, and may never be seen in
-``CrashLoopBackOff``; so what counts is how its runs ended.  The kubelet restarts a container at once after its first
+``CrashLoopBackOff``; so the ends of its runs decide.  The kubelet restarts a container at once after its first
 end and backs off from the second on (Kubernetes, "Pod Lifecycle": 10 s, 20 s, 40 s, ..., 300 s).
 """
 
@@ -31,7 +31,7 @@ def loops(scene: Scene) -> Iterator[Decision]:
     for runs in scene.runs:
         for kind in dict.fromkeys(runs.kinds):
             alike = tuple(end for end, its in zip(runs.ends, runs.kinds, strict=True) if its == kind)
-            # With one kind of end known, the ends that nobody saw are taken to be like it.
+            # Where all known ends are of one kind, the unseen ends are taken to be of that kind too.
             unseen = runs.unseen if len(set(runs.kinds)) == 1 else 0
             if len(alike) + unseen >= ENOUGH:
                 yield _loop(scene, runs, kind, alike)

@@ -1,6 +1,6 @@
-"""What Helm has on record of a release, read from the Secrets that it keeps in the namespace; pure.
+"""Reads Helm's records of a release from the Secrets in its namespace; pure.
 
-``helm history`` shows the same, after the start of a program that is larger than all that the harness asks of it.
+``helm history`` shows the same, but takes longer to start than to answer.
 Format: ``pkg/storage/driver/util.go`` of Helm 3 and 4: JSON, gzip (of old releases not), base64, in ``data.release``,
 which is base64 as all data of a Secret.
 """

@@ -1,8 +1,8 @@
-"""What the messages of Helm mean, its own and those that it passes on; pure.
+"""Parses the messages of Helm: its own, and those that it passes on; pure.
 
-Helm prints errors of its own, of Go's ``text/template``, of the YAML reader and of the API server, and describes each
-revision in a word of its own.  No other module looks for words in them.  Each pattern names the source that it was
-taken from: Helm 4.3 and 3.22 (``helm.sh/helm``), Go 1.25, Kubernetes 1.37.
+Helm prints errors of its own, of Go's ``text/template``, of the YAML reader and of the API server.  It also stores a
+description of each revision.  No other module looks for words in these texts.  Each pattern names its source: Helm 4.3
+and 3.22 (``helm.sh/helm``), Go 1.25, Kubernetes 1.37.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _WEBHOOK = re.compile(r"failed calling webhook|failed to call webhook")
 _TEMPLATE = re.compile(r"execution error at \(|executing \"")
 """An error of a template (Helm, ``pkg/engine/engine.go``; Go, ``text/template/exec.go``).
 
-What follows can be the chart's own choice of words: those of ``fail``.
+The text after it can be the chart's own, from the function ``fail``.
 """
 _FORBIDDEN = re.compile(r"is forbidden: User \"(?P<user>[^\"]+)\" cannot (?P<what>\w+ resource \"[^\"]+\")")
 """An account lacks a right (apiserver, ``endpoints/handlers/responsewriters/errors.go``)."""
@@ -190,7 +190,7 @@ _ELSEWHERE = re.compile(
 
 
 def is_about_meaning(error: str) -> bool:
-    """Report whether no character out of place can have brought the error about: the chart could be read."""
+    """Report whether a misplaced character cannot be the reason for the error, because the chart could be read."""
     return bool(_ELSEWHERE.search(error))
 
 
@@ -217,12 +217,12 @@ _TRACES: Mapping[Mistake, str] = {
     "values-misnamed": r"nil pointer|Required value|[Ii]nvalid|must be|not found",
     "values-unindented": r"nil pointer|[Vv]alue|image",
 }
-"""What the errors say that each mistake can bring about: errors of templates (Go, ``text/template``), of YAML
-(``go.yaml.in/yaml/v2``, ``scannerc.go`` and ``parserc.go``) and of the API server's validation."""
+"""The errors that each mistake can cause: of templates (Go, ``text/template``), of YAML (``go.yaml.in/yaml/v2``,
+``scannerc.go`` and ``parserc.go``) and of the API server's validation."""
 
 
 def can_come_from(mistake: Mistake, error: str) -> bool:
-    """Report whether *mistake* can have brought *error* about."""
+    """Report whether *mistake* can be the reason for *error*."""
     return bool(re.search(_TRACES[mistake], error))
 
 
@@ -258,7 +258,7 @@ Symptom = Literal[
     "value-unsupported",
     "values-schema",
 ]
-"""What is wrong, as far as an error of Helm, the reader of YAML or the API server says so."""
+"""A problem that an error of Helm, the YAML reader or the API server names."""
 _SYMPTOMS: tuple[tuple[str, Symptom], ...] = (
     (r"quantities must match", "quantity"),  # apimachinery, pkg/api/resource/quantity.go
     (r"no matches for kind", "kind-unknown"),  # apimachinery, pkg/api/meta/errors.go
@@ -291,9 +291,9 @@ _SYMPTOMS: tuple[tuple[str, Symptom], ...] = (
     (r"missing in charts/", "dependency-missing"),  # Helm, pkg/action/install.go
     (r"nested reference name", "includes-itself"),  # Helm, pkg/engine/engine.go
 )
-"""The first that matches says most."""
+"""In order: the first pattern that matches is the most specific one."""
 
 
 def symptoms(error: str) -> Iterator[Symptom]:
-    """Yield what *error* says is wrong, what says most first."""
+    """Yield the problems that *error* names, the most specific first."""
     return (symptom for pattern, symptom in _SYMPTOMS if re.search(pattern, error))

@@ -1,8 +1,7 @@
-"""What the messages of Kubernetes and its container runtime mean, where no field says the same; pure.
+"""Parses the messages of Kubernetes and of its container runtime, where no field says the same; pure.
 
 These are the messages of events, of conditions and of the states of containers.  No other module looks for words in
-them.  Each pattern names the source that it was taken from: Kubernetes 1.37 (paths without another name are its own),
-containerd 2.4, runc 1.4, Go 1.25.
+them.  Each pattern names its source: Kubernetes 1.37 (paths without another name), containerd 2.4, runc 1.4, Go 1.25.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ _NO_SUCH_IMAGE = re.compile(
 
 
 def is_no_such_image(message: str) -> bool:
-    """Report whether a registry has no such image, or shows it to nobody: a further try ends in the same way.
+    """Report whether a registry has no such image, or refuses access to it: another try fails in the same way.
 
     Source: the error codes of the OCI distribution specification, as containerd's ``remotes/docker`` passes them on.
     """
@@ -150,7 +149,7 @@ def is_sandbox_ended(message: str) -> bool:
 
 
 def scheduling_failure(message: str) -> str:
-    """Return why no node takes a pod, without what is said of pods that would have to go.
+    """Return why no node takes a pod, without the result of the preemption.
 
     Source: ``pkg/scheduler/framework/plugins/defaultpreemption``.
     """
@@ -172,7 +171,7 @@ _EXHAUSTED = re.compile(r"no space left on device|disk quota exceeded|too many o
 
 
 def is_node_exhausted(message: str) -> bool:
-    """Report whether a node lacks something that no chart can ask for too much of: ENOSPC, EDQUOT, EMFILE, ENFILE.
+    """Report whether a node lacks disk or open files, which no chart can exhaust: ENOSPC, EDQUOT, EMFILE, ENFILE.
 
     ENOMEM and EROFS are left out: a limit that is too low, and a read-only file system, lead to them as well.
 

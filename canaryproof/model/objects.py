@@ -32,7 +32,7 @@ POD_PARENTS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class ObjectKey:
-    """What identifies an object across versions of its API."""
+    """The identity of an object across versions of its API."""
 
     kind: str
     name: str
@@ -80,7 +80,7 @@ class Container:
     never_pulled: bool = False
     """Whether its image must be on the node already: ``imagePullPolicy: Never``."""
     command: tuple[str, ...] = ()
-    """What it runs instead of its image's own command, arguments included; empty where it leaves that to the image."""
+    """The command, with its arguments, that it runs instead of the image's; empty where the image decides."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class Manifest:
 
     @property
     def finalizers(self) -> tuple[str, ...]:
-        """Return the names of those who must agree before it can be deleted."""
+        """Return its finalizers: Kubernetes deletes it only when none is left."""
         return tuple(map(str, values_at(self.body, "metadata", "finalizers")))
 
     @property
@@ -267,7 +267,7 @@ def service_ports(service: Manifest, containers: Iterable[Container]) -> tuple[t
     """Return pairs of a Service's port and the container port it leads to, 0 where its name is none of *containers*'.
 
     A number need not be declared by any container, and without ``targetPort`` it is the port itself (Service API).
-    Only TCP counts: nobody asks an app over UDP whether it answers.
+    Only TCP counts: availability is not measured over UDP.
     """
     numbers = {port.name: port.number for container in containers for port in container.ports if port.name}
     found = []

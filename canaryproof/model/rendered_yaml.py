@@ -28,7 +28,7 @@ DEEPEST = 100
 """Levels of maps and lists in one document; reading takes stack for each, and the API server stops at 10 000."""
 
 SHORT = 1_000
-"""Characters of a document that nobody has to measure: too few levels to hurt, or to meet the limit of libyaml."""
+"""Characters of a document that need no measuring: too few for levels that hurt, or that libyaml refuses."""
 _ALIASES = "are there aliases (&, *) in it?"
 TOO_DEEP = "exceeded maximum nesting depth"
 """How libyaml refuses more than 1000 levels (yaml_parser_increase_flow_level in its scanner.c), in PyYAML since 6.0.4.
@@ -39,7 +39,7 @@ Its scanner reads ahead of the events that are counted here, so it can meet its 
 _TAGS = "tag:yaml.org,2002:"
 _MERGE = f"{_TAGS}merge"
 LARGEST_INTEGER = 2**64 - 1
-"""What Helm's reader takes for a whole number."""
+"""The largest whole number of Helm's reader."""
 _SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 _SOURCE = re.compile(r"^# Source: (\S+)\s*$", re.MULTILINE)
 
@@ -69,7 +69,7 @@ def _malformed(*faults: Cause) -> SubmissionError:
 
 @dataclass
 class _Weight:
-    """What the documents so far hold, aliases included."""
+    """The size of the documents so far, aliases included."""
 
     values: int = 0
     characters: int = 0
@@ -153,7 +153,7 @@ _REPEATED: Code = "yaml-key-repeated"
 
 
 class _LoadingError(yaml.MarkedYAMLError):
-    """What YAML allows, and Helm's reader takes in another way."""
+    """A document is valid YAML, and Helm's reader takes it in another way."""
 
     def __init__(self, code: Code, problem: str, mark: yaml.Mark) -> None:
         super().__init__(problem=problem, problem_mark=mark)

@@ -1,4 +1,4 @@
-"""What happened in one namespace, in order, as the API told it; pure values."""
+"""The changes in one namespace, in the order in which the API reported them; pure values."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ class Termination:
     at: float
     """When it was first seen, in seconds from the start of the recording."""
     going: bool = False
-    """Whether the pod was being deleted by then: somebody ended it, it did not end by itself."""
+    """Whether the pod was being deleted by then: then it did not end by itself."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """What a component of Kubernetes said about an object; an event that comes again is counted up."""
+    """A report of a component of Kubernetes about an object; *count* says how often it came."""
 
     at: float
     object: ObjectKey
-    """What it is about."""
+    """The object of the report."""
     uid: str
     """The uid of that object."""
     container: str
@@ -72,7 +72,7 @@ class Event:
 
 @dataclass(frozen=True)
 class ContainerMoment:
-    """What one version of a pod says of one container."""
+    """The state of one container in one version of a pod."""
 
     at: float
     running: bool
@@ -103,7 +103,7 @@ class PodHistory:
 
     @property
     def is_live(self) -> bool:
-        """Report whether it is there, and nobody is deleting it."""
+        """Report whether it is there, and is not being deleted."""
         return self.versions[-1].change != "DELETED" and not self.latest.is_going
 
     @property

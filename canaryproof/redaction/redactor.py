@@ -37,7 +37,7 @@ SHORTEST_PART = 8
 LONG = 1000
 """Characters of a text that may have been cut: messages of events, of containers and of Helm, and logs."""
 CUT = " ... "
-"""What stands in a long message of Helm for what was left out."""
+"""The mark of an omission in a long message of Helm."""
 
 DIGEST = 8
 """Hexadecimal digits of the keyed digest by which a changed value is told from an unchanged one."""
@@ -61,14 +61,14 @@ _WORD = re.compile(r"[A-Za-z]+|[a-z0-9-]{1,15}|\d+")
 _MESSAGES = frozenset({"message", "note"})
 _IN_ENV = frozenset({"name", "key", "fieldPath", "resource"})
 _EMPTIED = re.compile(rf"{re.escape(MARK)}\n+(?=\n)")
-"""What is left of several lines."""
+"""The rest of several lines."""
 
 
 class Redactor:
     """Removes what looks like a credential, and known values; safe to use from many threads.
 
     Equal values of an object get equal digests, different ones get different digests: a change can still be seen.  The
-    key of the digest is random and never leaves this object, so that nobody can try passwords on a digest.
+    key of the digest is random and never leaves this object, so that a digest does not help to guess a password.
     """
 
     def __init__(self, values: Iterable[str] = (), *, key: bytes = b"") -> None:

@@ -1,6 +1,6 @@
 """The values that are secret: those of Secrets, of kubeconfigs, and of environment variables; pure.
 
-The names of objects, images, labels and other identifiers are known to everybody who may list objects.
+The names of objects, images, labels and other identifiers are no secrets: every account that lists objects sees them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _PATH = re.compile(r"~?(/[\w.@-]+){2,}/?")
 _DULL = re.compile(r"(true|false|yes|no|on|off|none|null|\d{1,7}|[\d.]+)", re.IGNORECASE)
 
 NAMES = frozenset(("kind", "name", "generateName", "namespace", "image", "mountPath"))
-"""Fields of Kubernetes objects whose values everybody may know who may list objects."""
+"""Fields of Kubernetes objects with values that every account sees that lists objects."""
 NAMING = frozenset({"labels", "matchLabels", "selector", "nodeSelector", "ownerReferences", "finalizers"})
 FREE = frozenset({"data", "stringData", "binaryData", "annotations", "parameters"})
 """Maps whose keys their author chooses: ``name`` says nothing there."""
