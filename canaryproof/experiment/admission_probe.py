@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import NoReturn, Protocol
 
 from canaryproof.errors import InfrastructureError, WaitError
-from canaryproof.experiment import tenancy
 from canaryproof.kube.resources import PODS, Resource
 from canaryproof.model.helm_text import missing_right
 from canaryproof.model.objects import Body
@@ -23,7 +22,7 @@ class Api(Protocol):
         ...
 
 
-class Fence:
+class AdmissionProbe:
     """The proof that Pod Security Admission is at work: a label on a namespace does nothing by itself.
 
     Safe to use from many threads: the first one asks, the others wait for the answer.
@@ -82,7 +81,18 @@ class Fence:
         return None if missing_right(refusal) or refusal == ordinary else False
 
     def _ask(self, namespace: str, user: str, *, privileged: bool) -> str:
-        return self._api.refusal(PODS, tenancy.pod(privileged=privileged), namespace, user=user)
+        return self._api.refusal(PODS, _pod(privileged=privileged), namespace, user=user)
+
+
+def _pod(*, privileged: bool) -> Body:
+    """Return a pod to try out whether the namespace admits it."""
+    container = {"name": "main", "image": "none", "securityContext": {"privileged": privileged}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "canaryproof-try-out"},
+        "spec": {"containers": [container], "automountServiceAccountToken": False},
+    }
 
 
 ADMITTED = (

@@ -1,35 +1,41 @@
-"""The course's chart as it renders, which a class needs again and again."""
+"""The stable chart as it renders, which all experiments of a run need."""
 
 from __future__ import annotations
 
 import threading
 
-from canaryproof.errors import UnsafeError
+from canaryproof.errors import InfrastructureError, UnsafeError
 from canaryproof.helm.verbs import Helm
 from canaryproof.model.evidence import Rendering
 from canaryproof.scenario import Course
 
-PLACES = ("canaryproof-one", "canaryproof-other")
-"""Two namespaces: a chart that renders alike in both does not look at where it is."""
+NAMESPACES = ("canaryproof-one", "canaryproof-other")
+"""A chart that renders alike in both does not depend on its namespace."""
 
 
 class Baseline:
-    """Renders the course's chart once for all namespaces, or for each of them where it names them."""
+    """Renders the stable chart once for all namespaces, or for each of them where it depends on its namespace."""
 
     def __init__(self, helm: Helm, course: Course, kubernetes: str) -> None:
-        """Render as for API version *kubernetes*, as soon as somebody asks."""
+        """Render as for API version *kubernetes*, on the first use."""
         self._helm = helm
         self._course = course
         self._kubernetes = kubernetes
-        self._rendering = threading.Lock()
+        self._lock = threading.Lock()
         self._both: tuple[Rendering, ...] = ()
 
     def rendered(self, namespace: str) -> Rendering:
-        """Return the rendering for *namespace*."""
-        with self._rendering:
-            self._both = self._both or tuple(self._render(place) for place in PLACES)
+        """Return the rendering for *namespace*.
+
+        Raises InfrastructureError when the chart does not render: it is not the submission's.
+        """
+        with self._lock:
+            self._both = self._both or tuple(map(self._render, NAMESPACES))
         one, other = self._both
-        return one if one == other else self._render(namespace)
+        rendering = one if one == other else self._render(namespace)
+        if rendering.error:
+            raise InfrastructureError(f"the course's own chart does not render: {rendering.error}")
+        return rendering
 
     def _render(self, namespace: str) -> Rendering:
         course = self._course
@@ -37,5 +43,5 @@ class Baseline:
             return self._helm.renderer.template(
                 course.release, course.baseline, namespace, kubernetes=self._kubernetes, trusted=True
             )
-        except UnsafeError as error:
-            return Rendering(error=str(error))  # a busy machine: the course means no harm
+        except UnsafeError as error:  # the machine is busy: the stable chart is trusted
+            return Rendering(error=str(error))

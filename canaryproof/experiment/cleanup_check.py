@@ -1,11 +1,14 @@
-"""Looks at what a rollback leaves: live objects count, not what Helm has on record."""
+"""Looks at what a rollback leaves behind: live objects count, not what Helm has on record."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
-from canaryproof.analysis.leftovers import descendants, leftover
+from canaryproof.analysis.leftovers import descendants, key_in, last_deletion, leftover
+from canaryproof.errors import InfrastructureError, WaitError
+from canaryproof.experiment.watching import Watcher
 from canaryproof.kube.recorder import WATCHED, Recording
 from canaryproof.kube.resources import Resource
 from canaryproof.model.evidence import Leftover
@@ -30,72 +33,106 @@ class Objects(Protocol):
         ...
 
 
-class Aftermath:
-    """What is left after the rollback, and since when stable holds."""
+@dataclass(frozen=True)
+class Cleanup:
+    """What came of a rollback; times are in seconds of the recording."""
+
+    restored_at: float | None
+    """When the stable app was ready again; None where it is not."""
+    last_deletion: float | None
+    """When the last object of the canary was deleted; None where none was."""
+    leftovers: tuple[Leftover, ...]
+
+
+class CleanupCheck:
+    """What is left after the rollback, and since when stable is ready."""
 
     def __init__(
         self,
-        *,
         client: Objects,
         recording: Recording,
         namespace: str,
-        added: Mapping[ObjectKey, Manifest],
+        added: Iterable[Manifest],
         unready: Callable[[], str],
     ) -> None:
         """Look for *added*, which Helm was asked to delete, in *namespace*; *unready* says why stable is not ready."""
         self._client = client
         self._recording = recording
         self._namespace = namespace
-        self._added = added
+        self._added = {key_in(namespace, each): each for each in added}
         self._unready = unready
-        self.restored_at: float | None = None
-        """When stable began to be ready, in seconds of the recording; None while it is not."""
-        self.family = frozenset(added)
+        self._restored_at: float | None = None
+        """When stable began to be ready; None while it is not."""
+        self._family = frozenset(self._added)
         """What the upgrade added, and all that these objects ever owned."""
-        self.left: dict[ObjectKey, Manifest] = {}
+        self._left: dict[ObjectKey, Manifest] = {}
         """What is there of the family."""
+
+    def observe(self, watcher: Watcher) -> Cleanup:
+        """Look until nothing is left and stable has held, or nothing changes any more, or time is up.
+
+        What is left is then freed from its finalizers: the namespace could not end otherwise.
+
+        Raises InfrastructureError when the run ends before.
+        """
+        try:
+            watcher.wait(
+                "end of the canary and healthy stable app",
+                lambda: self.look(watcher.durations.hold) or None,
+                within=watcher.durations.gone,
+                seen=self.seen,
+            )
+        except WaitError:
+            if reason := watcher.doomed():
+                raise InfrastructureError(reason) from None
+        self.let_go()
+        return self.result()
+
+    def result(self) -> Cleanup:
+        """Return what came of the rollback, as of the last look."""
+        names = frozenset(self._left)
+        return Cleanup(
+            restored_at=self._restored_at,
+            last_deletion=last_deletion(self._recording.timeline, self._family),
+            leftovers=tuple(leftover(key, manifest, names) for key, manifest in self._left.items()),
+        )
 
     def look(self, hold: float) -> bool:
         """Look once; report whether there is nothing more to wait for."""
         if self._unready():
-            self.restored_at = None
-        elif self.restored_at is None:
-            self.restored_at = self._recording.now
+            self._restored_at = None
+        elif self._restored_at is None:
+            self._restored_at = self._recording.now
         self._look_for_leftovers()
-        has_held = self.restored_at is not None and self._recording.now - self.restored_at >= hold
-        return has_held and all(self._stays(key) for key in self.left)
+        has_held = self._restored_at is not None and self._recording.now - self._restored_at >= hold
+        return has_held and all(self._stays(key) for key in self._left)
 
     def seen(self) -> str:
         """Say what is there instead of the end that is waited for."""
-        return ", ".join(map(str, self.left)) or self._unready() or "stable, ready for too short a time"
-
-    def leftovers(self) -> tuple[Leftover, ...]:
-        """Return what is left, with what holds it."""
-        names = frozenset(self.left)
-        return tuple(leftover(key, manifest, names) for key, manifest in self.left.items())
+        return ", ".join(map(str, self._left)) or self._unready() or "stable, ready for too short a time"
 
     def let_go(self) -> None:
-        """Free what is left in the namespace from its finalizers: the namespace could not end otherwise."""
-        for key, manifest in self.left.items():
+        """Free what is left in the namespace from its finalizers."""
+        for key, manifest in self._left.items():
             resource = self._client.resource(manifest.api_version, key.kind)
             held = manifest.is_going and manifest.finalizers
             if held and resource and resource.namespaced and not key.namespace:
                 self._client.drop_finalizers(resource, key.name, self._namespace)
 
     def _look_for_leftovers(self) -> None:
-        self.family = descendants(self._recording.timeline, self._added)
-        self.left = {key: each for key, each in self._recording.timeline.objects.items() if key in self.family}
+        self._family = descendants(self._recording.timeline, self._added)
+        self._left = {key: each for key, each in self._recording.timeline.objects.items() if key in self._family}
         for key, manifest in self._added.items():
             if not _is_watched(manifest, key) and (found := self._get(key, manifest)) is not None:
-                self.left[key] = found
+                self._left[key] = found
 
     def _stays(self, key: ObjectKey) -> bool:
         """Report whether nothing will end an object any more: Helm asked for every deletion before it returned."""
-        manifest = self.left[key]
+        manifest = self._left[key]
         if manifest.is_going:
             return False
         if manifest.owners:
-            return any(owner.key in self.left and self._stays(owner.key) for owner in manifest.owners)
+            return any(owner.key in self._left and self._stays(owner.key) for owner in manifest.owners)
         found = self._get(key, manifest)
         return found is not None and not found.is_going
 

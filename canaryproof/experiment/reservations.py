@@ -1,4 +1,4 @@
-"""Turns at what only one experiment can have at a time: the course's own namespace, and ports of the nodes."""
+"""Reserves what only one experiment can have at a time: the scenario's own namespace, and ports of the nodes."""
 
 from __future__ import annotations
 
@@ -17,69 +17,68 @@ from canaryproof.timeouts import TimeLimits
 
 
 class PortTakenError(CanaryproofError):
-    """The cluster gave a port that a chart asks for to a Service that left the choice to it: one chance in 2 700."""
+    """The cluster gave a port that the chart names to a Service that names none: the chance is one in 2 700."""
 
 
-class Turns:
-    """Who has what; for all experiments of a run."""
+class Reservations:
+    """What the experiments of a run have reserved."""
 
     def __init__(self, client: KubeClient, durations: TimeLimits, doomed: Callable[[], str | None]) -> None:
-        """Give up waiting as soon as *doomed* gives a reason."""
+        """Start with nothing reserved; every wait ends as soon as *doomed* gives a reason."""
         self._client = client
         self._durations = durations
         self._doomed = doomed
-        self._changing = threading.Lock()
-        self._taken: set[str] = set()
+        self._lock = threading.Lock()
+        self._reserved: set[str] = set()
 
     @contextmanager
-    def in_namespace(self, namespace: str) -> Iterator[None]:
-        """Have a namespace that is not made up: no other experiment uses it meanwhile, and the last one's is gone.
+    def namespace(self, name: str) -> Iterator[None]:
+        """Reserve a namespace for the length of the block, once the one of the last experiment is gone.
 
-        Raises WaitError when it is not free in time, or somebody else's.
+        Raises WaitError when it does not become free in time, or does not belong to this run.
         """
-        with self._having(f"namespace {namespace}"):
-            self._wait_for_no_namespace(namespace)
+        with self._reserve(f"namespace {name}"):
+            self._await_no_namespace(name)
             yield
 
     @contextmanager
-    def with_ports(self, chart: Iterable[Manifest]) -> Iterator[None]:
-        """Have the ports of the nodes that Services of *chart* ask for by number.
+    def ports(self, chart: Iterable[Manifest]) -> Iterator[None]:
+        """Reserve the node ports that Services of *chart* name, for the length of the block.
 
-        Raises WaitError when another experiment has them for too long.
+        Raises WaitError when another experiment keeps them for too long.
         """
-        with self._having(*(f"port {port} of the nodes" for port in sorted(node_ports(chart)))):
+        with self._reserve(*(f"port {port} of the nodes" for port in sorted(node_ports(chart)))):
             yield
 
     def await_ports(self, chart: Iterable[Manifest], namespace: str) -> None:
-        """Wait until no other Service has a port that *chart*, in *namespace*, asks for.
+        """Wait until no other Service has a node port that *chart*, in *namespace*, names.
 
-        Raises WaitError when one keeps it, and PortTakenError when that is the course's own, by chance.
+        Raises WaitError when one keeps it, and PortTakenError when the cluster gave it to a Service of the stable app.
         """
-        asking = {(each.name, port) for each in chart for port in node_ports([each])}
-        if asking:
-            ports = ", ".join(str(port) for _, port in sorted(asking))
+        named = {(each.name, port) for each in chart for port in node_ports([each])}
+        if named:
+            ports = ", ".join(str(port) for _, port in sorted(named))
             self._wait(
                 f"free port {ports} of the nodes, which the chart asks for",
-                lambda: None if self._holder(asking, namespace) else True,
+                lambda: None if self._holder(named, namespace) else True,
                 within=self._durations.gone,
-                seen=lambda: f"{self._holder(asking, namespace)} has it",
+                seen=lambda: f"{self._holder(named, namespace)} has it",
             )
 
-    def _holder(self, asking: Iterable[tuple[str, int]], namespace: str) -> str:
-        asking = set(asking)
-        ports = frozenset(port for _, port in asking)
+    def _holder(self, named: set[tuple[str, int]], namespace: str) -> str:
+        ports = frozenset(port for _, port in named)
         for item in self._client.list(SERVICES).items:
             service = Manifest(BODIES.decode(item))
             held = node_ports([service]) & ports
             if held and service.namespace != namespace:
                 return f"Service {service.namespace}/{service.name}"
-            if any((service.name, port) not in asking for port in held):
+            if any((service.name, port) not in named for port in held):
                 raise PortTakenError(f"the cluster gave a port to {service.key} that the chart asks for")
         return ""
 
     @contextmanager
-    def _having(self, *things: str) -> Iterator[None]:
-        """Take each of *things* in turn; as all do so in the same order, nobody waits for ever."""
+    def _reserve(self, *things: str) -> Iterator[None]:
+        """Reserve *things* one after the other; all experiments do so in the same order, so no two block each other."""
         mine: list[str] = []
         try:
             for thing in things:
@@ -92,25 +91,25 @@ class Turns:
                 mine.append(thing)
             yield
         finally:
-            with self._changing:
-                self._taken.difference_update(mine)
+            with self._lock:
+                self._reserved.difference_update(mine)
 
     def _take(self, thing: str) -> bool:
-        with self._changing:
-            free = thing not in self._taken
-            self._taken.add(thing)
+        with self._lock:
+            free = thing not in self._reserved
+            self._reserved.add(thing)
             return free
 
-    def _wait_for_no_namespace(self, namespace: str) -> None:
+    def _await_no_namespace(self, name: str) -> None:
         def foreign() -> str | None:
-            body = self._client.get(NAMESPACES, namespace)
+            body = self._client.get(NAMESPACES, name)
             if body is None or Manifest(body).is_going:
                 return None
-            return f"it exists already and is not this run's; kubectl delete namespace {namespace}"
+            return f"it exists already and is not this run's; kubectl delete namespace {name}"
 
         self._wait(
-            f"free namespace {namespace}",
-            lambda: self._client.get(NAMESPACES, namespace) is None or None,
+            f"free namespace {name}",
+            lambda: self._client.get(NAMESPACES, name) is None or None,
             within=self._durations.gone,
             seen=lambda: "the namespace, still terminating",
             doomed=foreign,
@@ -136,6 +135,6 @@ class Turns:
 
 
 def taken_by_chance(error: str, chart: Iterable[Manifest]) -> bool:
-    """Report whether an upgrade failed over a port that was given away just then, and not twice by *chart*."""
-    asked = [port for each in chart for port in node_ports([each])]
-    return is_port_taken(error) and len(asked) == len(set(asked)) and bool(asked)
+    """Report whether an upgrade failed over a node port that was given away meanwhile, and not over *chart* itself."""
+    named = [port for each in chart for port in node_ports([each])]
+    return is_port_taken(error) and len(named) == len(set(named)) and bool(named)

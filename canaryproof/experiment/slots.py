@@ -1,145 +1,124 @@
-"""How many experiments are at work at once: one that only waits for time to pass leaves its place to another.
+"""Limits how many experiments run at once: one that only waits for time to pass lends its slot to another.
 
-What may take long goes before what does not, so that it is not all that is left to wait for in the end.
+Experiments that may take long go first, so that a class does not end with waiting for the last of them.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import IntEnum
+from operator import itemgetter
 
 from canaryproof.errors import InfrastructureError, WaitError
 from canaryproof.system.wait import Heartbeat, Signal, wait_for
-from canaryproof.timeouts import DURATIONS, TimeLimits
+from canaryproof.timeouts import TimeLimits
 
 
-class Places:
-    """A number of places, taken in the order in which they are asked for.
+class Rank(IntEnum):
+    """Which experiments get a slot before others; those of the same rank get it in the order in which they ask."""
 
-    Who comes back goes before who begins, and that before who is in no hurry.
-    """
+    RETURNING = 0
+    BEGINNING = 1
+    LETTING_PASS = 2
 
-    def __init__(
-        self, number: int, *, doomed: Callable[[], str | None] = lambda: None, durations: TimeLimits = DURATIONS
-    ) -> None:
-        """Have *number* places, and let nobody wait for one once *doomed* gives a reason."""
+
+class Slots:
+    """A number of slots, each held by one experiment at a time."""
+
+    def __init__(self, number: int, durations: TimeLimits, doomed: Callable[[], str | None]) -> None:
+        """Have *number* slots; every wait for one ends as soon as *doomed* gives a reason."""
         self._number = self._free = number
         self._lock = threading.Lock()
-        self._beginning: deque[Signal] = deque()
-        self._returning: deque[Signal] = deque()
-        self._unhurried: deque[Signal] = deque()
-        self._doomed = doomed
+        self._queue: list[tuple[Rank, Signal]] = []
         self._durations = durations
+        self._doomed = doomed
 
     @contextmanager
-    def place(self, *, ahead: bool = False) -> Iterator[Place]:
-        """Wait for a place, *ahead* of all that begin or behind them, and hold it until the end of the block.
+    def hold(self, *, ahead: bool = False) -> Iterator[Slot]:
+        """Wait for a slot, *ahead* of all experiments that begin or behind them, and hold it for the block.
 
-        Raises InfrastructureError when none can come any more.
+        Raises InfrastructureError when the run ends before there is one.
         """
-        place = Place(self)
-        self.take(self._returning if ahead else self._beginning)
+        slot = Slot(self)
+        self.take(Rank.RETURNING if ahead else Rank.BEGINNING)
         try:
-            yield place
+            yield slot
         finally:
-            place.leave()
+            slot.release()
 
     @property
     def taken(self) -> int:
-        """Return how many are held."""
+        """Return how many slots are held."""
         return self._number - self._free
 
-    def come_back(self) -> None:
-        """Wait for a place in the middle of an experiment.
-
-        Raises InfrastructureError as `place` does.
-        """
-        self.take(self._returning)
-
-    def let_pass(self) -> None:
-        """Wait for a place behind all that begin.
-
-        Raises InfrastructureError as `place` does.
-        """
-        self.take(self._unhurried)
-
-    def take(self, queue: deque[Signal]) -> None:
-        """Take a place as the first of *queue*."""
-        turn = Signal()
+    def take(self, rank: Rank) -> None:
+        """Wait for a slot; raises as `hold` does."""
+        turn = (rank, Signal())
         with self._lock:
-            queue.append(turn)
+            self._queue.append(turn)
+            self._queue.sort(key=itemgetter(0))
         try:
             wait_for(
-                "place among the experiments at work",
-                lambda: self._try(queue, turn) or None,
+                "slot for the experiment",
+                lambda: self._try(turn) or None,
                 within=self._durations.place,
-                changes=Heartbeat(turn, self._durations.look_again),
+                changes=Heartbeat(turn[1], self._durations.look_again),
                 doomed=self._doomed,
-                seen=lambda: "others",
+                seen=lambda: "other experiments",
             )
         except WaitError as error:
             with self._lock:
-                queue.remove(turn)
+                self._queue.remove(turn)
             raise InfrastructureError(str(error)) from error
 
-    def _try(self, queue: deque[Signal], turn: Signal) -> bool:
-        with self._lock:
-            first = self._waiting()[0] is turn
-            if first and self._free:
-                self._free -= 1
-                queue.popleft()
-                return True
-            return False
-
     def give_back(self) -> None:
-        """Let the next one in."""
+        """Free a slot for the next experiment that waits."""
         with self._lock:
             self._free += 1
-            waiting = self._waiting()
-        for turn in waiting[:1]:
+            turns = self._queue[:1]
+        for _, turn in turns:
             turn.announce()
 
-    def _waiting(self) -> tuple[Signal, ...]:
-        return (*self._returning, *self._beginning, *self._unhurried)
+    def _try(self, turn: tuple[Rank, Signal]) -> bool:
+        with self._lock:
+            if not self._free or self._queue[0] is not turn:
+                return False
+            self._free -= 1
+            self._queue.pop(0)
+            return True
 
 
-class Place:
-    """The place of one experiment, which may be left and taken again."""
+class Slot:
+    """The slot of one experiment, which can be released and taken again."""
 
-    def __init__(self, places: Places) -> None:
-        """Be one of *places*, and held."""
-        self._places = places
+    def __init__(self, slots: Slots) -> None:
+        """Be one of *slots*, and held."""
+        self._slots = slots
         self._held = True
 
-    def leave(self) -> None:
-        """Let another one in, if this was not done already."""
+    def release(self) -> None:
+        """Let another experiment have it; a slot that is released already stays so."""
         if self._held:
             self._held = False
-            self._places.give_back()
+            self._slots.give_back()
+
+    def take(self) -> None:
+        """Wait until it is held again; raises InfrastructureError when the run ends before."""
+        if not self._held:
+            self._slots.take(Rank.RETURNING)
+            self._held = True
 
     def let_pass(self) -> None:
-        """Have it again behind all that begin.
-
-        Raises InfrastructureError when none can come any more.
-        """
-        self.leave()
-        self._places.let_pass()
+        """Release it and wait behind all experiments that begin; raises as `take` does."""
+        self.release()
+        self._slots.take(Rank.LETTING_PASS)
         self._held = True
 
     @contextmanager
-    def aside(self) -> Iterator[None]:
-        """Leave it for the length of a block."""
-        self.leave()
+    def released(self) -> Iterator[None]:
+        """Release it for the length of the block."""
+        self.release()
         yield
         self.take()
-
-    def take(self) -> None:
-        """Have it again, if it was left.
-
-        Raises InfrastructureError when none can come any more.
-        """
-        if not self._held:
-            self._places.come_back()
-            self._held = True

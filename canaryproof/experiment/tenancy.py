@@ -1,6 +1,6 @@
-"""The objects that keep a release inside its namespace: rights of the user that upgrades, and limits; pure.
+"""What keeps a release inside its namespace, as Kubernetes objects: rights, limits and Pod Security; pure.
 
-Only the harness changes these objects.  The Role enumerates kinds and verbs instead of binding ``cluster-admin``: that
+Only canaryproof changes these objects.  The Role enumerates kinds and verbs instead of binding ``cluster-admin``: that
 ClusterRole, bound in a namespace, includes the Namespace object, hence its Pod Security label, and subresources such as
 ``pods/exec`` and ``serviceaccounts/token``.
 """
@@ -21,8 +21,19 @@ GUARD = "canaryproof-guard"
 """Name of the LimitRange and of a ResourceQuota; that of another one begins so."""
 RBAC = "rbac.authorization.k8s.io"
 
-OWN_CLUSTERS = frozenset({"embedded", "kind", "minikube"})
-"""Providers whose clusters belong to the run."""
+LABELS = {"pod-security.kubernetes.io/enforce": "baseline"}
+"""Makes the API server refuse pods that reach for their node (Kubernetes, "Pod Security Admission")."""
+RIGHTS = (
+    ("impersonate", "", "users"),
+    ("create", RBAC, "roles"),
+    ("escalate", RBAC, "roles"),
+    ("create", RBAC, "rolebindings"),
+    ("bind", RBAC, "roles"),
+)
+"""The rights that an account needs to act as another user, and to give that user rights: verb, API group and resource.
+
+``escalate`` and ``bind`` let an account give rights that it does not have (Kubernetes, "Using RBAC Authorization").
+"""
 QUOTAS = frozenset({GUARD, f"{GUARD}-pods", f"{GUARD}-priority"})
 
 READ = ("get", "list", "watch")
@@ -67,6 +78,11 @@ DISK = "4Gi"
 """What a container may write to its node's disk where it sets no limit of its own."""
 
 
+def user_of(namespace: str) -> str:
+    """Return the user as whom Helm upgrades and rolls back in *namespace*."""
+    return f"canaryproof:{namespace}"
+
+
 def role(namespace: str, chart: Iterable[Manifest]) -> Body:
     """Return the Role of the user that upgrades in *namespace* to *chart*.
 
@@ -100,7 +116,7 @@ def role_binding(user: str) -> Body:
 
 
 def resource_quotas(nodes: int) -> tuple[Body, ...]:
-    """Return limits that no chart meets that passed vetting, on a cluster of so many *nodes*; 0 where nobody knows.
+    """Return limits that no vetted chart reaches, on a cluster of *nodes* nodes; 0 where nobody can count them.
 
     They count objects and storage only.  A quota on CPU or memory would refuse every pod that does not say what it
     needs (Kubernetes, "Resource Quotas"), and defaults that say it in their place would hide what a chart's own quota
@@ -145,26 +161,15 @@ def limit_range() -> Body:
     return {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": GUARD}, "spec": {"limits": [limits]}}
 
 
-def rights(namespace: str, user: str, chart: Iterable[Manifest]) -> tuple[tuple[Resource, Body], ...]:
-    """Return the objects that let *user* upgrade to *chart* in *namespace*."""
-    return ((ROLES, role(namespace, chart)), (ROLE_BINDINGS, role_binding(user)))
+def rights(namespace: str, chart: Iterable[Manifest]) -> tuple[tuple[Resource, Body], ...]:
+    """Return the objects that let the user of *namespace* upgrade to *chart*."""
+    return ((ROLES, role(namespace, chart)), (ROLE_BINDINGS, role_binding(user_of(namespace))))
 
 
 def limits(nodes: int) -> tuple[tuple[Resource, Body], ...]:
     """Return the objects that limit what a namespace holds."""
     quotas = ((RESOURCE_QUOTAS, quota) for quota in resource_quotas(nodes))
     return (*quotas, (LIMIT_RANGES, limit_range()))
-
-
-def pod(*, privileged: bool) -> Body:
-    """Return a pod to try out whether the namespace admits it."""
-    container = {"name": "main", "image": "none", "securityContext": {"privileged": privileged}}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "canaryproof-try-out"},
-        "spec": {"containers": [container], "automountServiceAccountToken": False},
-    }
 
 
 def refused_by_quota(messages: Iterable[str]) -> str:

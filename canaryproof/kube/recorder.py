@@ -235,7 +235,7 @@ class Recorder:
         for item in listing.items:
             namespace = _HEADS.decode(item).metadata.namespace
             if namespace in by_namespace:
-                by_namespace[namespace].append(_body(feed.resource, item))
+                by_namespace[namespace].append(body_of(feed.resource, item))
         for namespace, bodies in by_namespace.items():
             if recording := self._recordings.get(namespace):
                 recording.replace(feed.resource.kind, bodies)
@@ -267,7 +267,7 @@ class Recorder:
         head = _HEADS.decode(event.object).metadata
         recording = self._recordings.get(head.namespace)
         if recording and event.type != "BOOKMARK":
-            recording.record(event.type, _body(feed.resource, event.object))
+            recording.record(event.type, body_of(feed.resource, event.object))
         feed.version = head.resource_version
 
 
@@ -309,8 +309,8 @@ _HEADS = msgspec.json.Decoder(_Head)
 _STATUSES = msgspec.json.Decoder(_Status)
 
 
-def _body(resource: Resource, text: msgspec.Raw) -> Body:
-    """Decode an object without its noise; the items of a list do not say their kind."""
+def body_of(resource: Resource, text: msgspec.Raw) -> Body:
+    """Return an object of a list or a watch without its noise; the items of a list do not say their kind."""
     body: Body = {"kind": resource.kind, "apiVersion": resource.api.removeprefix("/apis/").removeprefix("/api/")}
     body |= BODIES.decode(text)
     body["metadata"].pop("managedFields", None)

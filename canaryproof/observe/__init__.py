@@ -1,6 +1,6 @@
-"""Looks at a release that somebody handled by hand, and changes nothing.
+"""Observes a release that was handled by hand, and changes nothing.
 
-:mod:`canaryproof.helm.releases` reads what Helm keeps of each revision, :mod:`revisions` finds stable, canary and
-rollback among them, :mod:`event_rules` says what became of the canary as far as that can still be seen, and
-:mod:`observer` asks the cluster and makes evidence of it, which the same checks judge.
+:mod:`revisions` finds stable, canary and rollback among the revisions that Helm keeps, :mod:`current_state` reads what
+the cluster still shows, :mod:`event_rules` finds the outcome of the canary in it, :mod:`observed_evidence` makes
+evidence of all that, which the same checks judge, and :mod:`observer` does these in order.
 """

@@ -22,10 +22,7 @@ from canaryproof.model.kubernetes_text import (
     meaning,
 )
 from canaryproof.model.timeline import Event, Timeline
-from canaryproof.timeouts import DURATIONS, TimeLimits
-
-LONG_ENOUGH = DURATIONS.observation
-"""Seconds after which a container that was started once, and of which nothing bad was said, is taken to have run."""
+from canaryproof.timeouts import TimeLimits
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ def fate(
     upgraded_at: float,
     rolled_back_at: float | None,
     now: float,
-    durations: TimeLimits = DURATIONS,
+    durations: TimeLimits,
 ) -> Fate:
     """Return the fate of *canary*; times are in seconds of the timeline."""
     if any(pod.is_live for pod in timeline.pods_of(canary.deployment)):
@@ -52,8 +49,9 @@ def fate(
         decision = decide(timeline, seen, upgraded_at, now, durations)
         if decision and decision.outcome != "undecided":
             return Fate(decision)
-    ended = now if rolled_back_at is None else rolled_back_at
-    return _from_events(tuple(events_of(timeline, canary.deployment)), canary, ended - upgraded_at, now)
+    seconds = (now if rolled_back_at is None else rolled_back_at) - upgraded_at
+    ran = seconds if seconds >= durations.observation else None
+    return _from_events(tuple(events_of(timeline, canary.deployment)), canary, ran, now)
 
 
 def events_of(timeline: Timeline, deployment: str) -> Iterator[Event]:
@@ -67,11 +65,11 @@ def events_of(timeline: Timeline, deployment: str) -> Iterator[Event]:
             yield event
 
 
-def _from_events(said: Sequence[Event], canary: Canary, seconds: float, now: float) -> Fate:
+def _from_events(said: Sequence[Event], canary: Canary, ran: float | None, now: float) -> Fate:
     if not said:
         return _unknown(Cause(code="events-gone", deployment=canary.deployment))
     for rule in RULES:
-        if found := rule(said, seconds):
+        if found := rule(said, ran):
             outcome, cause = found
             cause = replace(cause, deployment=canary.deployment, why=meaning(outcome, cause.detail))
             proof = tuple(f"{each.reason}, {each.count} times: {each.message}" for each in said)
@@ -85,19 +83,20 @@ def _unknown(cause: Cause) -> Fate:
 
 
 Found = tuple[OutcomeName, Cause] | None
-Rule = Callable[[Sequence[Event], float], Found]
+Rule = Callable[[Sequence[Event], float | None], Found]
+"""From all events, and the seconds for which a pod could run, None where these are too few to say, to an outcome."""
 
 
 def _of(said: Iterable[Event], *reasons: str, like: Callable[[str], object] | None = None) -> tuple[Event, ...]:
     return tuple(each for each in said if each.reason in reasons and (like is None or like(each.message)))
 
 
-def _killed_for_a_probe(said: Sequence[Event], _: float) -> Found:
+def _killed_for_a_probe(said: Sequence[Event], _: float | None) -> Found:
     kills = _of(said, "Killing", like=killing_probe)
     return ("probe-killed", Cause(code="seen-probe-kill", detail=kills[-1].message)) if kills else None
 
 
-def _looped(said: Sequence[Event], _: float) -> Found:
+def _looped(said: Sequence[Event], _: float | None) -> Found:
     back_offs = _of(said, "BackOff", like=is_restart_back_off)
     starts = sum(each.count for each in _of(said, "Started"))
     if back_offs:
@@ -108,43 +107,43 @@ def _looped(said: Sequence[Event], _: float) -> Found:
     return None
 
 
-def _unpulled(said: Sequence[Event], _: float) -> Found:
+def _unpulled(said: Sequence[Event], _: float | None) -> Found:
     failures = _of(said, "Failed", "BackOff", "InspectFailed", like=is_image_failure)
     started = _of(said, "Started")
     cause = Cause(code="seen-image-failure", detail=failures[0].message) if failures else None
     return ("image-pull", cause) if cause and not started else None
 
 
-def _unscheduled(said: Sequence[Event], _: float) -> Found:
+def _unscheduled(said: Sequence[Event], _: float | None) -> Found:
     failures = _of(said, "FailedScheduling")
     if not failures or _of(said, "Scheduled"):
         return None
     return "unschedulable", Cause(code="seen-unscheduled", detail=failures[-1].message)
 
 
-def _unconfigured(said: Sequence[Event], _: float) -> Found:
+def _unconfigured(said: Sequence[Event], _: float | None) -> Found:
     failures = _of(said, "Failed", "FailedMount", like=is_source_missing)
     if not failures or _of(said, "Started"):
         return None
     return "config-error", Cause(code="seen-not-created", detail=failures[-1].message)
 
 
-def _unstarted(said: Sequence[Event], _: float) -> Found:
+def _unstarted(said: Sequence[Event], _: float | None) -> Found:
     failures = _of(said, "Failed", like=is_start_failure)
     return ("start-error", Cause(code="seen-not-started", detail=failures[-1].message)) if failures else None
 
 
-def _refused(said: Sequence[Event], _: float) -> Found:
+def _refused(said: Sequence[Event], _: float | None) -> Found:
     failures = _of(said, "FailedCreate")
     if not failures or _of(said, "Scheduled"):
         return None
     return "refused", Cause(code="seen-refused", detail=failures[-1].message)
 
 
-def _ran(said: Sequence[Event], seconds: float) -> Found:
-    if not _of(said, "Started") or seconds < LONG_ENOUGH:
+def _ran(said: Sequence[Event], ran: float | None) -> Found:
+    if not _of(said, "Started") or ran is None:
         return None
-    return "healthy", Cause(code="seen-running", seconds=seconds)
+    return "healthy", Cause(code="seen-running", seconds=ran)
 
 
 RULES: tuple[Rule, ...] = (

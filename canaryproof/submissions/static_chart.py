@@ -1,6 +1,6 @@
 """Makes a chart of what another one was rendered to: no template is left in it that could look at anything.
 
-For clusters whose account must not give rights to anybody (:mod:`canaryproof.experiment.confinement`): there Helm
+For clusters whose account must not give rights to anybody (:mod:`canaryproof.experiment.isolation`): there Helm
 applies what was vetted, object by object, instead of rendering once more with all that the account may see.
 """
 

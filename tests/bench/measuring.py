@@ -14,7 +14,7 @@ from pathlib import Path
 from canaryproof.cluster.embedded.provider import EmbeddedProvider
 from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.errors import CommandError
-from canaryproof.experiment.runner import Laboratory, Parallel
+from canaryproof.experiment.runner import Parallel, Runner
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.model.evidence import Evidence
 from canaryproof.scenario import load_course
@@ -149,8 +149,10 @@ def laboratory(cluster: Cluster, toolchain: Toolchain) -> Iterator[Callable[[Sub
     """Lend what tries a submission on *cluster*, one at a time, and returns the evidence."""
     helm, locks = toolchain.path("helm"), cache_folder(os.environ) / "present"
     one = Parallel.exactly(1)
-    with Laboratory.open(cluster, course=load_course(), helm=helm, parallel=one, locks=locks) as laboratory:
-        yield lambda submission: laboratory.submit(submission).result()
+    with Runner.open(
+        cluster, course=load_course(), helm=helm, parallel=one, locks=locks, durations=TimeLimits()
+    ) as runner:
+        yield lambda submission: runner.submit(submission).result()
 
 
 def _memory_of(cluster: Cluster) -> int:

@@ -20,9 +20,9 @@ from canaryproof.cluster.embedded.provider import EmbeddedProvider
 from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.cluster.existing.account_rights import OPTIONAL, ROLE
 from canaryproof.errors import CommandError, InfrastructureError
-from canaryproof.experiment import confinement, tenancy
-from canaryproof.experiment.admission_probe import Fence
-from canaryproof.experiment.runner import Laboratory, Parallel
+from canaryproof.experiment import tenancy
+from canaryproof.experiment.admission_probe import AdmissionProbe
+from canaryproof.experiment.runner import Parallel, Runner
 from canaryproof.helm.releases import content_of
 from canaryproof.kube.client import KubeClient
 from canaryproof.kube.resources import SECRETS, SERVICES, Resource
@@ -42,7 +42,7 @@ REFERENCE = Path(__file__).parents[2] / "upcommerce"
 CONFIG_MAPS = Resource("ConfigMap", "/api/v1", "configmaps")
 PRECIOUS = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: precious, namespace: default}\n"
 OWN = "fenced"
-USER = confinement.user_of(OWN)
+USER = tenancy.user_of(OWN)
 TAKEOVER = """
 apiVersion: v1
 kind: ServiceAccount
@@ -87,8 +87,8 @@ def client(cluster: Cluster) -> Iterator[KubeClient]:
 @pytest.fixture(scope="module")
 def kubectl(toolchain: Toolchain, cluster: Cluster, client: KubeClient) -> Kubectl:
     """The commands of the administrator; there is a namespace like that of an experiment."""
-    client.create_namespace(OWN, confinement.LABELS)
-    for resource, body in (*tenancy.limits(1), *tenancy.rights(OWN, USER, ())):
+    client.create_namespace(OWN, tenancy.LABELS)
+    for resource, body in (*tenancy.limits(1), *tenancy.rights(OWN, ())):
         assert client.create(resource, body, OWN)
     kubectl = kubectl_of(toolchain, cluster)
     wait_for(
@@ -184,11 +184,11 @@ def test_the_quota_of_the_namespace_refuses_what_no_chart_needs(client: KubeClie
 def test_pod_security_is_proven_by_the_cluster_itself(client: KubeClient) -> None:
     """In a namespace with the label it refuses a privileged pod; in one without, the run would end."""
     faults: list[str] = []
-    Fence(client, TimeLimits(), lambda: None, faults.append).prove(OWN, USER)
+    AdmissionProbe(client, TimeLimits(), lambda: None, faults.append).prove(OWN, USER)
     assert faults == []
 
     with pytest.raises(InfrastructureError, match="admitted one"):
-        Fence(client, TimeLimits(), lambda: None, faults.append).prove("default", "")
+        AdmissionProbe(client, TimeLimits(), lambda: None, faults.append).prove("default", "")
     assert len(faults) == 1
 
 
@@ -201,7 +201,7 @@ def test_a_run_ends_where_a_privileged_pod_would_be_admitted(
     who: str,
 ) -> None:
     """Nothing is installed, and the whole run hears of it; in frozen mode, it is the run's own account that asks."""
-    monkeypatch.setattr(confinement, "LABELS", {})
+    monkeypatch.setattr(tenancy, "LABELS", {})
     cluster = replace(request.getfixturevalue(who), vitals=Vitals())
 
     evidence = _try(cluster, toolchain, _chart(tmp_path))
@@ -283,14 +283,15 @@ def _chart(folder: Path) -> Path:
 
 def _try(cluster: Cluster, toolchain: Toolchain, chart: Path, name: str = "alice") -> Evidence:
     """Return what comes of one experiment."""
-    with Laboratory.open(
+    with Runner.open(
         cluster,
         course=load_course(),
         helm=toolchain.path("helm"),
         parallel=Parallel.exactly(1),
         locks=chart.parent / "locks",
-    ) as laboratory:
-        return laboratory.submit(Submission(name, name, chart)).result(180)
+        durations=TimeLimits(),
+    ) as runner:
+        return runner.submit(Submission(name, name, chart)).result(180)
 
 
 def _forge(client: KubeClient, prefix: str, over: threading.Event) -> bool:

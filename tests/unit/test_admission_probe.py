@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from canaryproof.errors import InfrastructureError
-from canaryproof.experiment.admission_probe import Fence
+from canaryproof.experiment.admission_probe import AdmissionProbe
 from canaryproof.kube.resources import Resource
 from canaryproof.model.objects import Body, value_at
 from canaryproof.timeouts import TimeLimits
@@ -40,15 +40,15 @@ class Api:
         return self.answers[privileged]
 
 
-def fence(api: Api, faults: list[str], durations: TimeLimits = PATIENT) -> Fence:
-    """Return a fence that has not been proven."""
-    return Fence(api, durations, lambda: None, faults.append)
+def probe(api: Api, faults: list[str], durations: TimeLimits = PATIENT) -> AdmissionProbe:
+    """Return a probe that has not been made."""
+    return AdmissionProbe(api, durations, lambda: None, faults.append)
 
 
 def test_a_refusal_by_pod_security_is_the_proof() -> None:
     """Once for the run, as the user that is going to act."""
     api, faults = Api("", POD_SECURITY), list[str]()
-    proof = fence(api, faults)
+    proof = probe(api, faults)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: proof.prove(f"sre-{number}", "canaryproof:sre"), range(8)))
@@ -62,7 +62,7 @@ def test_a_cluster_that_admits_a_privileged_pod_ends_the_run() -> None:
     faults: list[str] = []
 
     with pytest.raises(InfrastructureError, match=r"must refuse .* admitted one .* enable the admission plugin"):
-        fence(Api("", ""), faults).prove("sre", "")
+        probe(Api("", ""), faults).prove("sre", "")
 
     assert len(faults) == 1
 
@@ -71,28 +71,28 @@ def test_a_cluster_that_admits_a_privileged_pod_ends_the_run() -> None:
 def test_a_refusal_of_any_pod_proves_nothing(early: str) -> None:
     """A namespace that has no ServiceAccount, or whose Role is not known yet, refuses everything for a moment."""
     with pytest.raises(InfrastructureError, match="admitted one"):
-        fence(Api(early, early, early, early, "", ""), []).prove("sre", "")
+        probe(Api(early, early, early, early, "", ""), []).prove("sre", "")
 
 
 @pytest.mark.parametrize("early", [NO_ACCOUNT, NO_RIGHT])
 def test_a_refusal_that_ends_between_two_questions_proves_nothing(early: str) -> None:
     """The harmless pod is asked first: what it was refused for may be over when the privileged one is."""
     with pytest.raises(InfrastructureError, match="admitted one"):
-        fence(Api(early, "", ""), []).prove("sre", "")
+        probe(Api(early, "", ""), []).prove("sre", "")
 
 
 def test_a_right_that_another_api_server_does_not_know_yet_proves_nothing() -> None:
     """Of several API servers, one may admit the harmless pod while another one still lacks the Role."""
     with pytest.raises(InfrastructureError, match="admitted one"):
-        fence(Api("", NO_RIGHT, "", ""), []).prove("sre", "")
+        probe(Api("", NO_RIGHT, "", ""), []).prove("sre", "")
 
 
 def test_a_right_that_is_missing_for_good_is_told() -> None:
     """After a while the run ends with what the API server said."""
     with pytest.raises(InfrastructureError, match=r'cannot create resource "pods"'):
-        fence(Api(NO_RIGHT, NO_RIGHT), [], TimeLimits(namespace=0.1, start_tick=0.001)).prove("sre", "")
+        probe(Api(NO_RIGHT, NO_RIGHT), [], TimeLimits(namespace=0.1, start_tick=0.001)).prove("sre", "")
 
 
 def test_a_policy_of_the_cluster_that_refuses_any_pod_is_no_hindrance() -> None:
     """What refuses the privileged pod must be something else than what refuses the harmless one."""
-    fence(Api("policy: set requests", POD_SECURITY), []).prove("sre", "")
+    probe(Api("policy: set requests", POD_SECURITY), []).prove("sre", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from canaryproof.experiment.cleanup_check import Aftermath
+from canaryproof.experiment.cleanup_check import CleanupCheck
 from canaryproof.kube.recorder import Recording
 from canaryproof.kube.resources import Resource
 from canaryproof.model.evidence import Holder, Leftover
@@ -50,7 +50,7 @@ class FakeObjects:
 
 
 class Scene:
-    """An aftermath of one added object, and the strings to pull."""
+    """A check for one added object, and the strings to pull."""
 
     def __init__(self, key: ObjectKey = CANARY) -> None:
         """Start right after the rollback, with stable not ready."""
@@ -59,11 +59,11 @@ class Scene:
         self.objects = FakeObjects()
         self.unready = "Deployment/app wants 1 pods"
         version = "apps/v1" if key == CANARY else "v1"
-        self.aftermath = Aftermath(
+        self.check = CleanupCheck(
             client=self.objects,
             recording=self.recording,
             namespace="lab",
-            added={key: Manifest({"kind": key.kind, "apiVersion": version, "metadata": {"name": key.name}})},
+            added=[Manifest({"kind": key.kind, "apiVersion": version, "metadata": {"name": key.name}})],
             unready=lambda: self.unready,
         )
 
@@ -84,7 +84,7 @@ class Scene:
     def at(self, now: float) -> bool:
         """Look at *now*."""
         self.clock.now = now
-        return self.aftermath.look(1)
+        return self.check.look(1)
 
 
 def test_it_is_over_when_stable_has_held_and_all_is_gone() -> None:
@@ -100,7 +100,7 @@ def test_it_is_over_when_stable_has_held_and_all_is_gone() -> None:
     assert not scene.at(2.6)
     assert not scene.at(3.1)
     assert scene.at(3.7)
-    assert scene.aftermath.restored_at == 2.6
+    assert scene.check.result().restored_at == 2.6
 
 
 def test_what_is_going_is_waited_for() -> None:
@@ -112,12 +112,12 @@ def test_what_is_going_is_waited_for() -> None:
     scene.at(1)
 
     assert not scene.at(3)
-    assert scene.aftermath.seen() == "Pod/canary-x"
+    assert scene.check.seen() == "Pod/canary-x"
 
     scene.remove(pod)
 
     assert scene.at(4)
-    assert scene.aftermath.leftovers() == ()
+    assert scene.check.result().leftovers == ()
 
 
 def test_what_nobody_deletes_is_not_waited_for() -> None:
@@ -129,7 +129,7 @@ def test_what_nobody_deletes_is_not_waited_for() -> None:
     scene.at(1)
 
     assert scene.at(2)
-    assert scene.aftermath.leftovers() == (
+    assert scene.check.result().leftovers == (
         Leftover(CANARY, Holder("resource-policy", "keep")),
         Leftover(ObjectKey("Pod", "canary-x"), Holder("owner", "Deployment/canary")),
     )
@@ -154,7 +154,7 @@ def test_kinds_that_nobody_watches_are_asked_for() -> None:
     scene.at(1)
 
     assert scene.at(3)
-    assert scene.aftermath.leftovers() == (Leftover(CONFIG),)
+    assert scene.check.result().leftovers == (Leftover(CONFIG),)
 
 
 def test_what_others_have_outside_the_namespace_is_not_ours() -> None:
@@ -164,12 +164,12 @@ def test_what_others_have_outside_the_namespace_is_not_ours() -> None:
     scene.objects.bodies["ClusterRole/reader"] = body
 
     scene.at(1)
-    assert scene.aftermath.leftovers() == ()
+    assert scene.check.result().leftovers == ()
 
     body["metadata"]["annotations"]["meta.helm.sh/release-namespace"] = "lab"
 
     scene.at(2)
-    assert scene.aftermath.leftovers() == (Leftover(ROLE),)
+    assert scene.check.result().leftovers == (Leftover(ROLE),)
 
 
 def test_finalizers_do_not_hold_up_the_end_of_the_namespace() -> None:
@@ -180,7 +180,7 @@ def test_finalizers_do_not_hold_up_the_end_of_the_namespace() -> None:
     scene.put("Pod", "canary-x", finalizers=["a/b"], ownerReferences=[{"kind": "Deployment", "name": "canary"}])
     scene.at(1)
 
-    scene.aftermath.let_go()
+    scene.check.let_go()
 
     assert scene.objects.freed == ["lab/Deployment/canary"]
-    assert scene.aftermath.leftovers()[0].holder == Holder("finalizers", "example.com/stay")
+    assert scene.check.result().leftovers[0].holder == Holder("finalizers", "example.com/stay")

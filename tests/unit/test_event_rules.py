@@ -27,7 +27,7 @@ def after(*said: tuple[str, str, int], about: str = POD, kind: str = "Pod", seco
                 "count": count,
             }
         )
-    return fate(story.timeline, CANARY, upgraded_at=0, rolled_back_at=seconds, now=3600)
+    return fate(story.timeline, CANARY, upgraded_at=0, rolled_back_at=seconds, now=3600, durations=TimeLimits())
 
 
 SCHEDULED = ("Scheduled", "Successfully assigned", 1)
@@ -99,7 +99,7 @@ def test_a_canary_that_is_there_is_seen_itself() -> None:
     pod = story.timeline.observations[-1].object.body
     pod["status"]["containerStatuses"] = [status]
 
-    found = fate(story.timeline, CANARY, upgraded_at=0, rolled_back_at=None, now=60)
+    found = fate(story.timeline, CANARY, upgraded_at=0, rolled_back_at=None, now=60, durations=TimeLimits())
 
     assert (found.decision.outcome, found.is_unknown) == ("crash-loop", False)
     assert "exit code 1" in found.decision.reason

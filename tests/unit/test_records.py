@@ -1,4 +1,4 @@
-"""What Helm keeps of each revision is read, and told as a story of stable, canary and rollback."""
+"""What Helm keeps of each revision is read, and stable, canary and rollback are found among them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from canaryproof.helm import releases
 from canaryproof.helm.releases import Record, record_of
 from canaryproof.model.evidence import ChartFile, Revision
 from canaryproof.model.objects import Body
-from canaryproof.observe.revisions import Story, tell
+from canaryproof.observe.revisions import Revisions, find_revisions
 from tests.unit.stories import CANARY_DEPLOYMENT, CANARY_SERVICE, STABLE, rendering
 
 SUBMITTED = STABLE + CANARY_DEPLOYMENT + CANARY_SERVICE
@@ -120,9 +120,9 @@ def revision(number: int, what: str, status: str = "superseded") -> Record:
     return Record(Revision(number, status, description), datetime(2026, 1, 1, tzinfo=UTC), rendering(text))
 
 
-def told(*what: str, first: int = 1) -> Story:
-    """Return the story of revisions in order."""
-    return tell([revision(first + number, each) for number, each in enumerate(what)], rendering(STABLE))
+def found(*what: str, first: int = 1) -> Revisions:
+    """Return what is found among revisions in order."""
+    return find_revisions([revision(first + number, each) for number, each in enumerate(what)], rendering(STABLE))
 
 
 @pytest.mark.parametrize(
@@ -138,21 +138,19 @@ def told(*what: str, first: int = 1) -> Story:
         (["stable", "stable", "1"], 1, 2, 3),
     ],
 )
-def test_the_last_try_is_the_story(
-    history: list[str], stable: int | None, submitted: int, rollback: int | None
-) -> None:
+def test_the_last_try_counts(history: list[str], stable: int | None, submitted: int, rollback: int | None) -> None:
     """Stable need not be revision 1; a revision that stands for no rollback is none, whatever it brings back."""
-    story = told(*history)
+    revisions = found(*history)
 
-    assert story.submitted.revision == submitted
-    assert (story.stable.revision if story.stable else None) == stable
-    assert (story.rollback.revision if story.rollback else None) == rollback
-    assert (story.finding.canary is not None) == ("canary" in history)
+    assert revisions.submitted.revision == submitted
+    assert (revisions.stable.revision if revisions.stable else None) == stable
+    assert (revisions.rollback.revision if revisions.rollback else None) == rollback
+    assert (revisions.finding.canary is not None) == ("canary" in history)
 
 
 def test_it_is_known_what_is_no_longer_on_record() -> None:
     """Helm keeps the last ten revisions."""
-    assert told("stable", "1", first=5).is_pruned
-    assert not told("stable", "canary").is_pruned
-    assert not told("stable").is_upgraded
-    assert told("stable", "canary").is_upgraded
+    assert found("stable", "1", first=5).is_pruned
+    assert not found("stable", "canary").is_pruned
+    assert not found("stable").is_upgraded
+    assert found("stable", "canary").is_upgraded

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from canaryproof.errors import WaitError
-from canaryproof.experiment.reservations import PortTakenError, Turns, taken_by_chance
+from canaryproof.experiment.reservations import PortTakenError, Reservations, taken_by_chance
 from canaryproof.kube.client import KubeClient
 from canaryproof.model.objects import Body, Manifest
 from canaryproof.timeouts import TimeLimits
@@ -26,11 +26,11 @@ def api(tmp_path: Path) -> Iterator[FakeApi]:
 
 
 @pytest.fixture
-def turns(api: FakeApi) -> Iterator[Turns]:
+def reservations(api: FakeApi) -> Iterator[Reservations]:
     """Wait for a moment only."""
     durations = TimeLimits(look_again=0.01, turn=0.1, gone=0.1)
     client = KubeClient(api.kubeconfig, "lab", durations)
-    yield Turns(client, durations, lambda: None)
+    yield Reservations(client, durations, lambda: None)
     client.close()
 
 
@@ -45,26 +45,26 @@ def chart(*services: Body) -> tuple[Manifest, ...]:
     return tuple(map(Manifest, services))
 
 
-def test_a_port_is_had_by_one_at_a_time(turns: Turns) -> None:
+def test_a_port_is_had_by_one_at_a_time(reservations: Reservations) -> None:
     """Another chart with the same port waits; one with another port, or none, does not."""
-    with turns.with_ports(chart(service("a", 30503, 30504))):
-        with turns.with_ports(chart(service("b", 30505), service("c"))):
+    with reservations.ports(chart(service("a", 30503, 30504))):
+        with reservations.ports(chart(service("b", 30505), service("c"))):
             pass
         with (
             pytest.raises(WaitError, match=r"turn at port 30504 of the nodes within .*another submission that has it"),
-            turns.with_ports(chart(service("d", 30502, 30504))),
+            reservations.ports(chart(service("d", 30502, 30504))),
         ):
             pytest.fail("two have it")
-    with turns.with_ports(chart(service("e", 30502, 30504))):
+    with reservations.ports(chart(service("e", 30502, 30504))):
         pass
 
 
-def test_nobody_waits_for_ever(turns: Turns) -> None:
+def test_nobody_waits_for_ever(reservations: Reservations) -> None:
     """However many want several things, in whatever order their charts name them, all get their turn."""
     done = []
 
     def go(*ports: int) -> None:
-        with turns.with_ports(chart(service("a", *ports))):
+        with reservations.ports(chart(service("a", *ports))):
             done.append(ports)
 
     threads = [threading.Thread(target=go, args=ports) for ports in ((30001, 30002), (30002, 30001))]
@@ -76,30 +76,30 @@ def test_nobody_waits_for_ever(turns: Turns) -> None:
     assert len(done) == 2
 
 
-def test_a_port_is_waited_for_until_the_cluster_has_it_back(turns: Turns, api: FakeApi) -> None:
+def test_a_port_is_waited_for_until_the_cluster_has_it_back(reservations: Reservations, api: FakeApi) -> None:
     """The Service of a namespace that is on its way out, or of anybody else, may hold it still."""
     api.answers["GET", "/api/v1/services"] = (200, {"metadata": {}, "items": [service("b", 30503, namespace="sre-2")]})
     asking = chart(service("a", 30503))
 
     with pytest.raises(WaitError, match=r"free port 30503 of the nodes.*Service sre-2/b has it"):
-        turns.await_ports(asking, "sre-1")
+        reservations.await_ports(asking, "sre-1")
     api.answers["GET", "/api/v1/services"] = (200, {"metadata": {}, "items": [service("b", 30504, namespace="sre-2")]})
-    turns.await_ports(asking, "sre-1")
+    reservations.await_ports(asking, "sre-1")
 
 
-def test_a_port_that_the_course_got_by_chance_is_told_apart(turns: Turns, api: FakeApi) -> None:
+def test_a_port_that_the_course_got_by_chance_is_told_apart(reservations: Reservations, api: FakeApi) -> None:
     """The stable Service leaves its port to the cluster, which may choose the very one that the chart asks for."""
     items = [service("upcommerce-service", 30503, namespace="sre-1")]
     api.answers["GET", "/api/v1/services"] = (200, {"metadata": {}, "items": items})
 
     with pytest.raises(PortTakenError):
-        turns.await_ports(chart(service("canary", 30503), service("upcommerce-service")), "sre-1")
-    turns.await_ports(chart(service("upcommerce-service", 30503)), "sre-1")
+        reservations.await_ports(chart(service("canary", 30503), service("upcommerce-service")), "sre-1")
+    reservations.await_ports(chart(service("upcommerce-service", 30503)), "sre-1")
 
 
-def test_a_chart_without_ports_asks_nobody(turns: Turns, api: FakeApi) -> None:
+def test_a_chart_without_ports_asks_nobody(reservations: Reservations, api: FakeApi) -> None:
     """Most charts leave the choice to the cluster."""
-    turns.await_ports(chart(service("a"), service("b", 0)), "sre-1")
+    reservations.await_ports(chart(service("a"), service("b", 0)), "sre-1")
 
     assert api.asked == []
 

@@ -1,4 +1,4 @@
-"""A laboratory runs what it has room for, and ends at once when told."""
+"""A runner runs what it has room for, and ends at once when told."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from canaryproof.errors import InfrastructureError
-from canaryproof.experiment.runner import Laboratory, Parallel
+from canaryproof.experiment.runner import Parallel, Runner
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.scenario import load_course
 from canaryproof.submissions.discovery import Submission
+from canaryproof.timeouts import TimeLimits
 from tests.unit.fake_api import FakeApi
 from tests.unit.packing import chart, write
 
@@ -29,21 +30,26 @@ def api(tmp_path: Path) -> Iterator[FakeApi]:
         yield api
 
 
-def opened(api: FakeApi, folder: Path, helm: str = SLOW_HELM) -> AbstractContextManager[Laboratory]:
-    """Open a laboratory for one experiment at a time, with a script for Helm."""
+def opened(api: FakeApi, folder: Path, helm: str = SLOW_HELM) -> AbstractContextManager[Runner]:
+    """Open a runner of one experiment at a time, with a script for Helm."""
     binary = folder / "helm"
     binary.write_text(helm)
     binary.chmod(0o755)
     cluster = Cluster("fake", api.kubeconfig, "lab", "1.37.2", 1, 2, "stand-in", 0)
-    return Laboratory.open(
-        cluster, course=load_course(), helm=binary, parallel=Parallel.exactly(1), locks=folder / "locks"
+    return Runner.open(
+        cluster,
+        course=load_course(),
+        helm=binary,
+        parallel=Parallel.exactly(1),
+        locks=folder / "locks",
+        durations=TimeLimits(),
     )
 
 
 def test_evidence_comes_as_promised(api: FakeApi, tmp_path: Path) -> None:
     """Each submission has a future of its own, which carries its evidence."""
-    with opened(api, tmp_path) as laboratory:
-        futures = [laboratory.submit(Submission(name, name, tmp_path, "no chart")) for name in ("alice", "bob")]
+    with opened(api, tmp_path) as runner:
+        futures = [runner.submit(Submission(name, name, tmp_path, "no chart")) for name in ("alice", "bob")]
 
         assert [future.result(SOON).name for future in futures] == ["alice", "bob"]
 
@@ -51,8 +57,8 @@ def test_evidence_comes_as_promised(api: FakeApi, tmp_path: Path) -> None:
 def test_the_end_cancels_what_waits_and_ends_what_runs(api: FakeApi, tmp_path: Path) -> None:
     """A Helm that hangs does not hold up Ctrl-C, and no thread stays behind."""
     folder = write(tmp_path / "chart", chart(""))
-    with opened(api, tmp_path) as laboratory:
-        running, waiting = (laboratory.submit(Submission(name, name, folder)) for name in ("alice", "bob"))
+    with opened(api, tmp_path) as runner:
+        running, waiting = (runner.submit(Submission(name, name, folder)) for name in ("alice", "bob"))
         began = time.monotonic()
 
     assert time.monotonic() - began < SOON
@@ -63,7 +69,7 @@ def test_the_end_cancels_what_waits_and_ends_what_runs(api: FakeApi, tmp_path: P
     ]
 
 
-def test_a_laboratory_without_helm_does_not_open(api: FakeApi, tmp_path: Path) -> None:
+def test_a_runner_without_helm_does_not_open(api: FakeApi, tmp_path: Path) -> None:
     """A Helm that does not run is found before anything is tried."""
     with pytest.raises(InfrastructureError, match="not a Helm that runs"), opened(api, tmp_path, "#!/bin/sh\nexit 1\n"):
         pytest.fail("it opened")

@@ -9,12 +9,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from canaryproof.errors import InfrastructureError
-from canaryproof.experiment.slots import Places
+from canaryproof.experiment.slots import Slots
 from canaryproof.system.wait import Ticks, wait_for
 from canaryproof.timeouts import TimeLimits
 
 SOON = 5.0
 QUICK = TimeLimits(look_again=0.01, place=SOON)
+
+
+def alive() -> str | None:
+    """Report that the run goes on."""
+    return None
 
 
 class Log:
@@ -36,24 +41,24 @@ def log() -> Log:
     return Log()
 
 
-def at_work(places: Places, log: Log, name: str, *steps: Callable[[], object]) -> None:
-    """Take a place, and go through steps between which the place is left and taken again."""
-    with places.place() as place:
+def at_work(slots: Slots, log: Log, name: str, *steps: Callable[[], object]) -> None:
+    """Take a slot, and go through steps between which the slot is released and taken again."""
+    with slots.hold() as slot:
         log.lines.append(f"{name} begins")
         for step in steps:
-            place.leave()
+            slot.release()
             step()
-            place.take()
+            slot.take()
             log.lines.append(f"{name} goes on")
     log.lines.append(f"{name} ends")
 
 
-def test_no_more_are_at_work_than_there_are_places(log: Log) -> None:
+def test_no_more_are_at_work_than_there_are_slots(log: Log) -> None:
     """The second begins when the first has ended, however it ends."""
-    places, ended = Places(1, durations=QUICK), threading.Event()
+    slots, ended = Slots(1, QUICK, alive), threading.Event()
 
     def fail() -> None:
-        with places.place():
+        with slots.hold():
             log.lines.append("first begins")
             ended.wait(SOON)
             raise ValueError
@@ -61,7 +66,7 @@ def test_no_more_are_at_work_than_there_are_places(log: Log) -> None:
     with ThreadPoolExecutor() as pool:
         first = pool.submit(fail)
         log.has("first begins")
-        second = pool.submit(at_work, places, log, "second")
+        second = pool.submit(at_work, slots, log, "second")
         Ticks(0.05).wait(1)
         begun = "second begins" in log.lines
         ended.set()
@@ -72,16 +77,16 @@ def test_no_more_are_at_work_than_there_are_places(log: Log) -> None:
 
 
 def test_who_only_waits_lets_another_work_and_goes_on_before_others_begin(log: Log) -> None:
-    """A place that was left is taken by who comes next; back from waiting, one need not stand in line again."""
-    places = Places(1, durations=QUICK)
+    """A slot that was released goes to the next experiment; one that comes back from waiting does not queue again."""
+    slots = Slots(1, QUICK, alive)
     over = {name: threading.Event() for name in ("slow", "quick", "late")}
 
     with ThreadPoolExecutor() as pool:
-        slow = pool.submit(at_work, places, log, "slow", lambda: over["slow"].wait(SOON))
+        slow = pool.submit(at_work, slots, log, "slow", lambda: over["slow"].wait(SOON))
         log.has("slow begins")
 
         def hold(name: str) -> Future[None]:
-            return pool.submit(lambda: holding(places, log, name, over[name]))
+            return pool.submit(lambda: holding(slots, log, name, over[name]))
 
         quick = hold("quick")
         log.has("quick begins")
@@ -100,24 +105,24 @@ def test_who_only_waits_lets_another_work_and_goes_on_before_others_begin(log: L
 
 def test_who_is_in_no_hurry_lets_all_pass_that_begin(log: Log) -> None:
     """Also those that begin while it waits, so that what may take long is under way by then."""
-    places = Places(1, durations=QUICK)
+    slots = Slots(1, QUICK, alive)
     over = {name: threading.Event() for name in ("unhurried", "second")}
 
     def unhurried() -> None:
-        with places.place() as place:
+        with slots.hold() as slot:
             log.lines.append("unhurried begins")
             over["unhurried"].wait(SOON)
-            place.let_pass()
+            slot.let_pass()
             log.lines.append("unhurried goes on")
 
     with ThreadPoolExecutor() as pool:
         first = pool.submit(unhurried)
         log.has("unhurried begins")
-        second = pool.submit(lambda: holding(places, log, "second", over["second"]))
+        second = pool.submit(lambda: holding(slots, log, "second", over["second"]))
         Ticks(0.05).wait(1)
         over["unhurried"].set()
         log.has("second begins")
-        third = pool.submit(at_work, places, log, "third")
+        third = pool.submit(at_work, slots, log, "third")
         Ticks(0.05).wait(1)
         over["second"].set()
         for each in (first, second, third):
@@ -128,15 +133,15 @@ def test_who_is_in_no_hurry_lets_all_pass_that_begin(log: Log) -> None:
 
 def test_who_goes_ahead_has_the_next_place(log: Log) -> None:
     """It need not wait for those that asked before it."""
-    places = Places(1, durations=QUICK)
+    slots = Slots(1, QUICK, alive)
 
     def ahead() -> None:
-        with places.place(ahead=True):
+        with slots.hold(ahead=True):
             log.lines.append("ahead begins")
 
     with ThreadPoolExecutor() as pool:
-        with places.place():
-            second = pool.submit(at_work, places, log, "second")
+        with slots.hold():
+            second = pool.submit(at_work, slots, log, "second")
             Ticks(0.05).wait(1)
             last = pool.submit(ahead)
             Ticks(0.05).wait(1)
@@ -148,45 +153,45 @@ def test_who_goes_ahead_has_the_next_place(log: Log) -> None:
 
 def test_without_others_who_lets_them_pass_goes_on_at_once(log: Log) -> None:
     """A submission on its own waits for nobody."""
-    places = Places(1, durations=QUICK)
-    with places.place() as place:
-        place.let_pass()
+    slots = Slots(1, QUICK, alive)
+    with slots.hold() as slot:
+        slot.let_pass()
         with ThreadPoolExecutor() as pool:
-            second = pool.submit(at_work, places, log, "second")
+            second = pool.submit(at_work, slots, log, "second")
             Ticks(0.05).wait(1)
-            assert not second.done()  # the place is held again
+            assert not second.done()  # the slot is held again
 
 
-def holding(places: Places, log: Log, name: str, until: threading.Event) -> None:
+def holding(slots: Slots, log: Log, name: str, until: threading.Event) -> None:
     """Work until an event."""
-    with places.place():
+    with slots.hold():
         log.lines.append(f"{name} begins")
         until.wait(SOON)
 
 
 def test_a_doomed_run_waits_for_no_place() -> None:
-    """What waits for a place when the cluster fails ends at once, with the reason."""
+    """What waits for a slot when the cluster fails ends at once, with the reason."""
     doom: list[str] = []
-    places = Places(1, doomed=lambda: doom[0] if doom else None, durations=QUICK)
+    slots = Slots(1, QUICK, lambda: doom[0] if doom else None)
 
-    with ThreadPoolExecutor() as pool, places.place():
-        second = pool.submit(at_work, places, Log(), "second")
+    with ThreadPoolExecutor() as pool, slots.hold():
+        second = pool.submit(at_work, slots, Log(), "second")
         Ticks(0.05).wait(1)
         doom.append("etcd ended")
 
         with pytest.raises(InfrastructureError, match="etcd ended"):
             second.result(SOON)
-    with places.place():
+    with slots.hold():
         pass  # what gave up stands in nobody's way
 
 
 def test_a_place_is_left_once() -> None:
     """Leaving it twice lets in one, not two."""
-    places = Places(1, durations=QUICK)
-    with places.place() as place:
-        place.leave()
-        place.leave()
-        with places.place(), ThreadPoolExecutor() as pool:
-            third = pool.submit(at_work, places, Log(), "third")
+    slots = Slots(1, QUICK, alive)
+    with slots.hold() as slot:
+        slot.release()
+        slot.release()
+        with slots.hold(), ThreadPoolExecutor() as pool:
+            third = pool.submit(at_work, slots, Log(), "third")
             Ticks(0.05).wait(1)
             assert not third.done()

@@ -123,7 +123,7 @@ def test_a_chart_changes_the_quotas_that_it_brings() -> None:
 def test_a_chart_may_not_have_objects_with_the_names_of_the_guards() -> None:
     """As a hook, one would replace the guard: Helm deletes what has the name of a hook."""
     guards = [
-        *tenancy.rights("sre", "user", ()),
+        *tenancy.rights("sre", ()),
         *tenancy.limits(1),
         (NETWORK_POLICIES, network_policy("kind", 1)),
     ]

@@ -1,7 +1,7 @@
 """Vets a rendered chart before anything is applied; pure.
 
 A submission may have objects of `ALLOWED_KINDS` in its own namespace. Pods follow Kubernetes' Pod Security Standard
-"baseline"; the namespace enforces it in the cluster as well (:mod:`canaryproof.experiment.confinement`), should a chart
+"baseline"; the namespace enforces it in the cluster as well (:mod:`canaryproof.experiment.isolation`), should a chart
 render to something else there. On a cluster that belongs to others, further rules hold (`shared_cluster`).
 """
 

@@ -7,18 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.experiment.admission_probe import Fence
+from canaryproof.experiment.admission_probe import AdmissionProbe
 from canaryproof.experiment.baseline import Baseline
-from canaryproof.experiment.reservations import Turns
-from canaryproof.experiment.slots import Places
-from canaryproof.experiment.steps import Bench, namespace_for, run_experiment, timings_of
+from canaryproof.experiment.capacity import Capacity, Parallel
+from canaryproof.experiment.context import Context, Target
+from canaryproof.experiment.evidence_builder import timings_of
+from canaryproof.experiment.isolation import Isolation
+from canaryproof.experiment.lifecycle import run_experiment
+from canaryproof.experiment.preparation import namespace_for
+from canaryproof.experiment.vetting import Vetting
 from canaryproof.helm.verbs import Helm
 from canaryproof.kube.client import KubeClient
 from canaryproof.kube.recorder import Recorder
 from canaryproof.kube.running_cluster import Vitals
 from canaryproof.model.evidence import Decision, Evidence, Setting, Step, Timings
+from canaryproof.redaction import Redactor
 from canaryproof.scenario import load_course
 from canaryproof.submissions.discovery import Submission
+from canaryproof.system.sandbox import UNCONFINED
 from canaryproof.timeouts import TimeLimits
 from tests.unit.fake_api import FakeApi
 from tests.unit.packing import CHART, write
@@ -78,24 +84,28 @@ def attempt(api: FakeApi, tmp_path: Path) -> Callable[..., Evidence]:
         client = KubeClient(api.kubeconfig, "lab", durations)
         with Recorder(client, Vitals(), watched=(), durations=durations) as recorder:
             helm, course = Helm(binary, tmp_path, api.kubeconfig, "lab", durations=durations), load_course()
-            bench = Bench(
-                course=course,
+            setting = Setting(provider, "1.37.2", 1, "4.3.1", "stand-in")
+            admission = AdmissionProbe(client, durations, doomed, faults.append)
+            target = Target(
                 client=client,
                 helm=helm,
-                baseline=Baseline(helm, course, "1.37.2"),
                 recorder=recorder,
-                run="7",
-                setting=Setting(provider, "1.37.2", 1, "4.3.1", "stand-in"),
-                places=Places(1, doomed=doomed, durations=durations),
-                room=Places(1, doomed=doomed, durations=durations),
-                turns=Turns(client, durations, doomed),
-                confined=confined,
-                fence=Fence(client, durations, doomed, faults.append),
-                doomed=doomed,
+                isolation=Isolation(client, "7", setting, confined, admission),
+                vetting=Vetting(client, setting, course.namespace),
+                setting=setting,
+            )
+            context = Context(
+                course=course,
+                baseline=Baseline(helm, course, "1.37.2"),
+                target=target,
+                capacity=Capacity.of(Parallel.exactly(1), client, durations, doomed),
                 durations=durations,
+                doomed=doomed,
+                sandbox=UNCONFINED,
+                redactor=Redactor(),
             )
             submission = Submission("Alice B.", "class/alice", chart, problem, unsafe=bool(problem) and unsafe)
-            evidence = run_experiment(submission, bench)
+            evidence = run_experiment(submission, context)
         client.close()
         return evidence
 

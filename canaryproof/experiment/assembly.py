@@ -1,0 +1,68 @@
+"""Puts together what the experiments of a run are given, for one cluster."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from canaryproof.experiment.admission_probe import AdmissionProbe
+from canaryproof.experiment.baseline import Baseline
+from canaryproof.experiment.capacity import Capacity, Parallel
+from canaryproof.experiment.connection import connect
+from canaryproof.experiment.context import Context, Target
+from canaryproof.experiment.isolation import Isolation
+from canaryproof.experiment.vetting import Vetting
+from canaryproof.kube.lease import Locks, present
+from canaryproof.kube.recorder import Recorder
+from canaryproof.kube.running_cluster import Cluster
+from canaryproof.scenario import Course
+from canaryproof.system.sandbox_detection import sandbox_available
+from canaryproof.timeouts import TimeLimits
+
+
+@contextmanager
+def open_context(
+    cluster: Cluster,
+    *,
+    course: Course,
+    helm: Path,
+    parallel: Parallel,
+    locks: Path,
+    durations: TimeLimits,
+    doomed: Callable[[], str | None],
+) -> Iterator[Context]:
+    """Yield the context of a run on *cluster*, which is recorded for the length of the block.
+
+    Raises InfrastructureError when Helm does not run, and UsageError when the kubeconfig has no such context.
+    """
+    sandbox, run = sandbox_available(durations), secrets.token_hex(4)
+    with (
+        connect(cluster, helm, durations, doomed=doomed, sandbox=sandbox) as connection,
+        present(connection.client, run, Locks(locks), cluster.vitals, durations),
+        Recorder(connection.client, cluster.vitals, durations=durations) as recorder,
+    ):
+        client, tool = connection.client, connection.helm
+        setting = replace(connection.setting, sandbox=sandbox.protection)
+        admission = AdmissionProbe(client, durations, doomed, cluster.vitals.fail)
+        target = Target(
+            client=client,
+            helm=tool,
+            recorder=recorder,
+            isolation=Isolation.on(client, setting, run, admission),
+            vetting=Vetting(client, setting, course.namespace),
+            setting=setting,
+            registries=cluster.registries,
+        )
+        yield Context(
+            course=course,
+            baseline=Baseline(tool, course, cluster.kubernetes),
+            target=target,
+            capacity=Capacity.of(parallel, client, durations, doomed),
+            durations=durations,
+            doomed=doomed,
+            sandbox=sandbox,
+            redactor=connection.redactor,
+        )

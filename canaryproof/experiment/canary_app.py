@@ -1,0 +1,77 @@
+"""The canary in the namespace of one experiment: its outcome, and the logs of its containers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+
+from canaryproof.analysis.infrastructure import foreign_images, out_of_reach
+from canaryproof.analysis.leftovers import descendants
+from canaryproof.analysis.outcome import decide
+from canaryproof.errors import InfrastructureError
+from canaryproof.experiment.watching import Watcher
+from canaryproof.kube.client import KubeClient
+from canaryproof.model.evidence import Canary, ContainerLog, Decision, Setting
+from canaryproof.model.objects import ObjectKey
+from canaryproof.model.registries import Registries
+from canaryproof.model.timeline import Timeline
+from canaryproof.model.wording.cause_sentences import describe
+from canaryproof.scenario import Course
+
+LOGGED_PODS = 3
+LOG_LINES, LOG_BYTES = 40, 16_384
+
+
+def with_foreign_images(canary: Canary, course: Course, setting: Setting) -> Canary:
+    """Return *canary* with the images that no node of the cluster can have, where stand-ins play those of *course*."""
+    stand_ins = course.stand_ins if setting.images == "stand-in" else ()
+    return replace(canary, foreign=foreign_images(canary, stand_ins))
+
+
+def await_outcome(canary: Canary, upgraded_at: float, watcher: Watcher) -> Decision:
+    """Watch until the outcome of *canary* is certain.
+
+    Raises WaitError when the run ends before.
+    """
+    recording, durations = watcher.recording, watcher.durations
+    decision = watcher.wait(
+        f"fate of {canary.deployment}",
+        lambda: decide(recording.timeline, canary, upgraded_at, recording.now, durations),
+        within=durations.observation_extended + durations.request,
+    )
+    return replace(decision, at=recording.now)
+
+
+def require_in_reach(decision: Decision, canary: Canary, timeline: Timeline, registries: Registries | None) -> None:
+    """Raise InfrastructureError when the outcome comes from what this cluster lacks, and not from the canary."""
+    if lack := out_of_reach(decision, canary, timeline, registries):
+        raise InfrastructureError(describe(lack))
+
+
+def read_logs(canary: Canary, namespace: str, client: KubeClient, watcher: Watcher) -> tuple[ContainerLog, ...]:
+    """Return the last lines of the canary's containers, of their current and of their previous run."""
+    wanted = tuple(_containers(canary, watcher))
+    if not wanted:
+        return ()
+
+    def read(container: tuple[str, str, bool]) -> ContainerLog:
+        pod, name, previous = container
+        text = ""
+        with suppress(InfrastructureError):  # an explanation that is missing; the experiment goes on
+            text = client.logs(namespace, pod, name, previous=previous, lines=LOG_LINES, size=LOG_BYTES)
+        return ContainerLog(pod, name, previous, text)
+
+    with ThreadPoolExecutor(len(wanted), "logs") as pool:
+        return tuple(log for log in pool.map(read, wanted) if log.text)
+
+
+def _containers(canary: Canary, watcher: Watcher) -> Iterator[tuple[str, str, bool]]:
+    """Yield pod, container, and whether its previous run is meant."""
+    family = descendants(watcher.recording.timeline, [ObjectKey("Deployment", canary.deployment)])
+    pods = [each for each in watcher.recording.timeline.live("Pod") if each.key.local in family]
+    for pod in pods[:LOGGED_PODS]:
+        for container in pod.containers:
+            for previous in (True, False):
+                yield pod.name, container.name, previous

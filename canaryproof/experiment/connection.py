@@ -1,0 +1,59 @@
+"""Connects to a cluster, with a client of its API server and with Helm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from canaryproof.helm.verbs import Helm
+from canaryproof.kube.client import KubeClient
+from canaryproof.kube.run_credentials import redactor_of
+from canaryproof.kube.running_cluster import Cluster
+from canaryproof.model.evidence import Setting
+from canaryproof.redaction import Redactor
+from canaryproof.system.sandbox import UNCONFINED, Sandbox
+from canaryproof.system.tempdirs import scratch, sweep_scratch
+from canaryproof.timeouts import TimeLimits
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What acts on a cluster, and what evidence says of it."""
+
+    client: KubeClient
+    helm: Helm
+    setting: Setting
+    redactor: Redactor
+    """Removes the credentials of the cluster and of this process from what is kept."""
+
+
+@contextmanager
+def connect(
+    cluster: Cluster,
+    helm: Path,
+    durations: TimeLimits,
+    *,
+    doomed: Callable[[], str | None] = lambda: None,
+    sandbox: Sandbox = UNCONFINED,
+) -> Iterator[Connection]:
+    """Connect to *cluster* with the Helm binary *helm*, which renders submissions in *sandbox*, for the block.
+
+    Folders that killed processes of this user have left on this machine are removed.  What runs ends as soon as
+    *doomed* gives a reason.
+
+    Raises InfrastructureError when Helm does not run, and UsageError when the kubeconfig has no such context.
+    """
+    sweep_scratch()
+    with closing(KubeClient(cluster.kubeconfig, cluster.context, durations)) as client, scratch() as home:
+        tool = Helm.on(cluster, helm, home, durations=durations, doomed=doomed, sandbox=sandbox)
+        setting = Setting(
+            provider=cluster.provider,
+            kubernetes=cluster.kubernetes,
+            nodes=cluster.nodes,
+            helm=tool.version(),
+            images=cluster.images,
+            patience=durations.patience,
+        )
+        yield Connection(client, tool, setting, redactor_of(cluster, client))

@@ -1,0 +1,134 @@
+"""Collects the facts of one experiment while it runs, and gives them as frozen evidence at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from canaryproof.analysis.applied import as_applied
+from canaryproof.analysis.canary import find_canary
+from canaryproof.analysis.outcome import with_last_words
+from canaryproof.errors import SubmissionError, UnsafeError
+from canaryproof.experiment.vetting import RefusedError
+from canaryproof.model.causes import Cause, Code
+from canaryproof.model.evidence import (
+    ContainerLog,
+    Decision,
+    Evidence,
+    OutcomeName,
+    Probe,
+    Rendering,
+    Step,
+    Timings,
+    Violation,
+    rendering_failure,
+)
+from canaryproof.model.evidence_redaction import SecretValues, bodies_of, without_secrets, without_secrets_in_log
+from canaryproof.model.kubernetes_text import meaning
+from canaryproof.model.objects import Body, Manifest
+from canaryproof.model.timeline import Timeline
+from canaryproof.redaction import Redactor
+
+
+class EvidenceBuilder:
+    """The evidence so far, and the Secrets that the experiment has come across: evidence must not hold their data."""
+
+    def __init__(self, evidence: Evidence, redactor: Redactor) -> None:
+        """Start with *evidence*; *redactor* knows the credentials of the cluster and of this process."""
+        self.evidence = evidence
+        self._redactor = redactor
+        self._secrets = SecretValues()
+
+    @property
+    def redactor(self) -> Redactor:
+        """Return what removes all secrets that are known so far."""
+        return self._secrets.redactor(self._redactor)
+
+    def learn_secrets(self, manifests: Iterable[Manifest]) -> None:
+        """Learn the Secrets of a rendering."""
+        self._secrets.learn(bodies_of(manifests))
+
+    def learn_live_secrets(self, secrets: Iterable[Body], among: Iterable[Manifest] = ()) -> None:
+        """Learn the Secrets of a namespace; what identifies an object of *among* is no secret."""
+        self._secrets.learn(secrets, among=bodies_of(among))
+
+    def refuse(self, error: SubmissionError) -> None:
+        """Note that nothing of the submission is applied, and why."""
+        outcome: OutcomeName = "unsafe-chart" if isinstance(error, UnsafeError) else "broken-chart"
+        refusals = error.refusals if isinstance(error, RefusedError) else ()
+        code: Code = "chart-refused" if outcome == "unsafe-chart" else "no-chart"
+        decision = Decision(outcome, Cause(code=code, detail="" if refusals else error.message), refusals=refusals)
+        self.evidence = replace(self.evidence, chart=Rendering(error=error.message, hint=error.hint), decision=decision)
+
+    def take_rendering(self, namespace: str, chart: Rendering) -> None:
+        """Note what the chart renders to in the namespace of the experiment."""
+        self.evidence = replace(self.evidence, namespace=namespace, chart=chart)
+        if chart.error:
+            self._decide("broken-chart", rendering_failure(chart), at=None)
+
+    def compare(self, baseline: Rendering) -> None:
+        """Note what the submission adds to the stable chart, and the canary among it."""
+        found = find_canary(baseline, self.evidence.chart)
+        self.learn_secrets(baseline.manifests)
+        self.evidence = replace(
+            self.evidence,
+            baseline=baseline,
+            added=found.added,
+            canary=found.canary,
+            decision=found.decision or self.evidence.decision,
+        )
+
+    def take_applied(self, applied: Rendering) -> None:
+        """Go on with what Helm has applied: a template may render to something else in the cluster."""
+        self.learn_secrets(applied.manifests)
+        self.evidence = as_applied(self.evidence, applied)
+
+    def refuse_upgrade(self, upgrade: Step) -> None:
+        """Note that the upgrade failed, which decides what becomes of a canary."""
+        if self.evidence.canary:
+            why = meaning("refused", upgrade.error)
+            self._decide("refused", Cause(code="upgrade-failed", detail=upgrade.error, why=why), upgrade.ended)
+
+    def take_logs(self, logs: Iterable[ContainerLog]) -> None:
+        """Note the last lines of the canary's containers: the decision quotes them."""
+        clean = tuple(without_secrets_in_log(each, self.redactor) for each in logs)
+        self.evidence = replace(self.evidence, logs=clean, decision=with_last_words(self.evidence.decision, clean))
+
+    def stop(self, violation: Violation, cause: Cause | None, at: float) -> None:
+        """Note that the release did what no submission may do: the experiment ends there."""
+        self.evidence = replace(self.evidence, violation=violation)
+        self._decide("unsafe-chart", Cause(code="release-violation", known=cause), at)
+
+    def fail(self, reason: object) -> None:
+        """Note that the experiment says nothing about the submission, and why."""
+        self.evidence = replace(self.evidence, fault=" ".join(str(reason).split()))
+
+    def end(self, timeline: Timeline, probes: tuple[Probe, ...], at: float) -> None:
+        """Note all that was seen until the end of the experiment, however it ended."""
+        self.evidence = replace(self.evidence, timeline=timeline, probes=probes, ended_at=at)
+        self.evidence = replace(self.evidence, timings=timings_of(self.evidence))
+
+    def build(self) -> Evidence:
+        """Return the evidence, without secrets."""
+        return without_secrets(self.evidence, self.redactor)
+
+    def _decide(self, outcome: OutcomeName, cause: Cause, at: float | None) -> None:
+        self.evidence = replace(self.evidence, decision=Decision(outcome, cause, at=at, proven_at=at))
+
+
+def timings_of(evidence: Evidence) -> Timings:
+    """Return the seconds of each phase that *evidence* got to."""
+    install, upgrade, rollback = evidence.install, evidence.upgrade, evidence.rollback
+    return Timings(
+        install=_between(install.began if install else None, evidence.settled_at),
+        upgrade=upgrade.seconds if upgrade else 0.0,
+        outcome=_between(upgrade.ended if upgrade else None, evidence.decision.at),
+        rollback=rollback.seconds if rollback else 0.0,
+        gone=_between(rollback.ended if rollback else None, evidence.gone_at),
+        total=evidence.ended_at or 0.0,
+    )
+
+
+def _between(began: float | None, ended: float | None) -> float:
+    """Return the seconds between two times; 0 where one of them never was."""
+    return 0.0 if began is None or ended is None else max(0.0, ended - began)

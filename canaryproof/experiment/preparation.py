@@ -1,0 +1,91 @@
+"""Prepares a submission for its experiment: copies the chart, renders it, vets it, and finds a namespace for it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from canaryproof.analysis.chart_traits import insists_on, may_take_long
+from canaryproof.experiment.context import Context
+from canaryproof.experiment.evidence_builder import EvidenceBuilder
+from canaryproof.experiment.slots import Slot
+from canaryproof.model.chart_source import read_texts
+from canaryproof.model.evidence import Evidence, Rendering
+from canaryproof.submissions.chart_copy import clean_copy
+from canaryproof.submissions.discovery import Submission
+from canaryproof.submissions.fingerprint import fingerprint
+from canaryproof.submissions.static_chart import freeze, require_no_rights
+
+SLUG_LENGTH = 40
+"""Of the 63 characters that the name of a namespace may have."""
+
+
+@dataclass(frozen=True)
+class PreparedChart:
+    """A copy of the submission's chart, with what it renders to in the namespace of its experiment."""
+
+    folder: Path
+    namespace: str
+    rendering: Rendering
+
+    def as_vetted(self) -> PreparedChart:
+        """Return a chart of the vetted objects, in which no template is left that could look into the cluster.
+
+        Raises InfrastructureError when the chart gives rights to its pods, which takes a user of the namespace.
+        """
+        require_no_rights(self.rendering.manifests)
+        folder = self.folder.parent / "frozen" / self.folder.name
+        return replace(self, folder=freeze(self.folder, self.rendering.manifests, folder))
+
+
+def blank_evidence(submission: Submission, context: Context) -> Evidence:
+    """Return what is known of an experiment before it begins."""
+    setting = context.target.setting
+    return Evidence(submission.name, submission.source, setting, fingerprint(submission, context.course, setting))
+
+
+@contextmanager
+def prepare(submission: Submission, context: Context, slot: Slot, facts: EvidenceBuilder) -> Iterator[PreparedChart]:
+    """Yield the chart of *submission*, or its rendering error; the copy is removed at the end of the block.
+
+    The namespace is a new one, unless the chart can only be tried in the one that the scenario names.
+
+    Raises SubmissionError when nothing of it must be applied.
+    """
+    course, durations = context.course, context.durations
+    with ExitStack() as stack:
+        copy = clean_copy(submission, course.release, durations, context.doomed, context.sandbox)
+        folder = stack.enter_context(copy)
+        files = read_texts(folder)
+        facts.evidence = replace(facts.evidence, files=files)
+        chart = _render(folder, namespace_for(course.namespace, submission.name), context, facts)
+        if insists_on(course.namespace, chart.rendering, files):
+            with slot.released():
+                stack.enter_context(context.capacity.reservations.namespace(course.namespace))
+            chart = _render(folder, course.namespace, context, facts)
+        yield chart
+
+
+def _render(folder: Path, namespace: str, context: Context, facts: EvidenceBuilder) -> PreparedChart:
+    target, course = context.target, context.course
+    kubernetes = target.setting.kubernetes
+    rendering = target.helm.renderer.template(course.release, folder, namespace, upgrade=True, kubernetes=kubernetes)
+    facts.learn_secrets(rendering.manifests)
+    target.vetting.require_safe(rendering, namespace)
+    return PreparedChart(folder, namespace, rendering)
+
+
+def goes_ahead(chart: PreparedChart, context: Context) -> bool:
+    """Report whether others should wait for *chart*: it may take long, or they wait for its namespace."""
+    is_own = chart.namespace == context.course.namespace
+    return is_own or may_take_long(chart.rendering, context.baseline.rendered(chart.namespace))
+
+
+def namespace_for(prefix: str, name: str) -> str:
+    """Return a new name of a namespace: *prefix*, *name* as far as Kubernetes allows, and four random digits."""
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower())[:SLUG_LENGTH].strip("-") or "submission"
+    return f"{prefix}-{slug}-{secrets.token_hex(2)}"

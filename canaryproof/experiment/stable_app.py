@@ -1,0 +1,104 @@
+"""The stable app in the namespace of one experiment: whether it is ready, and whether it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+
+from canaryproof.analysis.availability import is_certain
+from canaryproof.analysis.stable_state import stable_of, unready
+from canaryproof.errors import InfrastructureError
+from canaryproof.experiment.prober import Prober
+from canaryproof.experiment.watching import Watcher
+from canaryproof.kube.client import KubeClient
+from canaryproof.kube.recorder import WATCHED
+from canaryproof.model.evidence import Probe, Unanswered
+from canaryproof.model.objects import Manifest, integer_at
+from canaryproof.model.wording.cause_sentences import describe
+
+DEPLOYMENTS = next(each for each in WATCHED if each.kind == "Deployment")
+
+
+class StableApp:
+    """Waits for the stable app, and probes its first Service."""
+
+    def __init__(self, baseline: Iterable[Manifest], namespace: str, client: KubeClient, watcher: Watcher) -> None:
+        """Look at the Deployments and Services of *baseline*, the rendering of the stable chart, in *namespace*."""
+        self._stable = stable_of(baseline)
+        self._namespace = namespace
+        self._client = client
+        self._watcher = watcher
+        self._prober: Prober | None = None
+
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        """Return the requests to its Service so far."""
+        return self._prober.probes if self._prober else ()
+
+    def unready(self, generations: Mapping[str, int] = MappingProxyType({})) -> str:
+        """Return why it is not ready; empty when it is.
+
+        The status of a Deployment counts from its generation in *generations* on.
+        """
+        cause = unready(self._watcher.recording.timeline, self._stable, generations)
+        return describe(cause) if cause else ""
+
+    def generations(self) -> dict[str, int]:
+        """Return the generation that each of its Deployments has now, as the API server says."""
+        found = {each: self._client.get(DEPLOYMENTS, each, self._namespace) for each in self._stable.deployments}
+        return {name: integer_at(body, "metadata", "generation") for name, body in found.items()}
+
+    def await_ready(self) -> None:
+        """Wait until it is ready and its Service answers.
+
+        Raises WaitError when that does not come in time.
+        """
+        within = self._watcher.durations.settle
+        self._watcher.wait(
+            "ready stable app", lambda: None if self.unready() else True, within=within, seen=self.unready
+        )
+        self._watcher.wait(
+            "answer of the stable Service",
+            lambda: None if self._ask() else True,
+            within=within,
+            seen=lambda: str(self._ask() or "an answer"),
+        )
+
+    @contextmanager
+    def probed(self) -> Iterator[None]:
+        """Probe its Service for the length of the block.
+
+        Raises InfrastructureError at the end when the last request did not reach the cluster.
+        """
+        if not self._stable.services:
+            yield
+            return
+        recording, every = self._watcher.recording, self._watcher.durations.probe_every
+        self._prober = Prober(self._ask, now=lambda: recording.now, every=every)
+        with self._prober:
+            yield
+        if self._prober.fault:
+            raise InfrastructureError(f"the stable Service could not be asked: {self._prober.fault}")
+
+    def await_answer(self, since: float) -> None:
+        """Probe on until it is certain whether the Service answers after *since*: one failed request does not say.
+
+        Raises WaitError when that does not come in time.
+        """
+        prober, durations = self._prober, self._watcher.durations
+        if prober is None:
+            return
+        prober.ask()
+        self._watcher.wait(
+            "answer of the stable Service, or its lasting silence",
+            lambda: is_certain(prober.probes, since, durations) or None,
+            within=durations.settle,
+            seen=lambda: prober.fault or f"{len(prober.probes)} requests",
+        )
+
+    def _ask(self) -> Unanswered | None:
+        """Request its Service once; return why there was no answer, None when there was one or it has no Service."""
+        for service, port in self._stable.services[:1]:
+            return self._client.visit(self._namespace, service, port)
+        return None

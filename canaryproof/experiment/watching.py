@@ -1,0 +1,79 @@
+"""Waits for what happens in the namespace of one experiment."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar
+
+from canaryproof.analysis.infrastructure import shortage
+from canaryproof.errors import InfrastructureError, WaitError
+from canaryproof.experiment.slots import Slot
+from canaryproof.kube.recorder import Recording
+from canaryproof.model.wording.cause_sentences import describe
+from canaryproof.system.wait import Heartbeat, Ticks, wait_for
+from canaryproof.timeouts import TimeLimits
+
+Found = TypeVar("Found")
+
+SILENCES = 3
+"""After so many times the seconds that the stable app took to start, a namespace without news is taken to be quiet."""
+
+
+class Watcher:
+    """Looks again at every change, and lends the experiment's slot to another one while nothing changes."""
+
+    def __init__(
+        self, recording: Recording, slot: Slot, durations: TimeLimits, doomed: Callable[[], str | None]
+    ) -> None:
+        """Watch what *recording* sees; every wait ends as soon as *doomed* gives a reason."""
+        self.recording = recording
+        self.durations = durations
+        self.doomed = doomed
+        self._slot = slot
+        self._changes = Heartbeat(recording.changes, durations.look_again)
+        self._quiet_after = math.inf
+
+    def require_healthy_nodes(self) -> None:
+        """Raise InfrastructureError when a node ran short of something that no chart can ask for too much of."""
+        if lack := shortage(self.recording.timeline):
+            raise InfrastructureError(describe(lack))
+
+    def lend_slot(self, stable_took: float) -> None:
+        """Lend the slot from now on, where the stable app took so many seconds to start.
+
+        A busy cluster is silent for longer, and has no room for more pods.
+        """
+        self._quiet_after = max(self.durations.quiet, SILENCES * stable_took)
+
+    def wait(
+        self,
+        what: str,
+        look: Callable[[], Found | None],
+        *,
+        within: float,
+        seen: Callable[[], str] = lambda: "nothing",
+    ) -> Found:
+        """Return what *look* finds, as `canaryproof.system.wait.wait_for` does, and hold the slot then.
+
+        Raises WaitError when it finds nothing within so many seconds, or the run ends.
+        """
+
+        def look_or_lend() -> Found | None:
+            found = look()
+            if found is None and self.recording.quiet >= self._quiet_after:
+                self._slot.release()
+            return found
+
+        found = wait_for(what, look_or_lend, within=within, changes=self._changes, doomed=self.doomed, seen=seen)
+        self._slot.take()
+        return found
+
+
+def reason_of(error: Exception, doomed: Callable[[], str | None], durations: TimeLimits) -> str:
+    """Return why an experiment could not go on: a connection breaks a moment before it is known what ended."""
+    if isinstance(error, InfrastructureError):
+        with suppress(WaitError):
+            return wait_for("fault of the cluster", doomed, within=durations.last_words, changes=Ticks())
+    return str(error)

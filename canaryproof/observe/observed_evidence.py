@@ -1,0 +1,120 @@
+"""Makes evidence of a release that was handled by hand; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from canaryproof.analysis.stable_state import unready
+from canaryproof.checks import registry
+from canaryproof.helm.releases import Record
+from canaryproof.model.causes import Cause
+from canaryproof.model.evidence import Evidence, Leftover, Observed, Probe, Step
+from canaryproof.model.timeline import Timeline
+from canaryproof.observe.event_rules import Fate, fate
+from canaryproof.observe.revisions import Revisions
+from canaryproof.timeouts import TimeLimits
+
+OF_THE_CANARY = (
+    registry.CANARY_PRESENT,
+    registry.CANARY_REPLICAS,
+    registry.CANARY_PORT,
+    registry.CANARY_SERVICE,
+    registry.UPGRADE_APPLIED,
+    registry.CANARY_OUTCOME,
+    registry.CANARY_GONE,
+)
+"""The checks that need the revision with the canary."""
+
+
+@dataclass(frozen=True)
+class CurrentState:
+    """What the cluster shows now; times are in seconds from the first revision on record."""
+
+    now: float
+    timeline: Timeline
+    """Objects and events, each at the last time that it tells of."""
+    leftovers: tuple[Leftover, ...]
+    """What the revision with the canary added, and what that owns, as far as it is there."""
+    probes: tuple[Probe, ...] | None = None
+    """Requests to the stable Service; None where nobody made any."""
+
+
+def needs_probes(revisions: Revisions, state: CurrentState) -> bool:
+    """Report whether the canary is there now, so that it can be seen whether the stable app answers beside it."""
+    finding = revisions.finding
+    return bool(finding.canary and not finding.decision and not revisions.rollback and state.leftovers)
+
+
+def complete(evidence: Evidence, revisions: Revisions, state: CurrentState, durations: TimeLimits) -> Evidence:
+    """Return *evidence* with all that is known of the release."""
+    finding, submitted, rollback, now = revisions.finding, revisions.submitted, revisions.rollback, state.now
+    stable, probes = revisions.stable_app, state.probes
+    unready_now = unready(state.timeline, stable, {})
+    upgraded_at = revisions.seconds(submitted.deployed_at)
+    rolled_back_at = revisions.seconds(rollback.deployed_at) if rollback else None
+    found = _fate(revisions, state, durations)
+    return replace(
+        evidence,
+        baseline=revisions.baseline,
+        chart=submitted.rendering,
+        files=submitted.files,
+        added=finding.added,
+        canary=finding.canary,
+        decision=found.decision if found else finding.decision or evidence.decision,
+        history=tuple(record.line for record in revisions.records),
+        timeline=state.timeline,
+        install=Step("helm install", 0.0, 0.0),
+        upgrade=_step(submitted, upgraded_at) if revisions.is_upgraded else None,
+        rollback=_step(rollback, rolled_back_at) if rollback and rolled_back_at is not None else None,
+        leftovers=state.leftovers,
+        gone_at=None if state.leftovers else now,
+        restored_at=None if unready_now else _ready_since(state.timeline, stable.deployments),
+        ended_at=now + len(probes or ()) * durations.probe_every,
+        probes=probes or (),
+        observed=Observed(
+            stable=revisions.stable.revision if revisions.stable else None,
+            canary=submitted.revision if revisions.is_upgraded else None,
+            rollback=rollback.revision if rollback else None,
+            status=submitted.line.status,
+            unready=unready_now,
+            gaps=dict(_gaps(revisions, found, probed=probes is not None)),
+        ),
+    )
+
+
+def _fate(revisions: Revisions, state: CurrentState, durations: TimeLimits) -> Fate | None:
+    """Return what became of the canary; None where there is none, or the chart alone decides."""
+    canary, rollback = revisions.finding.canary, revisions.rollback
+    if canary is None or revisions.finding.decision:
+        return None
+    return fate(
+        state.timeline,
+        canary,
+        upgraded_at=revisions.seconds(revisions.submitted.deployed_at),
+        rolled_back_at=revisions.seconds(rollback.deployed_at) if rollback else None,
+        now=state.now,
+        durations=durations,
+    )
+
+
+def _gaps(revisions: Revisions, found: Fate | None, *, probed: bool) -> Iterator[tuple[str, Cause]]:
+    """Yield the checks that the evidence does not allow, and why."""
+    if not probed:
+        yield registry.STABLE_SERVES_DURING_CANARY.id, Cause(code="not-watched")
+    yield registry.STABLE_NEVER_DOWN.id, Cause(code="not-watched")
+    if revisions.is_pruned and revisions.finding.canary is None:
+        for check in OF_THE_CANARY:
+            yield check.id, Cause(code="revision-pruned", count=len(revisions.records))
+    if found and found.is_unknown:
+        yield registry.CANARY_OUTCOME.id, found.decision.cause
+
+
+def _step(record: Record, at: float) -> Step:
+    verb = f"rollback, to revision {record.target}" if record.target else "upgrade"
+    return Step(f"helm {verb}", at, at, record.line.description if record.line.status == "failed" else "")
+
+
+def _ready_since(timeline: Timeline, deployments: Iterable[str]) -> float:
+    since = [pod.ready_since for name in deployments for pod in timeline.pods_of(name) if pod.is_live]
+    return max((each for each in since if each is not None), default=0.0)
