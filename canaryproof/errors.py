@@ -18,9 +18,9 @@ class CanaryproofError(Exception):
     What has the shape of a credential is removed from it (`canaryproof.redaction`).
     """
 
-    def __init__(self, message: object = "", hint: str = "") -> None:
-        """Keep the message, and *hint*, what to do about it, without credentials."""
-        self.message, self.hint = redacted(str(message)), redacted(hint)
+    def __init__(self, message: object = "", hint: str = "", cause: Cause | None = None) -> None:
+        """Keep the message and *hint*, what to do about it, without credentials, and the facts, where there are any."""
+        self.message, self.hint, self.cause = redacted(str(message)), redacted(hint), cause
         super().__init__("; ".join(part for part in (self.message, self.hint) if part))
 
 
@@ -46,11 +46,6 @@ class WaitError(CanaryproofError):
 
 class SubmissionError(CanaryproofError):
     """The submission itself is at fault: it does not render, is not a chart, or was refused."""
-
-    def __init__(self, message: object = "", hint: str = "", cause: Cause | None = None) -> None:
-        """Keep the facts, where *message* is made of them."""
-        super().__init__(message, hint)
-        self.cause = cause
 
 
 class UnsafeError(SubmissionError):

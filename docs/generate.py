@@ -19,8 +19,9 @@ from unittest.mock import patch
 
 from canaryproof.checks.registry import CHECKS
 from canaryproof.cli import main
-from canaryproof.model.causes import Cause, Code, FindingCode, Why
+from canaryproof.model.causes import Cause, Code, During, FindingCode, Why
 from canaryproof.model.evidence import OutcomeName
+from canaryproof.model.hints import HintId
 from canaryproof.model.wording.cause_sentences import describe
 from canaryproof.model.wording.hint_sentences import HINTS
 from canaryproof.pytest_plugin.option_table import KIND_OPTIONS, OBSERVE, OPTIONS, REPLAY, SUBMISSIONS, Option
@@ -151,6 +152,8 @@ LISTS: Mapping[str, object] = {
     "Codes of outcomes": Code,
     "Further codes of findings": FindingCode,
     "Values of `why`": Why,
+    "Values of `during`": During,
+    "Ids of hints": HintId,
 }
 """The types whose values occur in a cause, by the heading of each list."""
 
@@ -162,6 +165,8 @@ JSON_TYPES: Mapping[str, str] = {
     "str": "string",
     "Code | FindingCode": "string",
     "Why | None": "string",
+    "During | None": "string",
+    "Cause | None": "cause",
     "tuple[int, ...]": "list of numbers",
     "tuple[str, ...]": "list of strings",
     "tuple[Cause, ...]": "list of causes",

@@ -11,73 +11,72 @@ import pytest
 
 from canaryproof.checks import judging
 from canaryproof.model.evidence import Evidence
-from canaryproof.pytest_plugin.markers import accept
-from canaryproof.pytest_plugin.markers import registered as check
+from canaryproof.pytest_plugin.markers import accept, criterion
 from canaryproof.scenario import Course
 
 pytestmark = pytest.mark.e2e
 
 
-@check("chart-renders")
+@criterion("chart-renders")
 def test_helm_renders_the_chart(evidence: Evidence, course: Course) -> None:
     accept(judging.chart_renders(evidence, course))
 
 
-@check("canary-present")
+@criterion("canary-present")
 def test_the_submission_adds_one_deployment(evidence: Evidence, course: Course) -> None:
     accept(judging.canary_present(evidence, course))
 
 
-@check("canary-replicas")
+@criterion("canary-replicas")
 def test_the_canary_asks_for_one_replica(evidence: Evidence, course: Course) -> None:
     accept(judging.canary_replicas(evidence, course))
 
 
-@check("canary-port")
+@criterion("canary-port")
 def test_a_container_of_the_canary_declares_its_port(evidence: Evidence, course: Course) -> None:
     accept(judging.canary_port(evidence, course))
 
 
-@check("canary-service")
+@criterion("canary-service")
 def test_a_service_leads_to_the_canary_alone(evidence: Evidence, course: Course) -> None:
     accept(judging.canary_service(evidence, course))
 
 
-@check("stable-untouched")
+@criterion("stable-untouched")
 def test_the_stable_app_is_still_the_courses(evidence: Evidence, course: Course) -> None:
     accept(judging.stable_untouched(evidence, course))
 
 
-@check("upgrade-applied")
+@criterion("upgrade-applied")
 def test_helm_applies_the_upgrade(evidence: Evidence, course: Course) -> None:
     accept(judging.upgrade_applied(evidence, course))
 
 
-@check("canary-outcome")
+@criterion("canary-outcome")
 def test_the_canary_outcomes(evidence: Evidence, course: Course) -> None:
     accept(judging.canary_outcome(evidence, course))
 
 
-@check("stable-serves-during-canary")
+@criterion("stable-serves-during-canary")
 def test_stable_serves_while_the_canary_fails(evidence: Evidence, course: Course) -> None:
     accept(judging.stable_serves_during_canary(evidence, course))
 
 
-@check("rollback-recorded")
+@criterion("rollback-recorded")
 def test_the_history_shows_the_rollback(evidence: Evidence, course: Course) -> None:
     accept(judging.rollback_recorded(evidence, course))
 
 
-@check("canary-gone")
+@criterion("canary-gone")
 def test_nothing_of_the_upgrade_is_left(evidence: Evidence, course: Course) -> None:
     accept(judging.canary_gone(evidence, course))
 
 
-@check("stable-healthy")
+@criterion("stable-healthy")
 def test_stable_is_healthy_after_the_rollback(evidence: Evidence, course: Course) -> None:
     accept(judging.stable_healthy(evidence, course))
 
 
-@check("stable-never-down")
+@criterion("stable-never-down")
 def test_stable_is_never_down(evidence: Evidence, course: Course) -> None:
     accept(judging.stable_never_down(evidence, course))

@@ -163,17 +163,13 @@ def grade(
         result = replace(
             result,
             outcome=evidence.decision.outcome,
-            cause=_cause(evidence),
+            cause=evidence.fault or evidence.decision.cause,
             refusals=evidence.decision.refusals,
             canary=evidence.canary,
             timings=_rounded(evidence.timings),
             remarks=remarks_on(evidence),
         )
     return replace(result, reason=_reason(result, evidence))
-
-
-def _cause(evidence: Evidence) -> Cause:
-    return Cause(code="infrastructure-fault", detail=evidence.fault) if evidence.fault else evidence.decision.cause
 
 
 def judged(check: Check, judgement: Judgement, evidence: Evidence | None) -> CheckResult:

@@ -188,10 +188,12 @@ FindingCode = Literal[
     "pod-not-ready",
     "pod-restarted",
     "unanswered",
-    # the cluster and the tools
+    # the cluster, the tools and the tests
+    "assertion-failed",
     "cluster-fault",
     "command-failed",
     "infrastructure-fault",
+    "internal-fault",
     "limit-exceeded",
     "system-fault",
     "toolchain-fault",
@@ -213,6 +215,9 @@ Why = Literal[
     "volume-claim",
 ]
 """What Kubernetes means by the text in *detail*, where that is known (`canaryproof.model.kubernetes_text`)."""
+
+During = Literal["canary", "run"]
+"""A time of an experiment: while the canary was there, or from revision 1 to the end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,8 +272,8 @@ class Cause:
     protocol: str = ""
     """The protocol of a port, where it is not TCP."""
     pod: str = ""
-    during: Literal["", "canary", "run"] = ""
-    """The time that it is about: while the canary was there, or from revision 1 to the end."""
+    during: During | None = None
+    """The time that it is about."""
     requests: int = 0
     """Requests that were made."""
     answered: int = 0

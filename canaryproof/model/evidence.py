@@ -312,8 +312,8 @@ class Evidence:
     timings: Timings = field(default_factory=Timings)
     observed: Observed | None = None
     """Where the release was handled by hand, and only looked at; the times then count from its first revision."""
-    fault: str = ""
-    """Why the experiment says nothing about the submission: an infrastructure fault, in one paragraph."""
+    fault: Cause | None = None
+    """Why the experiment says nothing about the submission: an infrastructure fault; None where there was none."""
 
     @property
     def held(self) -> float | None:

@@ -116,6 +116,7 @@ def _migrated(head: Body) -> Body:
     _drop_zeros(evidence, TIMES)
     _drop_zeros(decision, ("at", "proven_at"))
     _drop_zeros(observed, ("stable", "canary", "rollback"))
+    evidence["fault"] = _told(evidence["fault"]) | {"code": "infrastructure-fault"} if evidence.get("fault") else None
     if observed:
         observed["unready"] = _told(observed["unready"]) if observed.get("unready") else None
         observed["gaps"] = {check: _told(gap) for check, gap in mapping_at(observed, "gaps").items()}

@@ -206,8 +206,9 @@ def test_a_run_ends_where_a_privileged_pod_would_be_admitted(
 
     evidence = _try(cluster, toolchain, _chart(tmp_path))
 
-    assert "it admitted one (in a dry run)" in evidence.fault
-    assert cluster.vitals.fault == evidence.fault
+    assert evidence.fault
+    assert "it admitted one (in a dry run)" in evidence.fault.detail
+    assert cluster.vitals.fault == evidence.fault.detail
     assert evidence.install is None
 
 
@@ -220,7 +221,7 @@ def test_a_chart_that_wants_to_open_its_namespace_is_refused(
 
     evidence = _try(cluster, toolchain, chart)
 
-    assert evidence.fault == ""
+    assert evidence.fault is None
     assert evidence.decision.outcome in {"refused", "unsafe-chart"}
     assert evidence.upgrade is not None
     assert "attempting to grant RBAC permissions not currently held" in evidence.upgrade.error
@@ -247,7 +248,7 @@ def test_a_record_that_appears_at_run_time_stops_the_rollback(
 
     assert writing.result()
     assert client.get(CONFIG_MAPS, "precious", "default") is not None
-    assert evidence.fault == ""
+    assert evidence.fault is None
     assert evidence.rollback is None
     assert evidence.decision.outcome == "unsafe-chart"
     assert evidence.violation is not None
@@ -264,7 +265,8 @@ def test_rights_for_pods_are_no_matter_for_an_account_that_cannot_confine(
 
     evidence = _try(account, toolchain, chart)
 
-    assert "RoleBinding/viewer" in evidence.fault
+    assert evidence.fault
+    assert "RoleBinding/viewer" in evidence.fault.detail
     assert evidence.install is None
 
 
@@ -272,7 +274,7 @@ def test_a_frozen_chart_gets_the_same_verdict(account: Cluster, toolchain: Toolc
     """With the rights of both ClusterRoles the reference crash-loops and is rolled back."""
     evidence = _try(account, toolchain, _chart(tmp_path))
 
-    assert (evidence.fault, evidence.decision.outcome) == ("", "crash-loop")
+    assert (evidence.fault, evidence.decision.outcome) == (None, "crash-loop")
     assert evidence.rollback is not None
     assert evidence.rollback.succeeded
 

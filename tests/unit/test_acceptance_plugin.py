@@ -19,7 +19,7 @@ from canaryproof.checks.registry import CHECKS as CHECKS_OF_THE_REGISTRY
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Canary, ContainerLog, Decision, Evidence, Observed, Probe, Setting, Timings
 from canaryproof.model.flight_record import to_lines
-from canaryproof.pytest_plugin.markers import declared_in, registered
+from canaryproof.pytest_plugin.markers import criterion, declared_in
 from canaryproof.pytest_plugin.options import STEP_SUMMARY
 from canaryproof.scenario import UPCOMMERCE
 from tests.unit.reports.hostile import remarkable
@@ -120,7 +120,7 @@ NO_CANARY = replace(
     decision=Decision("no-canary", because("the chart adds no Deployment")),
     timings=Timings(total=3),
 )
-FAULT = replace(ACCEPTED, fault="etcd ended with code 2")
+FAULT = replace(ACCEPTED, fault=Cause(code="cluster-fault", detail="etcd ended with code 2"))
 REMARKED = remarkable(ACCEPTED)
 """Accepted, though its canary runs a program that the chart chooses."""
 
@@ -552,7 +552,12 @@ def test_junit_knows_the_remarks(run: Run) -> None:
 def test_remarks_outlive_a_fault_and_change_no_verdict(run: Run) -> None:
     """What was seen before the cluster failed is remarked on; an accepted submission stays accepted."""
     result = run(
-        "-m", "e2e", "--canaryproof-report-dir", "out", shop=REMARKED, ill=replace(REMARKED, fault="etcd ended")
+        "-m",
+        "e2e",
+        "--canaryproof-report-dir",
+        "out",
+        shop=REMARKED,
+        ill=replace(REMARKED, fault=FAULT.fault),
     )
 
     rows = by_name(results())
@@ -815,7 +820,7 @@ def test_a_run_goes_on_with_records_that_have_a_former_id(run: Run) -> None:
 def test_a_misspelt_id_of_the_registry_is_an_error_at_import() -> None:
     """The acceptance suite names checks of the registry, and no others."""
     with pytest.raises(KeyError, match="canary-replcas"):
-        registered("canary-replcas")
+        criterion("canary-replcas")
 
 
 def test_points_for_no_check_are_refused(run: Run) -> None:

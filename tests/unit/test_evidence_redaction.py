@@ -70,7 +70,7 @@ EVIDENCE = Evidence(
     leftovers=(Leftover(ObjectKey("Secret", "db"), Holder("hook", VALUE)),),
     logs=(ContainerLog("pod", "app", previous=False, text=f"log {VALUE}"),),
     observed=Observed(1, 2, 3, "superseded", TOLD, {"canary-gone": TOLD}),
-    fault=f"broke {VALUE}",
+    fault=TOLD,
 )
 
 

@@ -58,7 +58,7 @@ FULL = Evidence(
     leftovers=(Leftover(ObjectKey("Service", "s"), Holder("finalizers", "x")),),
     logs=(ContainerLog("p", "c", previous=True, text="Error\n"),),
     timings=Timings(1, 2, 3, 4, 5, 6),
-    fault="the cluster ended",
+    fault=Cause(code="infrastructure-fault", detail="the cluster ended"),
 )
 
 
@@ -98,7 +98,7 @@ def test_the_first_line_tells_whose_record_it_is() -> None:
 def test_a_record_of_the_version_before_is_read() -> None:
     """Where it has a sentence for what cannot be known, that becomes the detail of a cause."""
     observed = Observed(1, 2, 3, "superseded", gaps={"canary-gone": Cause(code="told", detail="no events")})
-    now = to_lines(replace(FULL, observed=observed))
+    now = to_lines(replace(FULL, observed=observed, fault=None))
     gap = json.dumps(to_builtins(observed.gaps["canary-gone"]), separators=(",", ":")).encode()
     before = now.replace(b'"schema":4', b'"schema":3').replace(gap, b'"no events"')
 

@@ -20,6 +20,7 @@ from canaryproof.helm.verbs import Helm
 from canaryproof.kube.client import KubeClient
 from canaryproof.kube.recorder import Recorder
 from canaryproof.kube.running_cluster import Vitals
+from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Decision, Evidence, Setting, Step, Timings
 from canaryproof.redaction import Redactor
 from canaryproof.scenario import load_course
@@ -116,7 +117,8 @@ def test_a_wait_for_the_cluster_ends_in_a_fault(attempt: Callable[..., Evidence]
     """A cluster without controllers is not the student's fault, and the namespace is deleted nevertheless."""
     evidence = attempt()
 
-    assert evidence.fault == "no ServiceAccount/default within 0.1 s; last seen: nothing"
+    assert evidence.fault
+    assert evidence.fault.detail == "no ServiceAccount/default within 0.1 s; last seen: nothing"
     assert evidence.decision.outcome == "no-canary"
     assert ("DELETE", f"/api/v1/namespaces/{evidence.namespace}") in api.asked
     assert evidence.timings.total > 0
@@ -137,7 +139,8 @@ def test_a_doomed_run_waits_for_nothing(attempt: Callable[..., Evidence]) -> Non
     """Once the cluster has failed, a wait of an hour ends at once, with the reason."""
     evidence = attempt(doom="etcd ended", namespace=3600)
 
-    assert "gave up on ServiceAccount/default: etcd ended" in evidence.fault
+    assert evidence.fault
+    assert "gave up on ServiceAccount/default: etcd ended" in evidence.fault.detail
 
 
 def test_a_namespace_that_cannot_be_made_is_a_fault(attempt: Callable[..., Evidence], api: FakeApi) -> None:
@@ -146,7 +149,8 @@ def test_a_namespace_that_cannot_be_made_is_a_fault(attempt: Callable[..., Evide
 
     evidence = attempt()
 
-    assert "quota exceeded" in evidence.fault
+    assert evidence.fault
+    assert "quota exceeded" in evidence.fault.detail
     assert not [path for verb, path in api.asked if verb == "DELETE"]
 
 
@@ -156,7 +160,7 @@ def test_a_request_that_fails_with_the_cluster_names_what_has_died(
     """A connection that is gone says less than whose end took it away."""
     api.answers["POST", "/api/v1/namespaces"] = REFUSED
 
-    assert attempt(doom="etcd ended").fault == "etcd ended"
+    assert attempt(doom="etcd ended").fault == Cause(code="cluster-fault", detail="etcd ended")
 
 
 def test_the_namespace_of_somebody_else_is_left_alone(attempt: Callable[..., Evidence], api: FakeApi) -> None:
@@ -165,7 +169,8 @@ def test_the_namespace_of_somebody_else_is_left_alone(attempt: Callable[..., Evi
 
     evidence = attempt(extra=NAMESPACED)
 
-    assert "exists already and is not this run's; kubectl delete namespace sre" in evidence.fault
+    assert evidence.fault
+    assert "exists already and is not this run's; kubectl delete namespace sre" in evidence.fault.detail
     assert not [path for verb, path in api.asked if verb in {"POST", "DELETE"}]
 
 
@@ -188,7 +193,7 @@ def test_a_submission_without_a_chart_asks_for_nothing(attempt: Callable[..., Ev
     assert evidence.decision.outcome == "broken-chart"
     assert "saw no Chart.yaml" in evidence.decision.reason
     assert evidence.chart.error == evidence.decision.cause.detail
-    assert evidence.fault == ""
+    assert evidence.fault is None
     assert api.asked == []
 
 
@@ -247,7 +252,8 @@ def test_rights_for_pods_end_an_experiment_that_cannot_be_confined(
     binding = "\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata:\n  name: a"
     evidence = attempt(extra=binding, confined=False)
 
-    assert "may not upgrade as another user, which RoleBinding/a takes" in evidence.fault
+    assert evidence.fault
+    assert "may not upgrade as another user, which RoleBinding/a takes" in evidence.fault.detail
     assert ("POST", "/api/v1/namespaces") not in api.asked
 
 

@@ -22,6 +22,7 @@ from canaryproof.checks.remarks.remark_causes import (
 from canaryproof.checks.remarks.remark_rules import WORD, WORDS
 from canaryproof.checks.remarks.remark_sentences import TITLES, sentence
 from canaryproof.model.causes import Cause as DecisionCause
+from canaryproof.model.causes import Cause as Fault
 from canaryproof.model.evidence import Decision, Evidence, Rendering, Step
 from canaryproof.model.evidence_redaction import without_secrets
 from canaryproof.model.flight_record import from_lines, to_lines
@@ -78,7 +79,7 @@ def test_the_assignments_own_solution_has_none() -> None:
     """A canary that leaves its program to its image is silent, whatever became of it."""
     assert causes(tried()) == []
     assert causes(tried(decision=Decision("healthy", because("it runs")))) == []
-    assert causes(Evidence("shop", "class/shop", fault="etcd ended")) == []
+    assert causes(Evidence("shop", "class/shop", fault=Fault(code="cluster-fault", detail="etcd ended"))) == []
     assert causes(replace(tried(), chart=Rendering(error="no such value"), canary=None)) == []
 
 

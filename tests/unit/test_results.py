@@ -116,7 +116,10 @@ def test_causes_are_shown_as_facts() -> None:
 
     assert shown(crashed)["cause"] == {"code": "crash-looped", "exit_codes": [1], "seconds": 2.5}
     assert shown(crashed)["checks"][0]["cause"] == {"code": "port-missing", "limit": 5003, "ports": [80]}
-    assert shown(replace(crashed, fault="etcd ended"))["cause"]["code"] == "infrastructure-fault"
+    assert (
+        shown(replace(crashed, fault=Cause(code="cluster-fault", detail="etcd ended")))["cause"]["code"]
+        == "cluster-fault"
+    )
 
 
 def test_refusals_are_shown_as_facts() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Evidence
 from canaryproof.model.flight_record import to_lines
 from canaryproof.reports.resume import unchanged
@@ -35,7 +36,7 @@ def test_what_has_not_changed_is_found_by_its_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        to_lines(replace(SEEN, fault="etcd ended")),
+        to_lines(replace(SEEN, fault=Cause(code="cluster-fault", detail="etcd ended"))),
         to_lines(replace(SEEN, fingerprint="xyz")),
         to_lines(replace(SEEN, fingerprint="")),
         to_lines(replace(SEEN, name="carol")),

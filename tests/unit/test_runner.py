@@ -13,6 +13,7 @@ import pytest
 from canaryproof.errors import InfrastructureError
 from canaryproof.experiment.runner import Parallel, Runner
 from canaryproof.kube.running_cluster import Cluster
+from canaryproof.model.causes import Cause
 from canaryproof.scenario import load_course
 from canaryproof.submissions.discovery import Submission
 from canaryproof.timeouts import TimeLimits
@@ -63,7 +64,7 @@ def test_the_end_cancels_what_waits_and_ends_what_runs(api: FakeApi, tmp_path: P
 
     assert time.monotonic() - began < SOON
     assert waiting.cancelled()
-    assert "the run was ended" in running.result().fault
+    assert running.result().fault == Cause(code="cluster-fault", detail="the run was ended")
     assert not [
         thread for thread in threading.enumerate() if thread.name.startswith(("watch-", "experiment", "presence"))
     ]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Literal
 
 from canaryproof.analysis.availability import longest, outages
 from canaryproof.analysis.stable_state import difference
 from canaryproof.checks import registry
 from canaryproof.checks.judging import observed
 from canaryproof.checks.judging.finding import Finding, routes
-from canaryproof.model.causes import Cause
+from canaryproof.model.causes import Cause, During
 from canaryproof.model.evidence import Evidence, Probe
 from canaryproof.model.hints import Hint
 from canaryproof.model.objects import Container, Manifest, pairs, picks, service_ports
@@ -211,7 +210,7 @@ def _told_already(evidence: Evidence, course: Course) -> str:
     return registry.STABLE_HEALTHY.id if recovers and all(each.began >= rollback.began for each in down) else ""
 
 
-def _unanswered(evidence: Evidence, probes: Iterable[Probe], during: Literal["canary", "run"]) -> Finding | None:
+def _unanswered(evidence: Evidence, probes: Iterable[Probe], during: During) -> Finding | None:
     probes, durations = tuple(probes), evidence.durations
     if not probes:
         return Finding(Cause(code="not-asked", during=during))

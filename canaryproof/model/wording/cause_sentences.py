@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 
-from canaryproof.model.causes import Cause, Code, FindingCode
+from canaryproof.model.causes import Cause, Code, During, FindingCode
 from canaryproof.model.wording.finding_sentences import FINDINGS
 
 COMMAND = "the command of its image"
 OPEN = frozenset({"not-restored", "outcome-differs", "release-violation"})
 """Codes whose sentence goes on with what lies behind it."""
+WHEN: Mapping[During, str] = {"canary": "while the canary was there", "run": "from revision 1 to the end"}
 HOLDERS: Mapping[str, str] = {
     "owner": "its owner {0}",
     "resource-policy": "the annotation helm.sh/resource-policy: {0}",
@@ -179,7 +180,7 @@ def _of_findings(cause: Cause) -> Iterator[tuple[str, object]]:
     default = COMMAND if cause.code == "command-changed" else "nothing"
     yield from (("found", cause.found or default), ("expected", cause.expected or default))
     yield "kind", cause.object.partition("/")[0]
-    yield "when", {"canary": "while the canary was there", "run": "from revision 1 to the end", "": ""}[cause.during]
+    yield "when", WHEN[cause.during] if cause.during else ""
     yield "to", f"to the {cause.field}" if cause.field else "that far"
     yield "to_revision", f" to revision {cause.limit:g}" if cause.limit else ""
     is_space = cause.found == "\u00a0"

@@ -97,10 +97,12 @@ FINDINGS: Mapping[Code | FindingCode, str] = {
     "values-key-nested": "a template asks for .Values.{field}, and {parent}: in values.yaml stands below another key",
     "values-missing": "the chart has no values.yaml, and a template asks for .Values.{field}",
     "values-misnamed": "the values are in values.yml, which Helm does not read: it reads values.yaml only",
-    # the cluster and the tools
+    # the cluster, the tools and the tests
+    "assertion-failed": "{detail}",
     "cluster-fault": "{detail}",
     "command-failed": "{detail}",
     "infrastructure-fault": "{detail}",
+    "internal-fault": "{detail}",
     "limit-exceeded": "{detail}",
     "system-fault": "{detail}",
     "toolchain-fault": "{detail}",
