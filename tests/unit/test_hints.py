@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from canaryproof.checks import judging
-from canaryproof.checks.judging.hints import advice_on
+from canaryproof.checks.judging.outcome_advice import advice_on
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import ChartFile, Decision, OutcomeName
 from canaryproof.model.kubernetes_text import meaning

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from canaryproof.checks import registry
 from canaryproof.checks.judging import observed
 from canaryproof.checks.judging.finding import Finding, place_of, revisions, unknown_workload
-from canaryproof.checks.judging.hints import advice_on
+from canaryproof.checks.judging.outcome_advice import advice_on
 from canaryproof.checks.judging.stable import touched_objects
 from canaryproof.checks.troubleshooting import explain
 from canaryproof.model.causes import Cause
