@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from canaryproof.model.causes import Cause, Code
+from canaryproof.model.helm_text import without_repetition
 from canaryproof.model.objects import Manifest, ObjectKey
 from canaryproof.model.refusals import Refusal
 from canaryproof.model.timeline import Timeline
@@ -149,6 +150,9 @@ class Step:
     began: float
     ended: float
     error: str = ""
+    """Helm's error; empty where it reported success."""
+    cause: Cause | None = None
+    """What the error hides; None where it says what is wrong."""
 
     @property
     def succeeded(self) -> bool:
@@ -159,6 +163,12 @@ class Step:
     def seconds(self) -> float:
         """Return how long Helm took."""
         return self.ended - self.began
+
+
+def upgrade_failure(upgrade: Step) -> Cause:
+    """Return why an upgrade that has an error failed."""
+    detail = "" if upgrade.cause else without_repetition(upgrade.error)
+    return Cause(code="upgrade-failed", detail=detail, known=upgrade.cause)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from canaryproof.checks import judging
+from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Decision, Step
 from canaryproof.model.hints import Hint
 from tests.unit.stories import CANARY_DEPLOYMENT, CANARY_SERVICE, STABLE, because
@@ -37,6 +40,21 @@ def test_a_kind_that_nobody_knows_is_no_canary_and_nothing_else(kind: str, error
     assert f"this cluster knows no kind {kind}" in missed.message
     assert missed.hint == Hint(id="kind-unknown")
     assert finding_of(judging.upgrade_applied, misspelt).follows == "canary-present"
+
+
+def test_a_kind_that_helm_s_error_hides_is_told_as_well() -> None:
+    """The account of an experiment may not list kinds: what the error hides counts, and not its text."""
+    chart = REFERENCE.replace(
+        "kind: Deployment\nmetadata:\n  name: upcommerce-canary", "kind: Rollout\nmetadata:\n  name: c"
+    )
+    hidden = Cause(code="kind-unknown", object="Rollout/c-app", detail="apps/v1")
+    upgrade = replace(refused("failed to list CRDs: forbidden, replicas"), cause=hidden)
+
+    failed = finding_of(judging.upgrade_applied, evidence(chart, upgrade=upgrade))
+
+    assert finding_of(judging.canary_present, evidence(chart, upgrade=upgrade)).hint == Hint(id="kind-unknown")
+    assert failed.message == "the upgrade failed: this cluster knows no kind Rollout"
+    assert failed.follows == "canary-present"
 
 
 def test_another_object_of_an_unknown_kind_is_a_mistake_of_its_own() -> None:

@@ -51,13 +51,15 @@ def refused_over(evidence: Evidence, part: RefusedPart) -> str:
 
 def unknown_workload(evidence: Evidence) -> Manifest | None:
     """Return what the submission adds that has a template for pods, and a kind that the cluster does not know."""
-    kind = helm_text.unknown_kind(_refusal(evidence))
+    hidden = evidence.upgrade.cause if evidence.upgrade else None
+    kind = hidden.object.partition("/")[0] if hidden else helm_text.unknown_kind(_refusal(evidence))
     added = (each for each in evidence.chart.manifests if each.key in evidence.added)
     return next((each for each in added if each.kind == kind and mapping_at(each.body, "spec", "template")), None)
 
 
 def _refusal(evidence: Evidence) -> str:
-    return evidence.upgrade.error if evidence.upgrade else ""
+    upgrade = evidence.upgrade
+    return upgrade.error if upgrade and not upgrade.cause else ""
 
 
 def routes(service: Manifest, containers: Iterable[Container]) -> Iterator[Cause]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from canaryproof.checks import registry
 from canaryproof.checks.judging import observed
@@ -12,8 +13,8 @@ from canaryproof.checks.judging.stable import touched_objects
 from canaryproof.checks.troubleshooting import explain
 from canaryproof.model.causes import Cause
 from canaryproof.model.chart_source import line_with
-from canaryproof.model.evidence import Canary, Evidence, Leftover, Step
-from canaryproof.model.helm_text import names_object, rollback_target, without_repetition
+from canaryproof.model.evidence import Canary, Evidence, Leftover, Step, upgrade_failure
+from canaryproof.model.helm_text import names_object, rollback_target
 from canaryproof.model.hints import Hint
 from canaryproof.model.objects import RESOURCE_POLICY
 from canaryproof.scenario import Course
@@ -30,9 +31,12 @@ def upgrade_applied(evidence: Evidence, course: Course) -> Finding | None:
     if evidence.upgrade is None:
         return Finding(Cause(code="not-reached", field="upgrade"))
     if error := evidence.upgrade.error:
-        known = explain(error, evidence.files, evidence.chart.manifests)
-        cause = Cause(code="upgrade-failed", detail=without_repetition(error), known=known.cause)
-        return Finding(cause, known.hint or Hint(id="upgrade-by-hand"), known.where, _told_by(evidence, error))
+        cause, follows = upgrade_failure(evidence.upgrade), _told_by(evidence, error)
+        if cause.known:
+            return Finding(cause, Hint(id="kind-unknown"), follows=follows)
+        found = explain(error, evidence.files, evidence.chart.manifests)
+        hint = found.hint or Hint(id="upgrade-by-hand")
+        return Finding(replace(cause, known=found.cause), hint, found.where, follows)
     if evidence.history and CANARY_REVISION not in {each.revision for each in evidence.history}:
         seen = revisions(evidence.history)
         return Finding(Cause(code="revision-missing", count=CANARY_REVISION, parts=seen))

@@ -165,7 +165,8 @@ def _of_objects(cause: Cause) -> Iterator[tuple[str, object]]:
     yield from (("parts", "; ".join(parts)), ("parts_instead", " instead of ".join(parts)))
     yield "added", "; ".join(parts) or "it adds nothing"
     error = "; ".join(parts) or cause.detail
-    yield "error", f"{describe(cause.known)} (the error: {error})" if cause.known else error
+    known = describe(cause.known) if cause.known else ""
+    yield "error", f"{known} (the error: {error})" if known and error else known or error
 
 
 def _of_findings(cause: Cause) -> Iterator[tuple[str, object]]:
