@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -14,8 +14,8 @@ from canaryproof.cli.subcommands import main
 from canaryproof.cluster.detection import Command
 from canaryproof.cluster.embedded.rootless import Gap
 from canaryproof.cluster.selection import choose
-from canaryproof.doctor.diagnosis import CONTROLLERS, NAMESPACES, Finding, examine, works
-from canaryproof.doctor.diagnosis_text import exit_code, report
+from canaryproof.doctor.diagnosis import CONTROLLERS, NAMESPACES, Code, Finding, examine, works
+from canaryproof.doctor.diagnosis_text import TEXTS, describe, exit_code, report
 from canaryproof.doctor.machine_facts import Account, Cgroups, Disk, Facts, Kernel, Tools
 from canaryproof.doctor.machine_probes import Where, ask, cgroups, kernel
 from canaryproof.errors import ClusterError
@@ -96,7 +96,7 @@ def test_a_machine_that_is_well_lacks_nothing() -> None:
         (
             replace(unbuilt(go="there is no Go"), kind=Command()),
             "kind",
-            "no command kind, and none can",
+            "no command kind, and canaryproof cannot build it",
             "https://kind",
         ),
         (replace(WELL, minikube=Command()), "minikube", "no command minikube", "https://minikube"),
@@ -109,7 +109,7 @@ def test_a_machine_that_is_well_lacks_nothing() -> None:
         ),
         (replace(WELL, helm=Command("/h", "2.17.0")), "existing", "Helm 2.17.0 is too old, 3.6", "--helm"),
         (replace(WELL, helm=Command("/h", error="crashed")), "kind", "tell its version: crashed", "--helm"),
-        (replace(unbuilt(go="there is no Go"), helm=Command()), "minikube", "none can be built", "https://helm"),
+        (replace(unbuilt(go="there is no Go"), helm=Command()), "minikube", "cannot build it", "https://helm"),
     ],
 )
 def test_a_gap_is_told_with_what_closes_it(facts: Facts, provider: str, problem: str, remedy: str) -> None:
@@ -117,15 +117,16 @@ def test_a_gap_is_told_with_what_closes_it(facts: Facts, provider: str, problem:
     findings = examine(facts)[provider]
 
     (finding,) = [each for each in findings if each.stops]
-    assert problem in finding.problem
-    assert remedy in finding.remedy
+    told, advice = describe(finding)
+    assert problem in told
+    assert remedy in advice
     assert not works(findings)
 
 
 @pytest.mark.parametrize(
     ("facts", "provider", "problem"),
     [
-        (unbuilt(), "embedded", "the first run does that"),
+        (unbuilt(), "embedded", "the first run builds them"),
         (replace(WELL, kind=Command()), "kind", "no command kind: the first run builds it"),
         (of_kernel(inotify_watches=8192), "kind", "max_user_watches is 8192"),
         (of_kernel(bounding=frozenset()), "kind", "CAP_SYS_RESOURCE"),
@@ -145,7 +146,7 @@ def test_a_remark_stops_nothing(facts: Facts, provider: str, problem: str) -> No
     findings = examine(facts)[provider]
 
     assert works(findings)
-    assert any(problem in each.problem for each in findings)
+    assert any(problem in describe(each)[0] for each in findings)
 
 
 def test_auto_chooses_by_the_facts_that_were_found() -> None:
@@ -165,24 +166,29 @@ def test_what_a_kernel_does_not_tell_is_no_gap() -> None:
     assert set(examine(of_kernel(inotify_instances=None, inotify_watches=None)).values()) == {()}
 
 
+def test_each_code_has_its_words() -> None:
+    """A finding without them could not be told."""
+    assert set(TEXTS) == set(get_args(Code))
+
+
 def test_the_report_reads_from_the_gravest() -> None:
     """Each provider on a line, what stops it before what does not; one that works is enough for exit code 0."""
     found = {
-        "embedded": (Finding("later", "then"), Finding("first", "now")),
-        "kind": (Finding("slow", "wait", stops=False),),
+        "embedded": (Finding(code="overlay-missing"), Finding(code="seccomp-missing")),
+        "kind": (Finding(code="tools-not-built", stops=False),),
         "existing": (),
     }
     found["embedded"] = (replace(found["embedded"][0], stops=False), found["embedded"][1])
 
     assert list(report(found, "kind")) == [
         "embedded   does not work here",
-        "  x first",
-        "      now",
-        "  - later",
-        "      then",
+        "  x the kernel cannot filter system calls",
+        "      boot one with CONFIG_SECCOMP_FILTER",
+        "  - the kernel has no overlayfs",
+        "      sudo modprobe overlay",
         "kind       works, with remarks",
-        "  - slow",
-        "      wait",
+        "  - its tools are not built yet: the first run builds them, in about ten minutes on two cores",
+        "      canaryproof up, whenever there is time",
         "existing   works",
         "",
         "--cluster auto: kind",
