@@ -22,6 +22,7 @@ from canaryproof.model.evidence import (
     Timings,
     Violation,
     rendering_failure,
+    upgrade_failure,
 )
 from canaryproof.model.evidence_redaction import SecretValues, bodies_of, without_secrets, without_secrets_in_log
 from canaryproof.model.kubernetes_text import meaning
@@ -86,8 +87,8 @@ class EvidenceBuilder:
     def refuse_upgrade(self, upgrade: Step) -> None:
         """Note that the upgrade failed, which decides what becomes of a canary."""
         if self.evidence.canary:
-            why = meaning("refused", upgrade.error)
-            self._decide("refused", Cause(code="upgrade-failed", detail=upgrade.error, why=why), upgrade.ended)
+            why = None if upgrade.cause else meaning("refused", upgrade.error)
+            self._decide("refused", replace(upgrade_failure(upgrade), why=why), upgrade.ended)
 
     def take_logs(self, logs: Iterable[ContainerLog]) -> None:
         """Note the last lines of the canary's containers: the decision quotes them."""
@@ -99,9 +100,9 @@ class EvidenceBuilder:
         self.evidence = replace(self.evidence, violation=violation)
         self._decide("unsafe-chart", Cause(code="release-violation", known=cause), at)
 
-    def fail(self, reason: object) -> None:
+    def fail(self, reason: Cause) -> None:
         """Note that the experiment says nothing about the submission, and why."""
-        self.evidence = replace(self.evidence, fault=" ".join(str(reason).split()))
+        self.evidence = replace(self.evidence, fault=reason)
 
     def end(self, timeline: Timeline, probes: tuple[Probe, ...], at: float) -> None:
         """Note all that was seen until the end of the experiment, however it ended."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from canaryproof.errors import InfrastructureError
-from canaryproof.experiment.confinement import in_plain_words
+from canaryproof.experiment.confinement import hidden_cause
 from canaryproof.experiment.reservations import PortTakenError, taken_by_chance
 from canaryproof.helm import releases
 from canaryproof.helm.verbs import Helm, Operation
@@ -46,7 +46,7 @@ class Release:
             raise PortTakenError(step.error)
         known = self.client.resource
         unknown = (each for each in manifests if known(each.api_version, each.kind) is None)
-        return replace(step, error=in_plain_words(step.error, unknown))
+        return replace(step, cause=hidden_cause(step.error, unknown))
 
     def roll_back(self) -> Step:
         """Roll back to revision 1."""

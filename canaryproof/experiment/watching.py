@@ -11,6 +11,8 @@ from canaryproof.analysis.infrastructure import shortage
 from canaryproof.errors import InfrastructureError, WaitError
 from canaryproof.experiment.slots import Slot
 from canaryproof.kube.recorder import Recording
+from canaryproof.model.causes import Cause
+from canaryproof.model.faults import cause_of
 from canaryproof.model.wording.cause_sentences import describe
 from canaryproof.system.wait import Heartbeat, Ticks, wait_for
 from canaryproof.timeouts import TimeLimits
@@ -71,9 +73,10 @@ class Watcher:
         return found
 
 
-def reason_of(error: Exception, doomed: Callable[[], str | None], durations: TimeLimits) -> str:
+def reason_of(error: Exception, doomed: Callable[[], str | None], durations: TimeLimits) -> Cause:
     """Return why an experiment could not go on: a connection breaks a moment before it is known what ended."""
     if isinstance(error, InfrastructureError):
         with suppress(WaitError):
-            return wait_for("fault of the cluster", doomed, within=durations.last_words, changes=Ticks())
-    return str(error)
+            doom = wait_for("fault of the cluster", doomed, within=durations.last_words, changes=Ticks())
+            return Cause(code="cluster-fault", detail=doom)
+    return cause_of(error)

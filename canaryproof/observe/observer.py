@@ -16,6 +16,7 @@ from canaryproof.experiment.evidence_builder import EvidenceBuilder
 from canaryproof.experiment.steps import live_secrets
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.model.evidence import Evidence
+from canaryproof.model.faults import cause_of
 from canaryproof.observe.current_state import probe_stable, read_records, read_state
 from canaryproof.observe.observed_evidence import complete, needs_probes
 from canaryproof.observe.revisions import find_revisions
@@ -51,7 +52,7 @@ class Observer:
         try:
             self._observe(facts)
         except InfrastructureError as error:
-            facts.fail(error)
+            facts.fail(cause_of(error))
         promised: Future[Evidence] = Future()
         promised.set_result(facts.build())
         return promised
