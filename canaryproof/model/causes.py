@@ -225,72 +225,78 @@ class Cause:
     """What happened, and to what; a field that says nothing about it keeps its default."""
 
     code: Code | FindingCode
+    """What happened."""
     deployment: str = ""
     """The Deployment of the canary."""
     container: str = ""
-    """The container whose state decided."""
+    """The container that decided the outcome."""
     init: bool = False
     """Whether that is an init container."""
     image: str = ""
+    """The image of that container, or the image that a finding is about."""
     images: tuple[str, ...] = ()
     """The images that ran, in order."""
     exit_codes: tuple[int, ...] = ()
-    """Of its ends, in order."""
+    """The exit codes of the container's runs, in order."""
     ended: str = ""
-    """The reason of the last end, as Kubernetes has it: ``Error``, ``OOMKilled``."""
+    """The reason of the last end in Kubernetes' words: ``Error``, ``OOMKilled``."""
     probe: str = ""
-    """``liveness`` or ``startup``."""
+    """The probe that failed: ``liveness`` or ``startup``."""
     states: tuple[str, ...] = ()
-    """Waiting reasons of containers, or reasons of events, as Kubernetes writes them."""
+    """Waiting reasons of containers, reasons of events, or statuses of revisions, as Kubernetes and Helm write them."""
     count: int = 0
-    """Restarts, starts, Deployments, replicas, failed requests, objects, or the number of a revision."""
+    """A number of restarts, starts, Deployments, replicas, failed requests or objects, or the number of a revision."""
     replicas: tuple[int, ...] = ()
-    """The pods of a Deployment: all, those of its latest template, those that are available."""
+    """Numbers of pods of a Deployment: all, those of its latest template, those that are available."""
     limit: float = 0.0
-    """What *count* or *seconds* should be, or may be at most."""
+    """The value that *count* or *seconds* should have, or must not exceed."""
     ports: tuple[int, ...] = ()
-    """The ports that there are."""
+    """The ports that are declared."""
     pods: int = 0
+    """The number of pods."""
     seconds: float = 0.0
-    """From the upgrade to what proves it; or for how long the canary was ready, or watched, or ran."""
+    """The time from the upgrade to the proof, or the time for which the canary was ready, observed or running."""
     object: str = ""
-    """``Deployment/shop``."""
+    """The object, as ``Deployment/shop``."""
     file: str = ""
-    """A template, as seen from the chart's folder."""
+    """The template, relative to the chart's folder."""
     files: tuple[str, ...] = ()
-    """The templates that have the object."""
+    """The templates that contain the object."""
     line: int = 0
-    """Of what the template renders to, from 1; 0 where it is not known."""
+    """The line in the output of the template, from 1; 0 where it is not known."""
     field: str = ""
-    """``spec.replicas``."""
+    """The field of the object, as ``spec.replicas``."""
     expected: str = ""
-    """What should be there: the type of a field (``a map``, ``a list``, ``a number``), a value, an outcome."""
+    """The expected value: a type (``a map``, ``a list``, ``a number``), a value or an outcome."""
     found: str = ""
-    """What is there instead."""
+    """The value that was found instead."""
     names: tuple[str, ...] = ()
-    """What else it is about, by name: other workloads, ports."""
+    """The names of other objects that the cause is about: workloads, ports."""
     protocol: str = ""
     """The protocol of a port, where it is not TCP."""
     pod: str = ""
+    """The name of the pod."""
     during: During | None = None
-    """The time that it is about."""
+    """The period: ``canary``, while the canary existed; ``run``, from revision 1 to the end."""
     requests: int = 0
-    """Requests that were made."""
+    """The number of requests to the stable Service."""
     answered: int = 0
-    """Requests that were answered."""
+    """The number of requests that were answered."""
     held_by: str = ""
-    """The kind of holder that keeps the object (`canaryproof.model.evidence.HolderKind`); *detail* names the holder."""
+    """The kind of holder that keeps the object: ``owner``, ``resource-policy``, ``hook``, ``finalizers`` or
+    ``deletion``; *detail* names the holder."""
     hook: bool = False
     """Whether the object is a hook of Helm."""
     detail: str = ""
-    """The text of Kubernetes, Helm or a container runtime, or what the rules for charts say."""
+    """The text of Kubernetes, Helm or a container runtime, or of the rules for charts."""
     why: Why | None = None
+    """The meaning of the text in *detail*, where it is known."""
     last_words: str = ""
-    """The last line that the container logged."""
+    """The last line of the container's log."""
     parts: tuple[Cause, ...] = ()
-    """The causes that this one is made of."""
+    """The causes that this cause consists of."""
     known: Cause | None = None
-    """What lies behind it, where that is known."""
+    """The cause that lies behind this one, where it is known."""
 
 
 def to_fields(cause: Cause) -> dict[str, Any]:

@@ -100,6 +100,7 @@ def test_every_code_of_a_cause_is_documented() -> None:
 
     assert all(f"`{code}`" in page for code in codes())
     assert all(f"| `{field.name}` |" in page for field in fields(Cause))
+    assert "|  |" not in page, "a field without a meaning"
 
 
 @pytest.mark.parametrize("name", RECORDED)
