@@ -144,7 +144,3 @@ def patience_of(said: str) -> float:
     if not 1 <= factor <= MOST_PATIENT:
         raise ValueError(f"must be a number from 1 to {MOST_PATIENT}, not {said!r}")
     return factor
-
-
-DURATIONS = TimeLimits()
-"""Of the packages that are not handed their limits yet."""

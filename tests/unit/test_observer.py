@@ -1,0 +1,36 @@
+"""The observer on a cluster of the user's, with a fake API and a Helm that knows nothing but its version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from canaryproof.kube.running_cluster import Cluster
+from canaryproof.observe.observer import Observer
+from canaryproof.scenario import load_course
+from canaryproof.submissions.discovery import Submission
+from canaryproof.timeouts import TimeLimits
+from tests.unit.fake_api import FakeApi
+
+
+def test_what_is_observed_is_judged_with_the_patience_of_the_run(tmp_path: Path) -> None:
+    """A machine that is three times slower may be silent for three times as long."""
+    binary = tmp_path / "helm"
+    binary.write_text("#!/bin/sh\necho v4.3.1\n")
+    binary.chmod(0o755)
+    slow = TimeLimits.for_patience(3)
+
+    with FakeApi().serve(tmp_path) as api:
+        cluster = Cluster(
+            provider="existing",
+            kubeconfig=api.kubeconfig,
+            context="lab",
+            kubernetes="1.37.2",
+            nodes=1,
+            cores=2,
+            images="upstream",
+            ready_after=0,
+        )
+        with Observer.open(cluster, course=load_course(), helm=binary, durations=slow) as observer:
+            evidence = observer.submit(Submission("release", "lab", tmp_path)).result()
+
+    assert evidence.durations == slow
