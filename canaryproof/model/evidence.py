@@ -38,19 +38,18 @@ OutcomeName = Literal[
 
 @dataclass(frozen=True)
 class Decision:
-    """The fate of the canary, decided once, and what decided it."""
+    """The outcome of the canary, and its cause."""
 
     outcome: OutcomeName
     cause: Cause
-    """What decided it."""
     at: float | None = None
     """Seconds from the start of the recording to the decision; None where the chart alone decided."""
     proven_at: float | None = None
     """Seconds from the start of the recording to the observation that made it certain."""
     proof: tuple[str, ...] = ()
-    """What was seen, one line each: container, exit code, reason, times."""
+    """The observations that prove it, one line each: container, exit code, reason, times."""
     refusals: tuple[Refusal, ...] = ()
-    """What of the rendered objects must not be applied, where that decided."""
+    """The rendered objects that must not be applied, where they decided."""
 
     @property
     def reason(self) -> str:
@@ -66,7 +65,7 @@ ViolationCode = Literal[
 
 @dataclass(frozen=True)
 class Violation:
-    """What a release did in the cluster that no submission may do: the experiment ended there, without a rollback."""
+    """An act of a release in the cluster that no submission is allowed: it ends the experiment, without a rollback."""
 
     code: ViolationCode
     object: str = ""
@@ -74,11 +73,11 @@ class Violation:
     detail: str = ""
     """What is wrong with the objects, or the text of Kubernetes about the quota."""
     refusals: tuple[Refusal, ...] = ()
-    """What of the objects must not be applied."""
+    """The objects that must not be applied."""
 
 
 def violation_cause(violation: Violation) -> Cause:
-    """Return what a release did in the cluster, as a cause."""
+    """Return a violation as a cause."""
     detail = describe_refusals(violation.refusals) or violation.detail
     return Cause(code=violation.code, object=violation.object, detail=detail)
 
@@ -111,19 +110,19 @@ class Canary:
     unpulled: tuple[str, ...] = ()
     """Images that it forbids to pull, and that no container of the course's chart has brought to a node before."""
     foreign: tuple[str, ...] = ()
-    """Images beside the course's own that the cluster has no way to pull: what becomes of them says nothing."""
+    """Images beside the course's own that the cluster cannot pull: they decide no outcome."""
 
 
 @dataclass(frozen=True)
 class Rendering:
-    """What Helm made of a chart, or why it could not."""
+    """The objects that Helm rendered from a chart, or why it did not."""
 
     manifests: tuple[Manifest, ...] = ()
     error: str = ""
     hint: str = ""
-    """What to do about the error, where whoever refused the chart says so."""
+    """The advice that belongs to the error."""
     cause: Cause | None = None
-    """The facts of the error, where it is not Helm's but that of an object."""
+    """The facts of the error, where it is about an object."""
     rendered: bool = False
     """Whether Helm did render it, where the error is one of its objects."""
 

@@ -106,6 +106,14 @@ def unknown_kind(error: str) -> str:
     return (found[1] or found[2]) if found else ""
 
 
+def is_refused_list_of_kinds(error: str) -> bool:
+    """Report whether Helm 3 failed because its account may not list the kinds of the cluster.
+
+    Helm lists them where it meets a kind that it does not know, and this error hides that one (``pkg/kube/client.go``).
+    """
+    return "failed to list CRDs" in error
+
+
 def names_object(error: str, kind: str, name: str) -> bool:
     """Report whether the API server's error is about an object: ``Deployment.apps "shop" is invalid``.
 

@@ -94,6 +94,12 @@ def test_a_kind_that_the_cluster_does_not_know_is_named() -> None:
     assert helm_text.unknown_kind("timed out") == ""
 
 
+def test_a_refused_list_of_kinds_is_told_from_other_refusals() -> None:
+    """It hides the kind that Helm does not know."""
+    assert helm_text.is_refused_list_of_kinds(f"unable to build: failed to list CRDs: {FORBIDDEN}")
+    assert not helm_text.is_refused_list_of_kinds(FORBIDDEN)
+
+
 def test_names_are_found_as_whole_words() -> None:
     """A canary is often named like the stable app and something more."""
     error = 'Deployment.apps "shop-canary" is invalid'
