@@ -1,0 +1,92 @@
+"""Evidence of a release that was handled by hand says what it allows to judge, with the time limits of the run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from canaryproof.helm.releases import Record
+from canaryproof.model.evidence import Evidence, Leftover, Probe, Revision
+from canaryproof.model.objects import ObjectKey
+from canaryproof.model.timeline import Timeline
+from canaryproof.observe.observed_evidence import CurrentState, complete, needs_probes
+from canaryproof.observe.revisions import Revisions, find_revisions
+from canaryproof.timeouts import TimeLimits
+from tests.unit.stories import CANARY, CANARY_DEPLOYMENT, CANARY_SERVICE, STABLE, Story, rendering
+
+UNWATCHED = {"stable-serves-during-canary", "stable-never-down"}
+DEPLOYMENT = ObjectKey("Deployment", CANARY.deployment)
+POD = f"{CANARY.deployment}-dcb7ccc7b-crs8p"
+
+
+def handled(*what: str) -> Revisions:
+    """Return revisions of stable, the canary or a rollback, one every 30 seconds."""
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    records = []
+    for number, each in enumerate(what, 1):
+        description = f"Rollback to {each}" if each.isdecimal() else "Upgrade complete"
+        text = STABLE + CANARY_DEPLOYMENT + CANARY_SERVICE if each == "canary" else STABLE
+        deployed_at = began + timedelta(seconds=30 * (number - 1))
+        records.append(Record(Revision(number, "deployed", description), deployed_at, rendering(text)))
+    return find_revisions(records, rendering(STABLE))
+
+
+def state(
+    timeline: Timeline | None = None, *, left: bool = False, probes: tuple[Probe, ...] | None = None
+) -> CurrentState:
+    """Return what is there after a minute and a half."""
+    return CurrentState(90, timeline or Timeline(), (Leftover(DEPLOYMENT),) if left else (), probes)
+
+
+def events(*reasons: str) -> Timeline:
+    """Return events about the pod of the canary."""
+    story = Story().at(1)
+    for reason in reasons:
+        metadata = {"name": reason, "uid": reason}
+        story.observe(
+            {"kind": "Event", "metadata": metadata, "involvedObject": {"kind": "Pod", "name": POD}, "reason": reason}
+        )
+    return story.timeline
+
+
+@pytest.mark.parametrize(
+    ("history", "left", "needed"),
+    [
+        (("stable", "canary"), True, True),
+        (("stable", "canary"), False, False),
+        (("stable", "canary", "1"), True, False),
+        (("stable",), True, False),
+    ],
+)
+def test_stable_is_probed_while_the_canary_is_there(history: tuple[str, ...], *, left: bool, needed: bool) -> None:
+    """After the rollback, requests say nothing about the time before it."""
+    assert needs_probes(handled(*history), state(left=left)) is needed
+
+
+def test_outages_that_nobody_watched_for_are_not_judged() -> None:
+    """Probes make up for one of the two checks: the other one asks for the whole time."""
+    revisions = handled("stable", "canary")
+    probes = (Probe(90, 0.0), Probe(90.25, 0.0))
+
+    without = complete(Evidence("a", "a"), revisions, state(events("Started")), TimeLimits())
+    probed = complete(Evidence("a", "a"), revisions, state(events("Started"), probes=probes), TimeLimits())
+
+    assert without.observed is not None
+    assert without.observed.gaps.keys() == UNWATCHED
+    assert (without.probes, without.ended_at) == ((), 90)
+    assert probed.observed is not None
+    assert probed.observed.gaps.keys() == {"stable-never-down"}
+    assert (probed.probes, probed.ended_at) == (probes, 90.5)
+
+
+@pytest.mark.parametrize(("observation", "outcome"), [(20, "healthy"), (40, "undecided")])
+def test_a_canary_ran_for_as_long_as_the_machine_needs(observation: float, outcome: str) -> None:
+    """30 seconds between upgrade and rollback are enough on a machine of usual speed, and too few on a slower one."""
+    durations = TimeLimits(observation=observation)
+
+    evidence = complete(Evidence("a", "a"), handled("stable", "canary", "1"), state(events("Started")), durations)
+
+    assert evidence.decision.outcome == outcome
+    assert evidence.observed is not None
+    assert ("canary-outcome" in evidence.observed.gaps) is (outcome == "undecided")
