@@ -1,4 +1,4 @@
-"""What became of a canary, from what is left of it: its pods, while there are any, and else what events say; pure.
+"""Finds the outcome of a canary from its pods, or from events where no pod is left; pure.
 
 Events are kept for an hour (kube-apiserver, ``--event-ttl``), and tell neither exit codes nor who was out of memory.
 """
@@ -26,15 +26,15 @@ from canaryproof.timeouts import TimeLimits
 
 
 @dataclass(frozen=True)
-class Fate:
-    """What became of the canary."""
+class ObservedOutcome:
+    """The outcome of the canary, as far as it can be known."""
 
     decision: Decision
     is_unknown: bool = False
-    """Whether that can no longer be known; the cause of the decision says why."""
+    """Whether it can no longer be known; the cause of the decision says why."""
 
 
-def fate(
+def observed_outcome(
     timeline: Timeline,
     canary: Canary,
     *,
@@ -42,13 +42,13 @@ def fate(
     rolled_back_at: float | None,
     now: float,
     durations: TimeLimits,
-) -> Fate:
-    """Return the fate of *canary*; times are in seconds of the timeline."""
+) -> ObservedOutcome:
+    """Return the outcome of *canary*; times are in seconds of the timeline."""
     if any(pod.is_live for pod in timeline.pods_of(canary.deployment)):
-        seen = replace(canary, unpulled=())  # a node of their own may have had the image: what it did is known
+        seen = replace(canary, unpulled=())  # the nodes may have had the image before: its pods show what it did
         decision = decide(timeline, seen, upgraded_at, now, durations)
         if decision and decision.outcome != "undecided":
-            return Fate(decision)
+            return ObservedOutcome(decision)
     seconds = (now if rolled_back_at is None else rolled_back_at) - upgraded_at
     ran = seconds if seconds >= durations.observation else None
     return _from_events(tuple(events_of(timeline, canary.deployment)), canary, ran, now)
@@ -65,21 +65,21 @@ def events_of(timeline: Timeline, deployment: str) -> Iterator[Event]:
             yield event
 
 
-def _from_events(said: Sequence[Event], canary: Canary, ran: float | None, now: float) -> Fate:
-    if not said:
+def _from_events(events: Sequence[Event], canary: Canary, ran: float | None, now: float) -> ObservedOutcome:
+    if not events:
         return _unknown(Cause(code="events-gone", deployment=canary.deployment))
     for rule in RULES:
-        if found := rule(said, ran):
+        if found := rule(events, ran):
             outcome, cause = found
             cause = replace(cause, deployment=canary.deployment, why=meaning(outcome, cause.detail))
-            proof = tuple(f"{each.reason}, {each.count} times: {each.message}" for each in said)
-            return Fate(Decision(outcome, cause, now, now, proof))
-    reasons = tuple(dict.fromkeys(each.reason for each in said))
+            proof = tuple(f"{each.reason}, {each.count} times: {each.message}" for each in events)
+            return ObservedOutcome(Decision(outcome, cause, now, now, proof))
+    reasons = tuple(dict.fromkeys(each.reason for each in events))
     return _unknown(Cause(code="events-unclear", deployment=canary.deployment, states=reasons))
 
 
-def _unknown(cause: Cause) -> Fate:
-    return Fate(Decision("undecided", cause), is_unknown=True)
+def _unknown(cause: Cause) -> ObservedOutcome:
+    return ObservedOutcome(Decision("undecided", cause), is_unknown=True)
 
 
 Found = tuple[OutcomeName, Cause] | None
@@ -87,61 +87,61 @@ Rule = Callable[[Sequence[Event], float | None], Found]
 """From all events, and the seconds for which a pod could run, None where these are too few to say, to an outcome."""
 
 
-def _of(said: Iterable[Event], *reasons: str, like: Callable[[str], object] | None = None) -> tuple[Event, ...]:
-    return tuple(each for each in said if each.reason in reasons and (like is None or like(each.message)))
+def _of(events: Iterable[Event], *reasons: str, like: Callable[[str], object] | None = None) -> tuple[Event, ...]:
+    return tuple(each for each in events if each.reason in reasons and (like is None or like(each.message)))
 
 
-def _killed_for_a_probe(said: Sequence[Event], _: float | None) -> Found:
-    kills = _of(said, "Killing", like=killing_probe)
+def _killed_for_a_probe(events: Sequence[Event], _: float | None) -> Found:
+    kills = _of(events, "Killing", like=killing_probe)
     return ("probe-killed", Cause(code="seen-probe-kill", detail=kills[-1].message)) if kills else None
 
 
-def _looped(said: Sequence[Event], _: float | None) -> Found:
-    back_offs = _of(said, "BackOff", like=is_restart_back_off)
-    starts = sum(each.count for each in _of(said, "Started"))
+def _looped(events: Sequence[Event], _: float | None) -> Found:
+    back_offs = _of(events, "BackOff", like=is_restart_back_off)
+    starts = sum(each.count for each in _of(events, "Started"))
     if back_offs:
         return "crash-loop", Cause(code="seen-back-off", count=starts)
-    pods = len(_of(said, "Scheduled"))
+    pods = len(_of(events, "Scheduled"))
     if starts > max(1, pods):
         return "crash-loop", Cause(code="seen-restarts", count=starts, pods=pods or 1)
     return None
 
 
-def _unpulled(said: Sequence[Event], _: float | None) -> Found:
-    failures = _of(said, "Failed", "BackOff", "InspectFailed", like=is_image_failure)
-    started = _of(said, "Started")
+def _unpulled(events: Sequence[Event], _: float | None) -> Found:
+    failures = _of(events, "Failed", "BackOff", "InspectFailed", like=is_image_failure)
+    started = _of(events, "Started")
     cause = Cause(code="seen-image-failure", detail=failures[0].message) if failures else None
     return ("image-pull", cause) if cause and not started else None
 
 
-def _unscheduled(said: Sequence[Event], _: float | None) -> Found:
-    failures = _of(said, "FailedScheduling")
-    if not failures or _of(said, "Scheduled"):
+def _unscheduled(events: Sequence[Event], _: float | None) -> Found:
+    failures = _of(events, "FailedScheduling")
+    if not failures or _of(events, "Scheduled"):
         return None
     return "unschedulable", Cause(code="seen-unscheduled", detail=failures[-1].message)
 
 
-def _unconfigured(said: Sequence[Event], _: float | None) -> Found:
-    failures = _of(said, "Failed", "FailedMount", like=is_source_missing)
-    if not failures or _of(said, "Started"):
+def _unconfigured(events: Sequence[Event], _: float | None) -> Found:
+    failures = _of(events, "Failed", "FailedMount", like=is_source_missing)
+    if not failures or _of(events, "Started"):
         return None
     return "config-error", Cause(code="seen-not-created", detail=failures[-1].message)
 
 
-def _unstarted(said: Sequence[Event], _: float | None) -> Found:
-    failures = _of(said, "Failed", like=is_start_failure)
+def _unstarted(events: Sequence[Event], _: float | None) -> Found:
+    failures = _of(events, "Failed", like=is_start_failure)
     return ("start-error", Cause(code="seen-not-started", detail=failures[-1].message)) if failures else None
 
 
-def _refused(said: Sequence[Event], _: float | None) -> Found:
-    failures = _of(said, "FailedCreate")
-    if not failures or _of(said, "Scheduled"):
+def _refused(events: Sequence[Event], _: float | None) -> Found:
+    failures = _of(events, "FailedCreate")
+    if not failures or _of(events, "Scheduled"):
         return None
     return "refused", Cause(code="seen-refused", detail=failures[-1].message)
 
 
-def _ran(said: Sequence[Event], ran: float | None) -> Found:
-    if not _of(said, "Started") or ran is None:
+def _ran(events: Sequence[Event], ran: float | None) -> Found:
+    if not _of(events, "Started") or ran is None:
         return None
     return "healthy", Cause(code="seen-running", seconds=ran)
 

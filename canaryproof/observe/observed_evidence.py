@@ -11,7 +11,7 @@ from canaryproof.helm.releases import Record
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Evidence, Leftover, Observed, Probe, Step
 from canaryproof.model.timeline import Timeline
-from canaryproof.observe.event_rules import Fate, fate
+from canaryproof.observe.event_rules import ObservedOutcome, observed_outcome
 from canaryproof.observe.revisions import Revisions
 from canaryproof.timeouts import TimeLimits
 
@@ -53,7 +53,7 @@ def complete(evidence: Evidence, revisions: Revisions, state: CurrentState, dura
     unready_now = unready(state.timeline, stable, {})
     upgraded_at = revisions.seconds(submitted.deployed_at)
     rolled_back_at = revisions.seconds(rollback.deployed_at) if rollback else None
-    found = _fate(revisions, state, durations)
+    found = _outcome(revisions, state, durations)
     return replace(
         evidence,
         baseline=revisions.baseline,
@@ -83,12 +83,12 @@ def complete(evidence: Evidence, revisions: Revisions, state: CurrentState, dura
     )
 
 
-def _fate(revisions: Revisions, state: CurrentState, durations: TimeLimits) -> Fate | None:
-    """Return what became of the canary; None where there is none, or the chart alone decides."""
+def _outcome(revisions: Revisions, state: CurrentState, durations: TimeLimits) -> ObservedOutcome | None:
+    """Return the outcome of the canary; None where there is none, or the chart alone decides."""
     canary, rollback = revisions.finding.canary, revisions.rollback
     if canary is None or revisions.finding.decision:
         return None
-    return fate(
+    return observed_outcome(
         state.timeline,
         canary,
         upgraded_at=revisions.seconds(revisions.submitted.deployed_at),
@@ -98,7 +98,7 @@ def _fate(revisions: Revisions, state: CurrentState, durations: TimeLimits) -> F
     )
 
 
-def _gaps(revisions: Revisions, found: Fate | None, *, probed: bool) -> Iterator[tuple[str, Cause]]:
+def _gaps(revisions: Revisions, found: ObservedOutcome | None, *, probed: bool) -> Iterator[tuple[str, Cause]]:
     """Yield the checks that the evidence does not allow, and why."""
     if not probed:
         yield registry.STABLE_SERVES_DURING_CANARY.id, Cause(code="not-watched")

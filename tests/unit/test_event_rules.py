@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from canaryproof.model.timeline import Timeline
-from canaryproof.observe.event_rules import Fate, fate
+from canaryproof.observe.event_rules import ObservedOutcome, observed_outcome
 from canaryproof.timeouts import TimeLimits
 from tests.unit.stories import CANARY, Story
 
@@ -13,10 +13,10 @@ POD = "upcommerce-canary-app-dcb7ccc7b-crs8p"
 BACK_OFF = "Back-off restarting failed container canary in pod"
 
 
-def after(*said: tuple[str, str, int], about: str = POD, kind: str = "Pod", seconds: float = 60) -> Fate:
-    """Return the fate of a canary that was rolled back, from what was said about it: reason, message, count."""
+def after(*events: tuple[str, str, int], about: str = POD, kind: str = "Pod", seconds: float = 60) -> ObservedOutcome:
+    """Return the outcome of a canary that was rolled back, from events about it: reason, message, count."""
     story = Story().at(1)
-    for number, (reason, message, count) in enumerate(said):
+    for number, (reason, message, count) in enumerate(events):
         story.observe(
             {
                 "kind": "Event",
@@ -27,7 +27,9 @@ def after(*said: tuple[str, str, int], about: str = POD, kind: str = "Pod", seco
                 "count": count,
             }
         )
-    return fate(story.timeline, CANARY, upgraded_at=0, rolled_back_at=seconds, now=3600, durations=TimeLimits())
+    return observed_outcome(
+        story.timeline, CANARY, upgraded_at=0, rolled_back_at=seconds, now=3600, durations=TimeLimits()
+    )
 
 
 SCHEDULED = ("Scheduled", "Successfully assigned", 1)
@@ -35,7 +37,7 @@ STARTED = ("Started", "Container started", 1)
 
 
 @pytest.mark.parametrize(
-    ("said", "outcome", "reason"),
+    ("events", "outcome", "reason"),
     [
         ([SCHEDULED, STARTED, ("BackOff", BACK_OFF, 4)], "crash-loop", "the kubelet backed off from restarting"),
         ([SCHEDULED, ("Started", "Container started", 3)], "crash-loop", "started 3 times in 1 pod"),
@@ -52,13 +54,13 @@ STARTED = ("Started", "Container started", 1)
         ([SCHEDULED, STARTED], "healthy", "ran until it was taken away 60 s later"),
     ],
 )
-def test_events_tell_what_became_of_it(said: list[tuple[str, str, int]], outcome: str, reason: str) -> None:
+def test_events_tell_what_became_of_it(events: list[tuple[str, str, int]], outcome: str, reason: str) -> None:
     """As far as events go, and with what they say as proof."""
-    found = after(*said)
+    found = after(*events)
 
     assert (found.decision.outcome, found.is_unknown) == (outcome, False)
     assert reason in found.decision.reason
-    assert len(found.decision.proof) == len(said)
+    assert len(found.decision.proof) == len(events)
 
 
 def test_what_refuses_a_pod_is_said_of_its_replica_set() -> None:
@@ -78,7 +80,7 @@ def test_events_of_others_tell_nothing(other: str) -> None:
 
 
 def test_events_are_kept_for_an_hour() -> None:
-    """Without them, the crash loop can no longer be judged, and that is said instead of guessed."""
+    """Without them, the crash loop can no longer be judged, and the cause says so instead of guessing."""
     assert "no events about the pods of upcommerce-canary-app are left" in after().decision.reason
 
 
@@ -99,7 +101,7 @@ def test_a_canary_that_is_there_is_seen_itself() -> None:
     pod = story.timeline.observations[-1].object.body
     pod["status"]["containerStatuses"] = [status]
 
-    found = fate(story.timeline, CANARY, upgraded_at=0, rolled_back_at=None, now=60, durations=TimeLimits())
+    found = observed_outcome(story.timeline, CANARY, upgraded_at=0, rolled_back_at=None, now=60, durations=TimeLimits())
 
     assert (found.decision.outcome, found.is_unknown) == ("crash-loop", False)
     assert "exit code 1" in found.decision.reason
@@ -107,6 +109,6 @@ def test_a_canary_that_is_there_is_seen_itself() -> None:
 
 def test_nothing_at_all_is_a_gap() -> None:
     """Not a crash, and no error either."""
-    found = fate(Timeline(), CANARY, upgraded_at=0, rolled_back_at=9, now=60, durations=TimeLimits())
+    found = observed_outcome(Timeline(), CANARY, upgraded_at=0, rolled_back_at=9, now=60, durations=TimeLimits())
 
     assert (found.decision.outcome, found.is_unknown) == ("undecided", True)
