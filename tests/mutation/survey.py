@@ -43,7 +43,7 @@ class Equivalent:
     """What mutmut puts in its place."""
     reason: str
     function: str = ""
-    """Where; empty where the reason holds in every function."""
+    """Where; empty where the reason holds in every function of the package."""
 
     def explains(self, change: Change) -> bool:
         """Report whether *change* is one of these."""
@@ -54,8 +54,9 @@ class Equivalent:
 
 @dataclass(frozen=True)
 class Survey:
-    """The result of one run of mutmut, and what is known of mutants that are equivalent to the code."""
+    """The result of mutmut for one package, and what is known of mutants that are equivalent to its code."""
 
+    package: str
     mutants: int
     survivors: tuple[Change, ...]
     equivalents: tuple[Equivalent, ...]
@@ -83,8 +84,8 @@ class Survey:
         return self.percent >= LEAST and not self.outdated
 
 
-def read_survey(folder: Path, equivalents: Path = EQUIVALENTS) -> Survey:
-    """Return what mutmut left in *folder*.
+def read_survey(folder: Path, package: str, equivalents: Path = EQUIVALENTS) -> Survey:
+    """Return what mutmut left of *package* in *folder*.
 
     Raises:
         RuntimeError: mutmut did not run to its end.
@@ -99,16 +100,16 @@ def read_survey(folder: Path, equivalents: Path = EQUIVALENTS) -> Survey:
         codes |= of_module
     if unfinished := [mutant for mutant, code in codes.items() if code is None]:
         raise RuntimeError(f"mutmut did not test {len(unfinished)} of {len(codes)} mutants")
-    return Survey(len(codes), tuple(survivors), read_equivalents(equivalents))
+    return Survey(package, len(codes), tuple(survivors), read_equivalents(equivalents, package))
 
 
-def read_equivalents(file: Path) -> tuple[Equivalent, ...]:
-    """Return the changes that *file* explains.
+def read_equivalents(file: Path, package: str) -> tuple[Equivalent, ...]:
+    """Return the changes of *package* that *file* explains.
 
     Raises:
         ValueError: One of them has no reason.
     """
-    known = tomllib.loads(file.read_text(encoding="utf-8")).get("equivalent", ())
+    known = tomllib.loads(file.read_text(encoding="utf-8")).get(package, ())
     if any(not each["reason"].strip() for each in known):
         raise ValueError(f"{file} names an equivalent mutant without a reason")
     return tuple(Equivalent(**{**each, "mutants": tuple(each["mutants"])}) for each in known)

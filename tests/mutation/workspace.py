@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import ast
+import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-CONFIGURATION = Path(__file__).with_name("mutmut.toml")
+CONFIGURATION = Path(__file__).with_name("pyproject.in.toml")
 GETTERS = frozenset({"property", "cached_property"})
 
+PACKAGES: Mapping[str, str] = {
+    "analysis": "applied availability canary chart_traits cleanup_check infrastructure leftovers"
+    " outcome outcome_causes stable_state unstarted",
+    "checks": "consequences explaining hints judging observed release_history remarks results"
+    " troubleshooting unrendered",
+    "model": "causes chart_source evidence_redaction explaining flight_record helm_text kubernetes_text objects"
+    " quantities registries rendered_yaml timeline well_formed",
+}
+"""The packages that decide, each with its unit tests.  The tests of one package need not notice changes of another."""
 
-def prepare(folder: Path) -> None:
-    """Make *folder* anew, with the package, its unit tests and the configuration of the tools."""
+
+def prepare(folder: Path, package: str) -> None:
+    """Make *folder* anew, with the code, the unit tests and the configuration of the tools for *package*."""
     shutil.rmtree(folder, ignore_errors=True)
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "canaryproof", folder / "canaryproof", ignore=ignored)
     shutil.copytree(ROOT / "tests" / "unit", folder / "tests" / "unit", ignore=ignored)
     shutil.copy(ROOT / "tests" / "__init__.py", folder / "tests")
-    shutil.copy(CONFIGURATION, folder / "pyproject.toml")
-    for module in (folder / "canaryproof").rglob("*.py"):
+    for module in (folder / "canaryproof" / package).rglob("*.py"):
         module.write_text(with_plain_getters(module.read_text(encoding="utf-8")), encoding="utf-8")
+    tests = [f"tests/unit/test_{name}.py" for name in PACKAGES[package].split()]
+    configuration = CONFIGURATION.read_text(encoding="utf-8").replace("TESTS", json.dumps(tests))
+    (folder / "pyproject.toml").write_text(configuration.replace("PACKAGE", package), encoding="utf-8")
 
 
 def with_plain_getters(source: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.mutation.__main__ import told
 from tests.mutation.survey import EQUIVALENTS, Change, Equivalent, Survey, read_equivalents, read_survey
-from tests.mutation.workspace import with_plain_getters
+from tests.mutation.workspace import PACKAGES, ROOT, with_plain_getters
 
 CLASS = '''\
 class Scene:
@@ -79,19 +79,19 @@ def test_properties_become_methods_that_can_be_mutated() -> None:
 
 def test_survivors_are_told_by_what_they_change(tmp_path: Path) -> None:
     """A mutant that no test runs survives too; one that hangs, or breaks pytest itself, was noticed."""
-    survey = read_survey(ran(tmp_path, pods=0, count=33, none=-24), tmp_path / "none.toml")
+    survey = read_survey(ran(tmp_path, pods=0, count=33, none=-24), "analysis", tmp_path / "none.toml")
 
     assert survey.survivors == (GROWN, EMPTIED)
     assert survey.mutants == 3
     assert survey.percent == pytest.approx(100 / 3)
     assert "survived: shop.scene.count\n    - pods\n    + None\n" in told(survey)
-    assert "3 mutants: 1 killed, 0 equivalent, 2 survived" in told(survey)
+    assert "analysis: 3 mutants, 1 killed, 0 equivalent, 2 survived" in told(survey)
 
 
 def test_a_run_that_was_ended_says_nothing(tmp_path: Path) -> None:
     """Mutants that were not tested are neither killed nor alive."""
     with pytest.raises(RuntimeError, match="mutmut did not test 1 of 2 mutants"):
-        read_survey(ran(tmp_path, pods=1, count=None), tmp_path / "none.toml")
+        read_survey(ran(tmp_path, pods=1, count=None), "analysis", tmp_path / "none.toml")
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_run_that_was_ended_says_nothing(tmp_path: Path) -> None:
 )
 def test_a_survivor_may_be_explained(known: Equivalent, *, explained: bool) -> None:
     """By the text that it changes, and where; an explanation that fits no survivor is out of date."""
-    survey = Survey(20, (EMPTIED,), (known,))
+    survey = Survey("analysis", 20, (EMPTIED,), (known,))
 
     assert survey.percent == (100 if explained else 95)
     assert survey.is_enough is explained
@@ -117,14 +117,24 @@ def test_a_survivor_may_be_explained(known: Equivalent, *, explained: bool) -> N
 @pytest.mark.parametrize(("mutants", "is_enough"), [(20, True), (19, False)])
 def test_of_a_hundred_mutants_95_must_be_killed(mutants: int, *, is_enough: bool) -> None:
     """Equivalent ones are not among them."""
-    assert Survey(mutants, (EMPTIED,), ()).is_enough is is_enough
-    assert Survey(mutants + 1, (EMPTIED, GROWN), (Equivalent("1", ("2",), "the same"),)).is_enough is is_enough
+    assert Survey("analysis", mutants, (EMPTIED,), ()).is_enough is is_enough
+    assert (
+        Survey("analysis", mutants + 1, (EMPTIED, GROWN), (Equivalent("1", ("2",), "the same"),)).is_enough is is_enough
+    )
 
 
 def test_an_explanation_has_a_reason(tmp_path: Path) -> None:
     """The list of this repository is read, and one without a reason is refused."""
-    assert all(known.reason for known in read_equivalents(EQUIVALENTS))
+    assert all(read_equivalents(EQUIVALENTS, package) for package in PACKAGES)
 
-    (tmp_path / "bare.toml").write_text('[[equivalent]]\ntext = "a"\nmutants = ["b"]\nreason = " "\n')
+    (tmp_path / "bare.toml").write_text('[[model]]\ntext = "a"\nmutants = ["b"]\nreason = " "\n')
     with pytest.raises(ValueError, match="without a reason"):
-        read_equivalents(tmp_path / "bare.toml")
+        read_equivalents(tmp_path / "bare.toml", "model")
+
+
+def test_each_package_has_its_tests() -> None:
+    """A test file that was renamed is missed here, and not only at night."""
+    named = [ROOT / "tests" / "unit" / f"test_{name}.py" for names in PACKAGES.values() for name in names.split()]
+
+    assert [file for file in named if not file.exists()] == []
+    assert all((ROOT / "canaryproof" / package).is_dir() for package in PACKAGES)
