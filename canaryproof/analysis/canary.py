@@ -60,8 +60,7 @@ def _images(manifest: Manifest) -> tuple[str, ...]:
 
 
 def _added(manifest: Manifest) -> Cause:
-    template = manifest.template if manifest.source else ""
-    return Cause(code="object-added", object=str(manifest.key), file=template, hook=manifest.is_hook)
+    return Cause(code="object-added", object=str(manifest.key), file=manifest.template, hook=manifest.is_hook)
 
 
 def _describe(deployment: Manifest, chart: Iterable[Manifest], baseline: Iterable[Manifest]) -> Canary:

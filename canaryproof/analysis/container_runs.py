@@ -95,9 +95,10 @@ class Runs:
 
     @cached_property
     def unseen(self) -> int:
-        """Return the number of unseen ends: every restart is one (the kubelet counts too few, never too many)."""
-        if not self.moments or not self.ends:
-            return 0
+        """Return the number of unseen ends, where one end was seen.
+
+        Every restart is an end (the kubelet counts too few, never too many).
+        """
         return max(0, counted(self.moments[-1]) - len(self.pod.terminations(self.container.name)))
 
     @cached_property

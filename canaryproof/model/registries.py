@@ -175,8 +175,7 @@ def _is_global(address: IPv4Address | IPv6Address) -> bool:
         return True  # the address in it decides
     if isinstance(address, IPv6Address) and address.is_site_local:
         return False  # deprecated (RFC 3879), and for Python a part of the internet
-    special = address.is_multicast or address.is_unspecified or address.is_loopback or address.is_link_local
-    return address.is_global and not (special or address.is_reserved or address in _ASSIGNMENTS)
+    return address.is_global and not (address.is_multicast or address.is_reserved or address in _ASSIGNMENTS)
 
 
 def _is_of(host: str, registry: str) -> bool:
@@ -184,12 +183,12 @@ def _is_of(host: str, registry: str) -> bool:
     return host == registry or host.endswith(f".{registry}") or host in CONTENT_HOSTS.get(registry, ())
 
 
-def _plain_name(host: str | None) -> str:
+def _plain_name(host: str) -> str:
     """Return a host in the one form that hosts are compared in.
 
     Raises ValueError when it is no name and no address.
     """
-    name = (host or "").lower().strip("[]").removesuffix(".")
+    name = host.lower().strip("[]").removesuffix(".")
     if ":" in name:
         return str(ip_address(name))
     if not _HOST.fullmatch(name) or ".." in name:

@@ -61,9 +61,9 @@ def _wrong(body: object, wanted: type, *path: str) -> Iterator[Cause]:
     if found is not None and not fits:
         name = {dict: "a map", list: "a list", int: "a number"}[wanted]
         yield Cause(code="field-of-wrong-type", field=".".join(path), expected=name, detail=f"{found!r:.60}")
-    elif isinstance(found, dict) and path[-1] in {"labels", "annotations", "selector"}:
+    elif isinstance(found, dict) and path[-1] in {"labels", "annotations"}:
         for key, value in found.items():
-            if not isinstance(value, str) and path[-1] != "selector":
+            if not isinstance(value, str):
                 yield Cause(code="label-not-text", field=f"{'.'.join(path)}.{key}", detail=f"{value!r:.60}")
 
 
