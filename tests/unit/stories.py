@@ -161,6 +161,7 @@ class Story:
                 "reason": reason or ("Error" if code else "Completed"),
                 "message": message,
                 "containerID": f"containerd://{self._runs}",
+                "startedAt": f"2026-01-01T00:{(self._runs - 1) // 60:02}:{(self._runs - 1) % 60:02}Z",
                 "finishedAt": f"2026-01-01T00:{self._runs // 60:02}:{self._runs % 60:02}Z",
             }
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from canaryproof.analysis.availability import is_certain, longest, outages
@@ -113,3 +115,42 @@ def test_silence_is_certain_once_it_lasts() -> None:
     assert is_certain(failing, 0, TimeLimits())
     assert is_certain((*failing[:3], Probe(0.3, 0)), 0, TimeLimits())
     assert not is_certain(failing, 1.5, TimeLimits()), "what failed before does not count"
+
+
+def test_the_longest_outage_is_not_the_first_nor_the_last() -> None:
+    """It is the one with the longest silence, by the limits of the run."""
+    patient = TimeLimits(probe_timeout=4)
+    probes = [
+        Probe(0, 0, "first"),
+        Probe(1, 0),
+        Probe(2, 3, "longest", timed_out=True),
+        Probe(5, 0),
+        Probe(6, 0, "z"),
+        Probe(7, 0),
+    ]
+
+    worst, stretched = longest(probes, TimeLimits()), longest(probes, patient)
+
+    assert worst
+    assert stretched
+    assert (worst.error, worst.seconds, stretched.seconds) == ("longest", 2, 3)
+
+
+def test_silence_is_certain_by_the_limits_of_the_run() -> None:
+    """On a slow machine an outage may be longer, and requests are further apart; a request at *since* counts."""
+    patient = TimeLimits(probe_every=1, probe_timeout=8, outage=8)
+    failing = tuple(Probe(number * patient.probe_every, 0, "refused") for number in range(5))
+    long = Probe(0, patient.probe_timeout, "no answer", timed_out=True)
+
+    assert is_certain((Probe(1, 0),), 1, TimeLimits())
+    assert not is_certain(failing, 0, patient)
+    assert not is_certain((long,), 0, replace(patient, outage=patient.probe_timeout))
+    assert is_certain((long,), 0, replace(patient, outage=patient.probe_timeout - 1))
+
+
+def test_a_short_request_does_not_hide_that_a_longer_one_was_under_way() -> None:
+    """Requests overlap: no time counts as unasked while one of them waits."""
+    waiting = Probe(0, 2, "no answer within 2 s", timed_out=True)
+    (outage,) = outages([waiting, Probe(0.2, 0, "refused"), Probe(2.1, 0, "refused")], TimeLimits())
+
+    assert outage.seconds == pytest.approx(2.1)

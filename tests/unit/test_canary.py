@@ -187,3 +187,57 @@ def test_all_containers_are_described() -> None:
 
     assert canary.images == ("i", "s", CANARY_IMAGE)
     assert canary.ports == (2, 5003)
+
+
+def test_an_ambiguous_chart_lists_what_it_adds() -> None:
+    """Each Deployment with the template that has it; the objects that were added are known all the same."""
+    finding = find(STABLE + CANARY_DEPLOYMENT + deployment("second", image="x", port=1))
+
+    assert finding.decision
+    assert finding.decision.cause.count == 2
+    assert [(part.object, part.file) for part in finding.decision.cause.parts] == [
+        ("Deployment/upcommerce-canary-app", "templates/upcommerce-canary-app.yaml"),
+        ("Deployment/second", "templates/second.yaml"),
+    ]
+    assert [str(key) for key in finding.added] == ["Deployment/upcommerce-canary-app", "Deployment/second"]
+
+
+def test_what_has_no_template_is_listed_without_one() -> None:
+    """Helm names the template of what it renders; what it has on record may lack it."""
+    bare = rendering(
+        STABLE + CANARY_SERVICE.replace("# Source: upcommerce/templates/upcommerce-canary-service.yaml", "")
+    )
+
+    decision = find_canary(rendering(STABLE), bare).decision
+
+    assert decision
+    assert [(part.object, part.file) for part in decision.cause.parts] == [("Service/upcommerce-canary-service", "")]
+
+
+def test_the_canary_and_its_services_name_their_templates() -> None:
+    """A finding points at the file that has the fault."""
+    canary = canary_of(STABLE + CANARY_DEPLOYMENT + CANARY_SERVICE)
+
+    assert canary.source == "upcommerce/templates/upcommerce-canary-app.yaml"
+    assert canary.services[0].source == "upcommerce/templates/upcommerce-canary-service.yaml"
+
+
+def test_an_image_that_must_not_be_pulled_is_there_only_if_stable_runs_it() -> None:
+    """``imagePullPolicy: Never`` works with an image that revision 1 has brought to the node, and with no other."""
+    unpulled = CANARY_DEPLOYMENT.replace("          image:", "          imagePullPolicy: Never\n          image:")
+
+    assert canary_of(STABLE + CANARY_DEPLOYMENT).unpulled == ()
+    assert canary_of(STABLE + unpulled).unpulled == (CANARY_IMAGE,)
+    assert canary_of(STABLE + unpulled.replace(CANARY_IMAGE, "uonyeka/upcommerce:v3")).unpulled == ()
+
+
+def test_workloads_are_named_first_where_a_canary_is_missing() -> None:
+    """A StatefulSet is likelier to be meant for the canary than the Service before it."""
+    stateful = CANARY_DEPLOYMENT.replace("kind: Deployment", "kind: StatefulSet")
+
+    decision = refusal_of(CANARY_SERVICE + STABLE + stateful)
+
+    assert [part.object for part in decision.cause.parts] == [
+        "StatefulSet/upcommerce-canary-app",
+        "Service/upcommerce-canary-service",
+    ]

@@ -109,3 +109,8 @@ def test_a_canary_that_has_more_to_do_may_take_long(canary: Manifest) -> None:
 def test_nothing_is_foreseen_where_nothing_is_added() -> None:
     """A chart without a canary is done as soon as it is rendered, upgraded and rolled back."""
     assert not foreseen(Manifest({"kind": "Service", "metadata": {"name": "canary"}}))
+
+
+def test_a_dependency_may_insist_too() -> None:
+    """The templates of a chart's own charts are rendered with it."""
+    assert insists_on("sre", chart(name="a"), [ChartFile("charts/db/templates/db.yaml", ASKING[0])])

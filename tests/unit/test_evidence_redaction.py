@@ -10,6 +10,7 @@ import pytest
 from canaryproof.analysis import stable_state
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import (
+    Canary,
     ChartFile,
     ContainerLog,
     Decision,
@@ -22,7 +23,13 @@ from canaryproof.model.evidence import (
     Revision,
     Step,
 )
-from canaryproof.model.evidence_redaction import IDENTIFIERS, SecretValues, bodies_of, without_secrets
+from canaryproof.model.evidence_redaction import (
+    IDENTIFIERS,
+    SecretValues,
+    bodies_of,
+    without_secrets,
+    without_secrets_in_log,
+)
 from canaryproof.model.flight_record import from_lines, to_lines
 from canaryproof.model.objects import Manifest, ObjectKey
 from canaryproof.model.timeline import Observation, Timeline
@@ -130,3 +137,54 @@ def test_evidence_without_secrets_is_the_same() -> None:
     )
 
     assert without_secrets(plain, Redactor()) is plain
+
+
+def test_secrets_are_learned_one_after_the_other() -> None:
+    """What an earlier object held is still one; what identifies an object that is compared is none."""
+    secrets = SecretValues()
+    secrets.learn(bodies_of((_secret(VALUE),)))
+    secrets.learn(
+        bodies_of((_secret("k3pt-elsewhere-4c"), _secret("registry-identity"))),
+        among=({"metadata": {"name": "registry-identity"}},),
+    )
+
+    clean = secrets.redactor(Redactor()).text(f"{VALUE} k3pt-elsewhere-4c registry-identity")
+
+    assert clean == f"{MARK} {MARK} registry-identity"
+
+
+def test_the_last_words_of_a_container_hold_no_secret() -> None:
+    """They are quoted before all of the evidence is complete."""
+    secrets = SecretValues()
+    secrets.learn(bodies_of((_secret(VALUE),)))
+    said = ContainerLog("pod", "app", previous=True, text=f"bad password {VALUE}")
+
+    clean = without_secrets_in_log(said, secrets.redactor(Redactor()))
+
+    assert clean == replace(said, text=f"bad password {MARK}")
+
+
+def test_what_is_left_of_an_object_keeps_its_template() -> None:
+    """Findings point at it."""
+    assert _redacted(EVIDENCE).baseline.manifests[0].source == "c/s"
+
+
+def test_a_file_keeps_its_lines() -> None:
+    """Findings name lines of the file as it was handed in."""
+    secrets = SecretValues()
+    secrets.learn(bodies_of((_secret(f"{VALUE}\n{VALUE}-2\n"),)))
+    text = f"a:\n{VALUE}\n{VALUE}-2\nb: 1\n"
+
+    (clean,) = without_secrets(
+        replace(EVIDENCE, files=(ChartFile("values.yaml", text),)), secrets.redactor(Redactor())
+    ).files
+
+    assert VALUE not in clean.text
+    assert clean.text.splitlines()[3] == "b: 1"
+
+
+def test_names_in_a_list_are_identifiers_too() -> None:
+    """An image that is called like a Secret's value is still the image that checks compare."""
+    canary = Canary("app", "c/t", 1, (5003,), (VALUE,))
+
+    assert _redacted(replace(EVIDENCE, canary=canary)).canary == canary

@@ -150,3 +150,17 @@ def test_an_old_record_is_judged_as_before() -> None:
 
     assert [check for check, judge in JUDGES.items() if judge(accepted, course)] == []
     assert [check for check, judge in JUDGES.items() if judge(kept, course)] == ["canary-gone", "stable-healthy"]
+
+
+def test_the_first_line_has_nothing_that_has_a_line_of_its_own() -> None:
+    """A reader who needs no timeline reads one line: it must not grow with the experiment."""
+    head = head_from_line(to_lines(FULL).splitlines()[0])
+
+    assert (head.timeline.observations, head.probes, head.logs) == ((), (), ())
+    assert head.decision == FULL.decision
+
+
+def test_an_empty_record_is_refused() -> None:
+    """A file that was never written to."""
+    with pytest.raises(UsageError, match="this is no flight record: line 1: Input data was truncated"):
+        from_lines(b"")

@@ -138,3 +138,44 @@ def test_many_words_are_cut() -> None:
 
     assert lack
     assert len(lack.detail) == 303
+
+
+def test_the_images_of_the_courses_account_are_not_foreign() -> None:
+    """The first part of a name is the account, however many parts follow."""
+    canary = replace(CANARY, images=("uonyeka/tools/debug:1", "uonyekatoo/x:1", "uonyeka/nested/image:1"))
+
+    assert foreign_images(canary, {"uonyeka/nested/image:1"}) == ("uonyekatoo/x:1",)
+
+
+def test_an_image_that_must_not_be_pulled_is_in_reach() -> None:
+    """``imagePullPolicy: Never`` is the author's, whatever registry the image is of."""
+    forbidden = Decision("image-pull", Cause(code="image-pull-forbidden", image="elsewhere.lan:5000/app:1"))
+    canary = replace(CANARY, foreign=("elsewhere.lan:5000/app:1",))
+
+    assert out_of_reach(forbidden, canary, Timeline(), Registries.of(added=["own.lan"])) is None
+
+
+def test_only_events_tell_of_storage() -> None:
+    """A submission can write the same words into an object of its own."""
+    written: Body = {"kind": "ConfigMap", "metadata": {"name": "e", "uid": "e"}, "message": "no storage class is set"}
+
+    assert out_of_reach(PENDING, CANARY, Story().observe(written).timeline) is None
+
+
+def test_the_first_words_of_a_node_are_found_among_others() -> None:
+    """Other objects and events come before it; newer components name themselves in another field."""
+    pod = {"kind": "Pod", "metadata": {"name": "p"}}
+    event = {"kind": "Event", "metadata": {"name": "b"}, "reason": "Failed", "message": FULL}
+    others = said("Pulled", "Successfully pulled image").observations
+    bodies = (pod, {**event, "reportingComponent": "kubelet"})
+
+    found = Timeline((*others, *(Observation(2.0, "ADDED", Manifest(each)) for each in bodies)))
+
+    assert shortage(found) == Cause(code="node-exhausted", detail=FULL)
+
+
+def test_words_of_the_greatest_length_are_not_cut() -> None:
+    """Only what is longer is."""
+    message = FULL.ljust(300, "x")
+
+    assert shortage(said("Failed", message)) == Cause(code="node-exhausted", detail=message)

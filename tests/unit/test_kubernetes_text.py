@@ -7,6 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from canaryproof.model import kubernetes_text as text
+from canaryproof.model.causes import Why
+from canaryproof.model.evidence import OutcomeName
 
 PULL = 'Failed to pull image "a/b:1": '
 MOUNT = 'MountVolume.SetUp failed for volume "config" : '
@@ -139,3 +141,29 @@ def test_objects_are_known_by_the_names_that_controllers_make() -> None:
     assert text.is_replica_set_of("shop", "shop-7d9c5b6f4")
     assert not text.is_replica_set_of("shop", "shop-canary-7d9c5b6f4")
     assert not text.is_replica_set_of("s.op", "shop-7d9c5b6f4")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "message", "why"),
+    [
+        ("not-ready", "Readiness probe failed: connection refused", "readiness-probe"),
+        ("config-error", "container has runAsNonRoot and image will run as root", "runs-as-root"),
+        ("config-error", "couldn't find key url in ConfigMap sre/settings", "missing-key"),
+        (
+            "unschedulable",
+            "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector",
+            "node-choice",
+        ),
+        ("unschedulable", "pod has unbound immediate PersistentVolumeClaims", "volume-claim"),
+        ("unschedulable", "0/1 nodes are available: 1 Insufficient cpu", "no-room"),
+        ("refused", "error looking up service account sre/x", "no-service-account"),
+        ("refused", 'pods "x" is forbidden: exceeded quota: limits', "quota"),
+        ("refused", "maximum cpu usage per Container is 1, but limit is 2", "range"),
+        ("refused", 'no PriorityClass with name "x" was found', "priority-class"),
+        ("refused", "1 Insufficient cpu", None),
+        ("healthy", "Readiness probe failed", None),
+    ],
+)
+def test_a_message_says_more_about_an_outcome(outcome: OutcomeName, message: str, why: Why | None) -> None:
+    """Only a message that goes with the outcome does."""
+    assert text.meaning(outcome, message) == why

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from canaryproof.analysis.leftovers import descendants, key_in, last_deletion, leftover
+from canaryproof.model.evidence import Holder, Leftover
 from canaryproof.model.objects import Body, Manifest, ObjectKey
 from canaryproof.model.timeline import Change, Observation, Timeline
 from canaryproof.model.wording.cause_sentences import HOLDERS
@@ -73,3 +74,13 @@ def test_what_is_left_says_what_holds_it(found: Body, held_by: str) -> None:
 
     assert held_by in held
     assert bool(held) == bool(held_by)
+
+
+def test_a_leftover_names_its_object_and_all_that_holds_it() -> None:
+    """Each finalizer holds it."""
+    key = ObjectKey("Service", "a")
+    held = Manifest(body("Service", "a", finalizers=["example.com/stay", "example.com/wait"]))
+
+    found = leftover(key, held, frozenset({key}))
+
+    assert found == Leftover(key, Holder("finalizers", "example.com/stay, example.com/wait"))

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from canaryproof.model.objects import Manifest, ObjectKey, added, picks, service_ports
+from canaryproof.model.objects import (
+    Body,
+    Container,
+    ContainerPort,
+    Manifest,
+    ObjectKey,
+    added,
+    mapping_at,
+    maps_at,
+    pairs,
+    picks,
+    service_ports,
+    text_at,
+    value_at,
+    values_at,
+)
 from canaryproof.model.rendered_yaml import parse
 from tests.unit.stories import CANARY_SERVICE, STABLE
 
@@ -86,3 +101,155 @@ def test_hooks_for_tests_alone_are_told_from_those_of_upgrades(events: str, is_t
     """An upgrade runs a hook that is a test besides."""
     assert Manifest({"metadata": {"annotations": {"helm.sh/hook": events}}}).is_test is is_test
     assert not Manifest({"metadata": {}}).is_test
+
+
+CONTAINERS = {"containers": [{"name": "x"}]}
+
+
+def service(**fields: object) -> Manifest:
+    """Return a Service."""
+    return Manifest({"kind": "Service", "apiVersion": "v1", "metadata": {"name": "x"}, **fields})
+
+
+def test_an_object_says_what_it_is() -> None:
+    """Kind, version, name, namespace, uid, labels and annotations are those of the API."""
+    metadata = {
+        "name": "n",
+        "namespace": "ns",
+        "uid": "u",
+        "labels": {"a": "b"},
+        "annotations": {"c": "d"},
+        "deletionTimestamp": "2026-01-01T00:00:00Z",
+    }
+    manifest = Manifest({"kind": "Service", "apiVersion": "v1", "metadata": metadata})
+
+    assert (manifest.kind, manifest.api_version, manifest.name) == ("Service", "v1", "n")
+    assert (manifest.namespace, manifest.uid, manifest.is_going) == ("ns", "u", True)
+    assert (manifest.labels, manifest.annotations) == ({"a": "b"}, {"c": "d"})
+    assert manifest.key == ObjectKey("Service", "n", "ns")
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec"),
+    [
+        ("Deployment", {"template": {"metadata": {"labels": {"app": "a"}}, "spec": CONTAINERS}}),
+        ("DaemonSet", {"template": {"metadata": {"labels": {"app": "a"}}, "spec": CONTAINERS}}),
+        (
+            "CronJob",
+            {"jobTemplate": {"spec": {"template": {"metadata": {"labels": {"app": "a"}}, "spec": CONTAINERS}}}},
+        ),
+    ],
+)
+def test_a_workload_says_what_its_pods_look_like(kind: str, spec: Body) -> None:
+    """Each kind has the template at a place of its own."""
+    manifest = Manifest({"kind": kind, "metadata": {"name": "x", "labels": {"app": "b"}}, "spec": spec})
+
+    assert manifest.pod_labels == {"app": "a"}
+    assert [container.name for container in manifest.containers] == ["x"]
+
+
+def test_a_pod_is_its_own_template_and_a_config_map_has_none() -> None:
+    """Kinds that run no pods have no containers, whatever they hold."""
+    body = {"metadata": {"name": "x", "labels": {"app": "a"}}, "spec": CONTAINERS}
+
+    assert Manifest({"kind": "Pod", **body}).pod_labels == {"app": "a"}
+    assert Manifest({"kind": "ConfigMap", **body}).pod_template == {}
+
+
+def test_selectors_of_services_and_workloads_are_read() -> None:
+    """A Service that stands for a name elsewhere picks nothing."""
+    labels = {"app": "a"}
+
+    assert service(spec={"selector": labels}).selector == labels
+    assert service(spec={"selector": labels, "type": "ExternalName"}).selector == {}
+    assert Manifest({"kind": "Deployment", "spec": {"selector": {"matchLabels": labels}}}).selector == labels
+    assert not Manifest({"kind": "Deployment", "spec": {"type": "ExternalName"}}).is_external_name
+
+
+@pytest.mark.parametrize(("replicas", "number"), [(3, 3), (2.0, 2), (0, 0), ("3", 1), (True, 1), (None, 1), (1.5, 1)])
+def test_replicas_are_a_number_or_one(replicas: object, number: int) -> None:
+    """As the API reads them."""
+    assert Manifest({"spec": {"replicas": replicas}}).replicas == number
+
+
+def test_a_container_says_all_that_checks_ask() -> None:
+    """Image, ports, pull policy, command with its arguments, and the ports of its probes."""
+    body = {
+        "name": "main",
+        "image": "shop:2",
+        "imagePullPolicy": "Never",
+        "command": ["sh", "-c"],
+        "args": ["exit", 1],
+        "ports": [{"containerPort": 80.0}, {"containerPort": 81, "name": "admin"}, {"containerPort": "82"}, {}],
+        "livenessProbe": {"httpGet": {"port": "http"}},
+        "readinessProbe": {"tcpSocket": {"port": 81}},
+        "startupProbe": {"grpc": {"port": 82}, "exec": {}},
+    }
+
+    assert workload(containers=[body]).containers == (
+        Container(
+            name="main",
+            image="shop:2",
+            ports=(ContainerPort(80), ContainerPort(81, "admin")),
+            killing_probe=True,
+            probes=(("startupProbe", 82), ("livenessProbe", "http"), ("readinessProbe", 81)),
+            never_pulled=True,
+            command=("sh", "-c", "exit", "1"),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("probe", "kills"), [("livenessProbe", True), ("startupProbe", True), ("readinessProbe", False)]
+)
+def test_only_some_probes_kill(probe: str, *, kills: bool) -> None:
+    """A container that is not ready gets no traffic, and goes on."""
+    (container,) = workload(containers=[{"name": "x", probe: {"exec": {}}}]).containers
+
+    assert container.killing_probe is kills
+
+
+@pytest.mark.parametrize(
+    ("source", "template"),
+    [
+        ("shop/templates/a.yaml", "templates/a.yaml"),
+        ("shop/charts/db/templates/a.yaml", "charts/db/templates/a.yaml"),
+        ("templates/a.yaml", "templates/a.yaml"),
+        ("a.yaml", "a.yaml"),
+        ("", ""),
+    ],
+)
+def test_a_template_is_named_from_the_folder_of_its_chart(source: str, template: str) -> None:
+    """Helm puts the name of the chart before it."""
+    assert Manifest({}, source).template == template
+
+
+def test_labels_are_written_as_kubectl_does() -> None:
+    """With an equals sign and commas."""
+    assert pairs({"app": "a", "tier": "web"}) == "app=a,tier=web"
+    assert pairs({}) == "nothing"
+
+
+def test_ports_of_other_protocols_and_without_a_number_do_not_count() -> None:
+    """Nobody asks an app over UDP whether it answers; each TCP port does count."""
+    ports = [
+        {"port": 53, "protocol": "UDP"},
+        {"port": "80"},
+        {"targetPort": 80},
+        {"port": 80, "protocol": "TCP", "targetPort": 8080.0},
+        {"port": 0},
+    ]
+
+    assert service_ports(service(spec={"ports": ports}), ()) == ((80, 8080), (0, 0))
+
+
+def test_values_of_objects_are_read_at_a_path() -> None:
+    """What is of another type, or not there, is read as empty; odd items of a list are left out."""
+    body = {"a": {"text": "x", "map": {"k": 1}, "list": [{"k": 1}, "y"]}}
+
+    assert value_at(body, "a", "map", "k") == 1
+    assert value_at(body, "a", "text", "k") is None
+    assert (text_at(body, "a", "text"), text_at(body, "a", "map")) == ("x", "")
+    assert (mapping_at(body, "a", "map"), mapping_at(body, "a", "list")) == ({"k": 1}, {})
+    assert (maps_at(body, "a", "list"), maps_at(body, "a", "map")) == (({"k": 1},), ())
+    assert (values_at(body, "a", "list"), values_at(body, "a", "map")) == (({"k": 1}, "y"), ())

@@ -141,3 +141,65 @@ def test_what_is_no_host_and_port(text: str) -> None:
     """The user is told at once."""
     with pytest.raises(ValueError, match=r"."):
         endpoint(text)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "facts"),
+    [
+        (Refusal("scheme", "a.lan"), ["plain HTTP to a.lan"]),
+        (Refusal("registry", "a.lan"), ["a.lan is not a registry", "--image-registry a.lan"]),
+        (Refusal("port", "a.lan", 22), ["port 22 of a.lan", "--image-registry a.lan:22"]),
+        (Refusal("address", "a.lan"), ["not public", "--image-registry a.lan"]),
+        (Refusal("malformed"), ["the request names no host and port"]),
+    ],
+)
+def test_a_refusal_says_what_would_allow_it(refusal: Refusal, facts: list[str]) -> None:
+    """It ends up in the events of a pod, and is all that a user sees there."""
+    assert all(fact in str(refusal) for fact in facts)
+    assert not str(refusal).startswith("XX")
+
+
+def test_an_endpoint_is_written_as_in_a_url() -> None:
+    """An IPv6 address is in brackets there, whatever its spelling was."""
+    assert str(endpoint("[2001:DB8::0:1]:5000")) == "[2001:db8::1]:5000"
+    assert str(endpoint("Registry.LAN.")) == "registry.lan:443"
+
+
+@pytest.mark.parametrize("port", [1, 65535])
+def test_every_port_of_tcp_is_one(port: int) -> None:
+    """From the first to the last one."""
+    assert endpoint(f"a.lan:{port}") == Endpoint("a.lan", port)
+
+
+@pytest.mark.parametrize("text", ["a.lan:0", "a.lan:65536", "http://a.lan", ""])
+def test_what_is_no_endpoint_is_quoted(text: str) -> None:
+    """With the form that was expected."""
+    with pytest.raises(ValueError, match="is not HOST or HOST:PORT") as caught:
+        endpoint(text)
+
+    assert repr(text) in str(caught.value)
+
+
+def test_what_is_no_name_of_a_host_is_quoted() -> None:
+    """A name has no two dots in a row."""
+    with pytest.raises(ValueError, match=r"'a\.\.lan' is no host"):
+        endpoint("a..lan")
+
+
+def test_a_mirror_has_the_port_of_its_scheme() -> None:
+    """Where its URL names none; without a mirror there is none."""
+    assert Registries.of(mirror="https://mirror.lan").mirror == Endpoint("mirror.lan", 443)
+    assert Registries.of(mirror="http://mirror.lan").mirror == Endpoint("mirror.lan", 80)
+    assert Registries.of().mirror is None
+
+
+def test_the_registry_of_an_image_is_its_first_word() -> None:
+    """However many words follow."""
+    assert registry_of("registry.lan:5000/team/app:1") == "registry.lan:5000"
+    assert registry_of("team/app/part:1") == "docker.io"
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8%eth0", "2001:4860:4860::8888%eth0"])
+def test_the_zone_of_an_address_does_not_count(address: str) -> None:
+    """``getaddrinfo`` may add one."""
+    assert is_public(address)

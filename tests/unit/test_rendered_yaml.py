@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from canaryproof.errors import SubmissionError, UnsafeError
+from canaryproof.model import rendered_yaml
+from canaryproof.model.causes import Cause
 from canaryproof.model.rendered_yaml import parse
+from canaryproof.model.wording.cause_sentences import describe
 from tests.unit.stories import CANARY_SERVICE, STABLE
 
 SOURCE = "---\n# Source: upcommerce/templates/thing.yaml\n"
@@ -205,3 +208,165 @@ def test_merge_keys_are_no_duplicates() -> None:
     (manifest,) = parse(f"{CONFIG}data:\n  <<: {{a: b}}\n  a: c\n")
 
     assert manifest.body["data"] == {"a": "c"}
+
+
+def refusal_of(text: str) -> Cause:
+    """Return the only cause for which *text* is refused."""
+    with pytest.raises(SubmissionError) as caught:
+        parse(text)
+    cause = caught.value.cause
+    assert cause
+    assert cause.code == "chart-malformed"
+    (fault,) = cause.parts
+    assert describe(fault) in caught.value.message
+    return fault
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        (
+            f"{CONFIG}data: {{a: -18446744073709551616}}\n",
+            Cause(
+                code="yaml-number-too-large",
+                file="templates/thing.yaml",
+                line=5,
+                detail="the number has more than 64 bits",
+            ),
+        ),
+        (
+            f"{CONFIG}data: {{a: !own x}}\n",
+            Cause(
+                code="yaml-tag",
+                file="templates/thing.yaml",
+                line=5,
+                detail="the tag !own is not one of Kubernetes; leave it out",
+            ),
+        ),
+        (
+            f"{CONFIG}data:\n  b: 1\n  a: 1\n  b: 2\n",
+            Cause(code="yaml-key-repeated", file="templates/thing.yaml", line=8, detail="the key 'b' comes twice"),
+        ),
+        (
+            f"{CONFIG}data: {{b: x, a: x, <<: {{b: y, a: y}}}}\n",
+            Cause(
+                code="yaml-malformed",
+                file="templates/thing.yaml",
+                line=5,
+                detail="the key 'a' comes before a merge (<<) that sets it, too; put << first",
+            ),
+        ),
+        (
+            "a: 1\na: 2\n",
+            Cause(code="yaml-key-repeated", line=2, detail="the key 'a' comes twice"),
+        ),
+        (
+            f"{SOURCE}just text that goes on and on and on, for more than sixty letters in all\n",
+            Cause(
+                code="not-an-object",
+                file="templates/thing.yaml",
+                detail="'just text that goes on and on and on, for more than sixty l",
+            ),
+        ),
+        (
+            "# Source: shop.yaml\n- a\n",
+            Cause(code="not-an-object", file="shop.yaml", detail="['a']"),
+        ),
+        (
+            f"{CONFIG}---\n# Source: upcommerce/templates/other.yaml\n{CONFIG.removeprefix(SOURCE)}",
+            Cause(
+                code="object-repeated",
+                object="ConfigMap/settings",
+                count=2,
+                file="templates/thing.yaml",
+                files=("templates/thing.yaml", "templates/other.yaml"),
+            ),
+        ),
+        (
+            f"{CONFIG}data: \x00\n",
+            Cause(
+                code="not-yaml",
+                file="templates/thing.yaml",
+                detail=(
+                    "unacceptable character #x0000: control characters are not allowed\n"
+                    '  in "<unicode string>", position 64'
+                ),
+            ),
+        ),
+    ],
+)
+def test_a_refusal_tells_where_and_why(text: str, cause: Cause) -> None:
+    """Template, line of what it renders to, and the fault itself."""
+    assert refusal_of(text) == cause
+
+
+def test_all_faults_of_a_chart_are_told_at_once() -> None:
+    """Each object may have one."""
+    broken = f"{SOURCE}apiVersion: v1\nkind: Service\nmetadata: {{name: a}}\nspec: 1\n"
+
+    with pytest.raises(SubmissionError) as caught:
+        parse(broken + broken.replace("name: a", "name: b"))
+
+    assert caught.value.cause
+    assert [part.object for part in caught.value.cause.parts] == ["Service/a", "Service/b"]
+
+
+def test_hooks_may_share_a_name_and_so_may_versions_of_an_api() -> None:
+    """Helm makes hooks one after the other; an object of another group is another object."""
+    hook = CONFIG.replace("  name", "  annotations: {helm.sh/hook: pre-install}\n  name")
+    other = CONFIG.replace("apiVersion: v1", "apiVersion: example.com/v1")
+
+    assert len(parse(hook + hook)) == 2
+    assert len(parse(CONFIG + other + hook)) == 3
+
+
+@pytest.mark.parametrize(
+    ("padding", "most"),
+    [
+        pytest.param("", 34, id="short"),  # beside six other values
+        pytest.param("#" * 1_001 + "\n", 20, id="long"),  # keys and ends count too in what is measured before
+    ],
+)
+def test_as_much_as_the_limits_allow_is_read(padding: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One value, one letter or one level more is refused, with the template and the limit."""
+    monkeypatch.setattr(rendered_yaml, "VALUES_LIMIT", 40)
+    monkeypatch.setattr(rendered_yaml, "CHARACTERS_LIMIT", 2 * 2**20)
+    monkeypatch.setattr(rendered_yaml, "DEEPEST", 5)
+    longest = 2 * 2**20 - len("v1ConfigMapsettings")
+
+    def read(data: str) -> str:
+        (manifest,) = parse(f"{CONFIG}{padding}data: {data}\n")
+        return manifest.name
+
+    assert read(f"{{a: [{', '.join('x' * most)}]}}") == "settings"
+    assert read("x" * longest) == "settings"
+    assert read("[[[[x]]]]") == "settings"
+    with pytest.raises(UnsafeError, match=r"templates/thing\.yaml renders to more than 40 values"):
+        read(f"{{a: [{', '.join('x' * (most + 1))}]}}")
+    with pytest.raises(UnsafeError, match=r"templates/thing\.yaml renders to more than 2 MiB of text"):
+        read("x" * (longest + 1))
+    with pytest.raises(UnsafeError, match=r"templates/thing\.yaml renders to .* nested more than 5 levels deep"):
+        read("[[[[[x]]]]]")
+
+
+def test_what_is_too_much_hints_at_aliases() -> None:
+    """Nobody writes so much by hand."""
+    with pytest.raises(UnsafeError) as caught:
+        parse(f"{CONFIG}data: [{', '.join('x' * 200_001)}]")
+
+    assert caught.value.hint == "are there aliases (&, *) in it?"
+
+
+def test_an_item_of_a_list_that_is_no_object_is_refused() -> None:
+    """With the template that has the list."""
+    listed = f"{SOURCE}apiVersion: v1\nkind: List\nitems: [text]\n"
+
+    assert refusal_of(listed) == Cause(code="not-an-object", file="templates/thing.yaml", detail="'text'")
+
+
+def test_merges_that_are_too_many_name_their_template(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are counted before they are made."""
+    monkeypatch.setattr(rendered_yaml, "VALUES_LIMIT", 12)
+
+    with pytest.raises(UnsafeError, match=r"templates/thing\.yaml renders to more than 12 values"):
+        parse(f"{CONFIG}data: {{a: &a {{b: x, c: x, d: x, e: x}}, f: {{<<: *a}}, g: {{<<: *a}}}}\n")

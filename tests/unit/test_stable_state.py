@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from canaryproof.analysis.stable_state import Stable, difference, stable_of, unready
+from canaryproof.model.causes import Cause
 from canaryproof.model.objects import Body, Manifest, ObjectKey
 from canaryproof.model.timeline import Change, Observation, Timeline
 from canaryproof.model.wording.cause_sentences import describe
@@ -109,3 +110,122 @@ def test_what_the_cluster_assigns_is_no_difference() -> None:
     seen = timeline(("ADDED", was), ("ADDED", now | assigned), ("ADDED", body("Service", "b")))
 
     assert difference(seen, [Manifest(was), Manifest(body("Service", "b"))], 0.5) is None
+
+
+def unready_app(app: Body) -> Cause | None:
+    """Return why the Deployment *app*, without any Service, is not ready, after no operation of Helm."""
+    return unready(timeline(("ADDED", app)), Stable(("app",), ()), {})
+
+
+def test_a_deployment_that_says_little_has_one_replica_and_no_generation() -> None:
+    """What the API leaves out has its default: one replica, generation 0, no pod."""
+    plain = body("Deployment", "app") | {"spec": {}}
+    counts = {"replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}
+
+    assert unready_app(plain) == Cause(
+        code="deployment-not-available", object="Deployment/app", count=1, replicas=(0, 0, 0)
+    )
+    assert unready_app(plain | {"status": counts}) is None
+
+
+def test_a_deployment_is_ready_with_as_many_pods_as_it_asks_for() -> None:
+    """All of them must be updated and available."""
+    two = {"replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}
+    app = body("Deployment", "app") | {"spec": {"replicas": 2}}
+
+    assert unready_app(app | {"status": two}) is None
+    assert unready_app(app | {"status": two | {"updatedReplicas": 1}}) == Cause(
+        code="deployment-not-available", object="Deployment/app", count=2, replicas=(2, 1, 2)
+    )
+
+
+def test_a_generation_that_no_controller_saw_is_not_ready() -> None:
+    """A status without ``observedGeneration`` is older than any generation."""
+    unseen = body("Deployment", "app", generation=1) | {"spec": {}, "status": {}}
+
+    assert unready_app(unseen) == Cause(code="deployment-not-observed", object="Deployment/app")
+
+
+def test_what_is_not_there_is_named() -> None:
+    """The Deployment, or the Service that leads to no ready endpoint."""
+    missing = unready(timeline(("ADDED", body("Deployment", "other"))), STABLE, {})
+    silent = unready(timeline(("ADDED", deployment())), STABLE, {})
+
+    assert missing == Cause(code="deployment-missing", object="Deployment/app")
+    assert silent == Cause(code="service-without-endpoints", object="Service/shop")
+
+
+def test_an_endpoint_without_conditions_is_ready() -> None:
+    """``ready`` is unknown then, which counts as ready (Kubernetes, "EndpointSlices"). No endpoint is not ready."""
+    labelled = body("EndpointSlice", "shop-x", labels={"kubernetes.io/service-name": "shop"})
+    unlabelled = body("EndpointSlice", "shop-y") | {"endpoints": [{}]}
+
+    assert why(deployment(), unlabelled, labelled | {"endpoints": [{}]}) == ""
+    assert why(deployment(), unlabelled, labelled | {"endpoints": [{"conditions": {}}]}) == ""
+    assert why(deployment(), unlabelled, labelled | {"endpoints": None}) == "Service/shop has no ready endpoint"
+
+
+def changed(before: Body, after: Body) -> tuple[str, str, str] | None:
+    """Return how an object of the course differs after an upgrade that changed it: field, former and present value."""
+    found = difference(timeline(("ADDED", before), ("MODIFIED", after)), [Manifest(before)], upgraded_at=0.5)
+    return (found.field, found.expected, found.found) if found else None
+
+
+def test_an_object_of_the_course_that_was_changed_back_does_not_differ() -> None:
+    """Only the state at the end counts, not the way there."""
+    was, meanwhile = (body("Service", "a") | {"spec": {"type": kind}} for kind in ("ClusterIP", "NodePort"))
+    seen = timeline(("ADDED", was), ("MODIFIED", meanwhile), ("MODIFIED", was))
+
+    assert difference(seen, [Manifest(was)], upgraded_at=0.5) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (
+            {"spec": {"ports": [{"port": 80}]}},
+            {"spec": {"ports": [{"port": 81}]}},
+            ("spec.ports[0].port", "80", "81"),
+        ),
+        ({}, {"spec": {"type": "ClusterIP"}}, ("spec.type", "", "'ClusterIP'")),
+        ({"spec": {"b": 1, "a": 1}}, {"spec": {"b": 2, "a": 2}}, ("spec.a", "1", "2")),
+        ({"spec": {"a": {}}}, {"spec": {"a": None}}, None),
+    ],
+)
+def test_the_first_field_that_differs_is_told(before: Body, after: Body, told: tuple[str, str, str] | None) -> None:
+    """In the order of the alphabet. A field without a value is one that is not there."""
+    plain = body("Service", "a")
+
+    assert changed(plain | before, plain | after) == told
+
+
+def test_labels_and_annotations_of_the_courses_objects_count() -> None:
+    """They decide what selects an object, and what controllers make of it."""
+    assert changed(body("Service", "a", labels={"app": "a"}), body("Service", "a", labels={"app": "b"})) == (
+        ("labels.app", "'a'", "'b'")
+    )
+    assert changed(body("Service", "a"), body("Service", "a", annotations={"x": "y"})) == (("annotations.x", "", "'y'"))
+
+
+@pytest.mark.parametrize(
+    "assigned",
+    [
+        {"spec": {"clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1"]}},
+        {"spec": {"ports": [{"nodePort": 30000}], "healthCheckNodePort": 30001}},
+        {"status": {"loadBalancer": {"ingress": "1.2.3.4"}}},
+    ],
+)
+def test_an_object_that_was_made_again_does_not_differ(assigned: Body) -> None:
+    """The cluster gives it other addresses and ports, and reports its state."""
+    assert changed(body("Service", "a"), body("Service", "a") | assigned) is None
+
+
+def test_objects_behind_one_that_is_gone_are_compared() -> None:
+    """Whether an object is there at all is another question."""
+    gone, new, kept = (body("ConfigMap", name) for name in ("gone", "new", "kept"))
+    other = kept | {"spec": {"a": 1}}
+    seen = timeline(("ADDED", gone), ("ADDED", kept), ("DELETED", gone), ("ADDED", new), ("MODIFIED", other))
+
+    found = difference(seen, map(Manifest, (gone, new, kept)), upgraded_at=1.5)
+
+    assert found == Cause(code="field-differs", object="ConfigMap/kept", field="spec.a", found="1")

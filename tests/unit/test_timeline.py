@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from canaryproof.model.objects import Body, Manifest, ObjectKey
-from canaryproof.model.timeline import Change, Observation, Timeline
+from canaryproof.model.timeline import (
+    Change,
+    ContainerMoment,
+    Event,
+    Observation,
+    PodHistory,
+    Termination,
+    Timeline,
+)
 from tests.unit.stories import CANARY, Story
 
 
@@ -155,3 +165,225 @@ def test_hostile_shapes_are_read_as_empty() -> None:
     assert timeline.pods_of("x") == ()
     assert timeline.events_about("x") == ()
     assert len(timeline.live()) == 3
+
+
+def pod_with(status: Body, **metadata: str) -> Manifest:
+    """Return a pod whose container ``canary`` has *status*."""
+    return Manifest(
+        {
+            "kind": "Pod",
+            "metadata": {"name": "one", "uid": "u", **metadata},
+            "spec": {"containers": [{"name": "canary"}]},
+            "status": {"containerStatuses": [{"name": "canary", **status}]},
+        }
+    )
+
+
+ENDED: Body = {
+    "containerID": "containerd://1",
+    "exitCode": 139,
+    "reason": "Error",
+    "signal": 11,
+    "message": "segmentation fault",
+    "startedAt": "2026-01-01T00:00:01Z",
+    "finishedAt": "2026-01-01T00:00:02Z",
+}
+
+
+def test_a_termination_tells_all_that_the_pod_does() -> None:
+    """Container, code, signal, reason, message and times are as the kubelet reports them."""
+    history = PodHistory("u", (Observation(2.5, "MODIFIED", pod_with({"state": {"terminated": ENDED}})),))
+
+    assert history.terminations("canary") == (
+        Termination(
+            pod="one",
+            pod_uid="u",
+            container="canary",
+            container_id="containerd://1",
+            exit_code=139,
+            reason="Error",
+            signal=11,
+            message="segmentation fault",
+            started_at="2026-01-01T00:00:01Z",
+            finished_at="2026-01-01T00:00:02Z",
+            at=2.5,
+            going=False,
+        ),
+    )
+    assert history.terminations("other") == ()
+
+
+def test_a_run_that_ended_with_its_pod_is_told_as_such() -> None:
+    """The last version of a pod comes with its deletion, or while it is being deleted."""
+    ended = {"state": {"terminated": ENDED}}
+    gone = PodHistory("u", (Observation(3, "DELETED", pod_with(ended)),))
+    going = PodHistory("u", (Observation(3, "MODIFIED", pod_with(ended, deletionTimestamp="2026-01-01T00:00:03Z")),))
+
+    assert [history.terminations("canary")[0].going for history in (gone, going)] == [True, True]
+
+
+def test_runs_are_told_apart_by_the_id_of_their_container() -> None:
+    """Two runs may begin and end within one second; one run keeps its id whatever else is said of it."""
+    again = {"state": {"terminated": ENDED | {"containerID": "containerd://2"}}, "lastState": {"terminated": ENDED}}
+    reworded = {"state": {"terminated": ENDED | {"startedAt": "2026-01-01T00:00:00Z"}}}
+    history = PodHistory(
+        "u", tuple(Observation(at, "MODIFIED", pod_with(status)) for at, status in ((1, reworded), (2, again)))
+    )
+
+    assert [(end.container_id, end.at) for end in history.terminations("canary")] == [
+        ("containerd://1", 1),
+        ("containerd://2", 2),
+    ]
+
+
+def test_runs_come_in_the_order_in_which_they_ended() -> None:
+    """``lastState`` ended before ``state``, though both are seen at once; a run without a time of its end is first."""
+    later = ENDED | {"containerID": "2", "finishedAt": "2026-01-01T00:00:09Z"}
+    timeless = {"exitCode": 128, "containerID": "3"}
+    versions = (
+        {"state": {"terminated": later}, "lastState": {"terminated": ENDED}},
+        {"state": {"terminated": timeless}},
+    )
+    history = PodHistory(
+        "u", tuple(Observation(float(at), "MODIFIED", pod_with(each)) for at, each in enumerate(versions))
+    )
+
+    assert [end.exit_code for end in history.terminations("canary")] == [128, 139, 139]
+    assert [end.container_id for end in history.terminations("canary")] == ["3", "containerd://1", "2"]
+
+
+def test_a_moment_tells_the_state_of_a_container() -> None:
+    """Waiting, running and ended exclude each other; a status without a state says nothing."""
+    waiting: Body = {
+        "ready": False,
+        "restartCount": 3,
+        "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "10 s"}},
+    }
+    running: Body = {"ready": True, "restartCount": 4, "state": {"running": {}}}
+    ended: Body = {"state": {"terminated": ENDED}}
+    versions = [
+        Observation(float(at), "MODIFIED", pod_with(each)) for at, each in enumerate((waiting, running, ended, {}))
+    ]
+
+    quiet = ContainerMoment(3.0, running=False, ready=False, waiting="", message="", restarts=0, terminated=False)
+    assert PodHistory("u", tuple(versions)).moments("canary") == (
+        replace(quiet, at=0.0, waiting="CrashLoopBackOff", message="10 s", restarts=3),
+        replace(quiet, at=1.0, running=True, ready=True, restarts=4),
+        replace(quiet, at=2.0, terminated=True),
+        quiet,
+    )
+
+
+def event(**fields: object) -> Body:
+    """Return an event about the container ``canary`` of a pod."""
+    about = {"uid": "u", "fieldPath": "spec.containers{canary}"}
+    return {"kind": "Event", "metadata": {"name": "e", "uid": "e"}, "involvedObject": about, **fields}
+
+
+def about(*bodies: Body) -> tuple[Event, ...]:
+    """Return the events about the pod ``u``, of which one version is seen each second."""
+    return Timeline(
+        tuple(Observation(float(at), "ADDED", Manifest(each)) for at, each in enumerate(bodies))
+    ).events_about("u")
+
+
+def test_an_event_tells_all_that_it_says() -> None:
+    """Object, container, component, reason, message and count; one without them is one event of no container."""
+    told = event(reason="BackOff", message="restarting", count=7, source={"component": "kubelet"})
+    told["involvedObject"] |= {"kind": "Pod", "name": "one", "namespace": "sre"}
+    bare = {"kind": "Event", "metadata": {"name": "b", "uid": "b"}, "involvedObject": {"uid": "u"}}
+
+    assert about(told, bare) == (
+        Event(0.0, ObjectKey("Pod", "one"), "u", "canary", "kubelet", "BackOff", "restarting", 7),
+        Event(1.0, ObjectKey("", ""), "u", "", "", "", "", 1),
+    )
+
+
+def test_events_are_counted_in_a_series_too() -> None:
+    """The newer API counts there; the greater count is the later one."""
+    assert [each.count for each in about(event(series={"count": 5}, count=2))] == [5]
+    assert [each.count for each in about(event(series={"count": 2}, count=5))] == [5]
+
+
+def test_an_event_about_an_init_container_names_it() -> None:
+    """The path has its name in braces."""
+    path = {"involvedObject": {"uid": "u", "fieldPath": "spec.initContainers{setup}"}}
+
+    assert [each.container for each in about(event() | path)] == ["setup"]
+
+
+def test_events_about_others_or_that_expired_are_left_out() -> None:
+    """The API server deletes events after an hour; that is no news."""
+    expired = Timeline((Observation(1, "DELETED", Manifest(event())),))
+
+    assert expired.events_about("u") == ()
+    assert about(event() | {"involvedObject": {"uid": "other"}}) == ()
+
+
+def test_messages_are_those_of_events_once_each() -> None:
+    """What objects of other kinds have in a field of that name is nobody's message."""
+    bodies = (event(message="b"), event(message="a"), event(message="b"), {"kind": "ConfigMap", "message": "c"})
+
+    assert Timeline(tuple(Observation(0, "ADDED", Manifest(each)) for each in bodies)).messages == ("b", "a")
+
+
+def test_a_pod_counts_the_restarts_of_all_its_containers() -> None:
+    """Init containers are among them; a count that is no number is none."""
+    statuses = {
+        "containerStatuses": [{"restartCount": 2}, {"restartCount": "9"}],
+        "initContainerStatuses": [{"restartCount": 1}],
+    }
+    pod = Manifest({"kind": "Pod", "metadata": {"name": "one", "uid": "u"}, "status": statuses})
+
+    assert PodHistory("u", (Observation(0, "ADDED", pod),)).restarts == 3
+
+
+def test_a_pod_runs_since_all_of_its_containers_do() -> None:
+    """One that is not there yet is not running; a pod without statuses runs nothing."""
+    story = Story().at(1).pod()
+    (waiting,) = story.timeline.pods_of(CANARY.deployment)
+    both: Body = {"containerStatuses": [{"state": {"running": {}}}, {"state": {"waiting": {}}}]}
+    half = Manifest({"kind": "Pod", "metadata": {"name": "one", "uid": "u"}, "status": both})
+    empty = Manifest({"kind": "Pod", "metadata": {"name": "one", "uid": "u"}})
+
+    assert waiting.running_since is None
+    assert PodHistory("u", (Observation(0, "ADDED", half),)).running_since is None
+    assert PodHistory("u", (Observation(0, "ADDED", empty),)).running_since is None
+
+
+def test_what_the_scheduler_says_is_of_the_last_version() -> None:
+    """A pod that found its node is no longer unschedulable, whatever was said before."""
+    story = Story().at(1).pod().at(2).unschedulable("no room").at(3).again()
+    (pending,) = story.timeline.pods_of(CANARY.deployment)
+    (placed,) = story.at(4).running().timeline.pods_of(CANARY.deployment)
+
+    assert (pending.unschedulable_since, pending.scheduling) == (2, "no room")
+    assert (placed.unschedulable_since, placed.scheduling) == (None, "")
+
+
+def test_a_state_that_was_there_from_the_first_version_on_counts_from_it() -> None:
+    """The recorder may see a pod for the first time when it is Ready already."""
+    pod = pod_with({"state": {"running": {}}})
+    pod.body["status"]["conditions"] = [{"type": "Ready", "status": "True"}]
+    history = PodHistory("u", (Observation(3, "ADDED", pod), Observation(4, "MODIFIED", pod)))
+
+    assert (history.ready_since, history.running_since, history.was_ready) == (3, 3, True)
+
+
+def test_objects_of_other_kinds_are_no_pods_and_no_events() -> None:
+    """They may have the same name, the same owner, or be about the same object."""
+    owner = {"kind": "ReplicaSet", "uid": f"uid-ReplicaSet-{CANARY.deployment}-1", "name": "x"}
+    claim: Body = {"kind": "Claim", "metadata": {"name": "one", "uid": "c", "ownerReferences": [owner]}}
+    lease: Body = event() | {"kind": "Lease"}
+    timeline = Story().pod().observe(claim).observe(lease).timeline
+
+    assert [pod.uid for pod in timeline.pods_of(CANARY.deployment)] == ["uid-Pod-one"]
+    assert [each.object.kind for each in timeline.versions("Pod", "one")] == ["Pod"]
+    assert timeline.events_about("u") == ()
+
+
+def test_newer_components_name_themselves_in_another_field() -> None:
+    """The older field counts where both are there."""
+    newer, both = event(reportingComponent="kubelet"), event(reportingComponent="x", source={"component": "scheduler"})
+
+    assert [each.component for each in (*about(newer), *about(both))] == ["kubelet", "scheduler"]
