@@ -1,7 +1,7 @@
 """Stand-in images: what the course's images do, played by agnhost, in a folder that the cluster's registry serves.
 
-agnhost is the test image of Kubernetes' own end-to-end tests: one static program that can serve, crash and wait.  What
-holds the namespaces of a pod does nothing but sleep: it is there for each pod, so it is the smallest program there is.
+agnhost is the test image of Kubernetes' own end-to-end tests: one static program that can serve, crash and wait.  It
+also plays the sandbox of each pod, the container that holds the pod's namespaces and does nothing.
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ import shutil
 import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from canaryproof.system.ownership import make_folder
 
 SANDBOX = "canaryproof/sandbox:1"
-"""The image that holds a pod's namespaces."""
-
-FOREVER = "87600h"
+"""The image that holds a pod's namespaces; a node that has no such image of its own needs it beside the stand-ins."""
+PAUSE = ("pause",)
+"""The arguments with which agnhost plays the sandbox."""
 
 _LAYER = "application/vnd.oci.image.layer.v1.tar"  # not compressed: a node unpacks it at the speed of a copy
 _CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -31,42 +30,28 @@ _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _INDEX = "application/vnd.oci.image.index.v1+json"
 
 
-@dataclass(frozen=True)
-class Image:
-    """An image that holds one static program, and its arguments."""
-
-    program: Path
-    arguments: tuple[str, ...]
-
-
-def provide_images(agnhost: Path, sleep: Path | None, stand_ins: Mapping[str, Sequence[str]], cache: Path) -> Path:
+def provide_images(agnhost: Path, stand_ins: Mapping[str, Sequence[str]], cache: Path) -> Path:
     """Return a folder in the OCI image layout with the *stand_ins*; made once, kept in *cache*.
 
-    A stand-in is an image reference as charts write it, and the arguments with which agnhost plays it.  With *sleep*
-    the sandbox is among the images, for clusters that have none of their own.
+    A stand-in is an image reference as charts write it, and the arguments with which agnhost plays it.
     """
-    images = {SANDBOX: Image(sleep, (FOREVER,))} if sleep else {}
-    images |= {reference: Image(agnhost, tuple(arguments)) for reference, arguments in stand_ins.items()}
-    folder = cache / "images" / _fingerprint(images)
+    folder = cache / "images" / _fingerprint(agnhost, stand_ins)
     if not folder.is_dir():
         make_folder(folder.parent)
         unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
         try:
-            _write_layout(unfinished, images)
+            _write_layout(unfinished, agnhost, stand_ins)
             _publish(unfinished, folder)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     return folder
 
 
-def _fingerprint(images: Mapping[str, Image]) -> str:
-    made_of = json.dumps([(name, *_identity(each.program), each.arguments) for name, each in images.items()])
-    return hashlib.sha256(made_of.encode()).hexdigest()[:16]
-
-
-def _identity(program: Path) -> tuple[str, int, int]:
+def _fingerprint(program: Path, stand_ins: Mapping[str, Sequence[str]]) -> str:
     binary = program.stat()
-    return str(program.resolve()), binary.st_size, binary.st_mtime_ns
+    identity = (str(program.resolve()), binary.st_size, binary.st_mtime_ns)
+    made_of = json.dumps([*identity, *((name, list(arguments)) for name, arguments in stand_ins.items())])
+    return hashlib.sha256(made_of.encode()).hexdigest()[:16]
 
 
 def _publish(unfinished: Path, folder: Path) -> None:
@@ -78,14 +63,12 @@ def _publish(unfinished: Path, folder: Path) -> None:
             raise
 
 
-def _write_layout(folder: Path, images: Mapping[str, Image]) -> None:
+def _write_layout(folder: Path, program: Path, stand_ins: Mapping[str, Sequence[str]]) -> None:
     blobs = _Blobs(folder)
-    programs = {each.program for each in images.values()}
-    layers = {program: blobs.add(_LAYER, _layer_of(program)) for program in programs}
+    layer = blobs.add(_LAYER, _layer_of(program))  # one for all of them: a node unpacks it once
     entries = []
-    for reference, image in images.items():
-        layer = layers[image.program]
-        config = blobs.add(_CONFIG, _json(_config(layer["digest"], image)))
+    for reference, arguments in stand_ins.items():
+        config = blobs.add(_CONFIG, _json(_config(layer["digest"], [f"/{program.name}", *arguments])))
         manifest = {"schemaVersion": 2, "mediaType": _MANIFEST, "config": config, "layers": [layer]}
         named = {"org.opencontainers.image.ref.name": reference}
         entries.append({**blobs.add(_MANIFEST, _json(manifest)), "annotations": named})
@@ -93,12 +76,12 @@ def _write_layout(folder: Path, images: Mapping[str, Image]) -> None:
     (folder / "index.json").write_bytes(_json({"schemaVersion": 2, "mediaType": _INDEX, "manifests": entries}))
 
 
-def _config(layer_digest: str, image: Image) -> dict[str, Any]:
+def _config(layer_digest: str, entrypoint: Sequence[str]) -> dict[str, Any]:
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine)
     return {
         "architecture": machine,
         "os": "linux",
-        "config": {"Entrypoint": [f"/{image.program.name}", *image.arguments]},
+        "config": {"Entrypoint": entrypoint},
         "rootfs": {"type": "layers", "diff_ids": [layer_digest]},
     }
 

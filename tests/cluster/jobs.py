@@ -39,16 +39,17 @@ def rows_of(reports: Path) -> dict[str, dict[str, Any]]:
     return {row["name"]: row for row in rows}
 
 
-def running(program: str, cache: Path) -> int | None:
-    """Return a process of the cluster in *cache* that runs *program*."""
-    return next((pid for pid in processes_of(cache) if _program(pid) == program), None)
+def running(program: str, cache: Path, argument: str = "") -> int | None:
+    """Return a process of the cluster in *cache* that was started as *program*, with *argument* among its arguments."""
+    return next((pid for pid in processes_of(cache) if _runs(pid, program, argument)), None)
 
 
-def _program(pid: int) -> str:
+def _runs(pid: int, program: str, argument: str) -> bool:
     try:
-        return Path(f"/proc/{pid}/exe").readlink().name
+        name, *arguments = Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").split("\0")
     except (FileNotFoundError, ProcessLookupError):
-        return ""  # it ended while it was looked at
+        return False  # it ended while it was looked at
+    return Path(name).name == program and (not argument or argument in arguments)
 
 
 def runs_in(cache: Path) -> list[str]:

@@ -23,6 +23,8 @@ from tests.cluster.jobs import processes_of, running
 pytestmark = pytest.mark.cluster
 
 SHIM = "containerd-shim-runc-v2"
+SERVES = "netexec"
+"""How agnhost plays a server; it plays the sandbox, too."""
 PATIENT = 300
 """Seconds of grace: who does not hear the signal lives for so long."""
 
@@ -33,20 +35,20 @@ def test_a_container_hears_its_signal_and_nothing_of_it_stays(toolchain: Toolcha
         kubectl("delete", "pod", "server", f"--grace-period={PATIENT}", "--timeout=60s")
 
         wait_for("end of the shim", lambda: not running(SHIM, tmp_path) or None, within=30, changes=Ticks())
-        assert not running("agnhost", tmp_path)
+        assert not running("agnhost", tmp_path, SERVES)
 
 
 def test_a_container_whose_shim_is_killed_is_ended_and_started_anew(toolchain: Toolchain, tmp_path: Path) -> None:
     """Nobody waits for its processes any more: containerd has them killed, and kubelet starts the pod again."""
     with _server(toolchain, tmp_path):
-        shim, orphan = running(SHIM, tmp_path), running("agnhost", tmp_path)
+        shim, orphan = running(SHIM, tmp_path), running("agnhost", tmp_path, SERVES)
         assert shim
         assert orphan
 
         os.kill(shim, signal.SIGKILL)
 
         wait_for("end of it", lambda: orphan not in processes_of(tmp_path) or None, within=30, changes=Ticks())
-        wait_for("another", lambda: running("agnhost", tmp_path), within=60, changes=Ticks())
+        wait_for("another", lambda: running("agnhost", tmp_path, SERVES), within=60, changes=Ticks())
 
 
 def test_a_pod_is_what_it_asks_to_be(toolchain: Toolchain, tmp_path: Path) -> None:
@@ -55,7 +57,7 @@ def test_a_pod_is_what_it_asks_to_be(toolchain: Toolchain, tmp_path: Path) -> No
     context = {"seccompProfile": {"type": "RuntimeDefault"}, "sysctls": [sysctl]}
     spec = {"hostname": "counter", "shareProcessNamespace": True, "securityContext": context}
     with _server(toolchain, tmp_path, f"--overrides={json.dumps({'spec': spec})}"):
-        server = running("agnhost", tmp_path)
+        server = running("agnhost", tmp_path, SERVES)
         status = Path(f"/proc/{server}/status").read_text(encoding="ascii")
         inside = ["nsenter", f"--target={server}", "--net", "--uts"]
 

@@ -43,7 +43,7 @@ def test_images_are_pulled_as_the_machine_would_pull_them(toolchain: Toolchain, 
     """What the mirror has is pulled by the user's proxy; what nobody has is the student's mistake, as everywhere."""
     for name in NAMES:
         CORPUS[name].write(tmp_path / "class" / name)
-    layout = provide_images(toolchain.path("agnhost"), None, load_course().stand_ins, tmp_path)
+    layout = provide_images(toolchain.path("agnhost"), load_course().stand_ins, tmp_path)
     command = [
         sys.executable,
         "-m",

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from canaryproof.cluster.embedded.supervisor import image_registry
-from canaryproof.cluster.stand_ins import SANDBOX, provide_images
+from canaryproof.cluster.stand_ins import PAUSE, SANDBOX, provide_images
 
-STAND_INS = {"course/app:v3": ("netexec", "--http-port=5000")}
+STAND_INS = {SANDBOX: PAUSE, "course/app:v3": ("netexec", "--http-port=5000")}
 
 
 @pytest.fixture
@@ -28,17 +28,9 @@ def agnhost(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def sleep(tmp_path: Path) -> Path:
-    """Another one."""
-    file = tmp_path / "sleep"
-    file.write_bytes(b"\x7fELF, and small")
-    return file
-
-
-@pytest.fixture
-def layout(agnhost: Path, sleep: Path, tmp_path: Path) -> Path:
-    """The images made of them."""
-    return provide_images(agnhost, sleep, STAND_INS, tmp_path / "cache")
+def layout(agnhost: Path, tmp_path: Path) -> Path:
+    """The images made of it."""
+    return provide_images(agnhost, STAND_INS, tmp_path / "cache")
 
 
 @pytest.fixture
@@ -61,12 +53,12 @@ def test_every_blob_is_named_by_its_digest(layout: Path) -> None:
     assert all(hashlib.sha256(blob.read_bytes()).hexdigest() == blob.name for blob in blobs)
 
 
-def test_images_are_made_once(agnhost: Path, sleep: Path, layout: Path, tmp_path: Path) -> None:
+def test_images_are_made_once(agnhost: Path, layout: Path, tmp_path: Path) -> None:
     """The same binary and stand-ins give the same folder; other stand-ins give another one."""
     cache = tmp_path / "cache"
 
-    assert provide_images(agnhost, sleep, STAND_INS, cache) == layout
-    assert provide_images(agnhost, sleep, {"course/app:v4": ("pause",)}, cache) != layout
+    assert provide_images(agnhost, STAND_INS, cache) == layout
+    assert provide_images(agnhost, {"course/app:v4": ("pause",)}, cache) != layout
     assert not list((cache / "images").glob(".unfinished-*"))
 
 
@@ -81,14 +73,14 @@ def test_a_node_pulls_an_image_by_tag_and_digest(node: http.client.HTTPConnectio
 
 
 def test_the_sandbox_is_served_too(node: http.client.HTTPConnection) -> None:
-    """A pod needs the image that holds its namespaces before any other; it holds nothing but a program that sleeps."""
+    """A pod needs the image that holds its namespaces before any other; its program only waits."""
     repository, _, tag = SANDBOX.partition(":")
 
     status, manifest = _get(node, f"/v2/{repository}/manifests/{tag}")
     _, config = _get(node, f"/v2/{repository}/blobs/{json.loads(manifest)['config']['digest']}")
 
     assert status == 200
-    assert json.loads(config)["config"]["Entrypoint"] == ["/sleep", "87600h"]
+    assert json.loads(config)["config"]["Entrypoint"] == ["/agnhost", "pause"]
 
 
 @pytest.mark.parametrize(

@@ -252,7 +252,7 @@ def _node_at(gateway: str) -> str:
 def test_stand_ins_are_served_where_nodes_see_the_machine(stage: Stage, tmp_path: Path) -> None:
     """The registry listens at the gateway of Docker's network, and nowhere else."""
     stage.write("container", _node_at("127.0.0.1"))
-    layout = provide_images(Path(sys.executable), None, {"course/app:v1": ("serve",)}, tmp_path)
+    layout = provide_images(Path(sys.executable), {"course/app:v1": ("serve",)}, tmp_path)
 
     with (
         serving(layout, "trial-control-plane", stage.docker) as url,
@@ -266,7 +266,7 @@ def test_a_firewall_between_node_and_images_is_told(stage: Stage, tmp_path: Path
     """Without the question every submission would fail for an image that cannot be pulled."""
     stage.write("container", _node_at("127.0.0.1"))
     stage.write("refusal", "curl: (28) Connection timed out")
-    layout = provide_images(Path(sys.executable), None, {}, tmp_path)
+    layout = provide_images(Path(sys.executable), {}, tmp_path)
 
     with (
         pytest.raises(ClusterError, match=r"(?s)Connection timed out.*ufw allow.*--images upstream"),
@@ -279,7 +279,7 @@ def test_a_firewall_between_node_and_images_is_told(stage: Stage, tmp_path: Path
 def test_a_docker_elsewhere_has_no_stand_ins(stage: Stage, tmp_path: Path, gateway: str) -> None:
     """Where the gateway is no address of this machine the message names the way that works."""
     stage.write("container", _node_at(gateway))
-    layout = provide_images(Path(sys.executable), None, {}, tmp_path)
+    layout = provide_images(Path(sys.executable), {}, tmp_path)
 
     with (
         pytest.raises(ClusterError, match="use --images upstream"),

@@ -24,7 +24,7 @@ from canaryproof.cluster.embedded.startup import await_ready
 from canaryproof.cluster.embedded.supervisor.spec import Plan
 from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.cluster.image_sources import Upstream
-from canaryproof.cluster.stand_ins import provide_images
+from canaryproof.cluster.stand_ins import PAUSE, SANDBOX, provide_images
 from canaryproof.errors import ClusterError
 from canaryproof.kube.running_cluster import Cluster, Vitals
 from canaryproof.system.progress import Progress, Silence
@@ -61,8 +61,8 @@ class EmbeddedProvider:
         """Yield a cluster that takes pods; see :class:`canaryproof.kube.running_cluster.ClusterProvider`."""
         grants = suitable(self.cache, self.environment, self.durations)
         cache = self.cache.absolute()  # the cluster works in another folder
-        programs = (self.toolchain.path("agnhost"), self.toolchain.path("sleep"))
-        images = provide_images(*programs, {} if self.upstream else self.stand_ins, cache)
+        stand_ins = {SANDBOX: PAUSE, **({} if self.upstream else self.stand_ins)}
+        images = provide_images(self.toolchain.path("agnhost"), stand_ins, cache)
         began, within = time.monotonic(), self.durations.cluster_stop
         with lent_run(cache / "runs", within) as run, _listening(self.port) as listener:
             certificates = make_certificates(components.SERVER_ADDRESSES)

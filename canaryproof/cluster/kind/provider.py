@@ -158,7 +158,7 @@ class KindProvider:
             site.record.send_to(registry_mirror(self.mirror) if self.mirror else "")
             yield
             return
-        layout = provide_images(self.stand_ins.agnhost, None, self.stand_ins.images, self.cache)
+        layout = provide_images(self.stand_ins.agnhost, self.stand_ins.images, self.cache)
         with serving(layout, site.node, site.docker) as url:
             site.record.send_to(only_registry(url))
             yield
