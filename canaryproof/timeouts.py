@@ -34,9 +34,9 @@ class TimeLimits:
     """Limit for ``helm template`` of an untrusted chart."""
 
     # The toolchain
-    build: float = 1800
-    """Limit for building one binary; the longest build, kube-apiserver, took 284 s on 2 cores."""
-    toolchain: float = 3600
+    build: float = 7200
+    """Limit for building all tools, which takes ten minutes of processor time."""
+    toolchain: float = 7200
     """Limit for another run that builds the toolchain."""
     fetch: float = 600
     """Limit for one download by a package manager, 75 MB at most."""

@@ -118,7 +118,7 @@ def _doctor(options: argparse.Namespace) -> int:
         auto = str(choose(facts))
     except ClusterError:
         auto = "no cluster works here"
-    print(*report(found, auto), sep="\n")
+    print(*report(found, auto, facts.disk), sep="\n")
     return exit_code(found)
 
 

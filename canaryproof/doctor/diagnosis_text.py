@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 
 from canaryproof.doctor.diagnosis import Code, Finding, works
+from canaryproof.doctor.machine_facts import Disk
 
 DEBIAN = "sudo apt-get install"
 PRIVILEGED = "run the container with --privileged"
@@ -77,7 +79,7 @@ TEXTS: Mapping[Code, tuple[str, str]] = {
         f"{DEBIAN} golang, or see https://go.dev/dl",
     ),
     "tools-not-built": (
-        "its tools are not built yet: the first run builds them, in about ten minutes on two cores",
+        "its tools are not built yet: the first run builds them, about six minutes on two cores",
         "canaryproof up, whenever there is time",
     ),
     "tools-without-room": (
@@ -90,8 +92,8 @@ TEXTS: Mapping[Code, tuple[str, str]] = {
 Findings = Mapping[str, tuple[Finding, ...]]
 
 
-def report(found: Findings, auto: str) -> Iterator[str]:
-    """Yield the lines: each provider, what it lacks, and how to close each gap; last, what ``auto`` takes."""
+def report(found: Findings, auto: str, disk: Disk) -> Iterator[str]:
+    """Yield the lines: each provider, what it lacks, how to close each gap; what ``auto`` takes; where tools are."""
     width = max(map(len, found))
     for provider, findings in found.items():
         yield f"{provider.ljust(width)}   {_verdict(findings)}"
@@ -101,6 +103,8 @@ def report(found: Findings, auto: str) -> Iterator[str]:
             yield f"      {remedy}"
     yield ""
     yield f"--cluster auto: {auto}"
+    if disk.tools_size:
+        yield f"built tools: {size(disk.tools_size)} in {disk.tools}; to remove them: rm -r {shlex.quote(disk.tools)}"
 
 
 def describe(finding: Finding) -> tuple[str, str]:
@@ -109,12 +113,17 @@ def describe(finding: Finding) -> tuple[str, str]:
         **vars(finding),
         "names": ", ".join(finding.names),
         "enable": " ".join(f"cgroup_enable={name}" for name in finding.names),
-        "taken": f"{finding.taken / 10**9:.1f} GB",
-        "free": f"{finding.free / 10**9:.1f} GB",
+        "taken": size(finding.taken),
+        "free": size(finding.free),
         "page": PAGES.get(finding.name, ""),
     }
     problem, remedy = (text.format_map(values) for text in TEXTS[finding.code])
     return problem, remedy
+
+
+def size(number: int) -> str:
+    """Write a number of bytes for people."""
+    return f"{number / 10**9:.1f} GB"
 
 
 def _verdict(findings: tuple[Finding, ...]) -> str:

@@ -60,6 +60,10 @@ class Disk:
     """Bytes, for what is not built yet."""
     against: str = ""
     """Why the folder does not do; empty when it does."""
+    tools: str = ""
+    """The folder of the tools that were built."""
+    tools_size: int = 0
+    """Bytes, with what an interrupted build left."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,17 @@ from pathlib import Path
 from canaryproof.cluster.detection import COMMANDS, ask_command
 from canaryproof.cluster.embedded import rootless
 from canaryproof.cluster.embedded.provider import refuse_unsuitable
-from canaryproof.cluster.embedded.toolchain import EMBEDDED, Machine, go_for, golang, is_built, runc, space_for
+from canaryproof.cluster.embedded.toolchain import (
+    EMBEDDED,
+    Machine,
+    folder_size,
+    go_for,
+    golang,
+    is_built,
+    runc,
+    space_for,
+    tools_folder,
+)
 from canaryproof.cluster.existing.account_rights import missing
 from canaryproof.doctor.machine_facts import Account, Cgroups, Disk, Facts, Kernel, Tools
 from canaryproof.errors import CanaryproofError, ClusterError
@@ -104,7 +114,8 @@ def _disk(where: Where) -> Disk:
     except ClusterError as error:
         against = error.message
     needed = 0 if is_built(cache, _machine(where)) else space_for(EMBEDDED)
-    return Disk(str(existing), shutil.disk_usage(existing).free, needed, against)
+    tools = tools_folder(cache)
+    return Disk(str(existing), shutil.disk_usage(existing).free, needed, against, str(tools), folder_size(tools))
 
 
 def _machine(where: Where) -> Machine:

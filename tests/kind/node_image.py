@@ -28,9 +28,10 @@ from tests.kind.packages import unpacked_package
 from tests.kind.rootfs import make_rootfs, sandbox_name
 
 REPOSITORY = "canaryproof/kind-node"
-TOOLS = (*EMBEDDED, "kind", "kubeadm", "kube-proxy", "bridge", "host-local", "loopback")
+TOOLS = (*EMBEDDED, "kind", "kubeadm", "kube-proxy", "ctr", "bridge", "host-local", "loopback")
 _MADE_BY = ("archives.py", "node_image.py", "rootfs.py")
-_CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd")
+_KUBERNETES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
+"""One program, which goes by the name with which it is started."""
 _IPTABLES = ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore")
 
 
@@ -101,14 +102,13 @@ def _images(root: Path, toolchain: Toolchain) -> Iterator[Image]:
     version = f"--kubernetes-version=v{toolchain.kubernetes}"
     told = run([str(toolchain.path("kubeadm")), "config", "images", "list", version], timeout=TimeLimits().command)
     names = {name.rpartition(":")[0].rpartition("/")[2]: name for name in told.split()}
-    for each in _CONTROL_PLANE:
-        yield Image([names[each]], files={f"usr/local/bin/{each}": toolchain.path(each)})
     pause = sorted({names["pause"], sandbox_name(root)})
     yield Image(pause, entrypoint=["/agnhost", "pause"], files={"agnhost": toolchain.path("agnhost")})
+    yield Image([names["etcd"]], files={"usr/local/bin/etcd": toolchain.path("etcd")})
     files, links = _iptables(root)
-    yield Image(
-        [names["kube-proxy"]], files={"usr/local/bin/kube-proxy": toolchain.path("kube-proxy"), **files}, links=links
-    )
+    files["usr/local/bin/kubernetes"] = toolchain.path("kube-apiserver")
+    links |= {f"usr/local/bin/{each}": "kubernetes" for each in _KUBERNETES}
+    yield Image([names[each] for each in _KUBERNETES], files=files, links=links)
 
 
 def _iptables(root: Path) -> tuple[dict[str, Path], dict[str, str]]:

@@ -53,10 +53,16 @@ def make_rootfs(root: Path, packages: Unpacked, toolchain: Toolchain, files: Pat
         shutil.rmtree(file) if file.is_dir() and not file.is_symlink() else file.unlink()
     _lay_files(root, files)
     _enable_services(root)
+    copies: dict[int, Path] = {}  # by their inodes: kubelet and kubectl are one file
     for folder, names in _PLACES.items():
         (root / folder).mkdir(parents=True, exist_ok=True)
         for name in names:
-            shutil.copy2(toolchain.path(name), root / folder / name)
+            source, target = toolchain.path(name), root / folder / name
+            first = copies.setdefault(source.stat().st_ino, target)
+            if first is target:
+                shutil.copy2(source, target)
+            else:
+                target.hardlink_to(first)
     for name, text in _written(toolchain).items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")

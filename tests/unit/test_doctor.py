@@ -180,7 +180,7 @@ def test_the_report_reads_from_the_gravest() -> None:
     }
     found["embedded"] = (replace(found["embedded"][0], stops=False), found["embedded"][1])
 
-    assert list(report(found, "kind")) == [
+    assert list(report(found, "kind", Disk("/c", 0, 0, tools="/c/my tools", tools_size=3 * 10**8))) == [
         "embedded   does not work here",
         "  x the kernel cannot filter system calls",
         "      boot one with CONFIG_SECCOMP_FILTER",
@@ -192,6 +192,7 @@ def test_the_report_reads_from_the_gravest() -> None:
         "existing   works",
         "",
         "--cluster auto: kind",
+        "built tools: 0.3 GB in /c/my tools; to remove them: rm -r '/c/my tools'",
     ]
     assert exit_code(found) == 0
     assert exit_code({"embedded": found["embedded"]}) == 1

@@ -13,7 +13,7 @@ from canaryproof.model.causes import Cause, Code
 from canaryproof.model.evidence import ContainerLog, Decision, OutcomeName
 from canaryproof.model.objects import Body, Container, Manifest
 from canaryproof.model.timeline import Observation, PodHistory
-from canaryproof.timeouts import DURATIONS
+from canaryproof.timeouts import TimeLimits
 from tests.unit.stories import CANARY, Story
 from tests.unit.test_outcome import (
     KILLING,
@@ -184,7 +184,7 @@ def test_the_last_of_three_different_ends_names_the_outcome() -> None:
 
 def test_no_pod_in_the_whole_time_tells_how_long_that_was() -> None:
     """The time counts from the upgrade."""
-    decision = fate(Story(), 1 + DURATIONS.observation)
+    decision = fate(Story(), 1 + TimeLimits().observation)
 
     assert decision
     assert decision.cause == caused("no-pod", seconds=20.0)
@@ -275,7 +275,7 @@ def test_an_image_that_still_fails_when_time_is_up_is_told_by_the_last_failure()
     """A registry may be slow: only the end of the time decides. The reason stands for no message."""
     story = Story().at(1.5).pod().at(2).waiting("ErrImagePull", TIMED_OUT).at(3).waiting("ImagePullBackOff")
 
-    assert fate(story, 1.0 + DURATIONS.observation) is None
+    assert fate(story, 1.0 + TimeLimits().observation) is None
     assert first_decision(story) == Decision(
         "image-pull",
         caused("image-pull-failed", container="canary", image=IMAGE, detail="ImagePullBackOff"),
@@ -313,8 +313,8 @@ def test_a_refusal_is_told_from_its_first_moment() -> None:
     """Told again in other words, it is the same one, and what it says last counts."""
     story = Story().at(3).refused("exceeded quota: a").at(4).refused("exceeded quota: b")
 
-    assert fate(story, 3 + DURATIONS.persistence - 0.1) is None
-    assert fate(story, 3 + DURATIONS.persistence) == Decision(
+    assert fate(story, 3 + TimeLimits().persistence - 0.1) is None
+    assert fate(story, 3 + TimeLimits().persistence) == Decision(
         "refused",
         caused("pods-refused", detail="exceeded quota: b", why="quota"),
         at=8,
@@ -327,7 +327,7 @@ def test_a_refusal_that_may_pass_is_told_when_time_is_up() -> None:
     """A ServiceAccount that never comes is missed until the end."""
     missing = 'error looking up service account sre/default: serviceaccount "default" not found'
 
-    decision = fate(Story().at(1.5).refused(missing), 1 + DURATIONS.observation)
+    decision = fate(Story().at(1.5).refused(missing), 1 + TimeLimits().observation)
 
     assert decision
     assert (decision.proven_at, decision.proof) == (21, (f"ReplicaFailure since 1.5 s: {missing}",))
@@ -344,7 +344,7 @@ def test_a_refusal_that_may_pass_is_told_when_time_is_up() -> None:
 )
 def test_a_refusal_is_told_by_the_condition_of_the_deployment(body: Body, detail: str) -> None:
     """By its message, else by its reason; where not even a ReplicaSet could be made, ``Progressing`` has it."""
-    decision = fate(Story().at(1.5).observe(body, "MODIFIED"), 1.5 + DURATIONS.persistence)
+    decision = fate(Story().at(1.5).observe(body, "MODIFIED"), 1.5 + TimeLimits().persistence)
 
     assert decision
     assert (decision.outcome, decision.cause.detail) == ("refused", detail)
@@ -369,7 +369,7 @@ def test_a_healthy_canary_tells_since_when_and_with_which_images() -> None:
     story = Story().at(0).pod().running().at(1.5).pod("two").at(3).running("two")
     canary = replace(CANARY, replicas=2, images=(IMAGE, "side", IMAGE))
 
-    decision = decide(story.timeline, canary, 1.0, 30, DURATIONS)
+    decision = decide(story.timeline, canary, 1.0, 30, TimeLimits())
 
     assert decision == Decision(
         "healthy",

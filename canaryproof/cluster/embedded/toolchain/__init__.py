@@ -14,6 +14,7 @@ from pathlib import Path
 from canaryproof.cluster.embedded.toolchain import golang
 from canaryproof.cluster.embedded.toolchain.build import binary_path, build
 from canaryproof.cluster.embedded.toolchain.build_lock import locked, work_folder
+from canaryproof.cluster.embedded.toolchain.disk_space import folder_size
 from canaryproof.cluster.embedded.toolchain.host import Machine
 from canaryproof.cluster.embedded.toolchain.recipes import (
     EMBEDDED,
@@ -30,7 +31,7 @@ from canaryproof.system.ownership import require_own
 from canaryproof.system.process import run
 from canaryproof.system.progress import Progress
 
-__all__ = ["EMBEDDED", "Machine", "Toolchain", "is_built", "kubernetes_minors", "provide"]
+__all__ = ["EMBEDDED", "Machine", "Toolchain", "folder_size", "is_built", "kubernetes_minors", "provide"]
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,14 @@ def provide(
     return Toolchain(kubernetes=pinned_kubernetes(kubernetes), helm=pinned_helm(), binaries=places)
 
 
+def tools_folder(cache: Path) -> Path:
+    """Return the folder below *cache* that holds all that was built."""
+    return cache.absolute() / "toolchain"
+
+
 def is_built(cache: Path, machine: Machine, tools: Collection[str] = EMBEDDED, kubernetes: str = "") -> bool:
     """Report whether *cache* has the binaries *tools*, so that `provide` would build nothing."""
-    return not _missing(_places(cache.absolute() / "toolchain", tools, kubernetes, machine))
+    return not _missing(_places(tools_folder(cache), tools, kubernetes, machine))
 
 
 def space_for(tools: Collection[str], kubernetes: str = "") -> int:
@@ -100,7 +106,7 @@ def go_for(tools: Collection[str], kubernetes: str = "") -> str:
 def _provide(
     tools: Collection[str], kubernetes: str = "", *, cache: Path, progress: Progress, machine: Machine
 ) -> dict[str, Path]:
-    folder = cache.absolute() / "toolchain"
+    folder = tools_folder(cache)
     places = _places(folder, tools, kubernetes, machine)
     if not _missing(places):
         return places

@@ -1,27 +1,29 @@
-"""Builds binaries from their pinned modules: nothing but ``go build``, each binary there as a whole or not at all."""
+"""Builds programs from their pinned modules with ``go build``; each program is there as a whole or not at all."""
 
 from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from canaryproof.cluster.embedded.toolchain.build_progress import TEMPLATE, BuildProgress
 from canaryproof.cluster.embedded.toolchain.disk_space import require_space
 from canaryproof.cluster.embedded.toolchain.golang import find_go, version_tuple
 from canaryproof.cluster.embedded.toolchain.host import Machine
-from canaryproof.cluster.embedded.toolchain.recipes import Tool
+from canaryproof.cluster.embedded.toolchain.recipes import Build, Tool, builds_of, go_name
 from canaryproof.errors import CommandError, ToolchainError
 from canaryproof.system.ownership import make_folder
 from canaryproof.system.process import stream
-from canaryproof.system.progress import Progress, Say
+from canaryproof.system.progress import Progress
 from canaryproof.timeouts import TimeLimits
 
 _LAST_LINES = 20
 _SETTINGS = {
     "CGO_ENABLED": "0",
     "GOTOOLCHAIN": "local",
-    "GOFLAGS": "-mod=readonly -buildvcs=false",
+    "GOFLAGS": "-mod=readonly -modcacherw -buildvcs=false",
     "GOWORK": "off",
     "GO111MODULE": "on",
 }
@@ -56,91 +58,101 @@ def build(binaries: Mapping[str, Tool], folder: Path, work: Path, *, progress: P
     Each comes with the tool that it is one of.  *work* is a folder on the same disk.  The caller holds the lock of
     *folder*.
 
+    Go's caches are removed afterwards; after a failure they stay, so that the next build goes on from there.  Caches
+    that the user's environment names (GOCACHE, GOMODCACHE) are used instead, and stay.
+
     Raises ToolchainError when there is no Go, when there is no space, and when one does not build.
     """
     needed = max((it.go_version for it in binaries.values()), key=version_tuple)
     go = find_go(needed, folder, work, progress=progress, machine=machine)
-    env = _environment(machine.env, work)
-    require_space(_from_nothing(binaries.values(), folder), go=go, env=env, folder=folder, machine=machine)
+    env = _environment(machine, folder, work)
+    require_space(
+        {it.key: it for it in binaries.values()}.values(),
+        go=go,
+        env=env,
+        folder=folder,
+        caches=caches_folder(folder),
+        machine=machine,
+    )
     with progress.step("building the tools") as say:
-        for number, (binary, tool) in enumerate(binaries.items(), start=1):
-            report = _Report(f"{binary} ({number} of {len(binaries)})", say)
-            _build(binary, tool, work, go=go, env=env, report=report, durations=machine.durations)
-            _put(work / binary, binary_path(folder, tool, binary))
+        seen = BuildProgress(say)
+        builds = builds_of(binaries)
+        for each in builds:
+            argv = [str(go), "list", "-deps", "-f", TEMPLATE, *each.arguments]
+            _run(argv, each, env=env, complaints=seen.complaints, on_line=seen.listed, durations=machine.durations)
+        output = work / "programs"
+        for each in builds:
+            argv = [str(go), "build", "-v", "-o", f"{output}/", *each.arguments]
+            _run(argv, each, env=env, complaints=seen.complaints, on_line=seen.built, durations=machine.durations)
+            for file, places in _places(each, folder).items():
+                _put(output / file, places)
+    shutil.rmtree(caches_folder(folder), ignore_errors=True)
 
 
-class _Report:
-    """Reads what ``go build -v`` prints: a line for each package that it compiles, and complaints."""
-
-    def __init__(self, what: str, say: Say) -> None:
-        self._what = what
-        self._say = say
-        self._compiled = 0
-        self._downloaded = 0
-        self.complaints: list[str] = []
-        say(what)
-
-    def line(self, text: str) -> None:
-        if text.startswith("go: downloading "):
-            self._downloaded += 1
-        elif text and not text.startswith("#") and len(text.split()) == 1:
-            self._compiled += 1
-        else:
-            self.complaints.append(text)
-        compiled, downloaded = _count(self._compiled, "package"), _count(self._downloaded, "module")
-        self._say(f"{self._what} · " + (f"{compiled} compiled" if self._compiled else f"{downloaded} downloaded"))
+def caches_folder(folder: Path) -> Path:
+    """Return where Go's caches are while it builds, unless the user's environment says where; gone afterwards."""
+    return folder / "go-caches"
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def _build(
-    binary: str,
-    tool: Tool,
-    work: Path,
+def _run(
+    argv: Sequence[str],
+    build: Build,
     *,
-    go: Path,
     env: Mapping[str, str],
-    report: _Report,
+    complaints: list[str],
+    on_line: Callable[[str], None],
     durations: TimeLimits,
 ) -> None:
-    argv = [str(go), "build", "-v", "-trimpath", "-ldflags", tool.linker_flags]
-    argv += ["-tags", ",".join(tool.tags)] if tool.tags else []
-    argv += ["-o", str(work / binary), tool.packages[binary]]
     try:
-        stream(argv, timeout=durations.build, on_line=report.line, env=env, cwd=tool.pins, grace=durations.grace)
+        stream(argv, timeout=durations.build, on_line=on_line, env=env, cwd=build.pins, grace=durations.grace)
     except CommandError as error:
-        said = "\n".join(f"  {it}" for it in report.complaints[-_LAST_LINES:]) or "  (nothing)"
+        said = "\n".join(f"  {it}" for it in complaints[-_LAST_LINES:]) or "  (nothing)"
         raise ToolchainError(
-            f"{binary} does not build: go build, {error.outcome}. It said:\n{said}"
+            f"these tools do not build: {', '.join(build.programs)}; go {argv[1]}, {error.outcome}. It said:\n{said}"
             f"\nIf these lines speak of a network or of a disk, that is what to repair: the next run goes on from here."
-            f"\nTo repeat it by hand:\n  {_by_hand(argv, tool, work / binary)}"
+            f"\nTo repeat it by hand:\n  {_by_hand(build)}"
         ) from error
 
 
-def _by_hand(argv: Sequence[str], tool: Tool, output: Path) -> str:
+def _by_hand(build: Build) -> str:
     settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in _SETTINGS.items())
-    command = shlex.join("/dev/null" if it == str(output) else it for it in argv)
-    return f"cd {shlex.quote(str(tool.pins))} && {settings} {command}"
+    command = shlex.join(["go", "build", "-o", "/dev/null", *build.arguments])
+    return f"cd {shlex.quote(str(build.pins))} && {settings} {command}"
 
 
-def _environment(env: Mapping[str, str], work: Path) -> dict[str, str]:
+def _environment(machine: Machine, folder: Path, work: Path) -> dict[str, str]:
     """Return Go's environment: its large temporary files go beside the result, as ``/tmp`` often is in memory."""
-    kept = {name: value for name, value in env.items() if name not in _NOT_FOR_THIS_BUILD}
-    return {"HOME": str(work.parent), "GOTMPDIR": str(work), **kept, **_SETTINGS}
+    kept = {name: value for name, value in machine.env.items() if name not in _NOT_FOR_THIS_BUILD}
+    collect = {"GOGC": "off"} if machine.free_memory() >= _roomy(os.cpu_count() or 1) else {}
+    own = {"GOCACHE": str(caches_folder(folder) / "build"), "GOMODCACHE": str(caches_folder(folder) / "modules")}
+    return {"HOME": str(folder), "GOTMPDIR": str(work), **own, **collect, **kept, **_SETTINGS}
 
 
-def _from_nothing(tools: Iterable[Tool], folder: Path) -> list[Tool]:
-    """Return those of *tools* of which nothing is built yet; for the others Go's caches hold most of it."""
-    unique = {tool.key: tool for tool in tools}.values()
-    return [it for it in unique if not any(binary_path(folder, it, name).exists() for name in it.packages)]
+def _roomy(cores: int) -> int:
+    """Return the bytes of free memory with which Go's tools need not collect garbage, which takes time.
+
+    A linker grows to 3 GB then, ``go`` itself to 1.5 GB, and a compiler for each core to less than 1 GB.
+    """
+    return 2**30 * (4 + cores)
 
 
-def _put(built: Path, place: Path) -> None:
-    """Move a finished binary to its place, on the disk before under its name: a name never means half a file."""
+def _places(build: Build, folder: Path) -> dict[str, list[Path]]:
+    """Return where each file belongs that Go makes: at all names of the programs in it, asked for or not."""
+    places = {}
+    for program, tool in build.programs.items():
+        package = tool.packages[program]
+        names = (name for name, of in tool.packages.items() if of == package)
+        places[go_name(package)] = [binary_path(folder, tool, name) for name in names]
+    return places
+
+
+def _put(built: Path, places: Sequence[Path]) -> None:
+    """Move a finished program to *places*, its names; on the disk before, so that a name never means half a file."""
     with built.open("rb") as file:
         os.fsync(file.fileno())
-    make_folder(place.parent)
     built.chmod(0o755)
-    built.replace(place)
+    for place in places:
+        make_folder(place.parent)
+        link = built.with_name(f"{place.name}.link")
+        link.hardlink_to(built)
+        link.replace(place)

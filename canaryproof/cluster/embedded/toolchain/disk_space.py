@@ -14,17 +14,22 @@ from canaryproof.system.process import run
 _MEGABYTE = 10**6
 
 
-def require_space(tools: Iterable[Tool], *, go: Path, env: Mapping[str, str], folder: Path, machine: Machine) -> None:
-    """Raise ToolchainError unless *tools* can be built from nothing in the space that is free, counted by disk."""
+def require_space(
+    tools: Iterable[Tool], *, go: Path, env: Mapping[str, str], folder: Path, caches: Path, machine: Machine
+) -> None:
+    """Raise ToolchainError unless *tools* can be built in the space that is free, counted by disk.
+
+    What an interrupted build left in *caches*, where they are used, it needs no more.
+    """
     wanted = list(tools)
     if not wanted:
         return
-    build, modules = run(
-        [str(go), "env", "GOCACHE", "GOMODCACHE"], timeout=machine.durations.command, env=env
-    ).splitlines()
+    command = [str(go), "env", "GOCACHE", "GOMODCACHE"]
+    build, modules = map(Path, run(command, timeout=machine.durations.command, env=env).splitlines())
+    there = [folder_size(it) // _MEGABYTE if it.is_relative_to(caches) else 0 for it in (build, modules)]
     needs = [
-        (Path(build), "GOCACHE", sum(it.space.build for it in wanted)),
-        (Path(modules), "GOMODCACHE", sum(it.space.modules for it in wanted)),
+        (build, "GOCACHE", max(0, sum(it.space.build for it in wanted) - there[0])),
+        (modules, "GOMODCACHE", max(0, sum(it.space.modules for it in wanted) - there[1])),
         (folder, "XDG_CACHE_HOME", sum(it.space.binaries for it in wanted)),
     ]
     by_disk: dict[int, list[tuple[Path, str, int]]] = defaultdict(list)
@@ -32,6 +37,12 @@ def require_space(tools: Iterable[Tool], *, go: Path, env: Mapping[str, str], fo
         by_disk[_existing(need[0]).stat().st_dev].append(need)
     for together in by_disk.values():
         _require(together, machine.free(_existing(together[0][0])) // _MEGABYTE)
+
+
+def folder_size(folder: Path) -> int:
+    """Return the bytes that *folder* takes on its disk; 0 where there is none."""
+    files = {it.st_ino: it.st_blocks for it in (path.lstat() for path in folder.rglob("*"))}
+    return 512 * sum(files.values())
 
 
 def _require(needs: Iterable[tuple[Path, str, int]], free: int) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from canaryproof.cluster.embedded.cgroups import parents_of_cgroups
+from canaryproof.cluster.embedded.resource_limits import measure
 from canaryproof.system.interpreter import interpreter
 from canaryproof.timeouts import TimeLimits
 
@@ -17,15 +19,26 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
+def free_memory() -> int:
+    """Return the bytes of memory that a command may use without harm to others; 0 where the system does not tell."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    return min(free, measure(parents_of_cgroups()).available_memory)
+
+
 @dataclass(frozen=True)
 class Machine:
-    """The environment, the disk, and how long commands may take; tests bring their own."""
+    """The environment, disk, memory, and how long commands may take; tests bring their own."""
 
     durations: TimeLimits
     env: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     python: str = field(default_factory=interpreter)
     """The interpreter whose pip fetches Go."""
     free: Callable[[Path], int] = free_bytes
+    free_memory: Callable[[], int] = free_memory
     os_release: Path = Path("/etc/os-release")
     """Tells one distribution, and its releases, from another."""
 

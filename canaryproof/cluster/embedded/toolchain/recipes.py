@@ -1,16 +1,20 @@
-"""What is built: which binaries, from which pinned Go modules, with which flags.
+"""What is built: which programs, from which pinned Go modules, with which flags.
 
-Each tool has a folder in ``pins``: its ``go.mod`` names it in a ``tool`` directive, its ``go.sum`` pins every byte.
-To move a pin, in that folder: ``go get -tool <package>@<version>``; the lines that replace Kubernetes' staging modules
-(``v0.X`` for Kubernetes ``v1.X``) are moved by hand.  Of Kubernetes there are several minor versions side by side:
-``kubernetes`` is the newest, ``kubernetes-1.36`` an older one, of which only the components are built; what talks to
-them (kubectl) or knows nothing of them (agnhost, etcd, Helm) is the same for all.
+Each folder in ``pins`` is a Go module: its ``go.mod`` requires upstream releases, its ``go.sum`` pins every byte.  To
+move a pin, in that folder: ``go get -tool <package>@<version>``; the versions of Kubernetes' staging modules (``v0.X``
+for Kubernetes ``v1.X``), required and replaced, are moved by hand.
 
-Three have a ``main`` of ours beside their pins, made of upstream's own packages.  agnhost has those of its commands
-that need no Kubernetes client: it starts for each container, and without what the others bring along it does so in a
-tenth of the time, and is an eighth as large.  The shim starts no runc where there is nothing for it to do.  The CNI
-plugin namespace-ptp keeps the pods of each namespace to themselves; it is one process where upstream's bridge starts a
-second one for the address.
+``embedded`` has all that the embedded cluster needs, and Helm: with one module graph, what they have in common is
+compiled once.  Each is the release that it is called; some of the modules that it depends on are newer than in that
+release.  ``kubernetes-1.36`` is an older minor version of Kubernetes.  What is not of the embedded cluster is built
+when it is asked for.
+
+Four programs have a ``main`` of ours beside their pins, made of upstream's own packages.  ``kubernetes`` is all
+commands of Kubernetes in one file, which has the name of each.  agnhost has those of its commands that need no
+Kubernetes client: it starts for each container, and without what the others bring along it does so in a tenth of the
+time, and is an eighth as large.  ``docs/explanation/toolchain.md`` says how containerd's shim differs from
+upstream's.  The CNI plugin namespace-ptp keeps the pods of each namespace to themselves; it is one process where
+upstream's bridge starts a second one for the address.
 """
 
 from __future__ import annotations
@@ -24,6 +28,9 @@ from pathlib import Path
 from canaryproof.errors import ToolchainError
 
 _PINS = Path(__file__).parent / "pins"
+_EMBEDDED = "embedded"
+_COMPILER_FLAGS = ("-trimpath", "-gcflags=all=-dwarf=false")
+"""The linker leaves debugging information out: compilers that write none take a tenth less time."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +50,14 @@ class Space:
 
 @dataclass(frozen=True)
 class Tool:
-    """Binaries that come from one pinned module."""
+    """Programs that come from one pinned module."""
 
     name: str
-    """The folder in ``pins``."""
+    """The start of the name of its folder in the cache."""
     module: str
     """The module whose version is the tool's."""
     packages: Mapping[str, str]
-    """The Go package of each binary."""
+    """The Go package of each program, or its one file; programs of the same package are one file with several names."""
     space: Space
     stamps: Mapping[str, str] = field(default_factory=dict)
     """Go variables set by the linker; ``{version}`` is the tool's, ``{minor}`` Kubernetes' minor version."""
@@ -58,12 +65,14 @@ class Tool:
     """The module whose version tells ``{minor}``: ``v1.37.2`` or, of its libraries, ``v0.37.2`` for 1.37."""
     tags: tuple[str, ...] = ()
     """Go's build tags."""
+    folder: str = ""
+    """The folder in ``pins``; its name, if there is nothing else."""
     root: Path = _PINS
 
     @property
     def pins(self) -> Path:
         """Return the folder of its ``go.mod``."""
-        return self.root / self.name
+        return self.root / (self.folder or self.name)
 
     @property
     def version(self) -> str:
@@ -86,10 +95,11 @@ class Tool:
     def key(self) -> str:
         """Return a short hash of all that decides what is built."""
         files = [self.pins / name for name in ("go.mod", "go.sum")]
-        for package in self.packages.values():  # those that are no module's lie beside the pins
-            files += sorted((self.pins / package).glob("*.go"))
+        for package in sorted(set(self.packages.values())):  # those that are no module's lie beside the pins
+            place = self.pins / package
+            files += [place] if place.is_file() else sorted(place.glob("*.go"))
         parts = [file.read_text() for file in files]
-        parts += [self.linker_flags, *self.tags, *map(str, sorted(self.packages.items()))]
+        parts += [*_COMPILER_FLAGS, self.linker_flags, *self.tags, *map(str, sorted(self.packages.items()))]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
     def _version_of(self, module: str) -> str:
@@ -102,48 +112,92 @@ class Tool:
         return found[1]
 
 
-def _kubernetes(folder: str, *further: str, space: Space) -> Tool:
-    """Return the components of a minor version of Kubernetes, and *further* binaries of it by their packages."""
-    components = (f"cmd/{it}" for it in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet"))
-    return Tool(
-        name=folder,
-        module="k8s.io/kubernetes",
-        packages={it.rpartition("/")[2]: f"k8s.io/kubernetes/{it}" for it in (*components, *further)},
-        space=space,
-        stamps={
-            "k8s.io/component-base/version.gitVersion": "{version}",
-            "k8s.io/component-base/version.gitMajor": "1",
-            "k8s.io/component-base/version.gitMinor": "{minor}",
-            "k8s.io/component-base/version.gitTreeState": "clean",
-            "k8s.io/client-go/pkg/version.gitVersion": "{version}",
-        },
-        kubernetes="k8s.io/kubernetes",
-    )
+@dataclass(frozen=True)
+class Build:
+    """What one ``go build`` makes: programs of tools that have their pins and tags in common."""
+
+    pins: Path
+    tags: tuple[str, ...]
+    programs: dict[str, Tool] = field(default_factory=dict)
+    """By their names."""
+
+    @property
+    def arguments(self) -> list[str]:
+        """Return the flags and packages for ``go build`` and ``go list``."""
+        flags = {tool.packages[name]: tool.linker_flags for name, tool in self.programs.items()}
+        of_all = len(set(flags.values())) == 1
+        linked = [f"-ldflags={'' if of_all else f'{package}='}{each}" for package, each in flags.items()]
+        tags = [f"-tags={','.join(self.tags)}"] if self.tags else []
+        return [*_COMPILER_FLAGS, *tags, *dict.fromkeys(linked), *flags]
 
 
-_KUBERNETES = _kubernetes("kubernetes", "cmd/kubectl", space=Space(build=4300, modules=650, binaries=850))
-_OLDER = (_kubernetes("kubernetes-1.36", space=Space(build=4300, modules=650, binaries=700)),)  # at most the newest's
+def builds_of(programs: Mapping[str, Tool]) -> list[Build]:
+    """Return how to build *programs*, each of which comes with the tool that it is one of."""
+    builds: dict[tuple[Path, tuple[str, ...]], Build] = {}
+    for name, tool in programs.items():
+        build = builds.setdefault((tool.pins, tool.tags), Build(tool.pins, tool.tags))
+        build.programs[name] = tool
+    return list(builds.values())
+
+
+def go_name(package: str) -> str:
+    """Return the name that ``go build`` gives the program of *package*: ``helm`` for ``helm.sh/helm/v4/cmd/helm``."""
+    parts = [it for it in package.removesuffix(".go").split("/") if not re.fullmatch(r"v\d+", it)]
+    return parts[-1]
+
+
+_KUBERNETES = Tool(
+    name="kubernetes",
+    folder=_EMBEDDED,
+    module="k8s.io/kubernetes",
+    packages=dict.fromkeys(
+        ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl"),
+        "./kubernetes",
+    ),
+    space=Space(build=4300, modules=650, binaries=350),
+    stamps={
+        "k8s.io/component-base/version.gitVersion": "{version}",
+        "k8s.io/component-base/version.gitMajor": "1",
+        "k8s.io/component-base/version.gitMinor": "{minor}",
+        "k8s.io/component-base/version.gitTreeState": "clean",
+        "k8s.io/client-go/pkg/version.gitVersion": "{version}",
+    },
+    kubernetes="k8s.io/kubernetes",
+)
+_OLDER = (
+    replace(
+        _KUBERNETES,
+        name="kubernetes-1.36",
+        folder="",
+        packages=dict.fromkeys(_KUBERNETES.packages, f"../{_EMBEDDED}/kubernetes/main.go"),
+    ),
+)
 _AGNHOST = Tool(
     name="kubernetes",
+    folder=_EMBEDDED,
     module="k8s.io/kubernetes",
     packages={"agnhost": "./agnhost"},
     space=Space(build=10, modules=0, binaries=20),
 )
 _ETCD = Tool(
     name="etcd",
+    folder=_EMBEDDED,
     module="go.etcd.io/etcd/server/v3",
     packages={"etcd": "go.etcd.io/etcd/server/v3"},
     space=Space(build=250, modules=170, binaries=100),
 )
 _CONTAINERD = Tool(
     name="containerd",
+    folder=_EMBEDDED,
     module="github.com/containerd/containerd/v2",
-    packages={
-        "containerd": "github.com/containerd/containerd/v2/cmd/containerd",
-        "ctr": "github.com/containerd/containerd/v2/cmd/ctr",
-    },
+    packages={"containerd": "github.com/containerd/containerd/v2/cmd/containerd"},
     space=Space(build=500, modules=550, binaries=150),
     stamps={"github.com/containerd/containerd/v2/version.Version": "{version}"},
+)
+_CTR = replace(
+    _CONTAINERD,  # its client, for kind nodes that the tests make
+    packages={"ctr": "github.com/containerd/containerd/v2/cmd/ctr"},
+    space=Space(build=50, modules=0, binaries=50),
 )
 _SHIM = replace(
     _CONTAINERD,
@@ -151,8 +205,13 @@ _SHIM = replace(
     space=Space(build=10, modules=0, binaries=20),
     tags=("no_grpc",),  # as containerd's own Makefile has it: the shim starts several times for each pod
 )
+_UPSTREAM_SHIM = replace(
+    _SHIM,  # for a benchmark of ours
+    packages={"upstream-shim": "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2"},
+)
 _CNI = Tool(
     name="cni",
+    folder=_EMBEDDED,
     module="github.com/containernetworking/plugins",
     packages={"namespace-ptp": "./namespace-ptp"},
     space=Space(build=80, modules=20, binaries=10),
@@ -166,14 +225,9 @@ _NODE_CNI = replace(
     },
     space=Space(build=20, modules=0, binaries=40),
 )
-_SLEEP = Tool(
-    name="sleep",
-    module="github.com/u-root/u-root",
-    packages={"sleep": "github.com/u-root/u-root/cmds/core/sleep"},
-    space=Space(build=60, modules=210, binaries=5),
-)
 _HELM = Tool(
     name="helm",
+    folder=_EMBEDDED,
     module="helm.sh/helm/v4",
     packages={"helm": "helm.sh/helm/v4/cmd/helm"},
     space=Space(build=1100, modules=300, binaries=150),
@@ -202,10 +256,11 @@ _KIND = Tool(
     space=Space(build=130, modules=20, binaries=30),
 )
 _NODE = Tool(
-    name="kubernetes",  # the same pins; apart, because the embedded cluster does without
+    name="kubernetes",
+    folder=_EMBEDDED,
     module="k8s.io/kubernetes",
-    packages={"kubeadm": "k8s.io/kubernetes/cmd/kubeadm", "kube-proxy": "k8s.io/kubernetes/cmd/kube-proxy"},
-    space=Space(build=200, modules=0, binaries=250),
+    packages={"kubeadm": "k8s.io/kubernetes/cmd/kubeadm"},
+    space=Space(build=100, modules=0, binaries=150),
     stamps=_KUBERNETES.stamps,
     kubernetes=_KUBERNETES.kubernetes,
 )
@@ -218,17 +273,22 @@ TOOLS = (
     _CONTAINERD,
     _SHIM,
     _CNI,
-    _SLEEP,
     _HELM,
     _KIND,
     _NODE,
     _NODE_CNI,
+    _CTR,
+    _UPSTREAM_SHIM,
     _HELM3,
 )
 RUNC = "runc"
 """Not built: with seccomp it needs C, and every distribution has it."""
-_NOT_EMBEDDED = (_KIND, _NODE, _NODE_CNI, _HELM3)
-EMBEDDED = (*(name for tool in TOOLS if tool not in _NOT_EMBEDDED for name in tool.packages), RUNC)
+_NOT_EMBEDDED = (*_OLDER, _KIND, _NODE, _NODE_CNI, _CTR, _UPSTREAM_SHIM, _HELM3)
+_UNUSED = ("kube-proxy",)
+EMBEDDED = (
+    *(name for tool in TOOLS if tool not in _NOT_EMBEDDED for name in tool.packages if name not in _UNUSED),
+    RUNC,
+)
 """All that the embedded cluster needs, and Helm."""
 
 
