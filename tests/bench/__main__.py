@@ -14,15 +14,18 @@ from canaryproof.cluster.embedded.toolchain import EMBEDDED, Machine, Toolchain,
 from canaryproof.system.paths import cache_folder
 from canaryproof.system.progress import Progress, TerminalProgress
 from canaryproof.timeouts import TimeLimits
-from tests.bench import classes, kind, measuring
+from tests.bench import classes, cold, kind, measuring, shims
 from tests.bench.figures import Figures, machine
 
 RESULT = Path("bench.json")
 PARTS = ("cluster", "experiment", "safety-net", "shell", "kept", "class", "kind")
+ON_REQUEST = ("shim", "cold", "cold-tools")
+"""What takes long, and changes seldom."""
 EXAMPLES = """\
 a few minutes:   python -m tests.bench --only class --submissions 100
 all of it:       python -m tests.bench
 and kind:        python -m tests.kind python -m tests.bench
+from nothing:    python -m tests.bench --only cold cold-tools --runs 1
 """
 
 
@@ -48,17 +51,20 @@ def _parser() -> ArgumentParser:
         "python -m tests.bench", description=__doc__, epilog=EXAMPLES, formatter_class=RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--only", nargs="+", choices=PARTS, help="measure these only (default: all that this machine can)"
+        "--only", nargs="+", choices=(*PARTS, *ON_REQUEST), help="measure these only (default: what takes minutes)"
     )
     parser.add_argument("--runs", type=int, default=5, help="how often; a class runs once for two of them (default: 5)")
     parser.add_argument("--submissions", type=int, nargs="+", default=classes.SIZES, help="sizes of a class")
     parser.add_argument("--parallel", type=int, help="experiments at once, in a class (default: the harness's own)")
+    parser.add_argument("--revision", default="HEAD", help="of this repository, for cold (default: HEAD)")
     return parser
 
 
 def _tools(said: Namespace) -> list[str]:
-    further = {"safety-net": "helm3", "kind": "kind"}
-    return [*EMBEDDED, *(tool for part, tool in further.items() if not said.only or part in said.only)]
+    if said.only and all(each.startswith("cold") for each in said.only):
+        return []
+    further = {"safety-net": "helm3", "kind": "kind", "shim": shims.UPSTREAM}
+    return [*EMBEDDED, *(tool for part, tool in further.items() if part in (said.only or PARTS))]
 
 
 def _measure(part: str, said: Namespace, toolchain: Toolchain, figures: Figures, progress: Progress) -> None:
@@ -70,6 +76,9 @@ def _measure(part: str, said: Namespace, toolchain: Toolchain, figures: Figures,
         "shell": lambda: measuring.from_the_shell(said.runs, figures, progress),
         "kept": lambda: measuring.on_a_kept_cluster(said.runs, figures, progress),
         "class": lambda: classes.classes(tuple(said.submissions), (said.runs + 1) // 2, figures, progress, options),
+        "shim": lambda: shims.side_by_side(toolchain, said.runs, figures, progress, options),
+        "cold": lambda: cold.first_command(said.revision, said.runs, figures, progress),
+        "cold-tools": lambda: cold.tools(figures, progress),
         "kind": lambda: kind.side_by_side(toolchain, said.runs, figures, progress),
     }
     measures[part]()

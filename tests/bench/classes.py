@@ -46,17 +46,17 @@ def classes(sizes: tuple[int, ...], runs: int, figures: Figures, progress: Progr
     for number in range(runs):
         for size in sizes:
             with progress.step(f"class of {size}, {number + 1} of {runs}"):
-                _measure(size, figures, options)
+                measure(size, figures, options, f"class of {size}")
 
 
-def _measure(size: int, figures: Figures, options: tuple[str, ...]) -> None:
+def measure(size: int, figures: Figures, options: tuple[str, ...], what: str) -> None:
+    """One run over a class of *size*; its figures begin with *what*."""
     with tempfile.TemporaryDirectory(prefix="canaryproof-bench-") as folder:
         submissions = class_of(size)
         for name, mutation in submissions.items():
             mutation.write(Path(folder, "class", name))
         measured = _grade(Path(folder), START + EACH * size, options)
         wrong = list(_misjudged(Path(folder, "reports", "results.json"), submissions))
-    what = f"class of {size}"
     figures.add(f"{what}: warm cluster to reports", measured["seconds"])
     figures.add(f"{what}: for each submission", measured["seconds"] / size)
     figures.add(f"{what}: memory of the harness, at most", measured["memory"] / MEBIBYTE, "MiB")
