@@ -13,8 +13,6 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 import urllib3
-from kubernetes.client import ApiClient, Configuration
-from kubernetes.config import ConfigException, load_kube_config
 
 from canaryproof.errors import InfrastructureError, UsageError
 from canaryproof.model.objects import Body
@@ -37,6 +35,10 @@ class Connection:
 
         Raises UsageError when the kubeconfig does not have them.
         """
+        # Loading the package takes longer than all other imports together; meanwhile, the embedded cluster starts.
+        from kubernetes.client import ApiClient, Configuration  # noqa: PLC0415
+        from kubernetes.config import ConfigException, load_kube_config  # noqa: PLC0415
+
         configuration = Configuration()
         try:
             with _clean_log():
