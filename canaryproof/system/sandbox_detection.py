@@ -8,7 +8,7 @@ from pathlib import Path
 
 from canaryproof.errors import CanaryproofError
 from canaryproof.system.process import Limits, run
-from canaryproof.system.sandbox import PATH, UNCONFINED, Protection, Sandbox, candidates
+from canaryproof.system.sandbox import PATH, UNCONFINED, Sandbox, candidates
 from canaryproof.timeouts import TimeLimits
 
 _TRIED = Limits(memory=64 * 2**20, file_size=0)
@@ -20,16 +20,6 @@ def sandbox_available(durations: TimeLimits, path: str = PATH) -> Sandbox:
     *path* is where util-linux is looked for.  It takes some milliseconds: ask once for each run.
     """
     return next((each for each in candidates(path) if _starts(each, durations.question)), UNCONFINED)
-
-
-def describe(protection: Protection) -> str:
-    """Say for people what a protection means."""
-    return {
-        Protection.NOBODY_ISOLATED: "charts are unpacked and rendered as nobody, without a network",
-        Protection.NOBODY: "charts are unpacked and rendered as nobody, with the network of this machine",
-        Protection.OWN_USER_ISOLATED: "charts are unpacked and rendered with your own rights, without a network",
-        Protection.NONE: "charts are unpacked and rendered with your own rights and network",
-    }[protection]
 
 
 def _starts(sandbox: Sandbox, within: float) -> bool:
