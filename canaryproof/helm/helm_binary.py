@@ -23,10 +23,6 @@ NO_WAY_OUT = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-SMALL_LANGUAGE = {"LC_MESSAGES": "ko_KR.UTF-8"}
-"""Helm says nothing that kubectl's translations have, and unpacks one at each start: English, the largest, takes 10 of
-the 25 ms that a start takes, this one next to nothing.  A command for credentials gets the user's own language."""
-
 NOWHERE = "/nonexistent"
 """The home of a user who has none, as Debian's ``/etc/passwd`` has it."""
 
@@ -115,7 +111,7 @@ def environment_in(home: Path, kubeconfig: Path, context: str, credentials: Mapp
     return {
         "PATH": PATH,
         "HOME": str(home),
-        **({name: value for name, value in credentials.items() if not name.startswith("HELM_")} or SMALL_LANGUAGE),
+        **{name: value for name, value in credentials.items() if not name.startswith("HELM_")},
         "KUBECACHEDIR": str(home / "kube"),  # where client-go keeps what it discovers of the API
         "KUBECONFIG": str(kubeconfig),
         **({"HELM_KUBECONTEXT": context} if context else {}),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from canaryproof.errors import InfrastructureError, SubmissionError, UnsafeError
-from canaryproof.helm.helm_binary import NO_WAY_OUT, NOWHERE, PATH, SETTINGS, SMALL_LANGUAGE, Program
+from canaryproof.helm.helm_binary import NO_WAY_OUT, NOWHERE, PATH, SETTINGS, Program
 from canaryproof.model.evidence import Rendering
 from canaryproof.model.rendered_yaml import parse
 from canaryproof.system.sandbox import UNCONFINED, WORKING_DIRECTORY, Sandbox
@@ -91,5 +91,5 @@ class Renderer:
     def _seen_in(self, sandbox: Sandbox) -> Mapping[str, str]:
         """Return what Helm gets to see when it only renders: no cluster, no credentials; no folder in a sandbox."""
         if sandbox.is_active:
-            return {"PATH": PATH, "HOME": NOWHERE, **SMALL_LANGUAGE, **SETTINGS, **NO_WAY_OUT}
+            return {"PATH": PATH, "HOME": NOWHERE, **SETTINGS, **NO_WAY_OUT}
         return {**self.environment, **NO_WAY_OUT}
