@@ -1,7 +1,7 @@
 """canaryproof proves, on a real Kubernetes with the real Helm, that a canary release fails safely.
 
-The public names are imported when they are first used: processes that have the standard library alone import this
-package, too.
+The names below are the public API for tests and programs; the documentation lists the fixtures of the pytest plugin.
+They are imported when they are first used: processes that have the standard library alone import this package, too.
 """
 
 from __future__ import annotations
@@ -10,15 +10,50 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from canaryproof.checks.results import SubmissionResult
+    from canaryproof.checks.verdict import judge
+    from canaryproof.cluster.lending import ClusterOptions
+    from canaryproof.errors import CanaryproofError
+    from canaryproof.experiment.experiments import Experiments
+    from canaryproof.helm.installed import Release
+    from canaryproof.kube.running_cluster import Cluster
     from canaryproof.model.evidence import Evidence
-    from canaryproof.pytest_plugin.markers import check
+    from canaryproof.pytest_plugin.markers import accept, check
+    from canaryproof.scenario import Course as Scenario
+    from canaryproof.scenario import load_course as load_scenario
 
-__all__ = ["Evidence", "check"]
-
-_PLACES = {"Evidence": "canaryproof.model.evidence", "check": "canaryproof.pytest_plugin.markers"}
+_MODULES = {
+    "CanaryproofError": "errors",
+    "Cluster": "kube.running_cluster",
+    "ClusterOptions": "cluster.lending",
+    "Evidence": "model.evidence",
+    "Experiments": "experiment.experiments",
+    "Release": "helm.installed",
+    "Scenario": "scenario:Course",
+    "SubmissionResult": "checks.results",
+    "accept": "pytest_plugin.markers",
+    "check": "pytest_plugin.markers",
+    "judge": "checks.verdict",
+    "load_scenario": "scenario:load_course",
+}
+__all__ = [
+    "CanaryproofError",
+    "Cluster",
+    "ClusterOptions",
+    "Evidence",
+    "Experiments",
+    "Release",
+    "Scenario",
+    "SubmissionResult",
+    "accept",
+    "check",
+    "judge",
+    "load_scenario",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_PLACES[name]), name)
+    module, _, attribute = _MODULES[name].partition(":")
+    return getattr(import_module(f"{__name__}.{module}"), attribute or name)

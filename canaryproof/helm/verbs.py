@@ -92,9 +92,10 @@ class Helm:
         self.renderer.require_sandbox()
         return self._version
 
-    def install(self, release: str, chart: Path, namespace: str) -> Operation:
-        """Install *chart* as revision 1; return as soon as the objects are stored."""
-        return self._change(("install", release, chart), namespace, hidden=self._validation)
+    def install(self, release: str, chart: Path, namespace: str, *, wait: bool = False) -> Operation:
+        """Install *chart* as revision 1; return as soon as the objects are stored, or with *wait*, ready."""
+        options = ("--wait",) if wait else ()
+        return self._change(("install", release, chart), namespace, *options, hidden=self._validation)
 
     def upgrade(self, release: str, chart: Path, namespace: str, *, user: str = "") -> Operation:
         """Upgrade to *chart* with its own values only; return as soon as the objects are stored.

@@ -13,6 +13,8 @@ PREFIX = "canaryproof"
 PROVIDERS = ("auto", "embedded", "kind", "minikube", "existing")
 IMAGES = ("stand-in", "upstream")
 DEFAULT_SUBMISSION = "upcommerce"
+SUBMISSION = "canaryproof_submission"
+"""The parameter by which tests run once per submission; fixtures that nobody else should use have such names."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import pytest
 from canaryproof.kube.running_cluster import Cluster
 from tests.bench import processors
 
-LABORATORY = "canaryproof_laboratory"
+RUNNER = "canaryproof_runner"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,7 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @dataclass(eq=False)  # pytest keeps its plugins in sets
 class Meter:
-    """Measures from the opening of the laboratory, when the cluster is warm, to the reports."""
+    """Measures from the opening of the runner, when the cluster is warm, to the reports."""
 
     file: Path
     cluster: str = ""
@@ -44,9 +44,9 @@ class Meter:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
-        """Begin when the laboratory is open."""
+        """Begin when the runner is open."""
         result = yield
-        if fixturedef.argname == LABORATORY:
+        if fixturedef.argname == RUNNER:
             cluster: Cluster = request.getfixturevalue("cluster")
             self.cluster = cluster.kubeconfig.parent.name
             self.before, self.began = processors.seconds(self.cluster), time.monotonic()
@@ -54,7 +54,7 @@ class Meter:
 
     def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[object]) -> None:
         """Look once more while the cluster is there."""
-        if fixturedef.argname == LABORATORY and self.cluster and not self.taken:
+        if fixturedef.argname == RUNNER and self.cluster and not self.taken:
             self.taken = processors.spent(self.before, processors.seconds(self.cluster))
             self.tried = time.monotonic() - self.began
 

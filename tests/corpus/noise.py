@@ -17,11 +17,11 @@ from canaryproof.checks import judging
 from canaryproof.checks.registry import CHECKS, Check
 from canaryproof.checks.remarks import codes, remark_sentences, remarks_on
 from canaryproof.checks.results import Judgement, grade
+from canaryproof.checks.verdict import failure, missing
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Evidence
 from canaryproof.model.flight_record import from_lines
 from canaryproof.model.wording import cause_sentences, hint_sentences, refusal_sentences
-from canaryproof.pytest_plugin.grading import missing, rejection
 from canaryproof.scenario import Course, load_course
 
 NOISE = "lorem ipsum"
@@ -72,7 +72,7 @@ def _judgement(check: Check, evidence: Evidence, course: Course, judgements: dic
     finding = judging.JUDGES[check.id](evidence, course)
     if finding is None:
         return Judgement("passed")
-    judgement = rejection(finding, check)
+    judgement = failure(finding, check)
     return replace(judgement, status="skipped", where=finding.follows) if finding.follows else judgement
 
 

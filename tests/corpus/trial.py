@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from canaryproof.errors import CommandError
-from canaryproof.pytest_plugin.options import STEP_SUMMARY
+from canaryproof.pytest_plugin.settings import STEP_SUMMARY
 from canaryproof.system.process import run
 from tests.corpus.mutation import Mutation
 

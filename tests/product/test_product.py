@@ -20,35 +20,11 @@ pytestmark = pytest.mark.product
 
 REPOSITORY = Path(__file__).parents[2]
 REFERENCE = REPOSITORY / "upcommerce"
+EXAMPLES = REPOSITORY / "docs" / "examples"
+"""What the documentation shows."""
 MINUTES = 300.0
 """Seconds for a run with a cluster; its tools may have to be built before, by another environment of tox."""
 
-OWN_TEST = """
-import subprocess
-
-def test_a_namespace(cluster, helm, namespace):
-    where = ["--kubeconfig", cluster.kubeconfig, "--kube-context", cluster.context, "--namespace", namespace]
-    subprocess.run([helm, "create", "shop"], check=True)
-    subprocess.run([helm, "install", "shop", "shop", "--set", "replicaCount=0", *where], check=True)
-    listed = subprocess.run([helm, "list", "--short", *where], check=True, capture_output=True, text=True).stdout
-    assert listed == "shop\\n"
-
-def test_another_namespace(cluster, helm, namespace):
-    where = ["--kubeconfig", cluster.kubeconfig, "--kube-context", cluster.context, "--namespace", namespace]
-    assert not subprocess.run([helm, "list", "--short", *where], check=True, capture_output=True).stdout
-"""
-OWN_CHECK = """
-from canaryproof import Evidence, check
-from canaryproof.acceptance.test_acceptance import *
-
-@check("own-replicas", points=2, needs=["canary-present"])
-def test_own(evidence: Evidence) -> None:
-    '''The canary has two replicas.
-
-    Set spec.replicas to 2.
-    '''
-    assert evidence.canary.replicas == 2, "it has one"
-"""
 STRANGERS_TESTS = """
 import pytest
 
@@ -57,14 +33,14 @@ def settings():
     return "own"
 
 @pytest.fixture
-def course():
+def scenario():
     return "own"
 
 @pytest.mark.check
 @pytest.mark.e2e  # their own
 @pytest.mark.parametrize("submission", ["one", "two"])
-def test_own(submission, settings, course, request):
-    assert (settings, course) == ("own", "own")
+def test_own(submission, settings, scenario, request):
+    assert (settings, scenario) == ("own", "own")
     assert submission in request.node.name
 """
 
@@ -135,18 +111,23 @@ def test_a_right_chart_is_accepted(accepted: tuple[Path, str]) -> None:
 
 
 def test_a_check_of_ones_own_is_reported(accepted: tuple[Path, str], folder: Path) -> None:
-    """It stands beside those of the suite, with its points, its title and its advice."""
-    write(folder, {"test_rehearsal.py": OWN_CHECK})
-    records = f"--canaryproof-replay={accepted[0] / 'out'}"
+    """It stands beside those of the suite, with its points and its title, and costs points where it fails."""
+    shutil.copy(EXAMPLES / "test_own_check.py", folder)
+    slower = (folder / "test_own_check.py").read_text(encoding="utf-8").replace("gone < 10", "gone < 0")
+    write(folder, {"slower/test_own_check.py": slower})
+    records = ("-m", "e2e", f"--canaryproof-replay={accepted[0] / 'out'}")
 
-    said = called("pytest", records, "--canaryproof-report-dir=again", folder=folder, code=1)
+    passed = called("pytest", "test_own_check.py", *records, "--canaryproof-report-dir=again", folder=folder)
+    failed = called("pytest", "slower", *records, "--canaryproof-report-dir=failed", folder=folder, code=1)
 
-    assert "REJECTED   13/15" in said
-    (row,) = json.loads((folder / "again" / "results.json").read_text(encoding="utf-8"))["submissions"]
-    assert len(row["checks"]) == 14
-    own = row["checks"][-1]
-    assert (own["id"], own["status"], own["title"]) == ("own-replicas", "failed", "The canary has two replicas")
-    assert (own["message"], own["hint"]) == ("it has one", "Set spec.replicas to 2.")
+    assert "ACCEPTED   15/15" in passed
+    assert "REJECTED   13/15" in failed
+    for name, status in (("again", "passed"), ("failed", "failed")):
+        (row,) = json.loads((folder / name / "results.json").read_text(encoding="utf-8"))["submissions"]
+        own = row["checks"][-1]
+        assert (len(row["checks"]), own["id"], own["status"]) == (14, "quick-rollback", status)
+        assert own["title"] == "The canary is gone ten seconds after the rollback"
+    assert own["hint"] == "Lower terminationGracePeriodSeconds of the canary's pods."
 
 
 def test_a_wrong_chart_in_the_current_folder_is_rejected(folder: Path) -> None:
@@ -173,12 +154,20 @@ def test_wrong_usage_starts_nothing(folder: Path) -> None:
 
 
 def test_a_test_of_ones_own_gets_a_cluster_and_a_namespace(folder: Path) -> None:
-    """No chart is needed for that; each test has a namespace of its own."""
-    write(folder, {"test_own.py": OWN_TEST})
+    """No submission is needed for that, and nothing that is imported meanwhile warns."""
+    shutil.copy(EXAMPLES / "test_cluster_and_namespace.py", folder)
 
-    said = called("pytest", "--canaryproof-cluster=embedded", "-p", "no:cacheprovider", folder=folder)
+    said = called("pytest", "-W", "error", "--canaryproof-cluster=embedded", "-p", "no:cacheprovider", folder=folder)
 
     assert "2 passed" in said
+
+
+def test_a_program_needs_no_pytest(folder: Path) -> None:
+    """It runs an experiment and judges it by the same checks."""
+    said = called("python", str(EXAMPLES / "plain_python.py"), str(REFERENCE), folder=folder)
+
+    assert said.startswith("upcommerce: accepted.")
+    assert said.count(": passed\n") == 13
 
 
 def test_the_suite_is_selected_by_its_name(folder: Path) -> None:
@@ -190,7 +179,7 @@ def test_the_suite_is_selected_by_its_name(folder: Path) -> None:
     marked = called("pytest", "-m", "e2e", submission, "--co", "-q", folder=folder)
 
     assert "13 tests collected" in named
-    assert "test_rehearsal.py::test_the_canary_crash_loops[upcommerce]" in marked
+    assert "test_rehearsal.py::test_helm_renders_the_chart[upcommerce]" in marked
 
 
 def test_the_plugin_leaves_other_projects_alone(folder: Path) -> None:

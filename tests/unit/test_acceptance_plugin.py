@@ -20,7 +20,7 @@ from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Canary, ContainerLog, Decision, Evidence, Observed, Probe, Setting, Timings
 from canaryproof.model.flight_record import to_lines
 from canaryproof.pytest_plugin.markers import criterion, declared_in
-from canaryproof.pytest_plugin.options import STEP_SUMMARY
+from canaryproof.pytest_plugin.settings import STEP_SUMMARY
 from canaryproof.scenario import UPCOMMERCE
 from tests.unit.reports.hostile import remarkable
 from tests.unit.stories import because
@@ -51,7 +51,7 @@ class Laboratory:
         return future
 
 @pytest.fixture(scope="session")
-def canaryproof_laboratory(cluster):
+def canaryproof_runner(cluster):
     return Laboratory()
 """
 

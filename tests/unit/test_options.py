@@ -10,7 +10,7 @@ import pytest
 
 from canaryproof.errors import UsageError
 from canaryproof.pytest_plugin.option_table import OPTIONS
-from canaryproof.pytest_plugin.options import Settings, read_settings
+from canaryproof.pytest_plugin.settings import Settings, read_settings
 
 Read = Callable[..., Settings]
 NOTHING: Mapping[str, str] = {}
@@ -41,7 +41,7 @@ def test_nothing_has_to_be_said(read: Read) -> None:
     settings = read()
 
     assert [each.chart for each in settings.submissions] == [Path.cwd() / "upcommerce"]
-    assert settings.course.release == "upcommerce"
+    assert settings.scenario.release == "upcommerce"
     assert (settings.cluster, settings.parallel, settings.images, settings.report_dir) == ("auto", None, None, None)
 
 

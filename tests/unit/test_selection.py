@@ -11,7 +11,7 @@ from canaryproof.cluster.detection import Command, ThisMachine
 from canaryproof.cluster.selection import Choice, choose
 from canaryproof.errors import ClusterError
 from canaryproof.pytest_plugin.cluster_choice import choice_of, conflicts
-from canaryproof.pytest_plugin.options import Settings
+from canaryproof.pytest_plugin.settings import Settings
 from canaryproof.scenario import load_course
 from canaryproof.timeouts import TimeLimits
 
@@ -116,10 +116,10 @@ def test_a_machine_is_asked_by_its_commands(tmp_path: Path) -> None:
 )
 def test_what_a_provider_cannot_do_is_refused(provider: str, settings: dict[str, object], problem: str) -> None:
     """The message says what to do instead; where nothing is wrong, nothing is said."""
-    plain = Settings((), provider, load_course())
+    plain = Settings(submissions=(), cluster=provider, scenario=load_course())
 
     assert list(conflicts(provider, plain)) == list(conflicts(provider, replace(plain, yes=True)))
-    assert problem in " ".join(conflicts(provider, Settings((), provider, load_course(), **settings)))  # type: ignore[arg-type]  # as pytest parametrizes
+    assert problem in " ".join(conflicts(provider, replace(plain, **settings)))  # type: ignore[arg-type]  # as pytest parametrizes
 
 
 def test_a_cluster_elsewhere_is_not_touched_unasked(pytester: pytest.Pytester) -> None:

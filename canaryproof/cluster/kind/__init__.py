@@ -4,3 +4,6 @@
 nothing stays, :mod:`config` says what a node is told, :mod:`docker` asks Docker, and :mod:`node_registry` serves the
 stand-ins.
 """
+
+DEFAULT_NAME = "pytest-kind"
+"""The name of the cluster that pytest-kind uses by default."""

@@ -1,7 +1,7 @@
 """The acceptance suite for the checkout release, and a check of our own."""
 
 from canaryproof import Evidence, check
-from canaryproof.acceptance.test_acceptance import *  # noqa: F403 - the whole suite
+from canaryproof.acceptance.test_acceptance import *
 
 
 @check("canary-version", points=2, needs=["canary-present"])

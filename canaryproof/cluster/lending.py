@@ -1,0 +1,198 @@
+"""Finds the provider, the Helm and the programs that the user's options lead to."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from canaryproof.cluster import kind
+from canaryproof.cluster.detection import ThisMachine
+from canaryproof.cluster.embedded.persistent.provider import KeptProvider
+from canaryproof.cluster.embedded.persistent.state import DEFAULT_NAME
+from canaryproof.cluster.embedded.toolchain import EMBEDDED, Machine, Toolchain, provide
+from canaryproof.cluster.existing.provider import ExistingProvider
+from canaryproof.cluster.image_sources import upstream_of
+from canaryproof.cluster.kind.provider import KindProvider, StandIns
+from canaryproof.cluster.minikube.provider import MinikubeProvider
+from canaryproof.cluster.selection import Choice, choose
+from canaryproof.kube import kubeconfig
+from canaryproof.kube.kubeconfig import Target
+from canaryproof.kube.running_cluster import ClusterProvider
+from canaryproof.system.paths import cache_folder
+from canaryproof.system.progress import Progress
+from canaryproof.timeouts import TimeLimits
+
+HELM = "helm"
+EMBEDDED_PROVIDER = "embedded"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterOptions:
+    """What the user chose about the cluster and Helm; None leaves the choice to the provider."""
+
+    cluster: str = "auto"
+    images: str | None = None
+    image_mirror: str | None = None
+    image_registries: tuple[str, ...] = ()
+    """Registries, ``HOST[:PORT]``, that images may be pulled from besides those of the scenario's images."""
+    toolchain: Path | None = None
+    helm: Path | None = None
+    patience: float = 1
+    """The factor by which all time limits are multiplied."""
+    kubeconfig: Path | None = None
+    kube_context: str | None = None
+    observe: bool = False
+    """Whether the run only reads what is in the cluster."""
+    cluster_name: str | None = None
+    keep_cluster: bool = False
+    kind_image: str | None = None
+    kind_bin: Path | None = None
+    kind_kubectl_bin: Path | None = None
+    kubernetes: str | None = None
+    """The minor version of the embedded cluster, ``1.36``."""
+
+    @property
+    def durations(self) -> TimeLimits:
+        """Return the time limits of this run."""
+        return TimeLimits.for_patience(self.patience)
+
+    def images_on(self, provider: str) -> str:
+        """Return which images the run uses: the user's choice, else ``stand-in`` on the embedded cluster."""
+        return self.images or ("stand-in" if provider == EMBEDDED_PROVIDER else "upstream")
+
+
+def choose_cluster(options: ClusterOptions, environment: Mapping[str, str]) -> Choice:
+    """Return the provider, and why ``auto`` took it.
+
+    Raises ClusterError when ``auto`` finds none that can work here.
+    """
+    if options.cluster != "auto":
+        return Choice(options.cluster)
+    if options.kubernetes:
+        return Choice(EMBEDDED_PROVIDER, "--kubernetes chooses among its versions")
+    if options.observe:
+        return Choice("existing", "--observe changes nothing, and looks where kubectl would")
+    return choose(
+        ThisMachine(
+            env=environment,
+            cache=cache_folder(environment),
+            durations=options.durations,
+            ready=options.toolchain is not None,
+            kind=options.kind_bin is not None,
+        )
+    )
+
+
+def target_of(options: ClusterOptions, environment: Mapping[str, str]) -> Target:
+    """Return the existing cluster that the options lead to.
+
+    Raises UsageError when the kubeconfig does not lead to one.
+    """
+    files = kubeconfig.read(kubeconfig.paths(options.kubeconfig, environment))
+    return kubeconfig.target_of(files, options.kube_context)
+
+
+def toolchain_of(options: ClusterOptions, environment: Mapping[str, str], progress: Progress) -> Toolchain:
+    """Return the programs of the embedded cluster, and Helm unless the user names one; build those that are missing.
+
+    Raises ClusterError when a program cannot be built.
+    """
+    return provide(
+        cache=cache_folder(environment),
+        progress=progress,
+        machine=Machine(options.durations),
+        ready=options.toolchain,
+        tools=[each for each in EMBEDDED if not (each == HELM and options.helm)],
+        kubernetes=options.kubernetes or "",
+    )
+
+
+def helm_of(choice: Choice, options: ClusterOptions, environment: Mapping[str, str], progress: Progress) -> Path:
+    """Return the Helm to use: the user's, else the pinned one on the embedded cluster, else PATH's, else a built one.
+
+    Raises ClusterError when it cannot be built.
+    """
+    if options.helm:
+        return options.helm
+    if choice.provider == EMBEDDED_PROVIDER:
+        return toolchain_of(options, environment, progress).path(HELM)
+    if not options.toolchain and (found := shutil.which(HELM)):
+        return Path(found)
+    return _built(HELM, options, environment, progress)
+
+
+def provider_of(
+    choice: Choice,
+    options: ClusterOptions,
+    stand_ins: Mapping[str, Sequence[str]],
+    environment: Mapping[str, str],
+    progress: Progress,
+    *,
+    target: Target | None = None,
+) -> ClusterProvider:
+    """Return what lends the cluster; *stand_ins* are images, each with the arguments with which agnhost plays it.
+
+    *target* is the existing cluster, where the caller has looked it up already.
+    """
+    if choice.provider == "existing":
+        target = target or target_of(options, environment)
+        return ExistingProvider(target, environment, options.durations, progress, reading=options.observe)
+    if choice.provider == "kind":
+        return _kind(options, stand_ins, environment, progress)
+    if choice.provider == "minikube":
+        return MinikubeProvider(
+            environment,
+            options.durations,
+            profile=options.cluster_name,
+            keep=options.keep_cluster,
+            reading=options.observe,
+            mirror=options.image_mirror or "",
+            progress=progress,
+        )
+    pulled = options.images_on(choice.provider) == "upstream"
+    sources = {"images": stand_ins, "registries": options.image_registries}
+    return KeptProvider(
+        toolchain_of(options, environment, progress),
+        cache_folder(environment),
+        stand_ins,
+        options.cluster_name or DEFAULT_NAME,
+        options.keep_cluster,
+        options.durations,
+        progress,
+        upstream_of(environment, options.image_mirror or "", **sources) if pulled else None,
+    )
+
+
+def _kind(
+    options: ClusterOptions,
+    stand_ins: Mapping[str, Sequence[str]],
+    environment: Mapping[str, str],
+    progress: Progress,
+) -> KindProvider:
+    """Return the provider of kind; it and the stand-ins' program are PATH's or the user's, or else built now."""
+    binary, kubectl = (
+        said or (Path(found) if (found := shutil.which(name)) else None)
+        for name, said in (("kind", options.kind_bin), ("kubectl", options.kind_kubectl_bin))
+    )
+    plays = options.images_on("kind") == "stand-in"
+    return KindProvider(
+        binary=binary or _built("kind", options, environment, progress),
+        name=options.cluster_name or kind.DEFAULT_NAME,
+        environment=environment,
+        cache=cache_folder(environment),
+        stand_ins=StandIns(_built("agnhost", options, environment, progress), stand_ins) if plays else None,
+        mirror=options.image_mirror or "",
+        node_image=options.kind_image,
+        kubeconfig=options.kubeconfig,
+        kubectl=kubectl,
+        keep=options.keep_cluster,
+        progress=progress,
+        durations=options.durations,
+    )
+
+
+def _built(tool: str, options: ClusterOptions, environment: Mapping[str, str], progress: Progress) -> Path:
+    cache, machine = cache_folder(environment), Machine(options.durations)
+    return provide(cache=cache, progress=progress, machine=machine, ready=options.toolchain, tools=[tool]).path(tool)

@@ -1,0 +1,98 @@
+"""Experiments for a Python program: a cluster, and the evidence of one submission after the other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from canaryproof.cluster.lending import ClusterOptions, choose_cluster, helm_of, provider_of
+from canaryproof.experiment.runner import Parallel, Runner
+from canaryproof.kube.running_cluster import Cluster
+from canaryproof.model.evidence import Evidence
+from canaryproof.scenario import Course, load_course
+from canaryproof.submissions.discovery import find_submissions
+from canaryproof.system.paths import cache_folder
+from canaryproof.system.progress import Progress, Silence
+from canaryproof.timeouts import TimeLimits
+
+
+@contextmanager
+def open_runner(
+    cluster: Cluster,
+    scenario: Course,
+    helm: Path,
+    environment: Mapping[str, str],
+    *,
+    parallel: int | None,
+    durations: TimeLimits,
+) -> Iterator[Runner]:
+    """Yield what runs *parallel* experiments at once, by default as many as the cluster can take.
+
+    Raises what `Runner.open` raises.
+    """
+    fitting = Parallel.fitting(cluster.cores, os.cpu_count() or 1)
+    with Runner.open(
+        cluster,
+        course=scenario,
+        helm=helm,
+        parallel=Parallel.exactly(parallel) if parallel else fitting,
+        locks=cache_folder(environment) / "present",
+        durations=durations.with_pulls() if cluster.images == "upstream" else durations,
+    ) as runner:
+        yield runner
+
+
+@dataclass(frozen=True)
+class Experiments:
+    """Runs experiments on one cluster; `open` makes one."""
+
+    cluster: Cluster
+    scenario: Course
+    runner: Runner
+
+    @classmethod
+    @contextmanager
+    def open(
+        cls,
+        options: ClusterOptions | None = None,
+        *,
+        scenario: Course | None = None,
+        parallel: int | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[Experiments]:
+        """Start or find the cluster that *options* name, and yield what runs experiments on it.
+
+        The default options choose the cluster as ``canaryproof check`` does, and the default scenario is the UpCommerce
+        course.  *parallel* is the number of experiments that run at once, by default as many as the cluster can take.
+        At the end of the block, what still runs is ended, and the cluster is removed if this call started it.
+
+        Raises ClusterError when there is no such cluster or it does not start, and InfrastructureError when Helm does
+        not run.
+        """
+        options, scenario = options or ClusterOptions(), scenario or load_course()
+        progress, environment = progress or Silence(), os.environ
+        choice = choose_cluster(options, environment)
+        provider = provider_of(choice, options, scenario.stand_ins, environment, progress)
+        helm = helm_of(choice, options, environment, progress)
+        with (
+            provider.lend() as cluster,
+            open_runner(cluster, scenario, helm, environment, parallel=parallel, durations=options.durations) as runner,
+        ):
+            yield cls(cluster, scenario, runner)
+
+    def run(self, *paths: Path | str) -> Iterator[Evidence]:
+        """Run one experiment for each submission at *paths*, and yield the evidence of each as soon as it ends.
+
+        A path is what ``canaryproof check`` takes: a chart folder, a repository that holds one, an archive of either,
+        or a folder of any of these.  Evidence with a ``fault`` says nothing about the submission: the
+        infrastructure failed.
+
+        Raises UsageError when a path holds no submission.
+        """
+        submissions = find_submissions([Path(each) for each in paths], chart_name=self.scenario.release)
+        for ended in as_completed([self.runner.submit(each) for each in submissions]):
+            yield ended.result()

@@ -1,0 +1,32 @@
+"""Installs the stable chart of a scenario for tests and programs that only want the running app."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from canaryproof.errors import InfrastructureError
+from canaryproof.helm.verbs import Helm
+from canaryproof.scenario import Course
+
+
+@dataclass(frozen=True)
+class Release:
+    """An installed release."""
+
+    name: str
+    namespace: str
+    chart: Path
+
+
+def install_stable(helm: Helm, scenario: Course, namespace: str) -> Release:
+    """Install the stable chart into *namespace* and return the release once Helm has found its pods ready.
+
+    Whoever deletes the namespace removes the release with it.
+
+    Raises InfrastructureError with Helm's message when the chart cannot be installed or does not become ready in time.
+    """
+    installed = helm.install(scenario.release, scenario.baseline, namespace, wait=True)
+    if installed.error:
+        raise InfrastructureError(f"the stable chart {scenario.baseline} was not installed: {installed.error}")
+    return Release(scenario.release, namespace, scenario.baseline)

@@ -1,0 +1,45 @@
+"""Loads the parts of the plugin that acceptance tests need, once there is such a test."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from canaryproof.pytest_plugin.option_table import SUBMISSION
+
+PARTS = tuple(
+    f"canaryproof.pytest_plugin.{name}"
+    for name in ("parametrize", "cluster_choice", "grading", "reporting", "runloop", "shutdown", "terminal")
+)
+DISTRIBUTED = (
+    "acceptance tests cannot be distributed by pytest-xdist: their experiments already run in parallel. "
+    "Leave out -n and --dist; --parallel N sets how many experiments run at once"
+)
+REFUSED = "canaryproof_refused"
+"""The key by which a worker of pytest-xdist tells the controller that it was to run acceptance tests."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers."""
+    config.addinivalue_line("markers", "e2e: acceptance of the submissions on a real cluster")
+    config.addinivalue_line(
+        "markers",
+        "canaryproof_check(id, points=1, needs=()): an acceptance criterion; skipped unless those that it needs hold",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Load the parts; :mod:`parametrize`, one of them, then multiplies the tests by the submissions."""
+    if SUBMISSION in metafunc.fixturenames:
+        manager = metafunc.config.pluginmanager
+        for part in PARTS:
+            manager.import_plugin(part)
+        manager.getplugin(PARTS[0]).multiply(metafunc)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """End the run of pytest-xdist whose worker was ended for its acceptance tests."""
+    if REFUSED in getattr(node, "workeroutput", ()):  # a worker that crashed has none
+        raise pytest.UsageError(DISTRIBUTED)
