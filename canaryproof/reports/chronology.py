@@ -240,7 +240,7 @@ def _told(evidence: Evidence) -> Iterator[tuple[str, float, str]]:
         yield "upgrade", upgrade.began, "Helm upgrades to the submission: revision 2"
         yield "upgraded", upgrade.ended, "the upgrade failed" if upgrade.error else "the upgrade is applied"
     if decision.proven_at is not None:
-        yield "fate", decision.proven_at, f"the canary's fate is certain: {decision.outcome}"
+        yield "fate", decision.proven_at, f"the canary's outcome is certain: {decision.outcome}"
     if rollback:
         yield "rollback", rollback.began, "Helm rolls back to revision 1"
         yield "rolled-back", rollback.ended, "the rollback failed" if rollback.error else "the rollback is recorded"

@@ -86,7 +86,7 @@ def test_events_are_kept_for_an_hour() -> None:
 
 def test_a_canary_that_was_taken_away_at_once_shows_nothing() -> None:
     """Started once, and rolled back seconds later: it may or may not have crashed."""
-    assert "do not tell its fate: Scheduled, Started" in after(SCHEDULED, STARTED, seconds=2).decision.reason
+    assert "do not tell its outcome: Scheduled, Started" in after(SCHEDULED, STARTED, seconds=2).decision.reason
 
 
 def test_a_canary_that_is_there_is_seen_itself() -> None:

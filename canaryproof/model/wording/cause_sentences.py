@@ -37,7 +37,7 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "ended-once": "{who} of {name} ended once, with {end}, and not again {within}",
     "events-gone": "no events about the pods of {name} are left (a cluster keeps them for an hour, as a rule), and the"
     " pods are gone",
-    "events-unclear": "the events that are left about {name} do not tell its fate: {states}",
+    "events-unclear": "the events that are left about {name} do not tell its outcome: {states}",
     "exited-cleanly": "{name} does not crash: {who} ended by itself with exit code 0, {twice}",
     "field-of-wrong-type": "{place}{field} must be {expected}, not {detail}",
     "told": "{detail}",

@@ -50,7 +50,7 @@ def test_what_happened_is_told_in_order() -> None:
     moments = [line for line in feedback() if line.startswith("- ")]
 
     assert moments[0] == "- 0.1 s: the chart is rendered; Helm installs the course's: revision 1"
-    assert "- 3.5 s: the canary's fate is certain: crash-loop" in moments
+    assert "- 3.5 s: the canary's outcome is certain: crash-loop" in moments
 
 
 def test_an_acceptance_says_so() -> None:
