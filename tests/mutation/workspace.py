@@ -15,7 +15,7 @@ GETTERS = frozenset({"property", "cached_property"})
 PACKAGES: Mapping[str, str] = {
     "analysis": "applied availability canary chart_traits cleanup_check infrastructure leftovers"
     " outcome outcome_causes stable_state unstarted",
-    "checks": "consequences explaining hints judging observed release_history remarks results"
+    "checks": "consequences explaining findings hints judging observed release_history remarks results"
     " troubleshooting unrendered",
     "model": "causes chart_source evidence_redaction explaining flight_record helm_text kubernetes_text objects"
     " quantities registries rendered_yaml timeline well_formed",
