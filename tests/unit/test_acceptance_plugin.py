@@ -13,6 +13,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+import canaryproof.pytest_plugin.cluster_choice
+import canaryproof.pytest_plugin.grading
+import canaryproof.pytest_plugin.parametrize
+import canaryproof.pytest_plugin.reporting
+import canaryproof.pytest_plugin.runloop
+import canaryproof.pytest_plugin.shutdown
+import canaryproof.pytest_plugin.terminal  # noqa: F401 - what is loaded here, no run in this process loads again
 from canaryproof.acceptance import test_acceptance
 from canaryproof.checks.judging import JUDGES
 from canaryproof.checks.registry import CHECKS as CHECKS_OF_THE_REGISTRY
