@@ -172,7 +172,7 @@ def test_an_upgrade_in_disguise_is_none(student: Student, observe: Observe) -> N
     row = observe()
 
     assert _checks(row, "failed") == {"rollback-recorded"}
-    assert "an upgrade in disguise" in row["reason"]
+    assert "is an upgrade, and no rollback" in row["reason"]
 
 
 def test_a_replaced_program_is_remarked_from_the_record_of_helm(
