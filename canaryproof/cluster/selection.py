@@ -62,7 +62,7 @@ def choose(machine: Surroundings) -> Choice:
         return Choice("embedded", "its tools are here, and it needs no more")
     kind = machine.has_kind and not machine.against_docker
     if kind:
-        but = "; --cluster embedded would first build its tools, six minutes once" if embedded else ""
+        but = "; --cluster embedded would first build its tools, seven minutes once" if embedded else ""
         return Choice("kind", f"Docker answers and kind is here{but}")
     if embedded:
         return Choice("embedded", "Linux is all it needs here")

@@ -79,7 +79,7 @@ TEXTS: Mapping[Code, tuple[str, str]] = {
         f"{DEBIAN} golang, or see https://go.dev/dl",
     ),
     "tools-not-built": (
-        "its tools are not built yet: the first run builds them, about six minutes on two cores",
+        "its tools are not built yet: the first run builds them, about seven minutes on two cores",
         "canaryproof up, whenever there is time",
     ),
     "tools-without-room": (

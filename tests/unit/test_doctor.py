@@ -187,7 +187,7 @@ def test_the_report_reads_from_the_gravest() -> None:
         "  - the kernel has no overlayfs",
         "      sudo modprobe overlay",
         "kind       works, with remarks",
-        "  - its tools are not built yet: the first run builds them, in about ten minutes on two cores",
+        "  - its tools are not built yet: the first run builds them, about seven minutes on two cores",
         "      canaryproof up, whenever there is time",
         "existing   works",
         "",
