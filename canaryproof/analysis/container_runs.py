@@ -30,7 +30,7 @@ class Scene:
     canary: Canary
     upgraded_at: float
     now: float
-    durations: TimeLimits
+    time_limits: TimeLimits
 
     @cached_property
     def pods(self) -> tuple[PodHistory, ...]:

@@ -53,16 +53,16 @@ SAID = 200
 
 
 def decide(
-    timeline: Timeline, canary: Canary, upgraded_at: float, now: float, durations: TimeLimits
+    timeline: Timeline, canary: Canary, upgraded_at: float, now: float, time_limits: TimeLimits
 ) -> Decision | None:
     """Return the outcome of *canary* as soon as it is certain, or the likeliest one when time is up; None until then.
 
     Times are in seconds from the start of the recording.  Time is up ``observation`` seconds after the upgrade; after
     ``observation_extended`` while there are live pods.
     """
-    scene = Scene(timeline.until(now), canary, upgraded_at, now, durations)
+    scene = Scene(timeline.until(now), canary, upgraded_at, now, time_limits)
     pending = any(pod.is_live for pod in scene.pods)
-    is_over = now - upgraded_at >= (durations.observation_extended if pending else durations.observation)
+    is_over = now - upgraded_at >= (time_limits.observation_extended if pending else time_limits.observation)
     decisions = (decision for rule in (*RULES, *(GUESSES if is_over else ())) for decision in rule(scene))
     return next(decisions, None)
 

@@ -41,8 +41,8 @@ def paused(scene: Scene) -> Iterator[Decision]:
 def refused(scene: Scene) -> Iterator[Decision]:
     """Decide by pods that the API server does not let in; a ServiceAccount may still be on its way."""
     for since, message in _refusals(scene):
-        if scene.now - since >= scene.durations.persistence and not is_account_missing(message):
-            yield _is_refused(scene, since + scene.durations.persistence, since, message)
+        if scene.now - since >= scene.time_limits.persistence and not is_account_missing(message):
+            yield _is_refused(scene, since + scene.time_limits.persistence, since, message)
 
 
 def still_refused(scene: Scene) -> Iterator[Decision]:
@@ -79,10 +79,10 @@ def unschedulable(scene: Scene) -> Iterator[Decision]:
     """Decide by a pod that no node takes; for a moment that is normal, while other pods leave."""
     for pod in scene.live:
         since = pod.unschedulable_since
-        if since is not None and scene.now - since >= scene.durations.unschedulable:
+        if since is not None and scene.now - since >= scene.time_limits.unschedulable:
             cause = Cause(code="unscheduled", detail=scheduling_failure(pod.scheduling))
             proof = f"pod {pod.name}: Unschedulable since {since:.1f} s: {pod.scheduling}"
-            yield scene.decision("unschedulable", cause, since + scene.durations.unschedulable, proof)
+            yield scene.decision("unschedulable", cause, since + scene.time_limits.unschedulable, proof)
 
 
 def unconfigured(scene: Scene) -> Iterator[Decision]:
@@ -92,10 +92,10 @@ def unconfigured(scene: Scene) -> Iterator[Decision]:
             since = runs.waiting_since(frozenset({waiting}))
             if since is None or is_cache_empty(message := runs.moments[-1].message):
                 continue
-            if scene.now - since >= scene.durations.persistence:
+            if scene.now - since >= scene.time_limits.persistence:
                 cause = Cause(code="container-not-created", detail=message or waiting)
                 proof = f"pod {runs.pod.name}, {runs}: {waiting} since {since:.1f} s: {message}"
-                proven_at = since + scene.durations.persistence
+                proven_at = since + scene.time_limits.persistence
                 yield scene.decision(outcome, cause, proven_at, proof, runs=runs)
 
 
@@ -107,9 +107,9 @@ def unmountable(scene: Scene) -> Iterator[Decision]:
         )
         for event in () if started else scene.timeline.events_about(pod.uid):
             missing = event.reason == "FailedMount" and is_source_missing(event.message)
-            if missing and scene.now - event.at >= scene.durations.persistence:
+            if missing and scene.now - event.at >= scene.time_limits.persistence:
                 cause = Cause(code="volume-not-mounted", detail=event.message)
-                yield scene.decision("config-error", cause, event.at + scene.durations.persistence, event.message)
+                yield scene.decision("config-error", cause, event.at + scene.time_limits.persistence, event.message)
 
 
 def too_small(scene: Scene) -> Iterator[Decision]:
@@ -117,9 +117,9 @@ def too_small(scene: Scene) -> Iterator[Decision]:
     for pod in scene.live:
         for event in scene.timeline.events_about(pod.uid):
             killed = event.reason == "FailedCreatePodSandBox" and _is_killed_for_memory(pod, event.message)
-            if killed and scene.now - event.at >= scene.durations.persistence:
+            if killed and scene.now - event.at >= scene.time_limits.persistence:
                 cause = Cause(code="memory-too-low")
-                proven_at = event.at + scene.durations.persistence
+                proven_at = event.at + scene.time_limits.persistence
                 yield scene.decision("oom-killed", cause, proven_at, f"pod {pod.name}: {event.message}")
 
 
@@ -149,16 +149,16 @@ def never_ready(scene: Scene) -> Iterator[Decision]:
         since = pod.running_since
         if since is None or pod.was_ready or _in_doubt(scene):
             continue
-        if scene.now - since >= scene.durations.observation:
+        if scene.now - since >= scene.time_limits.observation:
             said = [event.message for event in scene.timeline.events_about(pod.uid) if event.reason == "Unhealthy"]
             cause = Cause(code="never-ready", detail=said[-1] if said else "")
             proof = f"pod {pod.name}: running since {since:.1f} s, not Ready"
-            yield scene.decision("not-ready", cause, since + scene.durations.observation, proof)
+            yield scene.decision("not-ready", cause, since + scene.time_limits.observation, proof)
 
 
 def _is_steady(scene: Scene) -> bool:
     since = [pod.ready_since for pod in scene.live]
-    steady = all(each is not None and scene.now - each >= scene.durations.observation for each in since)
+    steady = all(each is not None and scene.now - each >= scene.time_limits.observation for each in since)
     return steady and len(since) >= max(1, scene.canary.replicas)
 
 
@@ -176,7 +176,7 @@ def _is_healthy(scene: Scene) -> Decision:
         images=tuple(dict.fromkeys(scene.canary.images)),
     )
     proof = (f"pod {pod.name}: Ready since {pod.ready_since:.1f} s" for pod in scene.live)
-    return scene.decision("healthy", cause, since + scene.durations.observation, *proof)
+    return scene.decision("healthy", cause, since + scene.time_limits.observation, *proof)
 
 
 def uncertain(scene: Scene) -> Iterator[Decision]:

@@ -80,7 +80,7 @@ def _up(options: argparse.Namespace) -> int:
         course.stand_ins,
         options.name,
         keep=True,
-        durations=options.limits,
+        time_limits=options.limits,
         progress=progress,
     )
     kept, note = provider.up()

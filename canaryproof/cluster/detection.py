@@ -64,17 +64,17 @@ def _find(name: str, environment: Mapping[str, str]) -> str | None:
     return shutil.which(name, path=environment.get("PATH", os.defpath))
 
 
-def ask_command(name: str, environment: Mapping[str, str], durations: TimeLimits) -> Command:
+def ask_command(name: str, environment: Mapping[str, str], time_limits: TimeLimits) -> Command:
     """Return what the command *name*, one of `COMMANDS`, says of itself."""
     if not (path := _find(name, environment)):
         return Command()
     question, version = _QUESTIONS[name], ""
     asked = question.version
     try:
-        version = question.read(run([path, *asked], timeout=durations.question, env=environment)).removeprefix("v")
+        version = question.read(run([path, *asked], timeout=time_limits.question, env=environment)).removeprefix("v")
         if question.works:
             asked = question.works
-            run([path, *asked], timeout=durations.question, env=environment)
+            run([path, *asked], timeout=time_limits.question, env=environment)
     except CommandError as error:
         return Command(path, version, _last_line(error), " ".join((name, *asked)))
     except (CanaryproofError, msgspec.DecodeError) as error:
@@ -93,7 +93,7 @@ class ThisMachine:
 
     env: Mapping[str, str] = field(repr=False)
     cache: Path
-    durations: TimeLimits
+    time_limits: TimeLimits
     ready: bool = False
     """Whether the user brings the embedded cluster's tools."""
     kind: bool = False
@@ -103,7 +103,7 @@ class ThisMachine:
     def against_embedded(self) -> str:
         """Why the embedded cluster cannot run here; empty when it can."""
         try:
-            suitable(self.cache, self.env, self.durations)
+            suitable(self.cache, self.env, self.time_limits)
         except ClusterError as error:
             return str(error)
         return ""
@@ -111,12 +111,12 @@ class ThisMachine:
     @cached_property
     def tools_built(self) -> bool:
         """Whether the embedded cluster's tools are there already."""
-        return self.ready or is_built(self.cache, Machine(self.durations))
+        return self.ready or is_built(self.cache, Machine(self.time_limits))
 
     @cached_property
     def against_docker(self) -> str:
         """Why no Docker daemon answers; empty when one does."""
-        return ask_command("docker", self.env, self.durations).against("docker")
+        return ask_command("docker", self.env, self.time_limits).against("docker")
 
     @cached_property
     def has_kind(self) -> bool:
@@ -126,4 +126,4 @@ class ThisMachine:
     @cached_property
     def against_minikube(self) -> str:
         """Why there is no minikube that runs; empty when there is one."""
-        return ask_command("minikube", self.env, self.durations).against("minikube")
+        return ask_command("minikube", self.env, self.time_limits).against("minikube")

@@ -54,7 +54,7 @@ class ClusterOptions:
     """The minor version of the embedded cluster, ``1.36``."""
 
     @property
-    def durations(self) -> TimeLimits:
+    def time_limits(self) -> TimeLimits:
         """Return the time limits of this run."""
         return TimeLimits.for_patience(self.patience)
 
@@ -78,7 +78,7 @@ def choose_cluster(options: ClusterOptions, environment: Mapping[str, str]) -> C
         ThisMachine(
             env=environment,
             cache=cache_folder(environment),
-            durations=options.durations,
+            time_limits=options.time_limits,
             ready=options.toolchain is not None,
             kind=options.kind_bin is not None,
         )
@@ -102,7 +102,7 @@ def toolchain_of(options: ClusterOptions, environment: Mapping[str, str], progre
     return provide(
         cache=cache_folder(environment),
         progress=progress,
-        machine=Machine(options.durations),
+        machine=Machine(options.time_limits),
         ready=options.toolchain,
         tools=[each for each in EMBEDDED if not (each == HELM and options.helm)],
         kubernetes=options.kubernetes or "",
@@ -138,13 +138,13 @@ def provider_of(
     """
     if choice.provider == "existing":
         target = target or target_of(options, environment)
-        return ExistingProvider(target, environment, options.durations, progress, reading=options.observe)
+        return ExistingProvider(target, environment, options.time_limits, progress, reading=options.observe)
     if choice.provider == "kind":
         return _kind(options, stand_ins, environment, progress)
     if choice.provider == "minikube":
         return MinikubeProvider(
             environment,
-            options.durations,
+            options.time_limits,
             profile=options.cluster_name,
             keep=options.keep_cluster,
             reading=options.observe,
@@ -159,7 +159,7 @@ def provider_of(
         stand_ins,
         options.cluster_name or DEFAULT_NAME,
         options.keep_cluster,
-        options.durations,
+        options.time_limits,
         progress,
         upstream_of(environment, options.image_mirror or "", **sources) if pulled else None,
     )
@@ -189,10 +189,10 @@ def _kind(
         kubectl=kubectl,
         keep=options.keep_cluster,
         progress=progress,
-        durations=options.durations,
+        time_limits=options.time_limits,
     )
 
 
 def _built(tool: str, options: ClusterOptions, environment: Mapping[str, str], progress: Progress) -> Path:
-    cache, machine = cache_folder(environment), Machine(options.durations)
+    cache, machine = cache_folder(environment), Machine(options.time_limits)
     return provide(cache=cache, progress=progress, machine=machine, ready=options.toolchain, tools=[tool]).path(tool)

@@ -45,7 +45,7 @@ class Where:
 
     environment: Mapping[str, str] = field(repr=False)
     cache: Path
-    durations: TimeLimits
+    time_limits: TimeLimits
     kubeconfig: Path | None = None
     context: str | None = None
     root: Path = Path("/")
@@ -54,7 +54,7 @@ class Where:
 def ask(where: Where) -> Facts:
     """Return the facts of this machine; commands run side by side."""
     with ThreadPoolExecutor(thread_name_prefix="doctor") as pool:
-        commands = {name: pool.submit(ask_command, name, where.environment, where.durations) for name in COMMANDS}
+        commands = {name: pool.submit(ask_command, name, where.environment, where.time_limits) for name in COMMANDS}
         account = pool.submit(_account, where)
         is_root = os.geteuid() == 0
         linux = sys.platform == "linux"
@@ -66,7 +66,7 @@ def ask(where: Where) -> Facts:
             disk=_disk(where),
             tools=_tools(where),
             account=account.result(),
-            rootless=() if is_root or not linux else rootless.gaps(rootless.ask(where.environment, where.durations)),
+            rootless=() if is_root or not linux else rootless.gaps(rootless.ask(where.environment, where.time_limits)),
             docker=commands["docker"].result(),
             kind=commands[KIND].result(),
             minikube=commands["minikube"].result(),
@@ -119,7 +119,7 @@ def _disk(where: Where) -> Disk:
 
 
 def _machine(where: Where) -> Machine:
-    return Machine(where.durations, env=where.environment)
+    return Machine(where.time_limits, env=where.environment)
 
 
 def _tools(where: Where) -> Tools:
@@ -140,12 +140,12 @@ def _account(where: Where) -> Account:
         target = kubeconfig.target_of(files, where.context)
     except CanaryproofError as error:
         return Account(error=error.message)
-    durations = replace(where.durations, request=where.durations.question / 4)  # a request is repeated twice
+    time_limits = replace(where.time_limits, request=where.time_limits.question / 4)  # a request is repeated twice
     account = Account(target.context, redacted(target.server), is_local=target.is_local)
     try:
         with scratch() as folder:
             file = target.write(folder)
-            with closing(KubeClient(file, target.context, durations)) as client:
+            with closing(KubeClient(file, target.context, time_limits)) as client:
                 lacking = tuple(map(str, missing(client.may)))
                 return replace(account, version=client.version(), lacking=lacking)
     except CanaryproofError as error:

@@ -29,11 +29,11 @@ class AdmissionProbe:
     """
 
     def __init__(
-        self, api: Api, durations: TimeLimits, doomed: Callable[[], str | None], fail: Callable[[str], None]
+        self, api: Api, time_limits: TimeLimits, doomed: Callable[[], str | None], fail: Callable[[str], None]
     ) -> None:
         """Ask *api*; where the proof fails, end the run by *fail*, and a wait for it as soon as *doomed* says why."""
         self._api = api
-        self._durations = durations
+        self._time_limits = time_limits
         self._doomed = doomed
         self._fail = fail
         self._lock = threading.Lock()
@@ -63,8 +63,8 @@ class AdmissionProbe:
         return wait_for(
             "refusal of a privileged pod by Pod Security Admission",
             lambda: self._is_admitted(namespace, user),
-            within=self._durations.namespace,
-            changes=Ticks(self._durations.start_tick),
+            within=self._time_limits.namespace,
+            changes=Ticks(self._time_limits.start_tick),
             doomed=self._doomed,
             seen=lambda: self._ask(namespace, user, privileged=True),
         )

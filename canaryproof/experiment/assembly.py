@@ -31,22 +31,22 @@ def open_context(
     helm: Path,
     parallel: Parallel,
     locks: Path,
-    durations: TimeLimits,
+    time_limits: TimeLimits,
     doomed: Callable[[], str | None],
 ) -> Iterator[Context]:
     """Yield the context of a run on *cluster*, which is recorded for the length of the block.
 
     Raises InfrastructureError when Helm does not run, and UsageError when the kubeconfig has no such context.
     """
-    sandbox, run = sandbox_available(durations), secrets.token_hex(4)
+    sandbox, run = sandbox_available(time_limits), secrets.token_hex(4)
     with (
-        connect(cluster, helm, durations, doomed=doomed, sandbox=sandbox) as connection,
-        present(connection.client, run, Locks(locks), cluster.vitals, durations),
-        Recorder(connection.client, cluster.vitals, durations=durations) as recorder,
+        connect(cluster, helm, time_limits, doomed=doomed, sandbox=sandbox) as connection,
+        present(connection.client, run, Locks(locks), cluster.vitals, time_limits),
+        Recorder(connection.client, cluster.vitals, time_limits=time_limits) as recorder,
     ):
         client, tool = connection.client, connection.helm
         setting = replace(connection.setting, sandbox=sandbox.protection)
-        admission = AdmissionProbe(client, durations, doomed, cluster.vitals.fail)
+        admission = AdmissionProbe(client, time_limits, doomed, cluster.vitals.fail)
         target = Target(
             client=client,
             helm=tool,
@@ -60,8 +60,8 @@ def open_context(
             course=course,
             baseline=Baseline(tool, course, cluster.kubernetes),
             target=target,
-            capacity=Capacity.of(parallel, client, durations, doomed),
-            durations=durations,
+            capacity=Capacity.of(parallel, client, time_limits, doomed),
+            time_limits=time_limits,
             doomed=doomed,
             sandbox=sandbox,
             redactor=connection.redactor,

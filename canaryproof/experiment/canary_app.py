@@ -35,11 +35,11 @@ def await_outcome(canary: Canary, upgraded_at: float, watcher: Watcher) -> Decis
 
     Raises WaitError when the run ends before.
     """
-    recording, durations = watcher.recording, watcher.durations
+    recording, time_limits = watcher.recording, watcher.time_limits
     decision = watcher.wait(
         f"fate of {canary.deployment}",
-        lambda: decide(recording.timeline, canary, upgraded_at, recording.now, durations),
-        within=durations.observation_extended + durations.request,
+        lambda: decide(recording.timeline, canary, upgraded_at, recording.now, time_limits),
+        within=time_limits.observation_extended + time_limits.request,
     )
     return replace(decision, at=recording.now)
 

@@ -61,11 +61,11 @@ class Capacity:
 
     @classmethod
     def of(
-        cls, parallel: Parallel, client: KubeClient, durations: TimeLimits, doomed: Callable[[], str | None]
+        cls, parallel: Parallel, client: KubeClient, time_limits: TimeLimits, doomed: Callable[[], str | None]
     ) -> Self:
         """Return the capacity of a cluster with nothing in it; waits end as soon as *doomed* gives a reason."""
-        at_work, in_cluster = (Slots(number, durations, doomed) for number in (parallel.work, parallel.room))
-        return cls(at_work, in_cluster, Reservations(client, durations, doomed))
+        at_work, in_cluster = (Slots(number, time_limits, doomed) for number in (parallel.work, parallel.room))
+        return cls(at_work, in_cluster, Reservations(client, time_limits, doomed))
 
     @contextmanager
     def enter_cluster(self, slot: Slot, chart: Iterable[Manifest], *, ahead: bool) -> Iterator[None]:

@@ -78,8 +78,8 @@ class CleanupCheck:
         try:
             watcher.wait(
                 "end of the canary and healthy stable app",
-                lambda: self.look(watcher.durations.hold) or None,
-                within=watcher.durations.gone,
+                lambda: self.look(watcher.time_limits.hold) or None,
+                within=watcher.time_limits.gone,
                 seen=self.seen,
             )
         except WaitError:

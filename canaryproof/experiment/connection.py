@@ -33,7 +33,7 @@ class Connection:
 def connect(
     cluster: Cluster,
     helm: Path,
-    durations: TimeLimits,
+    time_limits: TimeLimits,
     *,
     doomed: Callable[[], str | None] = lambda: None,
     sandbox: Sandbox = UNCONFINED,
@@ -46,14 +46,14 @@ def connect(
     Raises InfrastructureError when Helm does not run, and UsageError when the kubeconfig has no such context.
     """
     sweep_scratch()
-    with closing(KubeClient(cluster.kubeconfig, cluster.context, durations)) as client, scratch() as home:
-        tool = Helm.on(cluster, helm, home, durations=durations, doomed=doomed, sandbox=sandbox)
+    with closing(KubeClient(cluster.kubeconfig, cluster.context, time_limits)) as client, scratch() as home:
+        tool = Helm.on(cluster, helm, home, time_limits=time_limits, doomed=doomed, sandbox=sandbox)
         setting = Setting(
             provider=cluster.provider,
             kubernetes=cluster.kubernetes,
             nodes=cluster.nodes,
             helm=tool.version(),
             images=cluster.images,
-            patience=durations.patience,
+            patience=time_limits.patience,
         )
         yield Connection(client, tool, setting, redactor_of(cluster, client))

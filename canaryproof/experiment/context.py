@@ -43,7 +43,7 @@ class Context:
     baseline: Baseline
     target: Target
     capacity: Capacity
-    durations: TimeLimits
+    time_limits: TimeLimits
     doomed: Callable[[], str | None]
     """Why no experiment can go on: the cluster failed, or the run is being ended."""
     sandbox: Sandbox

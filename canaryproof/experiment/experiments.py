@@ -28,7 +28,7 @@ def open_runner(
     environment: Mapping[str, str],
     *,
     parallel: int | None,
-    durations: TimeLimits,
+    time_limits: TimeLimits,
 ) -> Iterator[Runner]:
     """Yield what runs *parallel* experiments at once, by default as many as the cluster can take.
 
@@ -41,7 +41,7 @@ def open_runner(
         helm=helm,
         parallel=Parallel.exactly(parallel) if parallel else fitting,
         locks=cache_folder(environment) / "present",
-        durations=durations.with_pulls() if cluster.images == "upstream" else durations,
+        time_limits=time_limits.with_pulls() if cluster.images == "upstream" else time_limits,
     ) as runner:
         yield runner
 
@@ -80,7 +80,9 @@ class Experiments:
         helm = helm_of(choice, options, environment, progress)
         with (
             provider.lend() as cluster,
-            open_runner(cluster, scenario, helm, environment, parallel=parallel, durations=options.durations) as runner,
+            open_runner(
+                cluster, scenario, helm, environment, parallel=parallel, time_limits=options.time_limits
+            ) as runner,
         ):
             yield cls(cluster, scenario, runner)
 

@@ -78,7 +78,7 @@ class Isolation:
 
         Raises WaitError when that does not come in time, and InfrastructureError when a privileged pod is admitted.
         """
-        within = watcher.durations.namespace
+        within = watcher.time_limits.namespace
         watcher.wait(
             "ServiceAccount/default",
             lambda: SERVICE_ACCOUNT in watcher.recording.timeline.objects or None,

@@ -37,7 +37,7 @@ def run_experiment(submission: Submission, context: Context) -> Evidence:
         except PortTakenError:
             continue  # nothing was tried yet, and it does not happen twice
         except (InfrastructureError, WaitError, OSError) as error:  # a full disk is an OSError, and nobody's fault
-            facts.fail(reason_of(error, context.doomed, context.durations))
+            facts.fail(reason_of(error, context.doomed, context.time_limits))
         return facts.build()
 
 
@@ -58,7 +58,7 @@ def _run(submission: Submission, context: Context, facts: EvidenceBuilder) -> No
         namespace, manifests = chart.namespace, chart.rendering.manifests
         stack.enter_context(capacity.enter_cluster(slot, manifests, ahead=goes_ahead(chart, context)))
         recording = stack.enter_context(target.recorder.open(namespace))
-        watcher = Watcher(recording, slot, context.durations, context.doomed)
+        watcher = Watcher(recording, slot, context.time_limits, context.doomed)
         stack.enter_context(target.isolation.namespace(namespace, manifests))
         try:
             _Experiment(chart, context, watcher, facts).run()

@@ -56,9 +56,9 @@ def prepare(submission: Submission, context: Context, slot: Slot, facts: Evidenc
 
     Raises SubmissionError when nothing of it must be applied.
     """
-    course, durations = context.course, context.durations
+    course, time_limits = context.course, context.time_limits
     with ExitStack() as stack:
-        copy = clean_copy(submission, course.release, durations, context.doomed, context.sandbox)
+        copy = clean_copy(submission, course.release, time_limits, context.doomed, context.sandbox)
         folder = stack.enter_context(copy)
         files = read_texts(folder)
         facts.evidence = replace(facts.evidence, files=files)

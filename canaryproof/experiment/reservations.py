@@ -23,10 +23,10 @@ class PortTakenError(CanaryproofError):
 class Reservations:
     """What the experiments of a run have reserved."""
 
-    def __init__(self, client: KubeClient, durations: TimeLimits, doomed: Callable[[], str | None]) -> None:
+    def __init__(self, client: KubeClient, time_limits: TimeLimits, doomed: Callable[[], str | None]) -> None:
         """Start with nothing reserved; every wait ends as soon as *doomed* gives a reason."""
         self._client = client
-        self._durations = durations
+        self._time_limits = time_limits
         self._doomed = doomed
         self._lock = threading.Lock()
         self._reserved: set[str] = set()
@@ -61,7 +61,7 @@ class Reservations:
             self._wait(
                 f"free port {ports} of the nodes, which the chart asks for",
                 lambda: None if self._holder(named, namespace) else True,
-                within=self._durations.gone,
+                within=self._time_limits.gone,
                 seen=lambda: f"{self._holder(named, namespace)} has it",
             )
 
@@ -85,7 +85,7 @@ class Reservations:
                 self._wait(
                     f"turn at {thing}",
                     lambda thing=thing: self._take(thing) or None,  # type: ignore[misc]  # the default binds
-                    within=self._durations.turn,
+                    within=self._time_limits.turn,
                     seen=lambda: "another submission that has it",
                 )
                 mine.append(thing)
@@ -110,7 +110,7 @@ class Reservations:
         self._wait(
             f"free namespace {name}",
             lambda: self._client.get(NAMESPACES, name) is None or None,
-            within=self._durations.gone,
+            within=self._time_limits.gone,
             seen=lambda: "the namespace, still terminating",
             doomed=foreign,
         )
@@ -128,7 +128,7 @@ class Reservations:
             what,
             look,
             within=within,
-            changes=Ticks(self._durations.look_again),
+            changes=Ticks(self._time_limits.look_again),
             doomed=lambda: self._doomed() or doomed(),
             seen=seen,
         )

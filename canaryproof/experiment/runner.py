@@ -33,7 +33,7 @@ class Runner:
     @classmethod
     @contextmanager
     def open(
-        cls, cluster: Cluster, *, course: Course, helm: Path, parallel: Parallel, locks: Path, durations: TimeLimits
+        cls, cluster: Cluster, *, course: Course, helm: Path, parallel: Parallel, locks: Path, time_limits: TimeLimits
     ) -> Iterator[Self]:
         """Yield a runner on *cluster* that uses the Helm binary *helm*.
 
@@ -51,7 +51,7 @@ class Runner:
             return cluster.vitals.fault or ("the run was ended" if ending.is_set() else None)
 
         with open_context(
-            cluster, course=course, helm=helm, parallel=parallel, locks=locks, durations=durations, doomed=doomed
+            cluster, course=course, helm=helm, parallel=parallel, locks=locks, time_limits=time_limits, doomed=doomed
         ) as context:
             runner = cls(context, parallel.most)
             try:

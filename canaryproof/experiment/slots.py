@@ -27,12 +27,12 @@ class Rank(IntEnum):
 class Slots:
     """A number of slots, each held by one experiment at a time."""
 
-    def __init__(self, number: int, durations: TimeLimits, doomed: Callable[[], str | None]) -> None:
+    def __init__(self, number: int, time_limits: TimeLimits, doomed: Callable[[], str | None]) -> None:
         """Have *number* slots; every wait for one ends as soon as *doomed* gives a reason."""
         self._number = self._free = number
         self._lock = threading.Lock()
         self._queue: list[tuple[Rank, Signal]] = []
-        self._durations = durations
+        self._time_limits = time_limits
         self._doomed = doomed
 
     @contextmanager
@@ -63,8 +63,8 @@ class Slots:
             wait_for(
                 "slot for the experiment",
                 lambda: self._try(turn) or None,
-                within=self._durations.place,
-                changes=Heartbeat(turn[1], self._durations.look_again),
+                within=self._time_limits.place,
+                changes=Heartbeat(turn[1], self._time_limits.look_again),
                 doomed=self._doomed,
                 seen=lambda: "other experiments",
             )

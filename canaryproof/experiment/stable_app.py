@@ -54,7 +54,7 @@ class StableApp:
 
         Raises WaitError when that does not come in time.
         """
-        within = self._watcher.durations.settle
+        within = self._watcher.time_limits.settle
         self._watcher.wait(
             "ready stable app", lambda: None if self.unready() else True, within=within, seen=self.unready
         )
@@ -74,7 +74,7 @@ class StableApp:
         if not self._stable.services:
             yield
             return
-        recording, every = self._watcher.recording, self._watcher.durations.probe_every
+        recording, every = self._watcher.recording, self._watcher.time_limits.probe_every
         self._prober = Prober(self._ask, now=lambda: recording.now, every=every)
         with self._prober:
             yield
@@ -86,14 +86,14 @@ class StableApp:
 
         Raises WaitError when that does not come in time.
         """
-        prober, durations = self._prober, self._watcher.durations
+        prober, time_limits = self._prober, self._watcher.time_limits
         if prober is None:
             return
         prober.ask()
         self._watcher.wait(
             "answer of the stable Service, or its lasting silence",
-            lambda: is_certain(prober.probes, since, durations) or None,
-            within=durations.settle,
+            lambda: is_certain(prober.probes, since, time_limits) or None,
+            within=time_limits.settle,
             seen=lambda: prober.fault or f"{len(prober.probes)} requests",
         )
 

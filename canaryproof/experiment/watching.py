@@ -27,14 +27,14 @@ class Watcher:
     """Looks again at every change, and lends the experiment's slot to another one while nothing changes."""
 
     def __init__(
-        self, recording: Recording, slot: Slot, durations: TimeLimits, doomed: Callable[[], str | None]
+        self, recording: Recording, slot: Slot, time_limits: TimeLimits, doomed: Callable[[], str | None]
     ) -> None:
         """Watch what *recording* sees; every wait ends as soon as *doomed* gives a reason."""
         self.recording = recording
-        self.durations = durations
+        self.time_limits = time_limits
         self.doomed = doomed
         self._slot = slot
-        self._changes = Heartbeat(recording.changes, durations.look_again)
+        self._changes = Heartbeat(recording.changes, time_limits.look_again)
         self._quiet_after = math.inf
 
     def require_healthy_nodes(self) -> None:
@@ -47,7 +47,7 @@ class Watcher:
 
         A busy cluster is silent for longer, and has no room for more pods.
         """
-        self._quiet_after = max(self.durations.quiet, SILENCES * stable_took)
+        self._quiet_after = max(self.time_limits.quiet, SILENCES * stable_took)
 
     def wait(
         self,
@@ -73,10 +73,10 @@ class Watcher:
         return found
 
 
-def reason_of(error: Exception, doomed: Callable[[], str | None], durations: TimeLimits) -> Cause:
+def reason_of(error: Exception, doomed: Callable[[], str | None], time_limits: TimeLimits) -> Cause:
     """Return why an experiment could not go on: a connection breaks a moment before it is known what ended."""
     if isinstance(error, InfrastructureError):
         with suppress(WaitError):
-            doom = wait_for("fault of the cluster", doomed, within=durations.last_words, changes=Ticks())
+            doom = wait_for("fault of the cluster", doomed, within=time_limits.last_words, changes=Ticks())
             return Cause(code="cluster-fault", detail=doom)
     return cause_of(error)

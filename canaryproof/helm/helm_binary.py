@@ -40,7 +40,7 @@ class Program:
     """A Helm binary."""
 
     binary: Path
-    durations: TimeLimits
+    time_limits: TimeLimits
     doomed: Callable[[], str | None]
     """Why whatever runs has to end now; None as long as it has not."""
 
@@ -70,7 +70,7 @@ class Program:
                 cwd=folder,
                 doomed=self.doomed,
                 limits=LIMITS,
-                grace=self.durations.grace,
+                grace=self.time_limits.grace,
                 sandbox=sandbox,
             )
         except LimitError as error:

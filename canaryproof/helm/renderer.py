@@ -30,7 +30,7 @@ class Renderer:
         try:
             self.program.run(
                 ["version"],
-                timeout=self.program.durations.command,
+                timeout=self.program.time_limits.command,
                 environment=self._seen_in(self.sandbox),
                 can_reach=False,
                 folder=Path(os.sep),
@@ -70,7 +70,7 @@ class Renderer:
         try:
             text = self.program.run(
                 command,
-                timeout=self.program.durations.render,
+                timeout=self.program.time_limits.render,
                 environment=self._seen_in(sandbox),
                 chart=place,
                 can_reach=False,

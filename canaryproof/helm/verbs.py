@@ -45,7 +45,7 @@ class Helm:
         kubeconfig: Path,
         context: str,
         *,
-        durations: TimeLimits,
+        time_limits: TimeLimits,
         doomed: Callable[[], str | None] = lambda: None,
         credentials: Mapping[str, str] = MappingProxyType({}),
         sandbox: Sandbox = UNCONFINED,
@@ -56,8 +56,8 @@ class Helm:
         Charts of submissions are rendered in *sandbox*.
         """
         self.binary = binary
-        self._program = Program(binary, durations, doomed)
-        self._durations = durations
+        self._program = Program(binary, time_limits, doomed)
+        self._time_limits = time_limits
         self._version = ""
         self._environment = environment_in(home.resolve(), kubeconfig.resolve(), context, credentials)
         self.renderer = Renderer(self._program, environment_in(home.resolve(), Path(os.devnull), "", {}), sandbox)
@@ -70,20 +70,20 @@ class Helm:
         binary: Path,
         home: Path,
         *,
-        durations: TimeLimits,
+        time_limits: TimeLimits,
         doomed: Callable[[], str | None] = lambda: None,
         sandbox: Sandbox = UNCONFINED,
     ) -> Self:
         """Return *binary*, aimed at *cluster*, which renders charts of submissions in *sandbox*."""
         aim = (cluster.kubeconfig, cluster.context)
         credentials = cluster.credentials
-        return cls(binary, home, *aim, durations=durations, doomed=doomed, credentials=credentials, sandbox=sandbox)
+        return cls(binary, home, *aim, time_limits=time_limits, doomed=doomed, credentials=credentials, sandbox=sandbox)
 
     def version(self) -> str:
         """Return the version of the binary, ``4.3.1``; in a sandbox it must run too."""
         command = ("version", "--template", "{{.Version}}")
         try:
-            said = self._program.run(command, timeout=self._durations.command, environment=self._environment)
+            said = self._program.run(command, timeout=self._time_limits.command, environment=self._environment)
         except SubmissionError as error:
             raise InfrastructureError(
                 f"{self.binary} is not a Helm that runs: {error}; give --helm a Helm 3 or 4"
@@ -132,11 +132,11 @@ class Helm:
         chart = next((each for each in verb if isinstance(each, Path)), None)
         shown = (f"./{each.name}" if isinstance(each, Path) else str(each) for each in verb)
         command = ["helm", *shown, "--namespace", namespace, *options]
-        error = ""
+        error, limit = "", self._time_limits.helm
         try:
             self._program.run(
-                [*map(str, verb), "--namespace", namespace, *options, *hidden, f"--timeout={self._durations.helm:g}s"],
-                timeout=self._durations.helm + self._durations.command,  # Helm ends first, and says what it waited for
+                [*map(str, verb), "--namespace", namespace, *options, *hidden, f"--timeout={limit:g}s"],
+                timeout=limit + self._time_limits.command,  # Helm ends first, and says what it waited for
                 chart=chart,
                 environment=self._environment,
                 user=user,

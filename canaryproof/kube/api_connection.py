@@ -30,7 +30,7 @@ _LOG = logger_of(__name__)
 class Connection:
     """Requests to one API server, from any thread; each has a time limit."""
 
-    def __init__(self, kubeconfig: Path, context: str, durations: TimeLimits) -> None:
+    def __init__(self, kubeconfig: Path, context: str, time_limits: TimeLimits) -> None:
         """Read the credentials of *context*.
 
         Raises UsageError when the kubeconfig does not have them.
@@ -57,7 +57,7 @@ class Connection:
         except OSError as error:
             raise UsageError(f"kubeconfig {kubeconfig}, context {context!r}: its certificates: {error}") from error
         self._host: str = configuration.host.rstrip("/")
-        self._durations = durations
+        self._time_limits = time_limits
         self.has_credentials = bool(configuration.api_key or configuration.cert_file or configuration.username)
         """Whether the kubeconfig, or a command that it names, gave any."""
         self._redactor = Redactor(self.credentials)
@@ -90,7 +90,7 @@ class Connection:
 
         Raises InfrastructureError when there is no answer, or another one.
         """
-        limit = read or self._durations.request
+        limit = read or self._time_limits.request
         try:
             response = self.open(method, path, query=query, body=body, read=limit, user=user)
             response.read(cache_content=True)
@@ -126,7 +126,7 @@ class Connection:
             f"{self._host}{path}" + (f"?{urlencode(query)}" if query else ""),
             body=None if body is None else msgspec.json.encode(body),
             headers=headers,
-            timeout=urllib3.Timeout(connect=self._durations.request, read=read),
+            timeout=urllib3.Timeout(connect=self._time_limits.request, read=read),
             retries=_Retry(2) if retries else False,
             redirect=False,
             preload_content=False,

@@ -87,15 +87,15 @@ class KubeClient:
     Every method raises InfrastructureError when the API server cannot be reached or refuses for a reason of its own.
     """
 
-    def __init__(self, kubeconfig: Path, context: str, durations: TimeLimits) -> None:
+    def __init__(self, kubeconfig: Path, context: str, time_limits: TimeLimits) -> None:
         """Read the credentials of *context*.
 
         Raises UsageError when the kubeconfig does not have them.
         """
-        self.connection = Connection(kubeconfig, context, durations)
+        self.connection = Connection(kubeconfig, context, time_limits)
         self.context = context
         self._ask = self.connection.ask
-        self._durations = durations
+        self._time_limits = time_limits
         self._kinds = _Kinds(self.connection)
 
     def close(self) -> None:
@@ -126,9 +126,9 @@ class KubeClient:
             "watch": "true",
             "allowWatchBookmarks": "true",
             "resourceVersion": version,
-            "timeoutSeconds": f"{self._durations.watch:.0f}",
+            "timeoutSeconds": f"{self._time_limits.watch:.0f}",
         }
-        limit = self._durations.watch + self._durations.request
+        limit = self._time_limits.watch + self._time_limits.request
         try:
             response = self.connection.open("GET", resource.path(), query=query, read=limit)
             if response.status == OK:
@@ -220,13 +220,13 @@ class KubeClient:
             "limitBytes": str(size),
         }
         path = f"{PODS.path(namespace, pod)}/log"
-        answer = self._ask("GET", path, query=query, allowed=(BAD_REQUEST, NOT_FOUND), read=self._durations.logs)
+        answer = self._ask("GET", path, query=query, allowed=(BAD_REQUEST, NOT_FOUND), read=self._time_limits.logs)
         lost = answer.status != OK or answer.data.startswith(LOST_LOG)
         return "" if lost else answer.data.decode(errors="replace")
 
     def visit(self, namespace: str, service: str, port: int) -> Unanswered | None:
         """Request ``/`` of a Service through the API server; return why it was no success, None when it was one."""
-        return service_visit.visit(self.connection, namespace, service, port, within=self._durations.probe_timeout)
+        return service_visit.visit(self.connection, namespace, service, port, within=self._time_limits.probe_timeout)
 
 
 class _Kinds:

@@ -143,17 +143,17 @@ def _is_there(file: Path, opened: IO[str]) -> bool:
 
 
 @contextmanager
-def present(api: Api, run: str, locks: Locks, vitals: Vitals, durations: TimeLimits) -> Iterator[None]:
+def present(api: Api, run: str, locks: Locks, vitals: Vitals, time_limits: TimeLimits) -> Iterator[None]:
     """Show for the length of the block that *run* lives; what is left of runs that are over is removed first.
 
     A Lease that somebody removed is a fault of the cluster, reported to *vitals*: other runs may sweep this one.
 
     Raises InfrastructureError when the API server cannot be reached, or refuses.
     """
-    sweep(api, locks, durations.lease)
+    sweep(api, locks, time_limits.lease)
     with locks.held(run), _namespace(api, run) as namespace:
-        api.create(LEASES, lease(run, locks.holder(run), api.now(), durations.lease), namespace)
-        with in_background("presence", _renewal(api, namespace, vitals, durations.renew)):
+        api.create(LEASES, lease(run, locks.holder(run), api.now(), time_limits.lease), namespace)
+        with in_background("presence", _renewal(api, namespace, vitals, time_limits.renew)):
             yield
 
 

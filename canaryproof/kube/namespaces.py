@@ -22,16 +22,16 @@ SERVICE_ACCOUNTS = Resource("ServiceAccount", "/api/v1", "serviceaccounts")
 class Namespaces:
     """Makes namespaces of one run; `open` it for the length of the run."""
 
-    def __init__(self, client: KubeClient, run: str, cluster: Cluster, durations: TimeLimits) -> None:
+    def __init__(self, client: KubeClient, run: str, cluster: Cluster, time_limits: TimeLimits) -> None:
         """Make namespaces with the label of *run*."""
         self._client = client
         self._run = run
         self._cluster = cluster
-        self._durations = durations
+        self._time_limits = time_limits
 
     @classmethod
     @contextmanager
-    def open(cls, cluster: Cluster, *, locks: Path, durations: TimeLimits) -> Iterator[Self]:
+    def open(cls, cluster: Cluster, *, locks: Path, time_limits: TimeLimits) -> Iterator[Self]:
         """Show other runs on *cluster*, for the length of the block, that this one lives.
 
         What runs that are over have left on the cluster is removed.  *locks* is the folder by which runs on this
@@ -41,10 +41,10 @@ class Namespaces:
         """
         run = secrets.token_hex(4)
         with (
-            closing(KubeClient(cluster.kubeconfig, cluster.context, durations)) as client,
-            present(client, run, Locks(locks), cluster.vitals, durations),
+            closing(KubeClient(cluster.kubeconfig, cluster.context, time_limits)) as client,
+            present(client, run, Locks(locks), cluster.vitals, time_limits),
         ):
-            yield cls(client, run, cluster, durations)
+            yield cls(client, run, cluster, time_limits)
 
     @contextmanager
     def new(self) -> Iterator[str]:
@@ -61,8 +61,8 @@ class Namespaces:
             wait_for(
                 f"ServiceAccount/default in namespace {name}",
                 lambda: self._client.get(SERVICE_ACCOUNTS, "default", name),
-                within=self._durations.namespace,
-                changes=Ticks(self._durations.start_tick),
+                within=self._time_limits.namespace,
+                changes=Ticks(self._time_limits.start_tick),
                 doomed=lambda: self._cluster.vitals.fault or None,
             )
             yield name

@@ -155,14 +155,14 @@ class Recorder:
         vitals: Vitals,
         *,
         watched: tuple[Resource, ...] = WATCHED,
-        durations: TimeLimits,
+        time_limits: TimeLimits,
         clock: Clock = time,
     ) -> None:
         """Watch the kinds of *watched* once entered."""
         self._source = source
         self._vitals = vitals
-        self._patience = durations.request
-        self._pause = Ticks(durations.look_again)
+        self._patience = time_limits.request
+        self._pause = Ticks(time_limits.look_again)
         self._clock = clock
         self._lock = threading.Lock()
         self._closing = False

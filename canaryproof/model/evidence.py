@@ -330,6 +330,6 @@ class Evidence:
         return None if self.restored_at is None or self.ended_at is None else self.ended_at - self.restored_at
 
     @property
-    def durations(self) -> TimeLimits:
-        """Return the durations that it was recorded with, and is judged by."""
+    def time_limits(self) -> TimeLimits:
+        """Return the time limits that it was recorded with, and is judged by."""
         return TimeLimits.for_patience(self.setting.patience if self.setting else 1)

@@ -41,16 +41,16 @@ def observed_outcome(
     upgraded_at: float,
     rolled_back_at: float | None,
     now: float,
-    durations: TimeLimits,
+    time_limits: TimeLimits,
 ) -> ObservedOutcome:
     """Return the outcome of *canary*; times are in seconds of the timeline."""
     if any(pod.is_live for pod in timeline.pods_of(canary.deployment)):
         seen = replace(canary, unpulled=())  # the nodes may have had the image before: its pods show what it did
-        decision = decide(timeline, seen, upgraded_at, now, durations)
+        decision = decide(timeline, seen, upgraded_at, now, time_limits)
         if decision and decision.outcome != "undecided":
             return ObservedOutcome(decision)
     seconds = (now if rolled_back_at is None else rolled_back_at) - upgraded_at
-    ran = seconds if seconds >= durations.observation else None
+    ran = seconds if seconds >= time_limits.observation else None
     return _from_events(tuple(events_of(timeline, canary.deployment)), canary, ran, now)
 
 

@@ -46,14 +46,14 @@ def needs_probes(revisions: Revisions, state: CurrentState) -> bool:
     return bool(finding.canary and not finding.decision and not revisions.rollback and state.leftovers)
 
 
-def complete(evidence: Evidence, revisions: Revisions, state: CurrentState, durations: TimeLimits) -> Evidence:
+def complete(evidence: Evidence, revisions: Revisions, state: CurrentState, time_limits: TimeLimits) -> Evidence:
     """Return *evidence* with all that is known of the release."""
     finding, submitted, rollback, now = revisions.finding, revisions.submitted, revisions.rollback, state.now
     stable, probes = revisions.stable_app, state.probes
     unready_now = unready(state.timeline, stable, {})
     upgraded_at = revisions.seconds(submitted.deployed_at)
     rolled_back_at = revisions.seconds(rollback.deployed_at) if rollback else None
-    found = _outcome(revisions, state, durations)
+    found = _outcome(revisions, state, time_limits)
     return replace(
         evidence,
         baseline=revisions.baseline,
@@ -70,7 +70,7 @@ def complete(evidence: Evidence, revisions: Revisions, state: CurrentState, dura
         leftovers=state.leftovers,
         gone_at=None if state.leftovers else now,
         restored_at=None if unready_now else _ready_since(state.timeline, stable.deployments),
-        ended_at=now + len(probes or ()) * durations.probe_every,
+        ended_at=now + len(probes or ()) * time_limits.probe_every,
         probes=probes or (),
         observed=Observed(
             stable=revisions.stable.revision if revisions.stable else None,
@@ -83,7 +83,7 @@ def complete(evidence: Evidence, revisions: Revisions, state: CurrentState, dura
     )
 
 
-def _outcome(revisions: Revisions, state: CurrentState, durations: TimeLimits) -> ObservedOutcome | None:
+def _outcome(revisions: Revisions, state: CurrentState, time_limits: TimeLimits) -> ObservedOutcome | None:
     """Return the outcome of the canary; None where there is none, or the chart alone decides."""
     canary, rollback = revisions.finding.canary, revisions.rollback
     if canary is None or revisions.finding.decision:
@@ -94,7 +94,7 @@ def _outcome(revisions: Revisions, state: CurrentState, durations: TimeLimits) -
         upgraded_at=revisions.seconds(revisions.submitted.deployed_at),
         rolled_back_at=revisions.seconds(rollback.deployed_at) if rollback else None,
         now=state.now,
-        durations=durations,
+        time_limits=time_limits,
     )
 
 

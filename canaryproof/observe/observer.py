@@ -28,21 +28,21 @@ from canaryproof.timeouts import TimeLimits
 class Observer:
     """Promises evidence, as `canaryproof.experiment.runner.Runner` does; `open` it for the length of a run."""
 
-    def __init__(self, connection: Connection, course: Course, durations: TimeLimits) -> None:
+    def __init__(self, connection: Connection, course: Course, time_limits: TimeLimits) -> None:
         """Observe by *connection* the release of *course*; Helm only renders the stable chart."""
         self._connection = connection
         self._course = course
-        self._durations = durations
+        self._time_limits = time_limits
 
     @classmethod
     @contextmanager
-    def open(cls, cluster: Cluster, *, course: Course, helm: Path, durations: TimeLimits) -> Iterator[Self]:
+    def open(cls, cluster: Cluster, *, course: Course, helm: Path, time_limits: TimeLimits) -> Iterator[Self]:
         """Yield an observer of *cluster*.
 
         Raises InfrastructureError when Helm does not run, and UsageError when the kubeconfig has no such context.
         """
-        with connect(cluster, helm, durations) as connection:
-            yield cls(connection, course, durations)
+        with connect(cluster, helm, time_limits) as connection:
+            yield cls(connection, course, time_limits)
 
     def submit(self, submission: Submission) -> Future[Evidence]:
         """Observe now; the future never raises on account of the cluster."""
@@ -72,6 +72,6 @@ class Observer:
         revisions = find_revisions(records, baseline)
         state = read_state(client, namespace, revisions)
         if needs_probes(revisions, state):
-            probes = probe_stable(client, namespace, revisions.stable_app, state.now, self._durations.probe_every)
+            probes = probe_stable(client, namespace, revisions.stable_app, state.now, self._time_limits.probe_every)
             state = replace(state, probes=probes)
-        facts.evidence = complete(facts.evidence, revisions, state, self._durations)
+        facts.evidence = complete(facts.evidence, revisions, state, self._time_limits)

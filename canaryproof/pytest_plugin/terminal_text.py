@@ -181,7 +181,7 @@ def answers(evidence: Evidence) -> str:
     """Return how the stable Service did: ``stable answered 52 of 52 requests``, and its longest outage."""
     probes = evidence.probes
     answered = sum(not each.error for each in probes)
-    longest = max((each.seconds for each in outages(probes, evidence.durations)), default=0.0)
+    longest = max((each.seconds for each in outages(probes, evidence.time_limits)), default=0.0)
     outage = f", longest outage {longest:.1f} s" if longest else ""
     return f"stable answered {answered} of {len(probes)} requests{outage}"
 

@@ -36,10 +36,10 @@ Trials = Mapping[str, Future[Evidence]]
 def opened(config: pytest.Config, cluster: Cluster, helm: Path) -> AbstractContextManager[Runner | Observer]:
     """Open what runs the experiments on the cluster, or what observes a release that was handled by hand."""
     settings = settings_of(config)
-    scenario, durations = settings.scenario, settings.durations
+    scenario, time_limits = settings.scenario, settings.time_limits
     if settings.observe:
-        return Observer.open(cluster, course=scenario, helm=helm, durations=durations)
-    return open_runner(cluster, scenario, helm, os.environ, parallel=settings.parallel, durations=durations)
+        return Observer.open(cluster, course=scenario, helm=helm, time_limits=time_limits)
+    return open_runner(cluster, scenario, helm, os.environ, parallel=settings.parallel, time_limits=time_limits)
 
 
 def begin(session: pytest.Session, runner: Runner | Observer) -> Trials:

@@ -93,7 +93,7 @@ def picture(evidence: Evidence) -> Picture | None:
         revisions=tuple(_revisions(evidence)),
         lanes=lanes[:PODS],
         hidden=max(0, len(lanes) - PODS),
-        answers=tuple(_answers(evidence.probes, evidence.durations)),
+        answers=tuple(_answers(evidence.probes, evidence.time_limits)),
         requests=len(evidence.probes),
         answered=sum(not probe.error for probe in evidence.probes),
         moments=moments(evidence),
@@ -201,7 +201,7 @@ def _crashes(pod: PodHistory) -> Iterator[Mark]:
                 yield Mark(end.at, f"{container.name}: exit code {end.exit_code}{end.reason and f' ({end.reason})'}")
 
 
-def _answers(probes: Iterable[Probe], durations: TimeLimits) -> Iterator[Stretch]:
+def _answers(probes: Iterable[Probe], time_limits: TimeLimits) -> Iterator[Stretch]:
     """Yield how long the stable Service answered, and how long it did not."""
     for failed, same in groupby(probes, key=lambda probe: bool(probe.error)):
         run = tuple(same)
@@ -209,7 +209,7 @@ def _answers(probes: Iterable[Probe], durations: TimeLimits) -> Iterator[Stretch
         if not failed:
             yield Stretch("answered", run[0].at, run[-1].at + run[-1].seconds, f"{count} answered")
             continue
-        (outage,) = outages(run, durations)
+        (outage,) = outages(run, time_limits)
         lasted = f", {outage.seconds:.1f} s" if outage.seconds else ""
         yield Stretch("silent", outage.began, outage.ended, f"{count} not answered{lasted}: {outage.error}")
 

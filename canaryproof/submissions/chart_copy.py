@@ -39,7 +39,7 @@ LONGEST_MESSAGE = 1_500
 def clean_copy(
     submission: Submission,
     chart_name: str,
-    durations: TimeLimits,
+    time_limits: TimeLimits,
     doomed: Callable[[], str | None],
     sandbox: Sandbox = UNCONFINED,
 ) -> Iterator[Path]:
@@ -54,7 +54,7 @@ def clean_copy(
     if submission.problem:
         raise (UnsafeError if submission.unsafe else SubmissionError)(submission.problem, submission.advice)
     with scratch() as folder, tempfile.TemporaryFile(dir=folder) as result:
-        parser = _Parser(chart_name, durations, doomed, sandbox, folder)
+        parser = _Parser(chart_name, time_limits, doomed, sandbox, folder)
         name, files = _files(submission.chart, chart_name, parser, result)
         place = folder / "charts" / name
         _write(place, files)
@@ -91,14 +91,14 @@ class _Parser:
     def __init__(
         self,
         chart_name: str,
-        durations: TimeLimits,
+        time_limits: TimeLimits,
         doomed: Callable[[], str | None],
         sandbox: Sandbox,
         folder: Path,
     ) -> None:
         """Start it in *folder*."""
         self._chart_name = chart_name
-        self._durations = durations
+        self._time_limits = time_limits
         self._doomed = doomed
         self._sandbox = sandbox.dropping_by_program()
         self._folder = folder
@@ -116,7 +116,7 @@ class _Parser:
         try:
             text = run(
                 command,
-                timeout=self._durations.unpack,
+                timeout=self._time_limits.unpack,
                 env={},
                 cwd=self._folder,
                 doomed=self._doomed,

@@ -14,12 +14,12 @@ from canaryproof.timeouts import TimeLimits
 _TRIED = Limits(memory=64 * 2**20, file_size=0)
 
 
-def sandbox_available(durations: TimeLimits, path: str = PATH) -> Sandbox:
+def sandbox_available(time_limits: TimeLimits, path: str = PATH) -> Sandbox:
     """Return the strongest sandbox in which a program starts now; `UNCONFINED` where there is none.
 
     *path* is where util-linux is looked for.  It takes some milliseconds: ask once for each run.
     """
-    return next((each for each in candidates(path) if _starts(each, durations.question)), UNCONFINED)
+    return next((each for each in candidates(path) if _starts(each, time_limits.question)), UNCONFINED)
 
 
 def _starts(sandbox: Sandbox, within: float) -> bool:

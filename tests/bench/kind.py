@@ -50,7 +50,7 @@ def _providers(toolchain: Toolchain) -> dict[str, ClusterProvider]:
             cache=cache,
             stand_ins=StandIns(toolchain.path("agnhost"), stand_ins),
             node_image=os.environ.get("CANARYPROOF_KIND_IMAGE"),
-            durations=TimeLimits(),
+            time_limits=TimeLimits(),
         ),
     }
 

@@ -150,7 +150,7 @@ def laboratory(cluster: Cluster, toolchain: Toolchain) -> Iterator[Callable[[Sub
     helm, locks = toolchain.path("helm"), cache_folder(os.environ) / "present"
     one = Parallel.exactly(1)
     with Runner.open(
-        cluster, course=load_course(), helm=helm, parallel=one, locks=locks, durations=TimeLimits()
+        cluster, course=load_course(), helm=helm, parallel=one, locks=locks, time_limits=TimeLimits()
     ) as runner:
         yield lambda submission: runner.submit(submission).result()
 

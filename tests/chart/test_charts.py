@@ -38,7 +38,7 @@ def helm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         home / "no-kubeconfig",
         "no-context",
         sandbox=sandbox,
-        durations=TimeLimits(),
+        time_limits=TimeLimits(),
     )
 
 

@@ -51,7 +51,7 @@ def helm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         home,
         home / "no-kubeconfig",
         "no-context",
-        durations=TimeLimits(render=RENDER),
+        time_limits=TimeLimits(render=RENDER),
         sandbox=sandbox_available(TimeLimits()),
     )
 
@@ -263,7 +263,7 @@ def test_a_chart_is_rendered_by_nobody(helm: Helm, render: Render, tmp_path: Pat
         tmp_path,
         tmp_path,
         "",
-        durations=TimeLimits(render=1),
+        time_limits=TimeLimits(render=1),
         doomed=look,
         sandbox=sandbox_available(TimeLimits()),
     )

@@ -202,7 +202,7 @@ def test_a_component_that_fails_at_the_start_is_named(toolchain: Toolchain, tmp_
 def test_a_cluster_that_never_gets_ready_says_what_is_missing(toolchain: Toolchain, tmp_path: Path) -> None:
     """A component that runs but does nothing ends the start in time: what was missing, whose task that is, its log."""
     idle = _toolchain_with(toolchain, tmp_path, "kubelet", "echo 'thinking' >&2; exec sleep 600")
-    provider = EmbeddedProvider(idle, tmp_path, STAND_INS, durations=replace(TimeLimits(), cluster_start=6))
+    provider = EmbeddedProvider(idle, tmp_path, STAND_INS, time_limits=replace(TimeLimits(), cluster_start=6))
 
     with (
         pytest.raises(ClusterError, match=r"no Ready node within 6 s(?s:.*)kubelet\.log\):\nthinking"),

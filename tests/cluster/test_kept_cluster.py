@@ -43,7 +43,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
 @pytest.fixture
 def provider(toolchain: Toolchain, tmp_path: Path) -> KeptProvider:
     """A provider that keeps its cluster."""
-    return KeptProvider(toolchain, tmp_path / "canaryproof", STAND_INS, "lab", keep=True, durations=TimeLimits())
+    return KeptProvider(toolchain, tmp_path / "canaryproof", STAND_INS, "lab", keep=True, time_limits=TimeLimits())
 
 
 def test_the_next_run_finds_it_and_uses_it_at_once(provider: KeptProvider, place: Place, tmp_path: Path) -> None:

@@ -291,7 +291,7 @@ def _try(cluster: Cluster, toolchain: Toolchain, chart: Path, name: str = "alice
         helm=toolchain.path("helm"),
         parallel=Parallel.exactly(1),
         locks=chart.parent / "locks",
-        durations=TimeLimits(),
+        time_limits=TimeLimits(),
     ) as runner:
         return runner.submit(Submission(name, name, chart)).result(180)
 

@@ -96,7 +96,7 @@ def provider() -> KindProvider:
         cache=cache,
         stand_ins=StandIns(agnhost, load_course().stand_ins),
         node_image=os.environ["CANARYPROOF_KIND_IMAGE"],
-        durations=TimeLimits(),
+        time_limits=TimeLimits(),
     )
 
 

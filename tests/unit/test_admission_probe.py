@@ -40,9 +40,9 @@ class Api:
         return self.answers[privileged]
 
 
-def probe(api: Api, faults: list[str], durations: TimeLimits = PATIENT) -> AdmissionProbe:
+def probe(api: Api, faults: list[str], time_limits: TimeLimits = PATIENT) -> AdmissionProbe:
     """Return a probe that has not been made."""
-    return AdmissionProbe(api, durations, lambda: None, faults.append)
+    return AdmissionProbe(api, time_limits, lambda: None, faults.append)
 
 
 def test_a_refusal_by_pod_security_is_the_proof() -> None:

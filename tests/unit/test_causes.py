@@ -152,8 +152,8 @@ def test_an_experiment_is_judged_by_the_time_limits_that_it_had() -> None:
     """A machine that was said to be slower has longer ones."""
     slow = Setting("embedded", "1.37.2", 1, "4.3.1", "stand-in", patience=3)
 
-    assert Evidence("a", "a").durations.outage == 2
-    assert Evidence("a", "a", slow).durations.outage == 6
+    assert Evidence("a", "a").time_limits.outage == 2
+    assert Evidence("a", "a", slow).time_limits.outage == 6
 
 
 def test_a_sentence_ends_where_the_facts_end() -> None:

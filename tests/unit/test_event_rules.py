@@ -28,7 +28,7 @@ def after(*events: tuple[str, str, int], about: str = POD, kind: str = "Pod", se
             }
         )
     return observed_outcome(
-        story.timeline, CANARY, upgraded_at=0, rolled_back_at=seconds, now=3600, durations=TimeLimits()
+        story.timeline, CANARY, upgraded_at=0, rolled_back_at=seconds, now=3600, time_limits=TimeLimits()
     )
 
 
@@ -101,7 +101,9 @@ def test_a_canary_that_is_there_is_seen_itself() -> None:
     pod = story.timeline.observations[-1].object.body
     pod["status"]["containerStatuses"] = [status]
 
-    found = observed_outcome(story.timeline, CANARY, upgraded_at=0, rolled_back_at=None, now=60, durations=TimeLimits())
+    found = observed_outcome(
+        story.timeline, CANARY, upgraded_at=0, rolled_back_at=None, now=60, time_limits=TimeLimits()
+    )
 
     assert (found.decision.outcome, found.is_unknown) == ("crash-loop", False)
     assert "exit code 1" in found.decision.reason
@@ -109,6 +111,6 @@ def test_a_canary_that_is_there_is_seen_itself() -> None:
 
 def test_nothing_at_all_is_a_gap() -> None:
     """Not a crash, and no error either."""
-    found = observed_outcome(Timeline(), CANARY, upgraded_at=0, rolled_back_at=9, now=60, durations=TimeLimits())
+    found = observed_outcome(Timeline(), CANARY, upgraded_at=0, rolled_back_at=9, now=60, time_limits=TimeLimits())
 
     assert (found.decision.outcome, found.is_unknown) == ("undecided", True)

@@ -133,7 +133,7 @@ def test_the_command_in_the_place_of_kind_loads_nothing_from_here(tmp_path: Path
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     with kind_of(
-        "c", kind, scratch, kubeconfig=tmp_path / "config", image=None, kubectl=kind, durations=TimeLimits(kind=60)
+        "c", kind, scratch, kubeconfig=tmp_path / "config", image=None, kubectl=kind, time_limits=TimeLimits(kind=60)
     ) as lent:
         said = run([str(lent.cluster.kind_path), "get"], timeout=60)
 

@@ -76,7 +76,13 @@ class Stage:
         scratch.mkdir(exist_ok=True)
         binary = self.folder / "kind"
         with kind_of(
-            "trial", binary, scratch, kubeconfig=kubeconfig, image=None, kubectl=None, durations=TimeLimits(kind=within)
+            "trial",
+            binary,
+            scratch,
+            kubeconfig=kubeconfig,
+            image=None,
+            kubectl=None,
+            time_limits=TimeLimits(kind=within),
         ) as kind:
             yield kind
 

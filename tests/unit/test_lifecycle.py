@@ -81,12 +81,12 @@ def attempt(api: FakeApi, tmp_path: Path) -> Callable[..., Evidence]:
         binary.chmod(0o755)
         chart = write(tmp_path / "upcommerce", CHART)
         faults: list[str] = []
-        durations = TimeLimits(**{"look_again": 0.01, "namespace": 0.1, "gone": 0.1, **seconds})
-        client = KubeClient(api.kubeconfig, "lab", durations)
-        with Recorder(client, Vitals(), watched=(), durations=durations) as recorder:
-            helm, course = Helm(binary, tmp_path, api.kubeconfig, "lab", durations=durations), load_course()
+        time_limits = TimeLimits(**{"look_again": 0.01, "namespace": 0.1, "gone": 0.1, **seconds})
+        client = KubeClient(api.kubeconfig, "lab", time_limits)
+        with Recorder(client, Vitals(), watched=(), time_limits=time_limits) as recorder:
+            helm, course = Helm(binary, tmp_path, api.kubeconfig, "lab", time_limits=time_limits), load_course()
             setting = Setting(provider, "1.37.2", 1, "4.3.1", "stand-in")
-            admission = AdmissionProbe(client, durations, doomed, faults.append)
+            admission = AdmissionProbe(client, time_limits, doomed, faults.append)
             target = Target(
                 client=client,
                 helm=helm,
@@ -99,8 +99,8 @@ def attempt(api: FakeApi, tmp_path: Path) -> Callable[..., Evidence]:
                 course=course,
                 baseline=Baseline(helm, course, "1.37.2"),
                 target=target,
-                capacity=Capacity.of(Parallel.exactly(1), client, durations, doomed),
-                durations=durations,
+                capacity=Capacity.of(Parallel.exactly(1), client, time_limits, doomed),
+                time_limits=time_limits,
                 doomed=doomed,
                 sandbox=UNCONFINED,
                 redactor=Redactor(),

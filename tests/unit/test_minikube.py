@@ -101,7 +101,7 @@ class Stage:
     @property
     def provider(self) -> MinikubeProvider:
         environment = {"PATH": f"{self.folder}:/usr/bin:/bin", "KUBECONFIG": str(self.folder / "kubeconfig")}
-        return MinikubeProvider(environment, durations=replace(TimeLimits(), request=1, cluster_start=1))
+        return MinikubeProvider(environment, time_limits=replace(TimeLimits(), request=1, cluster_start=1))
 
     def calls(self) -> list[str]:
         """Return the calls that change something."""

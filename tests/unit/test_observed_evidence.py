@@ -83,9 +83,9 @@ def test_outages_that_nobody_watched_for_are_not_judged() -> None:
 @pytest.mark.parametrize(("observation", "outcome"), [(20, "healthy"), (40, "undecided")])
 def test_a_canary_ran_for_as_long_as_the_machine_needs(observation: float, outcome: str) -> None:
     """30 seconds between upgrade and rollback are enough on a machine of usual speed, and too few on a slower one."""
-    durations = TimeLimits(observation=observation)
+    time_limits = TimeLimits(observation=observation)
 
-    evidence = complete(Evidence("a", "a"), handled("stable", "canary", "1"), state(events("Started")), durations)
+    evidence = complete(Evidence("a", "a"), handled("stable", "canary", "1"), state(events("Started")), time_limits)
 
     assert evidence.decision.outcome == outcome
     assert evidence.observed is not None

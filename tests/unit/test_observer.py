@@ -30,7 +30,7 @@ def test_what_is_observed_is_judged_with_the_patience_of_the_run(tmp_path: Path)
             images="upstream",
             ready_after=0,
         )
-        with Observer.open(cluster, course=load_course(), helm=binary, durations=slow) as observer:
+        with Observer.open(cluster, course=load_course(), helm=binary, time_limits=slow) as observer:
             evidence = observer.submit(Submission("release", "lab", tmp_path)).result()
 
-    assert evidence.durations == slow
+    assert evidence.time_limits == slow

@@ -78,4 +78,4 @@ def test_a_stable_chart_that_cannot_be_installed_is_a_fault(tmp_path: Path) -> N
     helm.chmod(0o755)
 
     with pytest.raises(InfrastructureError, match=r"upcommerce was not installed: .*deadline exceeded"):
-        install_stable(Helm(helm, tmp_path, tmp_path, "lab", durations=TimeLimits()), load_course(), "shop-1")
+        install_stable(Helm(helm, tmp_path, tmp_path, "lab", time_limits=TimeLimits()), load_course(), "shop-1")

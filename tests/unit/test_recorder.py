@@ -106,7 +106,7 @@ def test_changes_of_the_namespace_are_recorded_in_order() -> None:
     """A pod's life is kept as it was told; other namespaces, and noise, are not."""
     source = FakeSource()
     with (
-        Recorder(source, Vitals(), watched=(PODS,), durations=TimeLimits()) as recorder,
+        Recorder(source, Vitals(), watched=(PODS,), time_limits=TimeLimits()) as recorder,
         recorder.open("lab") as recording,
     ):
         watch = source.watches.get(timeout=SOON)
@@ -126,7 +126,7 @@ def test_a_watch_goes_on_where_it_ended() -> None:
     """A watch that the server ends, or that breaks, is taken up at the last version seen, with nothing told twice."""
     source = FakeSource(Listing("7", ()))
     with (
-        Recorder(source, Vitals(), watched=(PODS,), durations=PATIENCE) as recorder,
+        Recorder(source, Vitals(), watched=(PODS,), time_limits=PATIENCE) as recorder,
         recorder.open("lab") as recording,
     ):
         first = source.watches.get(timeout=SOON)
@@ -147,7 +147,7 @@ def test_what_vanished_unseen_is_recorded_as_deleted() -> None:
     after = (raw(pod("kept", 2)), raw(pod("changed", 12)), raw(pod("replaced", 13, uid="new")), raw(pod("born", 14)))
     source = FakeSource(Listing("1", ()), Listing("20", after))
     with (
-        Recorder(source, Vitals(), watched=(PODS,), durations=TimeLimits()) as recorder,
+        Recorder(source, Vitals(), watched=(PODS,), time_limits=TimeLimits()) as recorder,
         recorder.open("lab") as recording,
     ):
         watch = source.watches.get(timeout=SOON)
@@ -168,7 +168,7 @@ def test_an_error_event_410_lists_again() -> None:
     """The API may say 410 inside a watch that it has begun (API concepts, "410 Gone responses")."""
     source = FakeSource(Listing("1", ()), Listing("20", (raw(pod("a", 19)),)))
     with (
-        Recorder(source, Vitals(), watched=(PODS,), durations=TimeLimits()) as recorder,
+        Recorder(source, Vitals(), watched=(PODS,), time_limits=TimeLimits()) as recorder,
         recorder.open("lab") as recording,
     ):
         source.watches.get(timeout=SOON).tell("ERROR", {"kind": "Status", "code": 410, "message": "too old"})
@@ -180,7 +180,7 @@ def test_a_deletion_of_what_was_never_seen_is_no_news() -> None:
     """The remains of an earlier namespace of the same name do not enter the timeline."""
     source = FakeSource()
     with (
-        Recorder(source, Vitals(), watched=(PODS,), durations=TimeLimits()) as recorder,
+        Recorder(source, Vitals(), watched=(PODS,), time_limits=TimeLimits()) as recorder,
         recorder.open("lab") as recording,
     ):
         watch = source.watches.get(timeout=SOON)
@@ -202,7 +202,7 @@ def test_a_kind_that_can_no_longer_be_watched_is_a_fault_of_the_cluster() -> Non
     """After some patience the vitals hear of it, and everyone who waits is woken."""
     vitals = Vitals()
     with (
-        Recorder(DeadSource(), vitals, watched=(PODS,), durations=PATIENCE) as recorder,
+        Recorder(DeadSource(), vitals, watched=(PODS,), time_limits=PATIENCE) as recorder,
         recorder.open("lab") as recording,
     ):
         fault = wait_for("fault", lambda: vitals.fault or None, within=SOON, changes=recording.changes)
@@ -214,7 +214,7 @@ def test_a_short_outage_is_forgiven() -> None:
     """One broken connection after a long quiet watch does not end the run."""
     source, vitals = FakeSource(), Vitals()
     with (
-        Recorder(source, vitals, watched=(PODS,), durations=TimeLimits(request=0.05, look_again=0.01)) as recorder,
+        Recorder(source, vitals, watched=(PODS,), time_limits=TimeLimits(request=0.05, look_again=0.01)) as recorder,
         recorder.open("lab") as recording,
     ):
         watch = source.watches.get(timeout=SOON)
@@ -232,7 +232,7 @@ def test_the_end_leaves_no_thread_behind() -> None:
     vitals, before = Vitals(), threading.active_count()
     source = FakeSource()
 
-    with Recorder(source, vitals, watched=(PODS,), durations=TimeLimits()):
+    with Recorder(source, vitals, watched=(PODS,), time_limits=TimeLimits()):
         source.watches.get(timeout=SOON)
 
     assert threading.active_count() == before
@@ -244,7 +244,7 @@ def test_a_thread_that_dies_of_a_defect_is_reported() -> None:
     """No defect may leave the others waiting for news that cannot come."""
     source, vitals = FakeSource(), Vitals()
     with (
-        Recorder(source, vitals, watched=(PODS,), durations=TimeLimits()) as recorder,
+        Recorder(source, vitals, watched=(PODS,), time_limits=TimeLimits()) as recorder,
         recorder.open("lab") as recording,
     ):
         source.watches.get(timeout=SOON).lines.put(b"no JSON")

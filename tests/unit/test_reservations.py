@@ -28,9 +28,9 @@ def api(tmp_path: Path) -> Iterator[FakeApi]:
 @pytest.fixture
 def reservations(api: FakeApi) -> Iterator[Reservations]:
     """Wait for a moment only."""
-    durations = TimeLimits(look_again=0.01, turn=0.1, gone=0.1)
-    client = KubeClient(api.kubeconfig, "lab", durations)
-    yield Reservations(client, durations, lambda: None)
+    time_limits = TimeLimits(look_again=0.01, turn=0.1, gone=0.1)
+    client = KubeClient(api.kubeconfig, "lab", time_limits)
+    yield Reservations(client, time_limits, lambda: None)
     client.close()
 
 

@@ -43,7 +43,7 @@ def opened(api: FakeApi, folder: Path, helm: str = SLOW_HELM) -> AbstractContext
         helm=binary,
         parallel=Parallel.exactly(1),
         locks=folder / "locks",
-        durations=TimeLimits(),
+        time_limits=TimeLimits(),
     )
 
 

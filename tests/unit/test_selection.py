@@ -85,17 +85,17 @@ def test_a_machine_is_asked_by_its_commands(tmp_path: Path) -> None:
     docker = tmp_path / "docker"
     docker.write_text("#!/bin/sh\necho first >&2\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
     docker.chmod(0o755)
-    machine = ThisMachine(env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, cache=tmp_path, durations=TimeLimits())
+    machine = ThisMachine(env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, cache=tmp_path, time_limits=TimeLimits())
 
     assert machine.against_docker == "docker version --format {{.Server.Version}}: Cannot connect to the Docker daemon"
     assert (
-        ThisMachine(env={"PATH": ""}, cache=tmp_path, durations=TimeLimits()).against_docker
+        ThisMachine(env={"PATH": ""}, cache=tmp_path, time_limits=TimeLimits()).against_docker
         == "there is no command docker"
     )
     assert not Command("/usr/bin/docker", "28.1").against("docker")
     assert not machine.has_kind
     assert not machine.tools_built
-    assert ThisMachine(env={}, cache=tmp_path, ready=True, durations=TimeLimits()).tools_built
+    assert ThisMachine(env={}, cache=tmp_path, ready=True, time_limits=TimeLimits()).tools_built
 
 
 @pytest.mark.parametrize(

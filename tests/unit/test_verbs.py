@@ -20,13 +20,13 @@ esac
 """
 
 
-def helm_that(tmp_path: Path, cases: str, durations: TimeLimits | None = None) -> Helm:
+def helm_that(tmp_path: Path, cases: str, time_limits: TimeLimits | None = None) -> Helm:
     """Return a Helm whose binary is a shell script that answers by verb."""
     binary = tmp_path / "helm"
     binary.write_text(FAKE % cases)
     binary.chmod(0o755)
     (tmp_path / "home").mkdir()
-    return Helm(binary, tmp_path / "home", tmp_path / "kubeconfig", "lab", durations=durations or TimeLimits())
+    return Helm(binary, tmp_path / "home", tmp_path / "kubeconfig", "lab", time_limits=time_limits or TimeLimits())
 
 
 def calls(tmp_path: Path) -> str:
@@ -55,7 +55,12 @@ def test_a_command_for_credentials_gets_all_of_the_users_but_helm_settings(tmp_p
     theirs = {"CLOUD": "here", "LANG": "fr_FR.UTF-8", "HELM_NAMESPACE": "production"}
 
     Helm(
-        tmp_path / "helm", tmp_path / "home", tmp_path / "kubeconfig", "lab", credentials=theirs, durations=TimeLimits()
+        tmp_path / "helm",
+        tmp_path / "home",
+        tmp_path / "kubeconfig",
+        "lab",
+        credentials=theirs,
+        time_limits=TimeLimits(),
     ).version()
 
     seen = calls(tmp_path)
@@ -113,7 +118,7 @@ def test_an_unreachable_cluster_is_not_the_charts_fault(tmp_path: Path) -> None:
 
 def test_a_missing_helm_says_what_to_do(tmp_path: Path) -> None:
     """A Helm that is not there names the path that was tried and the option that gives another."""
-    helm = Helm(tmp_path / "none", tmp_path, tmp_path / "kubeconfig", "lab", durations=TimeLimits())
+    helm = Helm(tmp_path / "none", tmp_path, tmp_path / "kubeconfig", "lab", time_limits=TimeLimits())
 
     with pytest.raises(InfrastructureError, match=r"none.*--helm"):
         helm.version()
@@ -211,7 +216,7 @@ def test_what_runs_is_ended_when_the_run_is_doomed(tmp_path: Path) -> None:
         tmp_path / "k",
         "lab",
         doomed=lambda: "the run was ended",
-        durations=TimeLimits(),
+        time_limits=TimeLimits(),
     )
     del helm
 

@@ -62,7 +62,7 @@ def stable_healthy(evidence: Evidence, observed: Observed) -> Finding | None:
 
 def not_held(evidence: Evidence, held: float) -> Finding | None:
     """Say that stable was ready for *held* seconds at the end, where that is not long enough."""
-    hold = evidence.durations.hold
+    hold = evidence.time_limits.hold
     return Finding(Cause(code="not-held", seconds=held, limit=hold), Hint(id="hold-on")) if held < hold else None
 
 

@@ -201,8 +201,8 @@ def _told_already(evidence: Evidence, course: Course) -> str:
     upgrade, rollback = evidence.upgrade, evidence.rollback
     if not upgrade or not rollback:
         return ""
-    durations = evidence.durations
-    down = [each for each in outages(evidence.probes, durations) if each.seconds > durations.outage]
+    time_limits = evidence.time_limits
+    down = [each for each in outages(evidence.probes, time_limits) if each.seconds > time_limits.outage]
     during = evidence.canary and not upgrade.error and stable_serves_during_canary(evidence, course)
     if during and all(each.began < rollback.began and each.ended > upgrade.ended for each in down):
         return registry.STABLE_SERVES_DURING_CANARY.id
@@ -211,17 +211,17 @@ def _told_already(evidence: Evidence, course: Course) -> str:
 
 
 def _unanswered(evidence: Evidence, probes: Iterable[Probe], during: During) -> Finding | None:
-    probes, durations = tuple(probes), evidence.durations
+    probes, time_limits = tuple(probes), evidence.time_limits
     if not probes:
         return Finding(Cause(code="not-asked", during=during))
-    worst = longest(probes, durations)
-    if worst is None or worst.seconds <= durations.outage:
+    worst = longest(probes, time_limits)
+    if worst is None or worst.seconds <= time_limits.outage:
         return None
     cause = Cause(
         code="unanswered",
         during=during,
         seconds=worst.seconds,
-        limit=durations.outage,
+        limit=time_limits.outage,
         count=worst.failures,
         requests=len(probes),
         answered=sum(not probe.error for probe in probes),

@@ -109,7 +109,7 @@ def processes(
     binaries: Binaries,
     logs: Path,
     kubernetes: str,
-    durations: TimeLimits,
+    time_limits: TimeLimits,
     *,
     upstream: Upstream | None = None,
     pod_memory: int = 0,
@@ -119,7 +119,7 @@ def processes(
     No pod gets more memory than *pod_memory* (bytes); 0 for as much as there is.
     """
     commands: list[tuple[str, list[str], Moment]] = [
-        ("etcd", _etcd(durations), "at once"),
+        ("etcd", _etcd(time_limits), "at once"),
         ("kube-apiserver", _kube_apiserver(), "at once"),
         ("containerd", [f"--config={STATE / 'containerd.toml'}"], "at once"),
         ("kubelet", _kubelet(), "API reachable"),
@@ -151,7 +151,7 @@ def kubeconfig(server: str, certificates: Certificates) -> str:
     )
 
 
-def _etcd(durations: TimeLimits) -> list[str]:
+def _etcd(time_limits: TimeLimits) -> list[str]:
     client, peer = f"http://127.0.0.1:{_ETCD_PORT}", f"http://127.0.0.1:{_ETCD_PEER_PORT}"
     return [
         f"--data-dir={_ETCD}",
@@ -160,8 +160,8 @@ def _etcd(durations: TimeLimits) -> list[str]:
         f"--listen-peer-urls={peer}",
         f"--initial-advertise-peer-urls={peer}",
         f"--initial-cluster=default={peer}",
-        f"--heartbeat-interval={_milliseconds(durations.heartbeat)}",
-        f"--election-timeout={_milliseconds(10 * durations.heartbeat)}",
+        f"--heartbeat-interval={_milliseconds(time_limits.heartbeat)}",
+        f"--election-timeout={_milliseconds(10 * time_limits.heartbeat)}",
         "--unsafe-no-fsync",  # a cluster that lives in memory has nothing to lose
     ]
 

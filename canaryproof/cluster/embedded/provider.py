@@ -46,7 +46,7 @@ class EmbeddedProvider:
     """For run folders and images; not below ``/run``, ``/var/lib`` or ``/var/log``, which the cluster covers."""
     stand_ins: Mapping[str, Sequence[str]]
     """Image references and the arguments with which agnhost plays them; nothing else can be pulled."""
-    durations: TimeLimits
+    time_limits: TimeLimits
     progress: Progress = field(default_factory=Silence)
     port: int = 0
     """The API's port on the host's loopback; 0 takes a free one."""
@@ -59,11 +59,11 @@ class EmbeddedProvider:
     @contextmanager
     def lend(self) -> Iterator[Cluster]:
         """Yield a cluster that takes pods; see :class:`canaryproof.kube.running_cluster.ClusterProvider`."""
-        grants = suitable(self.cache, self.environment, self.durations)
+        grants = suitable(self.cache, self.environment, self.time_limits)
         cache = self.cache.absolute()  # the cluster works in another folder
         stand_ins = {SANDBOX: PAUSE, **({} if self.upstream else self.stand_ins)}
         images = provide_images(self.toolchain.path("agnhost"), stand_ins, cache)
-        began, within = time.monotonic(), self.durations.cluster_stop
+        began, within = time.monotonic(), self.time_limits.cluster_stop
         with lent_run(cache / "runs", within) as run, _listening(self.port) as listener:
             certificates = make_certificates(components.SERVER_ADDRESSES)
             plan = self._plan(run, certificates, images, grants)
@@ -73,7 +73,7 @@ class EmbeddedProvider:
             tree = running_tree(plan, run, listener, vitals, within=within, start=self._start(run, grants))
             with self._way_out(run), tree:
                 with self.progress.step("starting the embedded Kubernetes") as say, _logs_kept_on_failure(run):
-                    await_ready(kubeconfig, run, vitals, say, self.durations, tokens=self.upstream is not None)
+                    await_ready(kubeconfig, run, vitals, say, self.time_limits, tokens=self.upstream is not None)
                 yield Cluster(
                     provider="embedded",
                     kubeconfig=kubeconfig,
@@ -88,7 +88,7 @@ class EmbeddedProvider:
                 )
 
     def _way_out(self, run: Run) -> AbstractContextManager[object]:
-        within = self.durations.connection
+        within = self.time_limits.connection
         return way_out(run.folder, self.upstream, within) if self.upstream else nullcontext()
 
     def _start(self, run: Run, grants: Grants | None) -> Start:
@@ -112,13 +112,13 @@ class EmbeddedProvider:
                 binaries,
                 run.logs,
                 self.toolchain.kubernetes,
-                self.durations,
+                self.time_limits,
                 upstream=self.upstream,
                 pod_memory=limits.pod_memory,
             ),
             environment=components.environment(binaries),
-            tick=self.durations.start_tick,
-            answer=self.durations.start_probe,
+            tick=self.time_limits.start_tick,
+            answer=self.time_limits.start_probe,
             rootless=instructions(grants, run.name, limits.cgroup_settings) if grants else None,
             way_out=str(run.folder / WAY_OUT) if self.upstream else "",
             way_out_port=components.WAY_OUT_PORT,
@@ -130,7 +130,7 @@ def machine_of(grants: Grants | None) -> Machine:
     return measure([parent_of_cgroup(grants)] if grants else parents_of_cgroups())
 
 
-def suitable(cache: Path, environment: Mapping[str, str], durations: TimeLimits) -> Grants | None:
+def suitable(cache: Path, environment: Mapping[str, str], time_limits: TimeLimits) -> Grants | None:
     """Return what this machine grants its user for the embedded cluster; None for root, who needs no grants.
 
     Raises ClusterError when it cannot run here, naming what can.
@@ -138,7 +138,7 @@ def suitable(cache: Path, environment: Mapping[str, str], durations: TimeLimits)
     refuse_unsuitable(sys.platform, cache)
     if os.geteuid() == 0:
         return None
-    grants = ask(environment, durations)
+    grants = ask(environment, time_limits)
     refuse_gaps(gaps(grants))
     return grants
 

@@ -150,9 +150,9 @@ def instructions(grants: Grants, cgroup: str, settings: Mapping[str, str]) -> Ro
     return Rootless(cgroup, tuple(mappings), dict(settings))
 
 
-def ask(environment: Mapping[str, str], durations: TimeLimits, root: Path = Path("/")) -> Grants:
+def ask(environment: Mapping[str, str], time_limits: TimeLimits, root: Path = Path("/")) -> Grants:
     """Return what this machine grants the user of this process."""
-    user, within = _user_name(), durations.question
+    user, within = _user_name(), time_limits.question
     unified = (root / "sys/fs/cgroup/cgroup.controllers").exists()
     own = cgroup_delegation.own_cgroup() if unified else Path()
     delegated = unified and os.access(own / "cgroup.procs", os.W_OK) and _says_delegated(own, environment, root, within)

@@ -22,7 +22,7 @@ from canaryproof.timeouts import TimeLimits
 
 
 def await_ready(
-    kubeconfig: Path, run: Run, vitals: Vitals, say: Say, durations: TimeLimits, *, tokens: bool = True
+    kubeconfig: Path, run: Run, vitals: Vitals, say: Say, time_limits: TimeLimits, *, tokens: bool = True
 ) -> None:
     """Return when the cluster takes pods and has its rules: they share the node; without *tokens* they get none.
 
@@ -30,7 +30,7 @@ def await_ready(
     end of its log.
     """
     rules = [pod_requests.policy(*_size()), *([] if tokens else [policy()])]
-    with closing(KubeClient(kubeconfig, "canaryproof", durations)) as client:
+    with closing(KubeClient(kubeconfig, "canaryproof", time_limits)) as client:
         stages: tuple[tuple[str, str, Callable[[], object]], ...] = (
             ("API that answers", "kube-apiserver", lambda: all(enforce(client, rule) for rule in rules)),
             ("Ready node", "kubelet", lambda: is_ready(client.get(NODES, NODE_NAME))),
@@ -40,7 +40,11 @@ def await_ready(
             say(f"waiting for its {what}")
             try:
                 await_stage(
-                    what, look, within=durations.cluster_start, every=durations.start_tick, doomed=lambda: vitals.fault
+                    what,
+                    look,
+                    within=time_limits.cluster_start,
+                    every=time_limits.start_tick,
+                    doomed=lambda: vitals.fault,
                 )
             except WaitError as error:
                 slow = "on a machine that is merely slow, --patience FACTOR waits longer"

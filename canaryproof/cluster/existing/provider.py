@@ -32,7 +32,7 @@ class ExistingProvider:
     target: Target
     environment: Mapping[str, str] = field(repr=False)
     """The user's: commands of the kubeconfig that fetch credentials run in it, others do not get to see it."""
-    durations: TimeLimits
+    time_limits: TimeLimits
     progress: Progress = field(default_factory=Silence)
     reading: bool = False
     """Whether the cluster is only looked at."""
@@ -45,7 +45,7 @@ class ExistingProvider:
             kubeconfig = self.target.write(folder)
             with (
                 self.progress.step(f"asking {self.target.server}"),
-                closing(KubeClient(kubeconfig, self.target.context, self.durations)) as client,
+                closing(KubeClient(kubeconfig, self.target.context, self.time_limits)) as client,
             ):
                 if self.target.runs_commands and not client.connection.has_credentials:
                     raise ClusterError(

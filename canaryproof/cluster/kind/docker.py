@@ -35,7 +35,7 @@ class Docker:
     """The Docker that *environment* leads to."""
 
     environment: Mapping[str, str]
-    durations: TimeLimits
+    time_limits: TimeLimits
 
     def __call__(
         self,
@@ -49,10 +49,10 @@ class Docker:
             raise ClusterError("kind needs Docker, and there is no command docker on PATH; install it")
         return run(
             [command, *arguments],
-            timeout=timeout or self.durations.command,
+            timeout=timeout or self.time_limits.command,
             env=self.environment,
             doomed=doomed,
-            grace=self.durations.grace,
+            grace=self.time_limits.grace,
         )
 
     @property
@@ -66,7 +66,7 @@ class Docker:
         Raises ClusterError when it does not answer.
         """
         try:
-            told = json.loads(self("info", "--format", "{{json .}}", timeout=self.durations.question))
+            told = json.loads(self("info", "--format", "{{json .}}", timeout=self.time_limits.question))
         except CommandError as error:
             said = (error.stderr.strip() or error.outcome).splitlines()[-1]
             raise ClusterError(
@@ -95,7 +95,7 @@ class Docker:
         runc freezes a cgroup v1 while it changes it; a node that is killed just then can neither go on nor end.
         """
         with suppress(CanaryproofError):  # it has ended, or is no node yet
-            self("exec", node, "sh", "-c", _CALMING, timeout=self.durations.calming)
+            self("exec", node, "sh", "-c", _CALMING, timeout=self.time_limits.calming)
 
     def has_network(self) -> bool:
         """Report whether the network for nodes is there already."""

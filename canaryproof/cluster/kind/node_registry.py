@@ -45,7 +45,7 @@ def _gateway(container: dict[str, Any], network: str) -> str:
 
 
 def _require_way(url: str, node: str, docker: Docker) -> None:
-    limit = f"{docker.durations.registry:g}"
+    limit = f"{docker.time_limits.registry:g}"
     try:
         docker("exec", node, "curl", "--silent", "--show-error", "--noproxy", "*", "--max-time", limit, f"{url}/v2/")
     except CommandError as error:

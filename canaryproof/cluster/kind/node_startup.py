@@ -42,7 +42,7 @@ def watched(site: Site) -> Iterator[Vitals]:
 @contextmanager
 def ready(site: Site, vitals: Vitals, *, ours: bool) -> Iterator[tuple[str, int]]:
     """Wait until the cluster takes pods; yield its version and the number of its nodes."""
-    with closing(KubeClient(site.kind.kubeconfig, site.context, site.durations)) as client, ExitStack() as stack:
+    with closing(KubeClient(site.kind.kubeconfig, site.context, site.time_limits)) as client, ExitStack() as stack:
         with site.progress.step(f"waiting for the kind cluster {site.name}") as say:
             _await("API that answers", client.version, say, site, vitals)
             _await("nodes that are all Ready", lambda: all(map(is_ready, nodes(client))), say, site, vitals)
@@ -61,8 +61,8 @@ def _await(what: str, look: Callable[[], object], say: Say, site: Site, vitals: 
         await_stage(
             what,
             look,
-            within=site.durations.cluster_start,
-            every=site.durations.start_tick,
+            within=site.time_limits.cluster_start,
+            every=site.time_limits.start_tick,
             doomed=lambda: vitals.fault,
         )
     except WaitError as error:

@@ -54,7 +54,7 @@ class KindProvider:
     environment: Mapping[str, str] = field(repr=False)
     """The user's: where Docker is, and the proxies that kind hands on to the node."""
     cache: Path
-    durations: TimeLimits
+    time_limits: TimeLimits
     stand_ins: StandIns | None = None
     """Without them the node pulls images as it can."""
     mirror: str = ""
@@ -68,7 +68,7 @@ class KindProvider:
     @contextmanager
     def lend(self) -> Iterator[Cluster]:
         """Yield the cluster; see :class:`canaryproof.kube.running_cluster.ClusterProvider`."""
-        docker = Docker(self.environment, self.durations)
+        docker = Docker(self.environment, self.time_limits)
         engine = docker.engine()
         began = time.monotonic()
         with (
@@ -85,7 +85,7 @@ class KindProvider:
                 docker,
                 engine,
                 folder,
-                self.durations,
+                self.time_limits,
                 self.progress,
             )
             with (
@@ -124,7 +124,7 @@ class KindProvider:
             kubeconfig=self.kubeconfig,
             image=self.node_image,
             kubectl=self.kubectl,
-            durations=self.durations,
+            time_limits=self.time_limits,
         )
 
     @contextmanager

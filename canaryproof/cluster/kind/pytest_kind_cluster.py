@@ -30,7 +30,7 @@ class Kind:
 
     cluster: KindCluster
     binary: Path
-    durations: TimeLimits
+    time_limits: TimeLimits
     complaint: Path
     """What the latest call that failed had to say."""
 
@@ -42,7 +42,8 @@ class Kind:
     def exists(self) -> bool:
         """Report whether kind has a cluster of this name."""
         return (
-            self.cluster.name in run([str(self.binary), "get", "clusters"], timeout=self.durations.command).splitlines()
+            self.cluster.name
+            in run([str(self.binary), "get", "clusters"], timeout=self.time_limits.command).splitlines()
         )
 
     def create(self, configuration: Path) -> None:
@@ -58,7 +59,7 @@ class Kind:
         path = str(self.kubeconfig)
         run(
             [str(self.binary), "export", "kubeconfig", "--name", self.cluster.name, "--kubeconfig", path],
-            timeout=self.durations.command,
+            timeout=self.time_limits.command,
         )
         self._call(self.cluster.create)
 
@@ -92,7 +93,7 @@ def kind_of(
     kubeconfig: Path | None,
     image: str | None,
     kubectl: Path | None,
-    durations: TimeLimits,
+    time_limits: TimeLimits,
 ) -> Iterator[Kind]:
     """Lend the cluster *name* of kind, not created yet; *scratch* is an empty folder.
 
@@ -105,24 +106,24 @@ def kind_of(
             name,
             kubeconfig,
             image=image,
-            kind_path=_caller(binary, scratch, complaint, durations),
+            kind_path=_caller(binary, scratch, complaint, time_limits),
             kubectl_path=kubectl,
         )
     except OSError as error:
         raise ClusterError(f"pytest-kind cannot make {folder / name}: {error.strerror}") from error
     try:
-        yield Kind(cluster, binary, durations, complaint)
+        yield Kind(cluster, binary, time_limits, complaint)
     finally:
         with suppress(OSError):  # they hold something: a kubeconfig that is of use, what pytest-kind fetched
             (folder / name).rmdir()
             folder.rmdir()
 
 
-def _caller(binary: Path, folder: Path, complaint: Path, durations: TimeLimits) -> Path:
+def _caller(binary: Path, folder: Path, complaint: Path, time_limits: TimeLimits) -> Path:
     file = folder / "kind"
     # pytest-kind names files relative to the current folder, so the command stays in it.
     command = module_command(
-        kind_wrapper.__name__, str(complaint), f"{durations.kind:g}", f"{durations.grace:g}", str(binary)
+        kind_wrapper.__name__, str(complaint), f"{time_limits.kind:g}", f"{time_limits.grace:g}", str(binary)
     )
     file.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")
     file.chmod(0o700)

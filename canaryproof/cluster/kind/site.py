@@ -37,7 +37,7 @@ class Site:
     docker: Docker
     engine: Engine
     scratch: Path
-    durations: TimeLimits
+    time_limits: TimeLimits
     progress: Progress
 
     @property
@@ -68,13 +68,13 @@ class Site:
         return "kept" if self._answers() else "unfit"
 
     def _answers(self) -> bool:
-        with closing(KubeClient(self.kind.kubeconfig, self.context, self.durations)) as client:
+        with closing(KubeClient(self.kind.kubeconfig, self.context, self.time_limits)) as client:
             try:
                 await_stage(
                     "API",
                     client.version,
-                    within=self.durations.question,
-                    every=self.durations.start_tick,
+                    within=self.time_limits.question,
+                    every=self.time_limits.start_tick,
                     doomed=lambda: None,
                 )
             except WaitError:
@@ -103,7 +103,7 @@ class Site:
                     wait_for(
                         "node that is being made",
                         lambda: self.docker.nodes(self.name) or None,
-                        within=self.durations.in_flight,
+                        within=self.time_limits.in_flight,
                         changes=Ticks(),
                     )
                 self.delete()
@@ -118,7 +118,7 @@ class Site:
             wait_for(
                 f"end of the kind cluster {self.name}",
                 lambda: self._is_deleted() or None,
-                within=self.durations.cluster_stop,
+                within=self.time_limits.cluster_stop,
                 changes=Ticks(),
                 seen=lambda: f"containers {', '.join(self.docker.nodes(self.name))}",
             )

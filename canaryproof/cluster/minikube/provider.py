@@ -26,7 +26,7 @@ class MinikubeProvider:
     """The cluster of *profile*: minikube's own choice of driver and version, images pulled by its own means."""
 
     environment: Mapping[str, str] = field(repr=False)
-    durations: TimeLimits
+    time_limits: TimeLimits
     profile: str | None = None
     """Without one, the profile that ``minikube`` alone means."""
     keep: bool = False
@@ -45,7 +45,7 @@ class MinikubeProvider:
         name = self.profile or profiles.active
         with self._running(name, profiles) as note:
             target = self._target(name)
-            existing = ExistingProvider(target, self.environment, self.durations, self.progress, reading=self.reading)
+            existing = ExistingProvider(target, self.environment, self.time_limits, self.progress, reading=self.reading)
             with existing.lend() as cluster, self._useful(cluster):
                 yield replace(cluster, provider="minikube", ready_after=time.monotonic() - began, note=note)
 
@@ -75,7 +75,7 @@ class MinikubeProvider:
         finally:
             if not self.keep:
                 with self.progress.step(f"{'stopping' if known else 'deleting'} minikube profile {name}"):
-                    self._call("stop" if known else "delete", f"--profile={name}", within=self.durations.minikube)
+                    self._call("stop" if known else "delete", f"--profile={name}", within=self.time_limits.minikube)
 
     def _runs(self, name: str) -> bool:
         """Report whether the cluster runs.
@@ -98,7 +98,7 @@ class MinikubeProvider:
         options += [f"--registry-mirror={self.mirror}"] if new and self.mirror else []
         with self.progress.step(f"starting minikube profile {name}; it downloads what it does not have"):
             try:
-                self._call("start", *options, within=self.durations.minikube)
+                self._call("start", *options, within=self.time_limits.minikube)
             except CommandError as error:
                 raise ClusterError(f"minikube did not start:\n{error}") from error
 
@@ -112,13 +112,13 @@ class MinikubeProvider:
     @contextmanager
     def _useful(self, cluster: Cluster) -> Iterator[None]:
         """Wait until pods may come, and let those of runs share the node."""
-        with closing(KubeClient(cluster.kubeconfig, cluster.context, self.durations)) as client:
+        with closing(KubeClient(cluster.kubeconfig, cluster.context, self.time_limits)) as client:
             try:
                 await_stage(
                     "default ServiceAccount",
                     lambda: default_account(client),
-                    within=self.durations.cluster_start,
-                    every=self.durations.start_tick,
+                    within=self.time_limits.cluster_start,
+                    every=self.time_limits.start_tick,
                     doomed=lambda: None,
                 )
             except WaitError as error:
@@ -132,5 +132,5 @@ class MinikubeProvider:
         command = shutil.which("minikube", path=self.environment.get("PATH"))
         if command is None:
             raise ClusterError("there is no command minikube on PATH; install it, or use another --cluster")
-        timeout = within or self.durations.command
-        return run([command, *arguments], timeout=timeout, env=self.environment, grace=self.durations.grace)
+        timeout = within or self.time_limits.command
+        return run([command, *arguments], timeout=timeout, env=self.environment, grace=self.time_limits.grace)

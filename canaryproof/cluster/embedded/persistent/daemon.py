@@ -40,7 +40,7 @@ class Order:
     helm: str
     binaries: dict[str, str]
     stand_ins: dict[str, tuple[str, ...]]
-    durations: TimeLimits
+    time_limits: TimeLimits
     upstream: Upstream | None = None
 
     @property
@@ -108,7 +108,7 @@ def _hold(order: Order) -> None:
             order.toolchain,
             Path(order.cache),
             order.stand_ins,
-            order.durations,
+            order.time_limits,
             _Told(_tell),
             upstream=order.upstream,
         )

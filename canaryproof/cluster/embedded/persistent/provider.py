@@ -45,7 +45,7 @@ class KeptProvider:
     stand_ins: Mapping[str, Sequence[str]]
     name: str
     keep: bool
-    durations: TimeLimits
+    time_limits: TimeLimits
     progress: Progress = field(default_factory=Silence)
     upstream: Upstream | None = None
     """How the images themselves are pulled; with it there are no stand-ins."""
@@ -60,14 +60,14 @@ class KeptProvider:
                 self.toolchain,
                 self.cache,
                 self.stand_ins,
-                self.durations,
+                self.time_limits,
                 self.progress,
                 upstream=self.upstream,
             )
             with own.lend() as cluster:
                 yield replace(cluster, note=note)
             return
-        with _watched(self._place, self.durations.look_again) as vitals:
+        with _watched(self._place, self.time_limits.look_again) as vitals:
             joined = _joined(self._place, kept, vitals, note, time.monotonic() - began)
             yield replace(joined, registries=self.upstream.allowed if self.upstream else None)
 
@@ -92,7 +92,7 @@ class KeptProvider:
                 return found, f"kept cluster {self.name}, re-used"
             if not self.keep:
                 return None, unfit and f"the kept cluster {self.name} {unfit}, this one ends with the run"
-            end(self._place, self.durations)
+            end(self._place, self.time_limits)
             start(order, self.progress)
             return self._place.read(), unfit and f"the kept cluster {self.name} {unfit} and was replaced"
 
@@ -104,7 +104,7 @@ class KeptProvider:
             helm=self.toolchain.helm,
             binaries={name: str(path) for name, path in self.toolchain.binaries.items()},
             stand_ins={name: tuple(arguments) for name, arguments in self.stand_ins.items()},
-            durations=self.durations,
+            time_limits=self.time_limits,
             upstream=self.upstream,
         )
 
@@ -136,7 +136,7 @@ def start(order: Order, progress: Progress) -> None:
         raise ClusterError(last.failed or f"the process that was to hold the cluster ended:\n{log}")
 
 
-def end(place: Place, durations: TimeLimits) -> bool:
+def end(place: Place, time_limits: TimeLimits) -> bool:
     """End the cluster at *place*, and remove what is left of it; return whether it lived.
 
     Raises WaitError when it does not end in time.
@@ -148,7 +148,7 @@ def end(place: Place, durations: TimeLimits) -> bool:
         wait_for(
             f"end of the kept cluster {place.name}",
             lambda: not place.is_held or None,
-            within=durations.cluster_stop * 2,
+            within=time_limits.cluster_stop * 2,
             changes=Ticks(),
             seen=lambda: f"process {holder}, which holds it",
         )

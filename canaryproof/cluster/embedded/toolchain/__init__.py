@@ -110,7 +110,7 @@ def _provide(
     places = _places(folder, tools, kubernetes, machine)
     if not _missing(places):
         return places
-    with locked(folder / "lock", progress, within=machine.durations.toolchain), work_folder(folder) as work:
+    with locked(folder / "lock", progress, within=machine.time_limits.toolchain), work_folder(folder) as work:
         missing = _missing(places)  # another run may have built them meanwhile
         if RUNC in missing:
             missing.remove(RUNC)
@@ -157,7 +157,7 @@ def _version(places: Mapping[str, Path], name: str, arguments: list[str], machin
     if name not in places:
         return ""
     try:
-        said = run([str(places[name]), *arguments], timeout=machine.durations.command, env=machine.env)
+        said = run([str(places[name]), *arguments], timeout=machine.time_limits.command, env=machine.env)
     except CommandError as error:
         raise ToolchainError(
             f"{places[name]} does not tell its version; is it built for this machine?\n{error}"

@@ -79,11 +79,11 @@ def build(binaries: Mapping[str, Tool], folder: Path, work: Path, *, progress: P
         builds = builds_of(binaries)
         for each in builds:
             argv = [str(go), "list", "-deps", "-f", TEMPLATE, *each.arguments]
-            _run(argv, each, env=env, complaints=seen.complaints, on_line=seen.listed, durations=machine.durations)
+            _run(argv, each, env=env, complaints=seen.complaints, on_line=seen.listed, time_limits=machine.time_limits)
         output = work / "programs"
         for each in builds:
             argv = [str(go), "build", "-v", "-o", f"{output}/", *each.arguments]
-            _run(argv, each, env=env, complaints=seen.complaints, on_line=seen.built, durations=machine.durations)
+            _run(argv, each, env=env, complaints=seen.complaints, on_line=seen.built, time_limits=machine.time_limits)
             for file, places in _places(each, folder).items():
                 _put(output / file, places)
     shutil.rmtree(caches_folder(folder), ignore_errors=True)
@@ -101,10 +101,10 @@ def _run(
     env: Mapping[str, str],
     complaints: list[str],
     on_line: Callable[[str], None],
-    durations: TimeLimits,
+    time_limits: TimeLimits,
 ) -> None:
     try:
-        stream(argv, timeout=durations.build, on_line=on_line, env=env, cwd=build.pins, grace=durations.grace)
+        stream(argv, timeout=time_limits.build, on_line=on_line, env=env, cwd=build.pins, grace=time_limits.grace)
     except CommandError as error:
         said = "\n".join(f"  {it}" for it in complaints[-_LAST_LINES:]) or "  (nothing)"
         raise ToolchainError(

@@ -25,7 +25,7 @@ def require_space(
     if not wanted:
         return
     command = [str(go), "env", "GOCACHE", "GOMODCACHE"]
-    build, modules = map(Path, run(command, timeout=machine.durations.command, env=env).splitlines())
+    build, modules = map(Path, run(command, timeout=machine.time_limits.command, env=env).splitlines())
     there = [folder_size(it) // _MEGABYTE if it.is_relative_to(caches) else 0 for it in (build, modules)]
     needs = [
         (build, "GOCACHE", max(0, sum(it.space.build for it in wanted) - there[0])),

