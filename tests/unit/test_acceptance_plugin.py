@@ -26,6 +26,7 @@ from canaryproof.checks.registry import CHECKS as CHECKS_OF_THE_REGISTRY
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Canary, ContainerLog, Decision, Evidence, Observed, Probe, Setting, Timings
 from canaryproof.model.flight_record import to_lines
+from canaryproof.pytest_plugin import runloop
 from canaryproof.pytest_plugin.markers import criterion, declared_in
 from canaryproof.pytest_plugin.settings import STEP_SUMMARY
 from canaryproof.scenario import UPCOMMERCE
@@ -506,7 +507,7 @@ def test_an_interrupted_class_keeps_what_is_done(run: Run, monkeypatch: pytest.M
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("canaryproof.pytest_plugin.runloop.wait", interrupted)
+    monkeypatch.setattr(runloop, "wait", interrupted)
     conftest = CONFTEST.replace("future.set_result(", 'submission.name == "two" or future.set_result(')
 
     result = run(
