@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any, NoReturn
 
 from canaryproof.pytest_plugin.option_table import Option
@@ -88,6 +89,7 @@ def parser_of(commands: Sequence[Command]) -> argparse.ArgumentParser:
         epilog="Exit codes: 0 all accepted, 1 some rejected, 4 the command line is wrong, 8 the infrastructure failed.",
         allow_abbrev=False,
     )
+    parser.add_argument("--version", action="version", version=f"canaryproof {version('canaryproof')}")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in commands:
         about = _about_suite(command) if command.runs_pytest else {}

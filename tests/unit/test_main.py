@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 import pytest
 
 from canaryproof.cli.subcommands import main
@@ -29,3 +31,11 @@ def test_a_cluster_that_stays_is_waited_for_within_reason(capsys: pytest.Capture
     with pytest.raises(SystemExit, match="4"):
         main(["up", f"--patience={factor}"])
     assert f"must be a number from 1 to 100, not '{factor}'" in capsys.readouterr().err
+
+
+def test_the_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:
+    """``canaryproof --version`` prints the version that pip shows."""
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(["--version"])
+
+    assert capsys.readouterr().out == f"canaryproof {version('canaryproof')}\n"
