@@ -1,1 +1,1 @@
-"""Decides: manifests in, canary out; timeline in, outcome out; pure."""
+"""Finds the canary in manifests, and decides its outcome from a timeline.  This package is pure."""

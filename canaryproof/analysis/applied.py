@@ -1,6 +1,6 @@
-"""Judges the objects that Helm applied, where a chart renders to other objects each time; pure.
+"""Replaces the rendered objects in evidence with those that Helm applied, if they differ.  This module is pure.
 
-``helm template`` knows no revision, ``lookup`` finds nothing for it, and random names are made up anew.
+They can differ because ``helm template`` knows no revision, its ``lookup`` finds nothing, and random names change.
 """
 
 from __future__ import annotations

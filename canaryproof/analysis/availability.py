@@ -1,4 +1,4 @@
-"""How long the stable Service was silent, from the requests that were made of it; pure."""
+"""Calculates from the probes how long the stable Service did not answer.  This module is pure."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from canaryproof.model.evidence import Probe
 from canaryproof.timeouts import TimeLimits
 
 OFTEN = 2
-"""So many times as long as from one request to the next may pass without one before nothing is known of that time."""
+"""The longest time between requests that still counts as observed, as a multiple of the probe interval."""
 
 
 @dataclass(frozen=True)
 class Outage:
-    """Requests in a row that failed: from the first one made to the end of the last one.
+    """Consecutive failed requests, from the start of the first to the end of the last.
 
-    Requests overlap: it ends at the latest when one is made that is answered.
+    Requests overlap, so the outage ends at the latest when a request starts that is answered.
     """
 
     began: float
@@ -26,11 +26,11 @@ class Outage:
     error: str
     """The error of the last request that failed."""
     seconds: float
-    """For how long the Service is known to have been silent.
+    """The seconds for which the Service is known not to have answered.
 
-    Only what was seen to fail counts, and a busy machine sees late.  A request that was refused was refused at one
-    moment between its beginning and its end; the Service may well have answered before, and after.  And of a time in
-    which no request was under way, though it was time for one, nothing is known.
+    Only observed failures count, and a busy machine observes late.  A refused request was refused at one moment between
+    its start and its end.  The Service may have answered before and after that moment.  Nothing is known about a time
+    in which a request was due but none was in progress.
     """
 
 
@@ -53,9 +53,9 @@ def longest(probes: Iterable[Probe], time_limits: TimeLimits) -> Outage | None:
 
 
 def is_certain(probes: tuple[Probe, ...], since: float, time_limits: TimeLimits) -> bool:
-    """Report whether it is known what becomes of requests from *since* on.
+    """Report whether it is certain how the Service treats requests from *since* on.
 
-    It is as soon as one is answered, or as their silence is longer than an outage may be.
+    It is certain as soon as a request is answered, or the Service is silent for longer than the outage limit.
     """
     recent = tuple(probe for probe in probes if probe.at >= since)
     if not recent:
@@ -64,7 +64,7 @@ def is_certain(probes: tuple[Probe, ...], since: float, time_limits: TimeLimits)
 
 
 def _outage(failing: list[Probe], answered: float, time_limits: TimeLimits) -> Outage:
-    """Sum up requests in a row that failed; *answered* is when the first one was made that did not."""
+    """Summarize consecutive failed requests. *answered* is the start of the first successful request after them."""
     silences = [_known_silence(probe, time_limits) for probe in failing]
     since, until = min(begin for begin, _ in silences), max(end for _, end in silences)
     asked_until, unasked = since, 0.0
@@ -77,7 +77,7 @@ def _outage(failing: list[Probe], answered: float, time_limits: TimeLimits) -> O
 
 
 def _known_silence(probe: Probe, time_limits: TimeLimits) -> tuple[float, float]:
-    """Return since when, and until when, a request that failed shows silence.
+    """Return the start and end of the silence that a failed request proves.
 
     The moment at which a request was refused is not known: silence began at its end at the latest, and lasted until its
     beginning at least.

@@ -1,4 +1,4 @@
-"""Finds the canary in a chart: the Deployment that the submission adds to the course's, whatever its name; pure."""
+"""Finds the canary: the Deployment, of any name, that the submission adds to the course's chart.  Pure module."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from canaryproof.model.objects import POD_PARENTS, Manifest, ObjectKey, added, m
 
 @dataclass(frozen=True)
 class CanaryFinding:
-    """The objects that the submission adds, and the canary among them; *decision* is set where none is found."""
+    """The objects that the submission adds, and the canary among them. *decision* is set if no canary is found."""
 
     added: tuple[ObjectKey, ...]
     canary: Canary | None = None
@@ -80,7 +80,7 @@ def _describe(deployment: Manifest, chart: Iterable[Manifest], baseline: Iterabl
 
 
 def _routes(canary: Manifest, chart: tuple[Manifest, ...]) -> Iterator[ServiceRoute]:
-    """Yield the Services that pick the canary's pods, the course's own among them."""
+    """Yield the Services that select the canary's pods, including the course's own."""
     for service in chart:
         if service.kind == "Service" and picks(service.selector, canary.pod_labels):
             yield ServiceRoute(
@@ -96,7 +96,7 @@ def _routes(canary: Manifest, chart: tuple[Manifest, ...]) -> Iterator[ServiceRo
 
 
 def _instead(baseline: Iterable[Manifest], chart: Iterable[Manifest], new: Iterable[ObjectKey]) -> Iterator[Cause]:
-    """Yield what the submission has where a canary's Deployment was expected."""
+    """Yield the changes that the submission contains instead of a canary Deployment."""
     fresh = set(new)
     known = {(each.kind, each.name): each for each in baseline}
     for manifest in sorted(chart, key=lambda each: not mapping_at(each.body, "spec", "template")):  # likely ones first

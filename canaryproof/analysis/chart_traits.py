@@ -1,7 +1,7 @@
-"""Traits of a chart that decide where it is tried, and when; pure.
+"""Finds the traits of a chart that decide in which namespace and when it is tried.  This module is pure.
 
-Charts that may have to be watched for long go first, so that a class does not end with waiting for the last one.  A
-chart that is taken for the wrong kind costs time, and nothing else.
+Charts that may need long observation go first, so that a class does not end with waiting for the last one.  A wrong
+classification costs only time.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _DECIDES = re.compile(r"\b(if|with|eq|ne|contains|has|hasPrefix|hasSuffix|regexM
 
 OF_A_POD = frozenset({"containers", "imagePullSecrets", "restartPolicy", "securityContext", "serviceAccountName"})
 OF_A_CONTAINER = frozenset({"env", "image", "imagePullPolicy", "name", "ports", "resources", "securityContext"})
-"""The fields of most canaries of the assignment: probes, volumes, init containers and other commands may take time."""
+"""The container fields of a typical canary. Others, such as probes, volumes and commands, may take time."""
 
 
 def insists_on(namespace: str, chart: Rendering, files: Iterable[ChartFile]) -> bool:
-    """Report whether a chart is for *namespace*, whatever Helm is told: its objects name it, or its templates ask.
+    """Report whether a chart requires *namespace*: its objects name it, or its templates test for it.
 
     A template that decides by the release's namespace may render to something else, or to nothing, in any other one.
     """
@@ -35,7 +35,7 @@ def _asks(text: str) -> bool:
 
 
 def may_take_long(chart: Rendering, baseline: Rendering) -> bool:
-    """Report whether something of *chart* may end late or never: a hook, or a pod unlike one that just crashes."""
+    """Report whether *chart* has a hook, or a pod that may do more than crash, so that it may end late or never."""
     images = {container.image for each in baseline.manifests for container in each.containers}
     new = set(added(baseline.manifests, chart.manifests))
     return any(each.is_hook or (each.key in new and _is_unusual(each, images)) for each in chart.manifests)

@@ -1,4 +1,4 @@
-"""The facts that the rules about an outcome look at: the canary's pods, and the runs of their containers; pure."""
+"""Provides the facts for the outcome rules: the canary's pods and the runs of their containers.  Pure module."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KILLED = frozenset({SIGKILLED, 128 + 15})
 NOT_STARTED = frozenset({"StartError", "ContainerCannotRun", "RunContainerError"})
 BACK_OFF = "CrashLoopBackOff"
 ENOUGH = 2
-"""Ends of one container that make a loop: it ended, was restarted, and ended so again."""
+"""The number of ends of one container that prove a loop: it ended, was restarted, and ended again the same way."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class Scene:
 
     @cached_property
     def live(self) -> tuple[PodHistory, ...]:
-        """Return those that are there now."""
+        """Return the pods that exist now."""
         return tuple(pod for pod in self.pods if pod.is_live)
 
     @cached_property
     def runs(self) -> tuple[Runs, ...]:
-        """Return the runs of each container of each of them."""
+        """Return the runs of every container of every pod."""
         return tuple(
             Runs(pod, container, self.timeline.events_about(pod.uid))
             for pod in self.pods
@@ -62,34 +62,34 @@ class Scene:
 
     @property
     def watched(self) -> float:
-        """Return how long it was watched, in seconds."""
+        """Return the seconds for which the canary was watched."""
         return self.now - self.upgraded_at
 
     def after(self, at: float) -> float:
-        """Return how long after the upgrade that was, in seconds."""
+        """Return the seconds from the upgrade to *at*."""
         return max(0.0, at - self.upgraded_at)
 
 
 @dataclass(frozen=True)
 class Runs:
-    """The runs of one container of one pod, and what was said about them."""
+    """The runs of one container of one pod, and the events about them."""
 
     pod: PodHistory
     container: Container
     events: tuple[Event, ...]
 
     def __str__(self) -> str:
-        """Name it."""
+        """Return the name of the container."""
         return f"{'init ' if self.container.init else ''}container {self.container.name}"
 
     @cached_property
     def moments(self) -> tuple[ContainerMoment, ...]:
-        """Return its states in order."""
+        """Return the states of the container in order."""
         return self.pod.moments(self.container.name)
 
     @cached_property
     def ends(self) -> tuple[Termination, ...]:
-        """Return how it ended by itself: not with its pod, nor as an init container that did its work."""
+        """Return the ends of the container, without those with its pod and the success of an init container."""
         ends = (end for end in self.pod.terminations(self.container.name) if not end.going)
         return tuple(end for end in ends if end.exit_code or not self.container.init)
 
@@ -103,7 +103,7 @@ class Runs:
 
     @cached_property
     def kinds(self) -> tuple[OutcomeName, ...]:
-        """Return what each end speaks for."""
+        """Return the outcome that each end suggests."""
         return tuple(self._kind(number, end) for number, end in enumerate(self.ends))
 
     def _kind(self, number: int, end: Termination) -> OutcomeName:
@@ -130,7 +130,7 @@ class Runs:
 
     @cached_property
     def probe_kills(self) -> int:
-        """Return how often the kubelet said that it kills the container for a probe; its exit code may be any."""
+        """Return how often the kubelet reported a kill for a failed probe. The exit code of a kill can be any."""
         return sum(event.count for event in self.said("Killing", killing_probe)) if self.container.killing_probe else 0
 
     @cached_property
@@ -148,7 +148,7 @@ class Runs:
         )
 
     def waiting_since(self, reasons: frozenset[str]) -> float | None:
-        """Return since when it has been waiting for one of *reasons*, without a break."""
+        """Return the time since which the container has waited without a break for one of *reasons*."""
         since = None
         for moment in self.moments:
             if moment.waiting not in reasons:

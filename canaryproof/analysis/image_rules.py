@@ -1,4 +1,4 @@
-"""Rules about images that do not come to the node; pure."""
+"""Defines outcome rules for images that do not arrive on the node.  This module is pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells what this cluster or its machine lacks from the faults of a submission; pure."""
+"""Distinguishes limitations of the cluster or its machine from faults of a submission.  This module is pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST = 300
 
 
 def foreign_images(canary: Canary, stand_ins: Collection[str]) -> tuple[str, ...]:
-    """Return the images of others that run beside one of the course's, where there are *stand_ins* of these only.
+    """Return the third-party images beside an image of the course, if *stand_ins* exist only for the course's images.
 
     Whoever publishes the course's images publishes no others here: under their name, it is a slip of the pen.
     """
@@ -37,7 +37,7 @@ def foreign_images(canary: Canary, stand_ins: Collection[str]) -> tuple[str, ...
 def out_of_reach(
     decision: Decision, canary: Canary, timeline: Timeline, registries: Registries | None = None
 ) -> Cause | None:
-    """Return what this cluster lacks, where that decided, and not the chart; None where it did not.
+    """Return the limitation of this cluster that decided the outcome, or None if the chart decided it.
 
     *registries* are the only ones that the cluster pulls from; None where there is no such rule.
     """
@@ -54,7 +54,7 @@ def out_of_reach(
 
 
 def shortage(timeline: Timeline) -> Cause | None:
-    """Return what a node lacked that no chart can ask for too much of: disk, open files; None where none lacked any."""
+    """Return the resource that a node ran out of and no chart can exhaust (disk, open files), or None."""
     for event in timeline.events:
         if event.component == KUBELET and event.reason in REASONS and is_node_exhausted(event.message):
             message = event.message if len(event.message) <= LONGEST else f"{event.message[:LONGEST]}..."

@@ -1,4 +1,4 @@
-"""Finds the objects of an upgrade that outlive the rollback, and what holds each of them; pure."""
+"""Finds the objects of an upgrade that outlive the rollback, and the reason each one stays.  This module is pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def key_in(namespace: str, manifest: Manifest) -> ObjectKey:
 
 
 def descendants(timeline: Timeline, roots: Iterable[ObjectKey]) -> frozenset[ObjectKey]:
-    """Return *roots* and all that was ever seen to be owned by them, through any number of owners."""
+    """Return *roots* and all objects that they were ever seen to own, directly or through other owners."""
     children: dict[ObjectKey, set[ObjectKey]] = {}
     for observation in timeline.observations:
         for owner in observation.object.owners:
@@ -30,7 +30,7 @@ def descendants(timeline: Timeline, roots: Iterable[ObjectKey]) -> frozenset[Obj
 
 
 def last_deletion(timeline: Timeline, family: frozenset[ObjectKey]) -> float | None:
-    """Return when the last object of *family* was deleted; None where none was."""
+    """Return the time at which the last object of *family* was deleted, or None if none was."""
     deletions = (each for each in timeline.observations if each.change == "DELETED")
     return max((each.at for each in deletions if each.object.key.local in family), default=None)
 

@@ -42,12 +42,12 @@ GUESSES: tuple[Rule, ...] = (
     run_rules.ended_once,
     pod_rules.uncertain,
 )
-"""The rules for the end of the time, the best supported first; the last one always has an answer."""
+"""The rules that apply when time is up, the best supported first. The last one always decides."""
 
 TALKATIVE: frozenset[OutcomeName] = frozenset(
     {"crash-loop", "init-crash-loop", "exits-cleanly", "oom-killed", "probe-killed"}
 )
-"""The outcomes of containers that ran, and may have logged something."""
+"""The outcomes of containers that ran and may have written a log."""
 SAID = 200
 """Characters of the last words of a container that are kept."""
 
@@ -68,7 +68,7 @@ def decide(
 
 
 def with_last_words(decision: Decision, logs: Iterable[ContainerLog]) -> Decision:
-    """Add the last line that the container that decided it logged: it says why the program gave up."""
+    """Add the last log line of the container that decided the outcome, which tells why its program ended."""
     for log in sorted(logs, key=lambda each: not each.previous):
         lines = [said for line in log.text.splitlines() if (said := one_line(line).strip())]
         if lines and decision.outcome in TALKATIVE and log.container == decision.cause.container:

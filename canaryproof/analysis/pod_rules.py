@@ -26,7 +26,7 @@ UNCONFIGURED: dict[str, OutcomeName] = {
 
 
 def asks_for_none(scene: Scene) -> Iterator[Decision]:
-    """Decide by a Deployment that asks for no pods."""
+    """Decide by a Deployment that requests zero replicas."""
     if scene.canary.replicas == 0:
         yield scene.decision("not-ready", Cause(code="zero-replicas"), scene.upgraded_at, "spec.replicas: 0")
 
@@ -180,12 +180,12 @@ def _is_healthy(scene: Scene) -> Decision:
 
 
 def uncertain(scene: Scene) -> Iterator[Decision]:
-    """Say that nothing is certain, and what there is of the canary."""
+    """Report that no outcome is certain, and describe the current state of the canary."""
     yield scene.decision("undecided", _state(scene), scene.now)
 
 
 def _state(scene: Scene) -> Cause:
-    """Return what there is of the canary."""
+    """Return the current state of the canary as a cause."""
     if not scene.live:
         return Cause(code="no-pod", seconds=scene.watched)
     waiting = {moment.waiting for runs in scene.runs for moment in runs.moments[-1:] if moment.waiting}

@@ -1,4 +1,4 @@
-"""Whether the stable app is ready, and whether it is again as it was before the upgrade; pure."""
+"""Decides whether the stable app is ready, and whether it is as it was before the upgrade.  This module is pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from canaryproof.model.timeline import Timeline
 SERVICE_NAME = "kubernetes.io/service-name"
 """The label of an EndpointSlice that names its Service."""
 COUNTS = ("replicas", "updatedReplicas", "availableReplicas")
-"""The counts in a Deployment's status that must be as many as it asks for."""
+"""The counts in a Deployment's status that must equal its requested replicas."""
 ASSIGNED = re.compile(r"clusterIPs?\b|nodePort$|healthCheckNodePort$|annotations\.deployment\.kubernetes\.io/revision")
 """Paths of the values that the cluster assigns anew when an object is made or rolled out again."""
 
@@ -38,7 +38,7 @@ def stable_of(baseline: Iterable[Manifest]) -> Stable:
 
 
 def unready(timeline: Timeline, stable: Stable, generations: Mapping[str, int]) -> Cause | None:
-    """Return why *stable* is not ready at the end of *timeline*; None where it is.
+    """Return why *stable* is not ready at the end of *timeline*, or None if it is ready.
 
     A Deployment's status counts only once its controller has seen the spec (``observedGeneration``), and only from the
     generation in *generations* on: what was seen before the latest Helm operation says nothing about it.
@@ -74,7 +74,7 @@ def _leads_to_ready(endpoints: Manifest, service: str) -> bool:
 
 
 def difference(timeline: Timeline, baseline: Iterable[Manifest], upgraded_at: float) -> Cause | None:
-    """Return what of the course's objects is not again as it was before the upgrade; None where all of it is.
+    """Return the first difference of the course's objects from their state before the upgrade, or None.
 
     Spec, labels and annotations count, but not the values that the cluster assigns.
     """

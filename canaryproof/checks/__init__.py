@@ -1,1 +1,1 @@
-"""The acceptance criteria: evidence in, findings and results out; pure."""
+"""Judges evidence by the acceptance criteria, and returns findings and results.  This package is pure."""

@@ -1,4 +1,4 @@
-"""The acceptance criteria of canaryproof: the id, title, hint, points and needs of each, and nowhere else; pure.
+"""Declares the id, title, hint, points and needs of each acceptance criterion.  This module is pure.
 
 Judges, the acceptance suite, observe mode, reports and the documentation take them from here.
 """
@@ -21,12 +21,12 @@ class Check:
     id: str
     title: str
     hint: str = ""
-    """What to try where a finding has no hint of its own."""
+    """The hint for findings that have none of their own."""
     points: float = 1
     needs: tuple[str, ...] = ()
-    """The ids of the checks without which this one says nothing."""
+    """The ids of the checks that must hold for this one to be meaningful."""
     settled: Moment = "end"
-    """The moment that brings the last fact that the check needs."""
+    """The moment at which the last fact that the check needs is known."""
 
 
 CHART_RENDERS = Check(
@@ -133,7 +133,7 @@ CHECKS: tuple[Check, ...] = (
     STABLE_HEALTHY,
     STABLE_NEVER_DOWN,
 )
-"""All of them, in the order in which they are judged and reported."""
+"""All checks, in the order in which they are judged and reported."""
 BY_ID: Mapping[str, Check] = {each.id: each for each in CHECKS}
 
 FORMER_IDS: Mapping[str, str] = {"canary-crash-loop": CANARY_OUTCOME.id}
@@ -141,10 +141,10 @@ FORMER_IDS: Mapping[str, str] = {"canary-crash-loop": CANARY_OUTCOME.id}
 
 
 def current_id(check: str) -> str:
-    """Return the present id of a check, which may be named by a former one."""
+    """Return the current id of a check, given a current or former id."""
     return FORMER_IDS.get(check, check)
 
 
 def by_current_id(values: Mapping[str, Value]) -> dict[str, Value]:
-    """Return *values*, which go by ids of checks, by the present ones."""
+    """Return *values*, which are keyed by check ids, keyed by current ids."""
     return {current_id(check): value for check, value in values.items()}

@@ -26,31 +26,31 @@ NOTES: Mapping[Standing, str] = {
     "No points were given or taken; it has to be tried again.",
     "incomplete": "Not every check was run, so there is no verdict and there are no points.",
 }
-"""What has to be said of a verdict that says little by itself."""
+"""Notes that explain verdicts that are unclear by themselves."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """How one check ended for one submission; *hint* and *where* as in a finding."""
+    """The result of judging one check for one submission. *hint* and *where* are those of a finding."""
 
     status: Status
     message: str = ""
     hint: str = ""
     where: str = ""
     cause: Cause | None = None
-    """The facts, where there are any."""
+    """The facts, or None if there are none."""
     hint_id: str = ""
-    """The id of the hint; that of the check where the hint is the check's own."""
+    """The id of the hint, or the id of the check if the hint is the check's own."""
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """A check and how it ended; *points* is what it is worth, whether they were won or not."""
+    """A check and its result. *points* is the check's full worth, whether or not they were won."""
 
     check: Check
     judgement: Judgement
     counts: bool = True
-    """Whether the evidence allows it; where not, it says nothing for or against the submission."""
+    """Whether the evidence allows the check. If not, the check does not affect the verdict."""
 
     @property
     def status(self) -> Status:
@@ -59,14 +59,14 @@ class CheckResult:
 
     @property
     def won(self) -> float | None:
-        """Return the points that it brings; None where that cannot be known: an error, not run, or no evidence."""
+        """Return the points won, or None if they are unknown: an error, a check not run, or no evidence."""
         if self.status == "error" or not self.was_run or not self.counts:
             return None
         return _tidy(self.check.points) if self.status == "passed" else 0
 
     @property
     def was_run(self) -> bool:
-        """Report whether the check was looked at, be it only to skip it for what it needs."""
+        """Report whether the check was judged or skipped because a check that it needs failed."""
         return self.judgement != UNRUN
 
 
@@ -75,7 +75,7 @@ UNRUN = Judgement("skipped", NOT_RUN)
 
 @dataclass(frozen=True)
 class SubmissionResult:
-    """All that is said about one submission."""
+    """The verdict on one submission, with all details."""
 
     name: str
     source: str
@@ -84,15 +84,15 @@ class SubmissionResult:
     reason: str
     checks: tuple[CheckResult, ...]
     cause: Cause | None = None
-    """What decided its outcome, or why there is no verdict; None where nothing was seen of it."""
+    """The cause of the outcome, or of the missing verdict. None if nothing was observed."""
     refusals: tuple[Refusal, ...] = ()
-    """What of its objects must not be applied, where that decided."""
+    """The objects that must not be applied, if they decided the outcome."""
     canary: Canary | None = None
     timings: Timings = field(default_factory=Timings)
     remarks: tuple[Remark, ...] = ()
-    """What to look at; they change neither the verdict nor the points."""
+    """Observations for the reader. They change neither the verdict nor the points."""
     resumed: bool = False
-    """Whether what was seen of it comes from the run that this one goes on with."""
+    """Whether the evidence comes from the earlier run that this run resumes."""
 
     @property
     def is_complete(self) -> bool:
@@ -101,17 +101,17 @@ class SubmissionResult:
 
     @property
     def standing(self) -> Standing:
-        """Return the verdict as people are told it: where nothing failed and not all was run, it is incomplete."""
+        """Return the verdict as shown to people: incomplete if no check failed and not every check was run."""
         return "incomplete" if self.verdict == "error" and not self.ended("error") else self.verdict
 
     @property
     def note(self) -> str:
-        """Return what has to be said of the verdict, beside the reason for it; empty where that says it all."""
+        """Return a note on the verdict in addition to its reason, or an empty string if the reason suffices."""
         return NOTES.get(self.standing, "")
 
     @property
     def score(self) -> float | None:
-        """Return the points won; None where that would be unfair: an error, or checks that were not run."""
+        """Return the points won, or None if a score would be unfair: an error, or checks that were not run."""
         if self.verdict == "error" or not self.is_complete:
             return None
         return _tidy(sum(result.won or 0 for result in self.checks))
@@ -122,16 +122,16 @@ class SubmissionResult:
         return _tidy(sum(result.check.points for result in self.checks if result.counts))
 
     def ended(self, status: Status) -> tuple[CheckResult, ...]:
-        """Return the checks that ended so, in order; those that were not run ended in no way."""
+        """Return the checks with *status*, in order. Checks that were not run have no status here."""
         return tuple(result for result in self.checks if result.status == status and result.was_run)
 
 
 @dataclass(frozen=True)
 class RunResults:
-    """A whole run; *setting* is None where no cluster could be had."""
+    """The results of a whole run. *setting* is None if no cluster was available."""
 
     started: str
-    """ISO 8601, with its offset."""
+    """The start time in ISO 8601, with its UTC offset."""
     seconds: float
     setting: Setting | None
     submissions: tuple[SubmissionResult, ...]
@@ -173,7 +173,7 @@ def grade(
 
 
 def judged(check: Check, judgement: Judgement, evidence: Evidence | None) -> CheckResult:
-    """Return how *check* ended, and whether that counts."""
+    """Return the result of *check*, and whether it counts."""
     return CheckResult(check, judgement, counts=not evidence or gap_in(evidence, check) is None)
 
 
@@ -192,7 +192,7 @@ def _verdict(checks: Sequence[CheckResult]) -> Verdict:
 
 
 def _reason(result: SubmissionResult, evidence: Evidence | None) -> str:
-    """Return what decided, in one sentence: the fault, the first failed check, or the fate of the canary."""
+    """Return the reason for the verdict in one sentence: the fault, the first failed check, or the canary's outcome."""
     for status in ("error", "failed"):
         if ended := result.ended(status):
             return " ".join(ended[0].judgement.message.split())
@@ -249,7 +249,7 @@ def _cause_fields(result: SubmissionResult) -> dict[str, Any] | None:
 
 
 def _refusal(refusal: Refusal) -> dict[str, Any]:
-    """Return the fields of a refusal that say something."""
+    """Return the non-empty fields of a refusal."""
     shown = {"code": refusal.code, "object": str(refusal.key or ""), "file": refusal.template}
     more = {"container": refusal.container, "field": refusal.field, "value": refusal.value}
     numbers = {"count": refusal.count, "limit": refusal.limit}

@@ -1,4 +1,4 @@
-"""Recognises the mistakes that the assignment's text invites, and what Helm's error means; pure."""
+"""Recognises common mistakes that the assignment's text invites, and explains Helm's errors.  This module is pure."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from canaryproof.model.objects import Manifest
 
 VALUES = "values.yaml"
 NOT_PLAIN = re.compile("[\u201c\u201d\u2018\u2019\u00a0]")
-"""Typographic quotes, and the space that does not break."""
+"""Typographic quotes and the no-break space."""
 YAML = (".yaml", ".yml")
 LONGEST_LINE = 1_000
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What lies behind an error."""
+    """The explanation of an error."""
 
     cause: Cause | None = None
-    """The mistake; None where it is not known."""
+    """The mistake, or None if it is unknown."""
     where: str = ""
-    """A file of the chart, and the line where it is known."""
+    """A file of the chart, and the line if it is known."""
     hint: Hint | None = None
 
 
 def mistake(code: OriginCode, where: str, **fields: Any) -> Explanation:
-    """Return a mistake that is known, with the hint that goes with it."""
+    """Return the explanation of a known mistake, with its hint."""
     return Explanation(Cause(code=code, **fields), where, Hint(id=code))
 
 
@@ -83,7 +83,7 @@ def explain(
 
 
 def _hints(fault: Fault) -> Iterator[Hint]:
-    """Yield what helps, the likeliest first."""
+    """Yield the hints for a fault, the likeliest first."""
     for each in fault.causes:
         if hint := OF_OBJECTS.get(each.code) or OF_TYPES.get(each.expected):
             yield Hint(id=hint)
@@ -98,14 +98,14 @@ def _backtick(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanatio
 
 
 def _typographic(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
-    """What a web page or a word processor makes of quotes and spaces."""
+    """Web pages and word processors replace plain quotes and spaces with typographic ones."""
     for file, number, line in () if fault.is_elsewhere else _lines(files):
         if found := NOT_PLAIN.search(line.partition(" #")[0]):
             yield mistake("character-typographic", f"{file.path}:{number}", found=found.group())
 
 
 def _twice(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
-    """The handout says both ``canary-deployment.yml`` and ``canary-deployment.yaml``."""
+    """The handout uses both names ``canary-deployment.yml`` and ``canary-deployment.yaml``."""
     if not fault.has("object-repeated") and not fault.can_come_from("object-repeated"):
         return
     seen: dict[str, str] = {}
@@ -124,7 +124,7 @@ def _unindented(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanat
 
 
 def _misnamed_values(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
-    """The handout calls it ``values.yml``."""
+    """The handout calls the values file ``values.yml``."""
     if _text(files, "values.yml") and (
         fault.has("field-of-wrong-type", "label-not-text") or fault.can_come_from("values-misnamed")
     ):
@@ -139,7 +139,7 @@ def _tab(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
 
 
 def _wide(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
-    """What ``>`` of Windows PowerShell makes of a text: two bytes for each letter."""
+    """The ``>`` operator of Windows PowerShell writes text with two bytes for each letter."""
     del fault
     for file in files:
         if file.path.endswith(YAML) and "\0" in file.text and (_inside_templates(file) or file.path == VALUES):
@@ -190,7 +190,7 @@ def _no_value(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanatio
 
 
 def _lack_of(asked: AskedValue, files: tuple[ChartFile, ...]) -> OriginCode:
-    """Return what is wrong with the values, where a template does not get what it asks for."""
+    """Return the fault of the values that keeps a template from getting a value."""
     parent, text = asked.path.split(".")[0], _text(files, VALUES)
     if not text.strip():
         return "values-empty" if any(file.path == VALUES for file in files) else "values-missing"
@@ -202,7 +202,7 @@ def _lack_of(asked: AskedValue, files: tuple[ChartFile, ...]) -> OriginCode:
 
 
 def _no_image(fault: Fault, files: tuple[ChartFile, ...]) -> Iterator[Explanation]:
-    """An expression for a value that is not there renders to nothing."""
+    """An expression for a missing value renders to an empty string."""
     if not fault.can_come_from("image-missing"):
         return
     for file, number, line in _lines(files):
@@ -235,7 +235,7 @@ TRAPS: tuple[Trap, ...] = (
     _colon,
     _tight,
 )
-"""Each yields itself where the chart has it and it explains the error; the surest first."""
+"""The detectors of mistakes, the most certain first. Each yields a mistake that explains the error."""
 
 OF_OBJECTS: Mapping[Code | FindingCode, HintId] = {
     "label-not-text": "label-not-text",
@@ -249,7 +249,7 @@ OF_TYPES: Mapping[str, HintId] = {"a number": "field-is-number", "a list": "fiel
 
 
 def shares_replicas(files: Iterable[ChartFile], template: str) -> str:
-    """Return which value of all apps the canary's template takes its number of replicas from; empty where none."""
+    """Return the shared value that sets the canary's replicas in its template, or an empty string."""
     text = _text(files, template)
     found = re.search(r"^[ \t]*replicas:[ \t]*[\"']?{{-?\s*\.Values\.(\w+)\s*-?}}", text, re.MULTILINE)
     return found.group(1) if found else ""

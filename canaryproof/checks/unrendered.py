@@ -1,4 +1,4 @@
-"""Finds what a chart holds and Helm does not render: the canary may be there, and only where nobody looks; pure."""
+"""Finds manifests in a chart that Helm does not render, because the canary may be among them.  This module is pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CONDITION = re.compile(r"{{-?\s*(if|with|range)\s[^{}]*}}")
 
 
 def omitted(files: tuple[ChartFile, ...], rendered: Collection[str]) -> Explanation | None:
-    """Return where a manifest stands that Helm has not rendered, and why; None where there is none.
+    """Return the place of a manifest that Helm did not render, and the reason, or None if there is none.
 
     *rendered* are the templates that made objects.  Helm renders what is in ``templates`` (Helm, "The Chart File
     Structure"), but for files whose names begin with an underscore, and what ``.helmignore`` names.
@@ -55,7 +55,7 @@ def _hidden(file: ChartFile, files: Iterable[ChartFile]) -> Explanation:
 
 
 def _ignored(path: str, files: Iterable[ChartFile]) -> str:
-    """Return the pattern that leaves *path* out; of those that take something in again, none is looked at."""
+    """Return the pattern that excludes *path*. Patterns that include files again are not considered."""
     patterns = (line.strip() for file in files if file.path == IGNORE for line in file.text.splitlines())
     for pattern in patterns:
         parts = [path, *PurePosixPath(path).parts, *(str(each) for each in PurePosixPath(path).parents)]
@@ -65,7 +65,7 @@ def _ignored(path: str, files: Iterable[ChartFile]) -> str:
 
 
 def _other_values(files: Iterable[ChartFile]) -> Iterator[str]:
-    """Yield the files of values that Helm does not read by itself."""
+    """Yield the values files that Helm does not read by default."""
     for file in files:
         if re.fullmatch(r"[\w.-]*values[\w.-]*\.ya?ml", file.path, re.IGNORECASE) and file.path != "values.yaml":
             yield file.path

@@ -15,23 +15,26 @@ from canaryproof.timeouts import TimeLimits
 
 
 class Api(Protocol):
-    """What is asked of the API server; `canaryproof.kube.client.KubeClient` does it."""
+    """The API server requests that the probe makes; `canaryproof.kube.client.KubeClient` implements them."""
 
     def refusal(self, resource: Resource, body: Body, namespace: str = "", *, user: str = "") -> str:
-        """Return why the API server would not create an object; empty where it would."""
+        """Return why the API server would refuse to create an object, or an empty string if it would create it."""
         ...
 
 
 class AdmissionProbe:
-    """The proof that Pod Security Admission is at work: a label on a namespace does nothing by itself.
+    """Proves that Pod Security Admission is active: a namespace label alone has no effect.
 
-    Safe to use from many threads: the first one asks, the others wait for the answer.
+    The class is thread-safe: the first thread runs the probe, and the others wait for its result.
     """
 
     def __init__(
         self, api: Api, time_limits: TimeLimits, doomed: Callable[[], str | None], fail: Callable[[str], None]
     ) -> None:
-        """Ask *api*; where the proof fails, end the run by *fail*, and a wait for it as soon as *doomed* says why."""
+        """Probe through *api*.
+
+        If the proof fails, the probe calls *fail* to end the run.  The wait ends as soon as *doomed* returns a reason.
+        """
         self._api = api
         self._time_limits = time_limits
         self._doomed = doomed
@@ -40,9 +43,11 @@ class AdmissionProbe:
         self._proven = False
 
     def prove(self, namespace: str, user: str) -> None:
-        """Return when a privileged pod is refused in *namespace*, created by *user*; empty for the run's own account.
+        """Return as soon as the API server refuses a privileged pod that *user* creates in *namespace*.
 
-        Raises InfrastructureError when it is admitted, or nothing but refusals of any pod is seen for too long.
+        An empty *user* is the run's own account.
+
+        Raises InfrastructureError when the API server admits the pod, or refuses every pod until the time limit.
         """
         with self._lock:
             if self._proven:
@@ -70,11 +75,11 @@ class AdmissionProbe:
         )
 
     def _is_admitted(self, namespace: str, user: str) -> bool | None:
-        """Report whether a privileged pod is admitted; None where it is refused for a reason that any pod is.
+        """Report whether a privileged pod is admitted, or None if it is refused for a reason that applies to any pod.
 
-        In a new namespace that may be so for a moment: the API server learns of its Role and its ServiceAccount later.
+        This can happen briefly in a new namespace, before the API server sees its Role and its ServiceAccount.
         """
-        ordinary = self._ask(namespace, user, privileged=False)  # first: what it waits for may come in between
+        ordinary = self._ask(namespace, user, privileged=False)  # first: its precondition may become true in between
         refusal = self._ask(namespace, user, privileged=True)
         if not refusal:
             return True
@@ -85,7 +90,7 @@ class AdmissionProbe:
 
 
 def _pod(*, privileged: bool) -> Body:
-    """Return a pod to try out whether the namespace admits it."""
+    """Return a pod that tests whether the namespace admits it."""
     container = {"name": "main", "image": "none", "securityContext": {"privileged": privileged}}
     return {
         "apiVersion": "v1",

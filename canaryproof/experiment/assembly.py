@@ -1,4 +1,4 @@
-"""Puts together what the experiments of a run are given, for one cluster."""
+"""Assembles the context that all experiments of a run share, for one cluster."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def open_context(
     time_limits: TimeLimits,
     doomed: Callable[[], str | None],
 ) -> Iterator[Context]:
-    """Yield the context of a run on *cluster*, which is recorded for the length of the block.
+    """Yield the context of a run on *cluster*, and record the cluster during the block.
 
     Raises InfrastructureError when Helm does not run, and UsageError when the kubeconfig has no such context.
     """

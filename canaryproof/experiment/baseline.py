@@ -1,4 +1,4 @@
-"""The stable chart as it renders, which all experiments of a run need."""
+"""Renders the stable chart for all experiments of a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from canaryproof.model.evidence import Rendering
 from canaryproof.scenario import Course
 
 NAMESPACES = ("canaryproof-one", "canaryproof-other")
-"""A chart that renders alike in both does not depend on its namespace."""
+"""Two namespaces. A chart that renders identically in both does not depend on its namespace."""
 
 
 class Baseline:
@@ -27,7 +27,7 @@ class Baseline:
     def rendered(self, namespace: str) -> Rendering:
         """Return the rendering for *namespace*.
 
-        Raises InfrastructureError when the chart does not render: it is not the submission's.
+        Raises InfrastructureError when the chart does not render, because the submission did not supply it.
         """
         with self._lock:
             self._both = self._both or tuple(map(self._render, NAMESPACES))

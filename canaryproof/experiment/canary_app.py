@@ -25,7 +25,7 @@ LOG_LINES, LOG_BYTES = 40, 16_384
 
 
 def with_foreign_images(canary: Canary, course: Course, setting: Setting) -> Canary:
-    """Return *canary* with the images that no node of the cluster can have, where stand-ins play those of *course*."""
+    """Return *canary* with the images that no node can have when stand-ins replace the images of *course*."""
     stand_ins = course.stand_ins if setting.images == "stand-in" else ()
     return replace(canary, foreign=foreign_images(canary, stand_ins))
 
@@ -33,7 +33,7 @@ def with_foreign_images(canary: Canary, course: Course, setting: Setting) -> Can
 def await_outcome(canary: Canary, upgraded_at: float, watcher: Watcher) -> Decision:
     """Watch until the outcome of *canary* is certain.
 
-    Raises WaitError when the run ends before.
+    Raises WaitError when the run ends first.
     """
     recording, time_limits = watcher.recording, watcher.time_limits
     decision = watcher.wait(
@@ -45,13 +45,13 @@ def await_outcome(canary: Canary, upgraded_at: float, watcher: Watcher) -> Decis
 
 
 def require_in_reach(decision: Decision, canary: Canary, timeline: Timeline, registries: Registries | None) -> None:
-    """Raise InfrastructureError when the outcome comes from what this cluster lacks, and not from the canary."""
+    """Raise InfrastructureError when a limitation of the cluster, and not the canary, caused the outcome."""
     if lack := out_of_reach(decision, canary, timeline, registries):
         raise InfrastructureError(describe(lack))
 
 
 def read_logs(canary: Canary, namespace: str, client: KubeClient, watcher: Watcher) -> tuple[ContainerLog, ...]:
-    """Return the last lines of the canary's containers, of their current and of their previous run."""
+    """Return the last log lines of the canary's containers, from their current and previous runs."""
     wanted = tuple(_containers(canary, watcher))
     if not wanted:
         return ()
@@ -59,7 +59,7 @@ def read_logs(canary: Canary, namespace: str, client: KubeClient, watcher: Watch
     def read(container: tuple[str, str, bool]) -> ContainerLog:
         pod, name, previous = container
         text = ""
-        with suppress(InfrastructureError):  # an explanation that is missing; the experiment goes on
+        with suppress(InfrastructureError):  # logs only explain the outcome: the experiment continues without them
             text = client.logs(namespace, pod, name, previous=previous, lines=LOG_LINES, size=LOG_BYTES)
         return ContainerLog(pod, name, previous, text)
 
@@ -68,7 +68,7 @@ def read_logs(canary: Canary, namespace: str, client: KubeClient, watcher: Watch
 
 
 def _containers(canary: Canary, watcher: Watcher) -> Iterator[tuple[str, str, bool]]:
-    """Yield pod, container, and whether its previous run is meant."""
+    """Yield the pod, the container, and whether to read the log of its previous run."""
     family = descendants(watcher.recording.timeline, [ObjectKey("Deployment", canary.deployment)])
     pods = [each for each in watcher.recording.timeline.live("Pod") if each.key.local in family]
     for pod in pods[:LOGGED_PODS]:

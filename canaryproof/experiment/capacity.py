@@ -1,4 +1,4 @@
-"""What experiments share: how many work at once, how many have pods in the cluster, and what only one can have."""
+"""Limits how many experiments work at once and have pods in the cluster, and holds exclusive reservations."""
 
 from __future__ import annotations
 
@@ -15,63 +15,73 @@ from canaryproof.submissions.chart_safety import node_ports
 from canaryproof.timeouts import TimeLimits
 
 PER_CORE = 4
-"""Experiments at work for each core of the cluster: one takes 2 to 3 seconds of a processor, in 6 to 8."""
+"""Working experiments per cluster core. An experiment uses 2 to 3 seconds of CPU time in 6 to 8 seconds."""
 PER_OWN_CORE = 12
-"""The same for each core of this machine, where that is another one: Helm and this process take half a second."""
+"""Working experiments per core of this machine, if the cluster runs on another one.
+
+Helm and this process use half a second of CPU time per experiment.
+"""
 MOST = 32
-"""More than this keep this process, which has one interpreter, too busy to see things when they happen."""
+"""The maximum of working experiments. More would keep this process, which has one interpreter, from seeing events in
+time."""
 WAITING = 3
-"""So many times as many have pods in the cluster: an experiment in which nothing happens lets another one work."""
+"""The number of experiments that have pods in the cluster, as a multiple of those that work.
+
+An experiment that only waits lends its slot to another.
+"""
 AHEAD = 2
-"""So many times as many again are rendered, in search of those that may take long."""
+"""The number of experiments that are at least rendered, as a multiple of those that have pods in the cluster.
+
+Rendering ahead finds the experiments that may take long.
+"""
 
 
 @dataclass(frozen=True)
 class Parallel:
-    """How many experiments there are at once."""
+    """The number of experiments that run concurrently."""
 
     work: int
-    """At work."""
+    """The number of experiments that work."""
     room: int
-    """With pods in the cluster: with those that only wait for time to pass."""
+    """The number that have pods in the cluster, including those that only wait for time to pass."""
     most: int
-    """In all: with those that are only rendered yet."""
+    """The total number, including those that are only rendered so far."""
 
     @classmethod
     def exactly(cls, number: int) -> Self:
-        """Return *number*, whatever they do."""
+        """Return a limit of *number* experiments in every state."""
         return cls(number, number, number)
 
     @classmethod
     def fitting(cls, cluster: int, own: int) -> Self:
-        """Return what a cluster of so many cores takes, and a machine of so many *own* cores keeps up with."""
+        """Return the limits for a cluster with *cluster* cores and a local machine with *own* cores."""
         work = max(1, min(PER_CORE * cluster, PER_OWN_CORE * own, MOST))
         return cls(work, WAITING * work, AHEAD * WAITING * work)
 
 
 @dataclass(frozen=True)
 class Capacity:
-    """What experiments share: each waits for its part."""
+    """The slots and reservations that experiments share and wait for."""
 
     at_work: Slots
-    """For experiments that do something; one that waits for time to pass lends its slot."""
+    """Slots for experiments that work. An experiment that waits for time to pass lends its slot."""
     in_cluster: Slots
-    """For experiments that have pods in the cluster, at work or not."""
+    """Slots for experiments that have pods in the cluster, whether they work or not."""
     reservations: Reservations
 
     @classmethod
     def of(
         cls, parallel: Parallel, client: KubeClient, time_limits: TimeLimits, doomed: Callable[[], str | None]
     ) -> Self:
-        """Return the capacity of a cluster with nothing in it; waits end as soon as *doomed* gives a reason."""
+        """Return the capacity of an empty cluster. Waits end as soon as *doomed* returns a reason."""
         at_work, in_cluster = (Slots(number, time_limits, doomed) for number in (parallel.work, parallel.room))
         return cls(at_work, in_cluster, Reservations(client, time_limits, doomed))
 
     @contextmanager
     def enter_cluster(self, slot: Slot, chart: Iterable[Manifest], *, ahead: bool) -> Iterator[None]:
-        """Wait for room in the cluster, and for the node ports that *chart* names, and hold both for the block.
+        """Wait for room in the cluster and for the node ports that *chart* names, and hold both during the block.
 
-        An experiment that is *ahead* goes before others, because it may take long or others wait for its namespace.
+        An experiment that is *ahead* goes first, because it may take long or others wait for its namespace.
         """
         slot.release()
         with self.in_cluster.hold(ahead=ahead), ExitStack() as stack:

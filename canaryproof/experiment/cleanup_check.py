@@ -1,4 +1,4 @@
-"""Looks at what a rollback leaves behind: live objects count, not what Helm has on record."""
+"""Finds the objects that a rollback leaves in the cluster. Live objects count, not Helm's release records."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ RELEASE_NAMESPACE = "meta.helm.sh/release-namespace"
 
 
 class Objects(Protocol):
-    """Live objects by name; `canaryproof.kube.client.KubeClient` knows them."""
+    """Reads live objects by name; `canaryproof.kube.client.KubeClient` implements it."""
 
     def resource(self, api_version: str, kind: str) -> Resource | None:
-        """Return where objects of *kind* live, or None when there is no such kind."""
+        """Return the API resource of *kind*, or None if the cluster has no such kind."""
         ...
 
     def get(self, resource: Resource, name: str, namespace: str = "") -> Body | None:
-        """Return one object as it is now, or None when there is none."""
+        """Return the current state of an object, or None if it does not exist."""
         ...
 
     def drop_finalizers(self, resource: Resource, name: str, namespace: str) -> None:
-        """Let an object go, whatever it waits for."""
+        """Remove the finalizers of an object, so that its deletion can complete."""
         ...
 
 
 @dataclass(frozen=True)
 class Cleanup:
-    """What came of a rollback; times are in seconds of the recording."""
+    """The result of a rollback. Times are in seconds from the start of the recording."""
 
     restored_at: float | None
-    """When the stable app was ready again; None where it is not."""
+    """The time at which the stable app was ready again, or None if it is not."""
     last_deletion: float | None
-    """When the last object of the canary was deleted; None where none was."""
+    """The time at which the last object of the canary was deleted, or None if none was."""
     leftovers: tuple[Leftover, ...]
 
 
 class CleanupCheck:
-    """What is left after the rollback, and since when stable is ready."""
+    """Tracks the leftovers of the rollback, and since when the stable app is ready."""
 
     def __init__(
         self,
@@ -55,25 +55,28 @@ class CleanupCheck:
         added: Iterable[Manifest],
         unready: Callable[[], str],
     ) -> None:
-        """Look for *added*, which Helm was asked to delete, in *namespace*; *unready* says why stable is not ready."""
+        """Look in *namespace* for the *added* objects, which the rollback deletes.
+
+        *unready* returns why the stable app is not ready.
+        """
         self._client = client
         self._recording = recording
         self._namespace = namespace
         self._added = {key_in(namespace, each): each for each in added}
         self._unready = unready
         self._restored_at: float | None = None
-        """When stable began to be ready; None while it is not."""
+        """The time since which the stable app is ready, or None while it is not."""
         self._family = frozenset(self._added)
-        """What the upgrade added, and all that these objects ever owned."""
+        """The objects that the upgrade added, and every object that they ever owned."""
         self._left: dict[ObjectKey, Manifest] = {}
-        """What is there of the family."""
+        """The objects of the family that still exist."""
 
     def observe(self, watcher: Watcher) -> Cleanup:
-        """Look until nothing is left and stable has held, or nothing changes any more, or time is up.
+        """Watch until no leftover can still go away and the stable app has been ready for the hold time, or time is up.
 
-        What is left is then freed from its finalizers: the namespace could not end otherwise.
+        Then remove the finalizers of the leftovers, because they would block the deletion of the namespace.
 
-        Raises InfrastructureError when the run ends before.
+        Raises InfrastructureError when the run ends first.
         """
         try:
             watcher.wait(
@@ -89,7 +92,7 @@ class CleanupCheck:
         return self.result()
 
     def result(self) -> Cleanup:
-        """Return what came of the rollback, as of the last look."""
+        """Return the result of the rollback, as of the last look."""
         names = frozenset(self._left)
         return Cleanup(
             restored_at=self._restored_at,
@@ -108,11 +111,11 @@ class CleanupCheck:
         return has_held and all(self._stays(key) for key in self._left)
 
     def seen(self) -> str:
-        """Say what is there instead of the end that is waited for."""
+        """Describe the state that still keeps the wait from ending."""
         return ", ".join(map(str, self._left)) or self._unready() or "stable, ready for too short a time"
 
     def let_go(self) -> None:
-        """Free what is left in the namespace from its finalizers."""
+        """Remove the finalizers of the leftovers in the namespace that are being deleted."""
         for key, manifest in self._left.items():
             resource = self._client.resource(manifest.api_version, key.kind)
             held = manifest.is_going and manifest.finalizers
@@ -127,7 +130,10 @@ class CleanupCheck:
                 self._left[key] = found
 
     def _stays(self, key: ObjectKey) -> bool:
-        """Report whether nothing will end an object any more: Helm asked for every deletion before it returned."""
+        """Report whether an object stays for good.
+
+        Helm requests every deletion before it returns, so no later deletion follows.
+        """
         manifest = self._left[key]
         if manifest.is_going:
             return False
@@ -137,7 +143,10 @@ class CleanupCheck:
         return found is not None and not found.is_going
 
     def _get(self, key: ObjectKey, manifest: Manifest) -> Manifest | None:
-        """Return an object as it is now; outside the namespace only if it is our release's, as Helm notes on it."""
+        """Return the current state of an object.
+
+        An object outside the namespace counts only if Helm's annotation on it names this release's namespace.
+        """
         resource = self._client.resource(manifest.api_version, key.kind)
         body = self._client.get(resource, key.name, key.namespace or self._namespace) if resource else None
         if body is None or resource is None:

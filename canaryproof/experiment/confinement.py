@@ -1,4 +1,4 @@
-"""Reads what Helm says when it acts as a user with few rights; pure."""
+"""Interprets the errors of Helm when it acts as a user with few rights.  This module is pure."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from canaryproof.model.objects import Manifest
 
 
 def hidden_cause(error: str, unknown: Iterable[Manifest]) -> Cause | None:
-    """Return what *error* of Helm hides; None where it hides nothing.
+    """Return the cause that Helm's *error* hides, or None if it hides nothing.
 
-    *unknown* are the objects of kinds that the cluster does not have.
+    *unknown* holds the objects whose kinds the cluster does not have.
     """
     if not helm_text.is_refused_list_of_kinds(error):
         return None

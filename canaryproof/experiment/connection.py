@@ -20,13 +20,13 @@ from canaryproof.timeouts import TimeLimits
 
 @dataclass(frozen=True)
 class Connection:
-    """What acts on a cluster, and what evidence says of it."""
+    """The clients of a cluster, and the setting that the evidence records for it."""
 
     client: KubeClient
     helm: Helm
     setting: Setting
     redactor: Redactor
-    """Removes the credentials of the cluster and of this process from what is kept."""
+    """Removes the credentials of the cluster and of this process from the recorded data."""
 
 
 @contextmanager
@@ -38,10 +38,10 @@ def connect(
     doomed: Callable[[], str | None] = lambda: None,
     sandbox: Sandbox = UNCONFINED,
 ) -> Iterator[Connection]:
-    """Connect to *cluster* with the Helm binary *helm*, which renders submissions in *sandbox*, for the block.
+    """Connect to *cluster* during the block, with the Helm binary *helm*, which renders submissions in *sandbox*.
 
-    Folders that killed processes of this user have left on this machine are removed.  What runs ends as soon as
-    *doomed* gives a reason.
+    This removes the scratch folders that killed processes of this user left on this machine.  Running operations end
+    as soon as *doomed* returns a reason.
 
     Raises InfrastructureError when Helm does not run, and UsageError when the kubeconfig has no such context.
     """

@@ -1,4 +1,4 @@
-"""What an experiment is given: the scenario, a cluster, and a share of what all experiments of a run have in common."""
+"""The inputs of an experiment: the scenario, a cluster, and the resources that the experiments of a run share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from canaryproof.timeouts import TimeLimits
 
 @dataclass(frozen=True)
 class Target:
-    """The cluster on which experiments run, and what acts there."""
+    """The cluster on which experiments run, and the tools that act on it."""
 
     client: KubeClient
     helm: Helm
@@ -30,14 +30,14 @@ class Target:
     isolation: Isolation
     vetting: Vetting
     setting: Setting
-    """What the evidence says it was recorded on; charts may ask for its version of Kubernetes."""
+    """The environment that the evidence records. Charts can read its Kubernetes version."""
     registries: Registries | None = None
-    """The only registries that images are pulled from; None where the cluster has rules of its own."""
+    """The only registries that the cluster pulls images from, or None if the cluster has its own rules."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What all experiments of a run are given."""
+    """The inputs that all experiments of a run share."""
 
     course: Course
     baseline: Baseline
@@ -45,8 +45,8 @@ class Context:
     capacity: Capacity
     time_limits: TimeLimits
     doomed: Callable[[], str | None]
-    """Why no experiment can go on: the cluster failed, or the run is being ended."""
+    """Returns why no experiment can continue: the cluster failed, or the run is ending."""
     sandbox: Sandbox
-    """For the process that parses submissions."""
+    """The sandbox of the process that parses submissions."""
     redactor: Redactor
-    """Removes the credentials of the cluster and of this process from what is kept."""
+    """Removes the credentials of the cluster and of this process from the recorded data."""

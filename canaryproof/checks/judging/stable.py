@@ -18,7 +18,7 @@ from canaryproof.model.timeline import PodHistory, Timeline
 from canaryproof.scenario import Course
 
 COMMAND = 80
-"""Characters of a command that are told."""
+"""The number of characters of a command that a finding shows."""
 
 
 def stable_untouched(evidence: Evidence, course: Course) -> Finding | None:
@@ -60,7 +60,7 @@ def touched_objects(evidence: Evidence) -> Iterator[tuple[Manifest, Manifest | N
 
 
 def _is_misplaced_canary(evidence: Evidence, stable: Manifest, now: Manifest) -> bool:
-    """Report whether all that stable has more is a container, where a Deployment of its own is missing."""
+    """Report whether stable only has an additional container, and the canary's own Deployment is missing."""
     names = {container.name for container in stable.containers}
     kept = [container for container in now.containers if container.name in names]
     same = not list(_container_differences(stable.containers, kept))
@@ -110,7 +110,7 @@ def _container_differences(before: Iterable[Container], after: Iterable[Containe
 
 
 def _deaf_probes(was: Container, now: Container) -> Iterator[Cause]:
-    """Yield the probes that ask where the app does not listen: they end its pods, or keep them from being Ready."""
+    """Yield the probes on ports where the app does not listen. They restart its pods or keep them from being Ready."""
     declared: set[int | str] = {part for port in now.ports for part in (port.number, port.name)}
     for probe, port in now.probes:
         if port not in declared and (probe, port) not in was.probes:
@@ -118,7 +118,7 @@ def _deaf_probes(was: Container, now: Container) -> Iterator[Cause]:
 
 
 def _renamed_back(was: Mapping[str, Container], after: Iterable[Container]) -> Iterator[Container]:
-    """Yield containers under the names that they had: one that is called otherwise, and is the same, is no other."""
+    """Yield containers under their former names. A container that only has a new name counts as the same."""
     after = tuple(after)
     names = {container.name for container in after}
     missing = [container for name, container in was.items() if name not in names]
@@ -145,7 +145,7 @@ def stable_serves_during_canary(evidence: Evidence, course: Course) -> Finding |
 
 
 def _touched(evidence: Evidence) -> str:
-    """Return the check that says that stable is no longer the course's, which explains that it does not answer."""
+    """Return the check that found changes in stable, if they explain why stable does not answer."""
     return registry.STABLE_UNTOUCHED.id if _touches(evidence) else ""
 
 

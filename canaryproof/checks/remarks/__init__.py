@@ -1,4 +1,4 @@
-"""Remarks: what a careful reader of a result should look at, although it is no fault and changes no points; pure.
+"""Remarks point a careful reader to details that are no fault and change no points.  This package is pure.
 
 A canary proves something about its image only as far as the image's own program decided the outcome. Kubernetes lets a
 pod template start another program, or put other code beside the program, in many ways. `remarks_on` names the ways that
@@ -21,9 +21,9 @@ from canaryproof.checks.remarks.remark_sentences import sentence
 from canaryproof.model.evidence import Evidence
 
 NOTE = "These are no faults, and they change neither the verdict nor the points: a person may want to look at them."
-"""What has to be said beside the remarks, to whoever reads them."""
+"""The note that accompanies the remarks."""
 MOST = 20
-"""Remarks on one submission; the rules come in the order of their weight."""
+"""The maximum number of remarks on one submission. The rules are in the order of their weight."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Remark:
 
 
 def remarks_on(evidence: Evidence) -> tuple[Remark, ...]:
-    """Return what a reader should look at, `MOST` at most; the same evidence always gives the same remarks.
+    """Return at most `MOST` remarks. The same evidence always gives the same remarks.
 
     All texts in the causes are printable and of limited length, whatever the chart holds.
     """

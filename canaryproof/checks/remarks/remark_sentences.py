@@ -1,4 +1,4 @@
-"""Words the causes of remarks; pure.  Nothing reads these sentences back."""
+"""Renders the causes of remarks as sentences.  This module is pure, and no program parses the sentences."""
 
 from __future__ import annotations
 

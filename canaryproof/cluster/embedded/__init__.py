@@ -1,7 +1,11 @@
-"""The embedded provider: a real Kubernetes as one process tree in namespaces of its own.
+"""The embedded provider: a real Kubernetes as one process tree in its own namespaces.
 
-The host's side: :mod:`provider` lends the cluster, :mod:`toolchain` has its binaries, :mod:`components`,
-:mod:`certificates` and :mod:`canaryproof.cluster.stand_ins` say what it is made of, :mod:`process_tree` holds its
-processes, :mod:`startup` says when it is useful, :mod:`cgroups` and :mod:`run_dirs` keep account of what outlives a
-process. The cluster's side is the package :mod:`supervisor`, which imports nothing but the standard library.
+These modules run on the host:
+
+- :mod:`provider` lends the cluster, and :mod:`toolchain` provides its binaries.
+- :mod:`components`, :mod:`certificates` and :mod:`canaryproof.cluster.stand_ins` define its contents.
+- :mod:`process_tree` starts and ends its processes, and :mod:`startup` waits until it is ready.
+- :mod:`cgroups` and :mod:`run_dirs` manage the objects that outlive a process.
+
+The package :mod:`supervisor` runs inside the cluster. It imports only the standard library.
 """

@@ -1,4 +1,4 @@
-"""The cluster's credentials: an authority, the API server's certificates as server and as client, and a token."""
+"""Creates the cluster's credentials: a CA, the API server's serving and client certificates, a token, and a key."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 ADMINISTRATOR = "canaryproof"
 ADMINISTRATORS = "system:masters"
-"""The group whose members Kubernetes lets do everything (RBAC, "Default roles and role bindings")."""
+"""The group with unrestricted access to the API (RBAC, "Default roles and role bindings")."""
 
 _LIFETIME = timedelta(days=30)
 _CLOCK_SKEW = timedelta(hours=1)
@@ -41,20 +41,20 @@ class Pair:
 
 @dataclass(frozen=True)
 class Certificates:
-    """All that the components and their clients authenticate each other with."""
+    """The credentials with which the components and their clients authenticate each other."""
 
     authority: str
     server: Pair
     admin: Pair
-    """What the API server presents to the kubelet."""
+    """The client certificate that the API server presents to the kubelet."""
     token: str = field(repr=False)
-    """An administrator's.  It is compared; a client's certificate would be verified anew with each of its requests."""
+    """The administrator's token. A token is only compared; a client certificate is verified again at each request."""
     service_accounts: str = field(repr=False)
     """The private key that signs the tokens of service accounts."""
 
 
 def make_certificates(server_addresses: tuple[str, ...]) -> Certificates:
-    """Make new certificates; the server's holds for *server_addresses* and ``localhost``."""
+    """Create new credentials. The server's certificate is valid for *server_addresses* and ``localhost``."""
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority = _authority(authority_key)
     names: list[x509.GeneralName] = [
@@ -98,7 +98,7 @@ def _issue(
 def _builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, issuer_key: ec.EllipticCurvePublicKey
 ) -> x509.CertificateBuilder:
-    """Start a certificate with what RFC 5280 asks of all; Python from 3.13 on refuses those without."""
+    """Start a certificate with the fields that RFC 5280 requires. Python 3.13 and later reject certificates without."""
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()

@@ -1,4 +1,4 @@
-"""The cluster's own cgroups: two kubelets that share one kill each other's pods as orphans."""
+"""Creates and removes the cluster's own cgroups. Kubelets that share one kill each other's pods as orphans."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ _ROOT = cgroup_delegation.ROOT
 SLICE = "app.slice"
 _NEEDED = ("cpu", "memory", "pids")
 _WEIGHT = 8
-"""How much of a busy machine the cluster gets, against one process outside: about as many of its own are at work.
+"""The CPU weight of the cluster on a busy machine, as a multiple of that of one process outside it.
 
-With twice as much, the harness itself, which is such a process, saw seconds late what it was there to see.
+It matches about the number of the cluster's processes that work at once. With twice the weight, the harness, itself a
+process outside, observed events seconds late.
 """
 
 
 def make_cgroups(
     name: str, root: Path = _ROOT, settings: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[tuple[str, str], ...]:
-    """Make the cgroup *name* in every hierarchy; return pairs of it and the place where the cluster is to see it.
+    """Create the cgroup *name* in every hierarchy. Return pairs of its path and the path at which the cluster sees it.
 
-    *settings* are its limits: values by the names of files, which are applied where a hierarchy has them.
+    *settings* are its limits: values by file name. A hierarchy gets those for which it has a file.
 
-    Raises ClusterError when a hierarchy cannot be written or lacks a controller that kubelet insists on.
+    Raises ClusterError when a hierarchy is not writable or lacks a controller that the kubelet requires.
     """
     try:
         if (root / "cgroup.controllers").exists():
@@ -46,12 +47,12 @@ def make_cgroups(
 
 
 def parents_of_cgroups(root: Path = _ROOT) -> list[Path]:
-    """Return the cgroups in which :func:`make_cgroups` makes one."""
+    """Return the cgroups in which :func:`make_cgroups` creates its own."""
     return [root] if (root / "cgroup.controllers").exists() else list(_hierarchies(root))
 
 
 def remove_cgroups(name: str, within: float, root: Path = _ROOT) -> None:
-    """Remove the cgroup *name* from every hierarchy, waiting for its last processes to be gone.
+    """Remove the cgroup *name* from every hierarchy, once its last processes have ended.
 
     Raises WaitError when processes stay in one for longer than *within* (seconds).
     """
@@ -60,19 +61,19 @@ def remove_cgroups(name: str, within: float, root: Path = _ROOT) -> None:
 
 
 def _of_user(name: str, root: Path) -> Iterator[Path]:
-    """Yield where the cgroup of an ordinary user's cluster can be; systemd removes those that it gave itself."""
+    """Yield the possible paths of the cgroup of an ordinary user's cluster. systemd removes its own scopes itself."""
     if os.geteuid() and (root / "cgroup.controllers").exists():
         yield cgroup_delegation.own_cgroup(root) / name
         yield scope_of(name, root)
 
 
 def scope_of(name: str, root: Path = _ROOT) -> Path:
-    """Return the cgroup that the user's systemd gives the scope *name*."""
+    """Return the cgroup of the scope *name* of the user's systemd."""
     return manager_of(os.geteuid(), root) / SLICE / f"{name}.scope"
 
 
 def manager_of(user: int, root: Path = _ROOT) -> Path:
-    """Return the cgroup of the systemd of *user*."""
+    """Return the cgroup of the systemd instance of *user* (user id)."""
     return root / f"user.slice/user-{user}.slice/user@{user}.service"
 
 
@@ -87,9 +88,10 @@ def _remove(folder: Path, within: float) -> None:
 
 
 def _make_unified(root: Path, name: str) -> Path:
-    """Make a cgroup v2 with all controllers; systemd has handed on most of them already.
+    """Create a cgroup v2 with all controllers. systemd has already enabled most of them.
 
-    A container's root is none to the kernel, whose own has no ``cgroup.type``: its processes have to leave first.
+    The root that a container sees is not the kernel's root cgroup, which alone has no ``cgroup.type``. Its processes
+    must move to a child before it can enable controllers for its children.
     """
     available = (root / "cgroup.controllers").read_text(encoding="ascii").split()
     handed_on = (root / "cgroup.subtree_control").read_text(encoding="ascii").split()
@@ -103,16 +105,16 @@ def _make_unified(root: Path, name: str) -> Path:
     controllers = (folder / "cgroup.controllers").read_text(encoding="ascii").split()
     if missing := [it for it in _NEEDED if it not in controllers]:
         raise ClusterError(f"cgroup {folder} lacks the controllers {', '.join(missing)}: kubelet needs them")
-    (folder / "cpu.weight").write_text(str(_WEIGHT * 100), encoding="ascii")  # 100: what a cgroup has by default
+    (folder / "cpu.weight").write_text(str(_WEIGHT * 100), encoding="ascii")  # the default is 100
     return folder
 
 
 def _make_legacy(hierarchy: Path, name: str) -> Path:
-    """Make a cgroup v1; one of the cpuset hierarchy takes no process before it has processors and memory nodes."""
+    """Create a cgroup v1. In the cpuset hierarchy, it accepts no process until it has CPUs and memory nodes."""
     folder = hierarchy / name
     folder.mkdir()
     if (hierarchy / "cpu.shares").exists():
-        (folder / "cpu.shares").write_text(str(_WEIGHT * 1024), encoding="ascii")  # 1024: as above
+        (folder / "cpu.shares").write_text(str(_WEIGHT * 1024), encoding="ascii")  # the default is 1024
     for setting in ("cpuset.cpus", "cpuset.mems"):
         if (hierarchy / setting).exists():
             (folder / setting).write_text((hierarchy / setting).read_text(encoding="ascii"), encoding="ascii")
@@ -120,7 +122,7 @@ def _make_legacy(hierarchy: Path, name: str) -> Path:
 
 
 def _hierarchies(root: Path) -> Iterator[Path]:
-    """Yield the hierarchies of cgroup v1; links such as ``cpu`` to ``cpu,cpuacct`` lead to one that is named anyway."""
+    """Yield the hierarchies of cgroup v1. Skips links such as ``cpu``, whose target ``cpu,cpuacct`` is in the list."""
     return (it for it in sorted(root.iterdir()) if not it.is_symlink() and (it / "cgroup.procs").is_file())
 
 
@@ -129,7 +131,7 @@ def _removed(folder: Path) -> bool | None:
         for path, _, _ in os.walk(folder, topdown=False):
             Path(path).rmdir()
     except OSError:
-        return None  # a process in it is still ending
+        return None  # a process in it has not ended yet
     return True
 
 

@@ -1,4 +1,4 @@
-"""What each component is told: command lines and configuration files, all paths as seen from inside the cluster."""
+"""Defines the command lines and configuration files of the components. All paths are those inside the cluster."""
 
 from __future__ import annotations
 
@@ -16,27 +16,30 @@ from canaryproof.cluster.stand_ins import SANDBOX
 from canaryproof.timeouts import TimeLimits
 
 STATE = Path("/run/canaryproof")
-"""Where everything the cluster writes lives: in memory, seen by nobody else, gone with it."""
+"""The folder for everything that the cluster writes: in memory, private to the cluster, and gone when it ends."""
 COVERED_FOLDERS = ("/run", "/var/lib", "/var/log")
-"""Kubelet, containerd and CNI write to fixed paths below these, whatever they are told."""
+"""The folders below which kubelet, containerd and CNI write to fixed paths that no option changes."""
 NODE_NAME = "node1"
-NODE_ADDRESS = "192.0.2.10"  # of TEST-NET-1, RFC 5737: it exists nowhere else
+NODE_ADDRESS = "192.0.2.10"  # in TEST-NET-1 (RFC 5737), which no real host uses
 API_PORT = 6443
 REGISTRY_PORT = 5000
 WAY_OUT_PORT = 3128
 _PROXIES = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), f"http://127.0.0.1:{WAY_OUT_PORT}")
-"""What containerd is told where images are pulled; what is on its own machine it asks without them (Go's net/http)."""
+"""The proxy variables of containerd for image pulls. Go's net/http does not use them for the loopback address."""
 POD_MEMORY = "CANARYPROOF_POD_MEMORY"
-"""The variable by which containerd's shim is told how much memory a pod gets at most (bytes)."""
+"""The environment variable that gives containerd's shim the memory limit of a pod, in bytes."""
 COURSE_REGISTRY = "docker.io"
-"""Where images without a host in their name come from, and so the course's; of others the cluster has no copies."""
+"""The registry of images without a host in their name, such as the course's.
+
+The cluster has no copies of images from other registries.
+"""
 
 _ETCD = STATE / "etcd"
 _CONTAINERD = STATE / "containerd"
 _KUBELET = STATE / "kubelet"
 _VOLUMES = _KUBELET / "pods"
 _LOOPBACK_ONLY = "--bind-address=127.0.0.1"
-"""For what pods have no business with: they reach every other address of the node."""
+"""Hides a server from pods, which can reach every other address of the node."""
 _ETCD_PORT = 2379
 _ETCD_PEER_PORT = 2380
 _SERVICES = "10.96.0.0/16"
@@ -47,14 +50,14 @@ _CONTAINERD_SOCKET = STATE / "containerd.sock"
 _CNI_CONFIG = STATE / "cni"
 _CERTS_D = STATE / "certs.d"
 _NEVER = 86_400
-"""Seconds between two looks at what nobody asks for: a day."""
+"""The interval of periodic work that the cluster does not need, in seconds: one day."""
 
 SERVER_ADDRESSES = ("127.0.0.1", _API_SERVICE_ADDRESS)
 
 
 @dataclass(frozen=True)
 class Binaries:
-    """Where the toolchain's binaries are."""
+    """The paths of the toolchain's binaries."""
 
     path: Callable[[str], Path]
 
@@ -64,7 +67,7 @@ class Binaries:
 
 
 def memory_folders(sizes: MemorySizes) -> tuple[MemoryFolder, ...]:
-    """Return the folders in memory; what pods can fill is apart from what the control plane lives on."""
+    """Return the folders in memory. Separates those that pods can fill from those that the control plane needs."""
     run, lib, log = COVERED_FOLDERS
     return (
         MemoryFolder(run, sizes.run),
@@ -86,7 +89,7 @@ def files(
     rootless: bool = False,
     upstream: Upstream | None = None,
 ) -> dict[str, str]:
-    """Return every file the components read, by its path inside."""
+    """Return the contents of every file that the components read, by path inside the cluster."""
     contents = {
         "ca.crt": certificates.authority,
         "server.crt": certificates.server.certificate,
@@ -114,9 +117,9 @@ def processes(
     upstream: Upstream | None = None,
     pod_memory: int = 0,
 ) -> tuple[Process, ...]:
-    """Return the components of version *kubernetes*, ``1.37.2``, in the order in which they are started.
+    """Return the components in start order. *kubernetes* is their version, such as ``1.37.2``.
 
-    No pod gets more memory than *pod_memory* (bytes); 0 for as much as there is.
+    *pod_memory* is the memory limit of each pod in bytes; 0 means no limit.
     """
     commands: list[tuple[str, list[str], Moment]] = [
         ("etcd", _etcd(time_limits), "at once"),
@@ -124,7 +127,7 @@ def processes(
         ("containerd", [f"--config={STATE / 'containerd.toml'}"], "at once"),
         ("kubelet", _kubelet(), "API reachable"),
         ("kube-scheduler", _kube_scheduler(), "API reachable"),
-        # It looks for a healthy API server once a second: started when there is one, it finds it at its first look.
+        # It checks for a healthy API server once per second. Started later, it succeeds at its first check.
         ("kube-controller-manager", _kube_controller_manager(kubernetes), "API healthy"),
     ]
     limit = {POD_MEMORY: str(pod_memory)} if pod_memory else {}
@@ -136,7 +139,7 @@ def processes(
 
 
 def kubeconfig(server: str, certificates: Certificates) -> str:
-    """Return a kubeconfig of an administrator; a JSON document, hence YAML too."""
+    """Return an administrator's kubeconfig, as a JSON document, which is valid YAML."""
     name = "canaryproof"
     authority = _base64(certificates.authority)
     return json.dumps(
@@ -162,7 +165,7 @@ def _etcd(time_limits: TimeLimits) -> list[str]:
         f"--initial-cluster=default={peer}",
         f"--heartbeat-interval={_milliseconds(time_limits.heartbeat)}",
         f"--election-timeout={_milliseconds(10 * time_limits.heartbeat)}",
-        "--unsafe-no-fsync",  # a cluster that lives in memory has nothing to lose
+        "--unsafe-no-fsync",  # the data is in memory, so fsync protects nothing
     ]
 
 
@@ -185,11 +188,11 @@ def _kube_apiserver() -> list[str]:
         "--allow-privileged=true",
         f"--kubelet-client-certificate={STATE / 'admin.crt'}",
         f"--kubelet-client-key={STATE / 'admin.key'}",
-        "--kubelet-preferred-address-types=InternalIP",  # nobody resolves the node's name
+        "--kubelet-preferred-address-types=InternalIP",  # no DNS server resolves the node's name
     ]
 
 
-# At the 20 requests a second that they allow themselves, controllers need seconds before they make the first pod.
+# At their default of 20 requests per second, controllers need seconds before they create the first pod.
 _UNTHROTTLED = ("--kube-api-qps=500", "--kube-api-burst=1000")
 
 
@@ -206,7 +209,7 @@ def _kube_controller_manager(kubernetes: str) -> list[str]:
 
 
 def _finds_pods_by_slices(kubernetes: str) -> bool:
-    """Report whether the API server finds the pods of a Service by EndpointSlices, so that nobody needs Endpoints."""
+    """Report whether the API server uses EndpointSlices to find the pods of a Service, so that none needs Endpoints."""
     major, minor = kubernetes.split(".")[:2]
     return (int(major), int(minor)) >= (1, 37)
 
@@ -222,7 +225,7 @@ def _kubelet() -> list[str]:
         f"--root-dir={_KUBELET}",
         f"--hostname-override={NODE_NAME}",
         f"--node-ip={NODE_ADDRESS}",
-        f"--housekeeping-interval={_NEVER}s",  # statistics that nobody reads
+        f"--housekeeping-interval={_NEVER}s",  # nothing reads these statistics
     ]
 
 
@@ -235,22 +238,22 @@ def _kubelet_configuration(limits: Limits, *, rootless: bool) -> dict[str, objec
             "webhook": {"enabled": True},
             "x509": {"clientCAFile": str(STATE / "ca.crt")},
         },
-        "featureGates": {"KubeletInUserNamespace": True} if rootless else {},  # it bears what it may not set
+        "featureGates": {"KubeletInUserNamespace": True} if rootless else {},  # tolerates settings that it may not set
         "cgroupDriver": "cgroupfs",
         "cgroupRoot": "/",
         "failCgroupV1": False,  # kubelet >= 1.35 refuses cgroup v1 otherwise
         "failSwapOn": False,
         "volumePluginDir": str(STATE / "volume-plugins"),
         "containerRuntimeEndpoint": f"unix://{_CONTAINERD_SOCKET}",
-        "resolvConf": str(STATE / "resolv.conf"),  # the host's often is a link into /run
+        "resolvConf": str(STATE / "resolv.conf"),  # the host's file is often a link into /run
         "clusterDNS": ["10.96.0.10"],
         "clusterDomain": "cluster.local",
         "nodeStatusUpdateFrequency": "2s",
-        "nodeStatusReportFrequency": "5m",  # nothing changes about this node
+        "nodeStatusReportFrequency": "5m",  # this node does not change
         "serializeImagePulls": False,
         "registryPullQPS": 0,
         "maxPods": 250,
-        "seccompDefault": True,  # containers that name no profile get the runtime's
+        "seccompDefault": True,  # RuntimeDefault for containers without a profile
         "podPidsLimit": limits.pod_processes,
         "enforceNodeAllocatable": ["pods"],
         "systemReserved": {"memory": str(limits.reserved_memory), "pid": RESERVED_PROCESSES},
@@ -301,16 +304,16 @@ state = "{STATE}/containerd-state"
 
 
 def _network_configuration() -> dict[str, object]:
-    """Return the configuration of the CNI plugin, which keeps the pods of each namespace to themselves.
+    """Return the configuration of the CNI plugin, which isolates the pods of each namespace from those of others.
 
-    Its version is 1.0.0, because from 1.1.0 on containerd starts the plugin for each look at its status, too.
+    The version is 1.0.0: from 1.1.0 on, containerd also starts the plugin for each status check.
     """
     plugin = {"type": "namespace-ptp", "subnet": _PODS, "stateDir": str(STATE / "addresses")}
     return {"cniVersion": "1.0.0", "name": "canaryproof", "plugins": [plugin]}
 
 
 def _hosts(upstream: Upstream | None) -> str:
-    """Return where containerd looks for images: in the cluster's registry, and for upstream images beyond it."""
+    """Return containerd's ``hosts.toml``: the cluster's registry first, then the upstream sources, if any."""
     own = f"http://127.0.0.1:{REGISTRY_PORT}"
     hosts = [own, *([upstream.mirror] if upstream and upstream.mirror else [])]
     lines = [f'[host."{host}"]\n  capabilities = ["pull", "resolve"]\n' for host in hosts]
@@ -326,6 +329,6 @@ def _base64(text: str) -> str:
 
 
 def environment(binaries: Binaries) -> dict[str, str]:
-    """Return the environment of every component; containerd finds its shim on PATH, kubelet the system's ``mount``."""
+    """Return the environment of all components. On PATH, containerd finds its shim, and kubelet finds ``mount``."""
     system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     return {"PATH": f"{binaries.folder_of('containerd-shim-runc-v2')}:{system}", "HOME": str(STATE), "GOGC": "400"}

@@ -1,11 +1,12 @@
-"""The way out for images: a proxy on the host that containerd alone is told of, at a socket in the run folder.
+"""Serves a proxy on the host through which containerd pulls images, at a Unix socket in the run folder.
 
-The cluster has no network but its own, and its pods are to have none: only what pulls images gets to a registry, and as
-this machine would, by the user's own proxies.  It takes what RFC 9110 calls CONNECT, and absolute URLs.
+The cluster has no network but its own, and pods must not reach the outside. Only containerd is configured to use the
+proxy. The proxy connects as this machine would, through the user's own proxies. It accepts CONNECT requests (RFC 9110)
+and requests with absolute URLs.
 
-It connects to the registries of the run alone (`canaryproof.model.registries`), and to addresses of the public
-internet unless the user has named the host: neither an image nor the realm of a token may choose another one.  Where a
-registry redirects to another host, containerd asks the proxy again.
+The proxy connects only to the registries of the run (`canaryproof.model.registries`), and only to addresses of the
+public internet unless the user has named the host. An image or the realm of a token therefore cannot choose another
+host. If a registry redirects to another host, containerd sends a new request to the proxy.
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ _HOP_BY_HOP = frozenset(
     )
 )
 _MOST = 16 * 1024
-"""Bytes of a proxy's answer before the tunnel."""
+"""The maximum size of a proxy's response head, in bytes."""
 
 
 @contextmanager
 def way_out(folder: Path, upstream: Upstream, within: float) -> Iterator[Path]:
-    """Serve the proxy for the length of the block; yield its socket, which lies in *folder*.
+    """Serve the proxy for the length of the block, and yield the path of its socket in *folder*.
 
-    A connection to a registry has to come about *within* so many seconds.
+    *within* is the timeout of a connection attempt to a registry, in seconds.
     """
     place = folder / NAME
     with short_path(place) as address, _Server(address, upstream, within) as server:
@@ -70,10 +71,10 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # the name http.server calls
-        """Keep quiet about answers; what could not be pulled stands in the events of its pod."""
+        """Log nothing: pod events report failed pulls."""
 
     def do_CONNECT(self) -> None:
-        """Let the client talk to its server itself."""
+        """Open a tunnel between the client and its server."""
         if not (grant := self._granted("https", self.path)):
             return
         target = str(grant.endpoint)
@@ -89,9 +90,9 @@ class _Handler(BaseHTTPRequestHandler):
             join(self.connection, outside)
 
     def do_GET(self) -> None:
-        """Ask on behalf of the client; pulling takes no more than GET and HEAD.
+        """Forward a GET or HEAD request, the only methods that a pull needs.
 
-        Only the answer is copied: another request on the same connection would not be checked.
+        Copies only the response: a further request on the same connection would bypass the check.
         """
         url = _url(self.path)
         if url is None or url.scheme != "http":
@@ -112,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815  # the name http.server calls
 
     def _granted(self, scheme: str, target: str) -> Grant | None:
-        """Return that *target* may be asked; None where the client has been told why not."""
+        """Return the permission to connect to *target*. Otherwise, send the refusal to the client and return None."""
         self.close_connection = True
         answer = self.server.registries.check(scheme, target)
         if isinstance(answer, Grant):
@@ -129,13 +130,13 @@ class _Handler(BaseHTTPRequestHandler):
         return urlsplit(found if "//" in found else f"//{found}", "http") if found else None
 
     def _open(self, grant: Grant, proxy: SplitResult | None) -> socket.socket | None:
-        """Return a connection to the next hop; None where the client has been told that there is none.
+        """Return a connection to the next hop. On failure, send an error to the client and return None.
 
-        A proxy is the user's own choice, wherever it is.
+        The address of a proxy is not checked, because the user has chosen it.
         """
         try:
             hop = Endpoint(proxy.hostname or "", proxy.port or _PORTS[proxy.scheme]) if proxy else grant.endpoint
-        except (KeyError, ValueError):  # its message would quote a part of the URL, which may be of the password
+        except (KeyError, ValueError):  # its message would quote the URL, perhaps a part of the password
             self.send_error(HTTPStatus.BAD_GATEWAY, "no way out: the URL of the proxy is malformed")
             return None
         try:
@@ -159,13 +160,13 @@ def _url(text: str) -> SplitResult | None:
 
 
 def _addresses(hop: Endpoint) -> list[str]:
-    """Return all addresses of a host; the connection is made to one of these, whatever its name leads to later."""
+    """Return all addresses of a host. Checks and connections use this one result, even if the DNS answer changes."""
     found = socket.getaddrinfo(hop.host, hop.port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def _connected(addresses: Sequence[str], port: int, within: float) -> socket.socket:
-    """Connect to the first of *addresses* that answers; raise what kept the last one from it."""
+    """Connect to the first of *addresses* that answers. Raises the error of the last one if none does."""
     *others, last = addresses
     for address in others:
         with suppress(OSError):
@@ -174,7 +175,7 @@ def _connected(addresses: Sequence[str], port: int, within: float) -> socket.soc
 
 
 def _passed_on(headers: Message) -> list[str]:
-    """Return the headers that are for the registry; a body, or a line that ends early, is for nobody."""
+    """Return the header lines to forward. Drops hop-by-hop and body headers, and those with CR, LF or NUL."""
     return [
         f"{name}: {value}"
         for name, value in headers.items()
@@ -183,12 +184,12 @@ def _passed_on(headers: Message) -> list[str]:
 
 
 def _tunnel(connection: socket.socket, target: str, proxy: SplitResult) -> str:
-    """Have *proxy* at the other end of *connection* lead it to *target*; return why it does not, empty when it does."""
+    """Ask *proxy*, to which *connection* leads, for a tunnel to *target*. Return the reason of a failure, or ``""``."""
     head = [f"CONNECT {target} HTTP/1.1", f"Host: {target}", *_authorization(proxy), "", ""]
     connection.sendall("\r\n".join(head).encode("latin-1"))
     answer = b""
     while b"\r\n\r\n" not in answer and len(answer) < _MOST and (more := connection.recv(1)):
-        answer += more  # a byte at a time: what follows the head belongs to the client
+        answer += more  # byte by byte: the data after the head belongs to the client
     status = answer.partition(b"\r\n")[0].decode("latin-1")
     return "" if status.split()[1:2] == ["200"] else redacted(f"{proxy.hostname} says {status or 'nothing'}")
 

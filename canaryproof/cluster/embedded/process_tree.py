@@ -1,4 +1,4 @@
-"""The cluster's process tree, as the harness holds it: start, listen to its reports, end."""
+"""Starts the cluster's process tree from the harness, reads its reports, and ends it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LOG = logger_of(__name__)
 
 @dataclass(frozen=True)
 class Start:
-    """How the tree's command is called: at the end of another one, and with which environment."""
+    """A command prefix and an environment for the command that starts the tree."""
 
     command: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -38,12 +38,12 @@ PLAINLY = Start()
 def running_tree(
     plan: Plan, run: Run, listener: socket.socket, vitals: Vitals, *, within: float, start: Start = PLAINLY
 ) -> Iterator[None]:
-    """Run the process tree of *plan* for the length of the block; a component that ends meanwhile fails *vitals*.
+    """Run the process tree of *plan* for the length of the block. A component that ends meanwhile fails *vitals*.
 
-    The tree ends with the block, and with this process in whatever way it ends: its first process waits for the end of
-    a pipe that only this process holds open.
+    The tree ends with the block, and when this process ends for any reason: the first process of the tree waits for end
+    of file on a pipe that only this process holds open.
 
-    Raises ClusterError when the tree does not end *within* so many seconds.
+    Raises ClusterError when the tree does not end *within* (seconds).
     """
     lifeline_end, lifeline = os.pipe()
     reports, reports_end = os.pipe()
@@ -57,12 +57,12 @@ def running_tree(
             env=dict(start.environment),
             cwd=HARMLESS_FOLDER,
             pass_fds=handed_down,
-            start_new_session=True,  # Ctrl-C is for the harness, which ends the tree in order
+            start_new_session=True,  # Ctrl-C reaches only the harness, which ends the tree in order
         )
     _LOG.info("started the cluster of %s in process %s", run.folder, process.pid)
     os.close(lifeline_end)
     os.close(reports_end)
-    listener.close()  # or a request to a dead cluster would be queued here, and wait for its time limit
+    listener.close()  # else requests to a dead cluster would queue here until they time out
     ending = threading.Event()
     listening = threading.Thread(target=_listen, args=(reports, run, vitals, ending), name="cluster-reports")
     try:
@@ -86,7 +86,7 @@ def _instruct(process: subprocess.Popen[bytes], plan: Plan) -> None:
 
 
 def _await_end(process: subprocess.Popen[bytes], within: float) -> None:
-    """Wait for the parent of the first process; it has nothing to do but to wait for that one."""
+    """Wait for *process*, the parent of the first process, which ends when the first process does."""
     try:
         process.wait(within)
     except subprocess.TimeoutExpired:
@@ -95,7 +95,7 @@ def _await_end(process: subprocess.Popen[bytes], within: float) -> None:
 
 
 def _listen(reports: int, run: Run, vitals: Vitals, ending: threading.Event) -> None:
-    """Read the reports of the first process until it ends."""
+    """Read the reports of the first process until it ends, and record faults in *vitals*."""
     with os.fdopen(reports, encoding="utf-8") as lines:
         for line in lines:
             if not ending.is_set() and (fault := _fault_in(json.loads(line), run)):
@@ -114,7 +114,7 @@ def _fault_in(report: Mapping[str, object], run: Run) -> str:
 
 
 def log_tail(run: Run, component: str) -> str:
-    """Return the end of a component's log, introduced by where to find the whole."""
+    """Return the path of a component's log and its last lines."""
     file = run.logs / f"{component}.log"
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_TAIL:]

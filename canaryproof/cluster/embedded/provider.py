@@ -1,4 +1,4 @@
-"""Lends a real Kubernetes that needs Linux and root, or what :mod:`rootless` says instead of root."""
+"""Lends the embedded cluster, which needs Linux, and either root or the grants of :mod:`rootless`."""
 
 from __future__ import annotations
 
@@ -37,30 +37,30 @@ _LOOPBACK = "127.0.0.1"
 class EmbeddedProvider:
     """Kubernetes as one process tree in its own PID, mount, network, UTS, IPC and cgroup namespaces.
 
-    Nothing of it outlives the block, nor this process: run folders and cgroups, which the kernel does not remove, are
-    swept by the next start.
+    No process of the cluster outlives the block, nor this process. The kernel does not remove run folders and cgroups
+    of a process that was killed. The next start removes them.
     """
 
     toolchain: Toolchain
     cache: Path
-    """For run folders and images; not below ``/run``, ``/var/lib`` or ``/var/log``, which the cluster covers."""
+    """The folder for runs and images. Not below ``/run``, ``/var/lib`` or ``/var/log``, on which the cluster mounts."""
     stand_ins: Mapping[str, Sequence[str]]
-    """Image references and the arguments with which agnhost plays them; nothing else can be pulled."""
+    """Image references, each with the agnhost arguments that play it. Pods can pull no other image."""
     time_limits: TimeLimits
     progress: Progress = field(default_factory=Silence)
     port: int = 0
-    """The API's port on the host's loopback; 0 takes a free one."""
+    """The API's port on the host's loopback address; 0 for a free port."""
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     upstream: Upstream | None = None
-    """How the images themselves are pulled; with it there are no stand-ins."""
+    """The sources of the real images. If set, the cluster uses no stand-ins."""
     machine: Machine | None = None
-    """What the cluster's limits are for; None for the machine as it is."""
+    """The machine from which the cluster's limits follow; None to measure this machine."""
 
     @contextmanager
     def lend(self) -> Iterator[Cluster]:
-        """Yield a cluster that takes pods; see :class:`canaryproof.kube.running_cluster.ClusterProvider`."""
+        """Yield a cluster that is ready for pods; see :class:`canaryproof.kube.running_cluster.ClusterProvider`."""
         grants = suitable(self.cache, self.environment, self.time_limits)
-        cache = self.cache.absolute()  # the cluster works in another folder
+        cache = self.cache.absolute()  # the cluster has another working directory
         stand_ins = {SANDBOX: PAUSE, **({} if self.upstream else self.stand_ins)}
         images = provide_images(self.toolchain.path("agnhost"), stand_ins, cache)
         began, within = time.monotonic(), self.time_limits.cluster_stop
@@ -126,14 +126,14 @@ class EmbeddedProvider:
 
 
 def machine_of(grants: Grants | None) -> Machine:
-    """Return this machine, and what of it a cluster of root's may use, or of the user who has *grants*."""
+    """Measure this machine, and how much of it a cluster may use: root's, or that of the user with *grants*."""
     return measure([parent_of_cgroup(grants)] if grants else parents_of_cgroups())
 
 
 def suitable(cache: Path, environment: Mapping[str, str], time_limits: TimeLimits) -> Grants | None:
-    """Return what this machine grants its user for the embedded cluster; None for root, who needs no grants.
+    """Return what this machine grants its user for the embedded cluster, or None for root, who needs no grants.
 
-    Raises ClusterError when it cannot run here, naming what can.
+    Raises ClusterError when the embedded cluster cannot run here. The message names the alternatives.
     """
     refuse_unsuitable(sys.platform, cache)
     if os.geteuid() == 0:
@@ -144,7 +144,7 @@ def suitable(cache: Path, environment: Mapping[str, str], time_limits: TimeLimit
 
 
 def refuse_gaps(found: Sequence[Gap]) -> None:
-    """Raise ClusterError when a machine has gaps: each is told with the command that closes it."""
+    """Raise ClusterError if *found* has gaps. The message lists each gap with its remedy."""
     if found:
         told = "".join(f"\n  {gap}" for gap in found)
         raise ClusterError(
@@ -154,7 +154,7 @@ def refuse_gaps(found: Sequence[Gap]) -> None:
 
 
 def refuse_unsuitable(platform: str, cache: Path) -> None:
-    """Raise ClusterError when the embedded cluster can run here for nobody, naming what can."""
+    """Raise ClusterError if not even root can run the embedded cluster here. The message names the remedy."""
     if platform != "linux":
         raise ClusterError(
             f"the embedded cluster needs Linux, and this is {platform}", "use --cluster kind or minikube"
@@ -184,7 +184,7 @@ def _write_kubeconfig(run: Run, listener: socket.socket, certificates: Certifica
 
 @contextmanager
 def _listening(port: int) -> Iterator[socket.socket]:
-    """Open the API's socket on the host before the cluster has a network of its own."""
+    """Open the API's listening socket in the host's network namespace, before the cluster starts."""
     with socket.socket() as listener:
         try:
             listener.bind((_LOOPBACK, port))

@@ -1,10 +1,11 @@
-"""How much of the machine the embedded cluster may use, and how much of that its pods; pure but for :func:`measure`.
+"""Calculates how much of the machine the embedded cluster may use, and how much of that its pods may use.
 
-Pods meet their own limit before the control plane does, and the cluster meets its limit before the machine does::
+Only :func:`measure` reads from the machine. Pods reach their limit before the control plane does, and the cluster
+reaches its limit before the machine does::
 
     machine ── reserve of the host ── cluster ── share of the control plane ── pods (Node Allocatable) ── one pod
 
-Kubernetes, "Reserve Compute Resources for System Daemons" and "Process ID Limits And Reservations".
+See Kubernetes, "Reserve Compute Resources for System Daemons" and "Process ID Limits And Reservations".
 """
 
 from __future__ import annotations
@@ -16,46 +17,47 @@ from pathlib import Path
 
 _MIB = 2**20
 POD_PROCESSES = 512
-"""Processes and threads of one pod: a server in Go or Java has some dozens."""
+"""The maximum number of processes and threads of one pod. A server in Go or Java has some dozens."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """The memory that a kubelet sees, and what the kernel and the cgroups above the cluster's leave to the cluster."""
+    """The memory that a kubelet sees, and the part that the kernel and the parent cgroups leave to the cluster."""
 
     memory: int
     """Bytes."""
     available_memory: int
+    """Bytes."""
     available_processes: int
     """Processes and threads."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits in bytes of memory, and in processes and threads."""
+    """Limits of memory (bytes), and of processes and threads together (number)."""
 
     memory: int
-    """Of the whole cluster; file systems in memory count, with whoever writes to them."""
+    """The limit of the whole cluster. Data in a tmpfs counts towards the cgroup that writes it."""
     processes: int
     pods_memory: int
-    """Of all pods together."""
+    """The limit of all pods together."""
     pods_processes: int
     pod_processes: int
     pod_memory: int
-    """Of one pod, also where it sets no limit of its own or a higher one."""
+    """The limit of one pod. It also binds a pod that sets no limit or a higher one."""
     reserved_memory: int
-    """What the kubelet must be told to leave, so that *pods_memory* is the rest of what it sees."""
+    """The kubelet's reservation: the memory that it sees, less *pods_memory*."""
 
     @property
     def cgroup_settings(self) -> dict[str, str]:
-        """Return what to write to the cluster's cgroups, by the names that the files have in either version."""
+        """Return the values for the cluster's cgroups, by file name. Covers both cgroup v1 and v2."""
         memory, processes = str(self.memory), str(self.processes)
-        hierarchical = {"memory.use_hierarchy": "1"}  # Linux before 5.11 counts what is below only where it is told to
+        hierarchical = {"memory.use_hierarchy": "1"}  # Linux before 5.11 ignores child cgroups without it
         return {**hierarchical, "memory.limit_in_bytes": memory, "memory.max": memory, "pids.max": processes}
 
 
 def limits_on(machine: Machine, *, pulls_images: bool) -> Limits:
-    """Return the limits for a cluster on *machine*; where it *pulls_images*, its pods may be any programs."""
+    """Return the limits for a cluster on *machine*. If it *pulls_images*, its pods can run any program."""
     memory = max(machine.available_memory - _host_reserve(machine.available_memory), machine.available_memory // 2)
     processes = min(machine.available_processes // 2, 32768)
     pods_memory = max(memory - _between(768 * _MIB, memory // 4, 3072 * _MIB), memory // 4)
@@ -72,7 +74,7 @@ def limits_on(machine: Machine, *, pulls_images: bool) -> Limits:
 
 
 def _host_reserve(memory: int) -> int:
-    """Return what stays for the harness, Helm and all else on the host."""
+    """Return the memory (bytes) that stays for the harness, Helm and other processes on the host."""
     return _between(384 * _MIB, memory // 8, 2048 * _MIB)
 
 
@@ -82,39 +84,41 @@ def _between(least: int, wanted: int, most: int) -> int:
 
 @dataclass(frozen=True)
 class MemorySizes:
-    """Sizes in bytes of the file systems in memory, each of which can be full without the others being so."""
+    """The sizes of the tmpfs file systems, in bytes. Each can be full while the others have space."""
 
     run: int
-    """Sockets, configuration, and what kubelet, containerd and runc note about pods."""
+    """Sockets, configuration, and the records of kubelet, containerd and runc about pods."""
     etcd: int
     images: int
-    """Images as they are pulled, and what containerd notes: without space for that it removes no container."""
+    """Pulled images, and containerd's records. Without space for these, containerd removes no container."""
     layers: int
-    """Images unpacked, and the writable layers of containers."""
+    """Unpacked images, and the writable layers of containers."""
     sandboxes: int
-    """The files that containerd makes for each pod, as ``/etc/hostname``: pods can write to them."""
+    """The files that containerd creates for each pod, such as ``/etc/hostname``. Pods can write to them."""
     volumes: int
     """Volumes of pods: emptyDir, ConfigMaps, termination messages.
 
-    The kubelet's own notes are elsewhere: without space for them it removes no pod.
+    The kubelet's own records are elsewhere, because without space for them the kubelet removes no pod.
     """
     state: int
-    """What the kubelet and CNI plugins keep below ``/var/lib``."""
+    """The files of the kubelet and the CNI plugins below ``/var/lib``."""
     logs: int
     """Logs of containers."""
 
 
 def memory_sizes(limits: Limits, *, pulls_images: bool) -> MemorySizes:
-    """Return the sizes for a cluster with *limits*; where it *pulls_images*, they may be large.
+    """Return the sizes for a cluster with *limits*. If it *pulls_images*, images and layers can be large.
 
-    What pods can fill, layers, volumes and sandboxes, is together less than what pods may use: they meet a full file
-    system, and not the end of the memory that they share.  Each holds more than one pod may use, where all programs are
-    stand-ins: so a single pod does not fill it.
+    If all programs are stand-ins, two rules hold for the file systems that pods can fill (layers, volumes, sandboxes):
+
+    - Together they are smaller than the memory limit of all pods. Pods find a full file system before they run out of
+      the memory that they share.
+    - Each is larger than the memory limit of one pod, so that a single pod does not fill it.
     """
     share = limits.pods_memory * 3 // 10
     return MemorySizes(
         run=_between(128 * _MIB, limits.memory // 16, 512 * _MIB),
-        etcd=_between(768 * _MIB, limits.memory // 8, 2560 * _MIB),  # 2 GiB of it are the database's, at most
+        etcd=_between(768 * _MIB, limits.memory // 8, 2560 * _MIB),  # the database takes at most 2 GiB of it
         images=limits.memory // 4 if pulls_images else 256 * _MIB,
         layers=limits.memory // 2 if pulls_images else share,
         sandboxes=share,
@@ -125,7 +129,7 @@ def memory_sizes(limits: Limits, *, pulls_images: bool) -> MemorySizes:
 
 
 def measure(cgroups: Iterable[Path], root: Path = Path("/")) -> Machine:
-    """Return what this machine has; *cgroups* are those in which the cluster's are made, in whatever hierarchy."""
+    """Measure this machine. *cgroups* are the parents of the cluster's cgroups, in any hierarchy."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     kernel = root / "proc/sys/kernel"
     processes = min(_number(kernel / name, 32768) for name in ("pid_max", "threads-max"))
@@ -139,7 +143,7 @@ def measure(cgroups: Iterable[Path], root: Path = Path("/")) -> Machine:
 
 
 def _number(file: Path, default: int) -> int:
-    """Return the number in *file*, at most *default*, which also stands for no file and for ``max``."""
+    """Return the number in *file*, at most *default*. A missing file and ``max`` count as *default*."""
     try:
         text = file.read_text(encoding="ascii").strip()
     except OSError:

@@ -1,6 +1,7 @@
-"""The embedded cluster without root: what a machine must grant its user for it, and how the cluster starts then.
+"""Runs the embedded cluster without root: checks what the machine grants its user, and prepares the start.
 
-:class:`Grants` are the facts, asked of the machine by :func:`ask`; :func:`gaps` is the rule, and pure.
+:func:`ask` reads the facts from the machine and returns them as :class:`Grants`. :func:`gaps` applies the requirements
+to these facts, without input or output.
 """
 
 from __future__ import annotations
@@ -21,59 +22,59 @@ from canaryproof.system.process import run
 from canaryproof.timeouts import TimeLimits
 
 SUBORDINATES = 65536
-"""Ids beside the user's own: images and their processes use those from 0 to 65535."""
+"""The number of subordinate ids that the user needs: images and their processes use the ids from 0 to 65535."""
 CONTROLLERS = ("cpu", "memory", "pids")
-"""Without these, kubelet does not start."""
+"""The cgroup controllers without which the kubelet does not start."""
 OLDEST_KERNEL = (5, 11)
-"""The first that lets an ordinary user mount overlayfs."""
+"""The first Linux version that lets an ordinary user mount overlayfs."""
 MAPPERS = {"newuidmap": "/etc/subuid", "newgidmap": "/etc/subgid"}
 _BLOCKING = {
-    "kernel.unprivileged_userns_clone": "0",  # Debian's own
+    "kernel.unprivileged_userns_clone": "0",  # Debian only
     "kernel.apparmor_restrict_unprivileged_userns": "1",  # Ubuntu, from 23.10 on
     "user.max_user_namespaces": "0",
 }
-"""Settings of the kernel, and the values with which an ordinary user gets no user namespace."""
+"""Kernel settings, with the values that deny user namespaces to ordinary users."""
 _SCOPE = ("systemd-run", "--user", "--scope", f"--slice={SLICE}", "--quiet", "--collect", "--property=Delegate=yes")
 
 
 @dataclass(frozen=True)
 class Gap:
-    """Something that a machine lacks, and what closes it: a command, where there is one."""
+    """A requirement that the machine does not meet, and its remedy: a command where one exists."""
 
     problem: str
     remedy: str
     note: str = ""
-    """What else there is to know of the remedy."""
+    """Additional information about the remedy."""
 
     def __str__(self) -> str:
-        """Return it in one line."""
+        """Return the gap as one line."""
         return f"{self.problem}; {self.remedy}" + (f" ({self.note})" if self.note else "")
 
 
 @dataclass(frozen=True)
 class Grants:
-    """What a machine grants one of its users."""
+    """The permissions and facilities that a machine grants one of its users."""
 
     user: str
     kernel: tuple[int, int]
     unified: bool
-    """Whether ``/sys/fs/cgroup`` is cgroup v2, and nothing else."""
+    """Whether ``/sys/fs/cgroup`` is cgroup v2 only."""
     settings: Mapping[str, str] = field(default_factory=dict)
-    """Of the kernel: those of them that it has."""
+    """The values of those kernel settings that exist on the machine and can block user namespaces."""
     mappers: Mapping[str, str] = field(default_factory=dict)
-    """Where the commands are that map ids."""
+    """The paths of the commands that map ids, by command name."""
     subordinates: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
-    """The user's ranges, first id and number, by the file that grants them."""
+    """The user's id ranges (first id, number of ids), by the file that grants them."""
     delegated: bool = False
-    """Whether the cgroup of this process is the user's own already."""
+    """Whether the cgroup of this process is already delegated to the user."""
     against_scope: str = ""
-    """Why the user's systemd gives no cgroup; empty when it does."""
+    """Why the user's systemd does not provide a cgroup. Empty if it does."""
     controllers: tuple[str, ...] = ()
-    """What the cgroup that the user gets can limit."""
+    """The controllers of the cgroup that the user gets."""
 
 
 def gaps(grants: Grants) -> tuple[Gap, ...]:
-    """Return all that a cluster without root lacks."""
+    """Return every requirement of a cluster without root that *grants* do not meet."""
     return (*_kernel_gaps(grants), *_mapping_gaps(grants), *_cgroup_gaps(grants))
 
 
@@ -128,19 +129,19 @@ def _range(grants: Grants, file: str) -> tuple[int, int] | None:
 
 
 def scope(grants: Grants, cgroup: str) -> tuple[str, ...]:
-    """Return the command that gives the command behind it the scope *cgroup*; empty where none is needed."""
+    """Return the command prefix that runs a command in a new scope *cgroup*. Empty if no scope is needed."""
     return () if grants.delegated else (*_SCOPE, f"--unit={cgroup}", "--")
 
 
 def parent_of_cgroup(grants: Grants) -> Path:
-    """Return the cgroup in which the cluster's is made, or the one above it that is there before the scope is."""
+    """Return the parent of the cluster's cgroup, or its nearest ancestor that exists before the scope does."""
     return cgroup_delegation.own_cgroup() if grants.delegated else manager_of(os.geteuid())
 
 
 def instructions(grants: Grants, cgroup: str, settings: Mapping[str, str]) -> Rootless:
-    """Return what the cluster's first process has to do besides, where the grants have no gaps.
+    """Return the additional instructions for the supervisor of a cluster without root.
 
-    *settings* are the limits of the cgroup.
+    *grants* must have no gaps. *settings* are the limits of the cgroup.
     """
     mappings = []
     for (command, file), own in zip(MAPPERS.items(), (os.geteuid(), os.getegid()), strict=True):
@@ -151,7 +152,7 @@ def instructions(grants: Grants, cgroup: str, settings: Mapping[str, str]) -> Ro
 
 
 def ask(environment: Mapping[str, str], time_limits: TimeLimits, root: Path = Path("/")) -> Grants:
-    """Return what this machine grants the user of this process."""
+    """Query the machine, and return what it grants the user of this process."""
     user, within = _user_name(), time_limits.question
     unified = (root / "sys/fs/cgroup/cgroup.controllers").exists()
     own = cgroup_delegation.own_cgroup() if unified else Path()
@@ -170,7 +171,7 @@ def ask(environment: Mapping[str, str], time_limits: TimeLimits, root: Path = Pa
 
 
 def session(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what a command needs to find the user's systemd, where the environment lacks it (after ``su``)."""
+    """Return an environment in which a command finds the user's systemd, even if *environment* lacks it (``su``)."""
     runtime = environment.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}"
     kept = {name: value for name in ("PATH", "DBUS_SESSION_BUS_ADDRESS") if (value := environment.get(name))}
     return {**kept, "XDG_RUNTIME_DIR": runtime}
@@ -184,7 +185,7 @@ def _user_name() -> str:
 
 
 def _kernel(release: str) -> tuple[int, int]:
-    """Return the first two numbers of a release: ``6.1`` of ``6.1.0-56-cloud-amd64``."""
+    """Return the first two numbers of a kernel release: ``(6, 1)`` for ``6.1.0-56-cloud-amd64``."""
     found = re.match(r"(\d+)\.(\d+)", release)
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
@@ -197,7 +198,10 @@ def _settings(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def _ranges(file: Path, user: str) -> Iterator[tuple[int, int]]:
-    """Yield the ranges of *user* in a file like ``/etc/subuid`` (``man 5 subuid``): name or id, first, number."""
+    """Yield the ranges (first id, number of ids) of *user* in a file like ``/etc/subuid``.
+
+    A line holds the user's name or id, the first id and the number of ids (``man 5 subuid``).
+    """
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     for line in lines:
         owner, _, numbers = line.partition(":")
@@ -207,7 +211,7 @@ def _ranges(file: Path, user: str) -> Iterator[tuple[int, int]]:
 
 
 def _says_delegated(cgroup: Path, environment: Mapping[str, str], root: Path, within: float) -> bool:
-    """Ask systemd whether it leaves *cgroup* alone; without systemd, who may write to it has been given it."""
+    """Report whether systemd has delegated *cgroup*. Without systemd, write access alone means delegation."""
     if not (root / "run/systemd/system").exists():
         return True
     argv = ("systemctl", "--user", "show", "--property=Delegate", "--value", "--", cgroup.name)
@@ -218,7 +222,7 @@ def _says_delegated(cgroup: Path, environment: Mapping[str, str], root: Path, wi
 
 
 def _against_scope(environment: Mapping[str, str], within: float) -> str:
-    """Ask the user's systemd for a scope that ends at once."""
+    """Try to run ``true`` in a scope of the user's systemd. Return the reason of a failure, or an empty string."""
     try:
         run([*_SCOPE, "--", "true"], timeout=within, env=session(environment))
     except CommandError as error:

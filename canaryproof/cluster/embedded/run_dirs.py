@@ -1,7 +1,7 @@
-"""Run folders: what outlives the processes of a cluster, and how the next start finds it.
+"""Manages run folders, which outlive the processes of a cluster, and removes those of clusters that have ended.
 
-A cluster lives as long as somebody holds the lock of its run folder: the harness and the cluster's first process do,
-and the kernel takes it from them when they end, in whatever way.
+The harness and the cluster's first process hold the lock of the run folder. The kernel releases the lock when both have
+ended, for any reason. A cluster lives as long as its lock is held.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from canaryproof.system.ownership import make_folder
 _LOG = logger_of(__name__)
 _LOCK = "lock"
 _KEPT = 5
-"""Failed clusters whose logs are kept."""
+"""The number of failed clusters whose logs are kept."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One cluster's traces outside its namespaces: a folder, cgroups of the same name, and the lock on both."""
+    """The objects of one cluster outside its namespaces: a folder, cgroups of the same name, and a lock for both."""
 
     folder: Path
     lock: int
-    """A file descriptor, to be handed to the cluster's first process."""
+    """The file descriptor of the lock, which the cluster's first process inherits."""
     failed: threading.Event = field(default_factory=threading.Event)
-    """Set when the logs are worth keeping."""
+    """Set when the cluster failed, so that its logs are kept."""
 
     @property
     def name(self) -> str:
@@ -43,13 +43,13 @@ class Run:
 
     @property
     def logs(self) -> Path:
-        """Return the folder of the components' logs; it outlives a cluster that failed."""
+        """Return the folder of the components' logs, which is kept if the cluster fails."""
         return _logs_of(self.folder)
 
 
 @contextmanager
 def lent_run(runs: Path, within: float) -> Iterator[Run]:
-    """Sweep what dead clusters left below *runs*, lend a new run folder there, and remove it and its cgroups.
+    """Sweep *runs*, lend a new run folder below it, and remove that folder and its cgroups after the block.
 
     Raises WaitError when processes stay in a cgroup for longer than *within* (seconds).
     """
@@ -68,12 +68,12 @@ def lent_run(runs: Path, within: float) -> Iterator[Run]:
 
 
 def sweep(runs: Path, within: float) -> list[str]:
-    """Remove what dead clusters left below *runs*; return their names.  Those that live are not touched."""
+    """Remove the folders and cgroups of ended clusters below *runs*, and return the names of these clusters."""
     return [folder.name for folder in sorted(runs.iterdir()) if _swept(folder, within)]
 
 
 def _new_run(runs: Path) -> Run:
-    """Make a locked run folder; another start that sweeps meanwhile must not take it for a dead one."""
+    """Create a locked run folder. The sweep lock keeps a concurrent sweep from removing it before it is locked."""
     with held(runs / ".sweeping"):
         folder = runs / f"canaryproof-{secrets.token_hex(4)}"
         folder.mkdir(mode=0o700)
@@ -104,12 +104,12 @@ def _logs_of(folder: Path) -> Path:
 def _remove(folder: Path, within: float, *, keep_logs: bool) -> None:
     remove_cgroups(folder.name, within)
     if not keep_logs:
-        shutil.rmtree(_logs_of(folder), ignore_errors=True)  # a start may have been killed before it made them
+        shutil.rmtree(_logs_of(folder), ignore_errors=True)  # missing if the start was killed early
     shutil.rmtree(folder)
 
 
 def _forget_old_logs(runs: Path) -> None:
-    """Keep the logs of the latest few failed clusters; those of living ones are nobody else's to remove."""
+    """Remove all logs of failed clusters but the latest few. Keeps the logs of clusters that have a run folder."""
     logs = runs.parent / "logs"
     failed = [it for it in logs.iterdir() if not (runs / it.name).exists()]
     for folder in sorted(failed, key=lambda it: it.stat().st_mtime)[:-_KEPT]:

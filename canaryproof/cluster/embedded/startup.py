@@ -1,4 +1,4 @@
-"""When the embedded cluster is useful: its node takes pods and its controllers are at work."""
+"""Waits until the embedded cluster is ready: its node accepts pods and its controllers work."""
 
 from __future__ import annotations
 
@@ -24,10 +24,13 @@ from canaryproof.timeouts import TimeLimits
 def await_ready(
     kubeconfig: Path, run: Run, vitals: Vitals, say: Say, time_limits: TimeLimits, *, tokens: bool = True
 ) -> None:
-    """Return when the cluster takes pods and has its rules: they share the node; without *tokens* they get none.
+    """Return when the cluster accepts pods and enforces its admission rules.
 
-    Raises ClusterError when it does not come to that in time, or a component ends: with the component's name and the
-    end of its log.
+    One rule lowers the requests of pods so that they share the node. Without *tokens*, another rule keeps tokens out of
+    pods.
+
+    Raises ClusterError when the cluster is not ready in time, or when a component ends. The message names the component
+    and shows the end of its log.
     """
     rules = [pod_requests.policy(*_size()), *([] if tokens else [policy()])]
     with closing(KubeClient(kubeconfig, "canaryproof", time_limits)) as client:
@@ -53,5 +56,5 @@ def await_ready(
 
 
 def _size() -> tuple[int, int]:
-    """Return the machine's cores, and its memory (bytes)."""
+    """Return the machine's number of cores and its memory in bytes."""
     return os.cpu_count() or 1, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

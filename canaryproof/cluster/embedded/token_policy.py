@@ -1,8 +1,8 @@
-"""Keeps tokens out of pods that have no use for them, which saves a request and a volume for each pod.
+"""Keeps service account tokens out of pods that do not need them, which saves a request and a volume per pod.
 
-A pod that says nothing of it gets a token of its namespace's ``default`` account, in a volume of its own (Kubernetes,
-"Configure Service Accounts for Pods").  No stand-in asks the API anything.  A pod that names an account of the chart,
-or says that it wants a token, gets one here too.
+By default, Kubernetes mounts a token of the namespace's ``default`` account into each pod (Kubernetes, "Configure
+Service Accounts for Pods"). Stand-ins never call the API. A pod still gets a token if it names an account of the chart,
+or sets ``automountServiceAccountToken: true``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ NAME = "canaryproof-no-tokens"
 
 
 def policy() -> Body:
-    """Return the MutatingAdmissionPolicy."""
+    """Return the MutatingAdmissionPolicy that turns off token mounts for ``default`` accounts."""
     withheld = {"expression": "Object{automountServiceAccountToken: false}"}
     return rule(
         NAME,

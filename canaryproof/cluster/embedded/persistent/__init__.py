@@ -1,6 +1,6 @@
-"""Embedded clusters that outlive the run that started them, each known by a name.
+"""Manages kept clusters: named embedded clusters that outlive the run that started them.
 
-A cluster ends with the process that lends it; so that it outlives a run, a process of its own lends it, the
-:mod:`daemon`, until it is told to end.  :mod:`state` is what it leaves for others to read, below ``kept/NAME`` in the
-cache folder, and :mod:`provider` joins a cluster that is there, or starts one.
+A cluster ends with the process that lends it. A kept cluster therefore has a process of its own, the :mod:`daemon`,
+which holds it until it gets SIGTERM. :mod:`state` describes the files that this process leaves for other processes,
+below ``kept/NAME`` in the cache folder. :mod:`provider` joins an existing cluster or starts one.
 """

@@ -1,7 +1,7 @@
-"""The process that holds a kept cluster; it reads which one from its standard input.
+"""The process that holds a kept cluster; the order on its standard input describes the cluster.
 
-It leaves the session of whoever started it, tells them on its standard output how the start goes, one JSON document a
-line, and then lends the cluster to nobody until it gets SIGTERM, or a component ends.
+The process moves to a new session. It reports the progress of the start to its starter on standard output, as one JSON
+document per line. Then it keeps the cluster running until it gets SIGTERM or a component ends.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from canaryproof.timeouts import TimeLimits
 
 @dataclass(frozen=True)
 class Order:
-    """Which cluster to start, of what, and where to keep it."""
+    """An order to start a kept cluster: its name, cache folder, tools and images."""
 
     name: str
     cache: str
@@ -45,23 +45,23 @@ class Order:
 
     @property
     def place(self) -> Place:
-        """Return the cluster's place."""
+        """Return the cluster's folder, as a :class:`Place`."""
         return place_of(Path(self.cache), self.name)
 
     @property
     def toolchain(self) -> Toolchain:
-        """Return its tools."""
+        """Return the cluster's tools."""
         return Toolchain(self.kubernetes, self.helm, {name: Path(path) for name, path in self.binaries.items()})
 
     @property
     def fingerprint(self) -> str:
-        """Return what the cluster is made of."""
+        """Return the fingerprint of the cluster's tools and images."""
         return fingerprint(self.toolchain, self.stand_ins, self.upstream)
 
 
 @dataclass(frozen=True)
 class News:
-    """One line of what the holder tells: how far the start is, that it is done, or why it failed."""
+    """One line of the holder's report: progress of the start, its completion, or the reason of its failure."""
 
     said: str = ""
     ready: bool = False
@@ -73,14 +73,14 @@ NEWS = msgspec.json.Decoder(News)
 
 
 class _Told:
-    """Progress for whoever started the holder."""
+    """Sends progress to the process that started the holder."""
 
     def __init__(self, tell: Callable[[News], None]) -> None:
         self._tell = tell
 
     @contextmanager
     def step(self, title: str) -> Iterator[Say]:
-        """Tell what is said of the step."""
+        """Send each progress message of the step. Drops *title*."""
         del title
         yield lambda text: self._tell(News(said=text))
 
@@ -89,7 +89,7 @@ def main() -> int:
     """Hold the cluster that the order on standard input describes."""
     order = _ORDERS.decode(sys.stdin.buffer.read())
     if os.fork():
-        os._exit(0)  # whoever started this waits for its child, and is told by the pipe
+        os._exit(0)  # the starter waits for its child, and learns the rest through the pipe
     os.setsid()
     os.chdir("/")
     signal.signal(signal.SIGTERM, _end)
@@ -141,19 +141,22 @@ def _await_fault(cluster: Cluster) -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    """Leave every block in order, undisturbed by who asks again."""
+    """Exit through every ``with`` block, and ignore further signals of this kind."""
     del frame
     signal.signal(number, signal.SIG_IGN)
     sys.exit(0)
 
 
 def _tell(news: News) -> None:
-    """Write one line; where nobody listens any more, the cluster is not wanted either (BrokenPipeError)."""
+    """Write one line to the starter.
+
+    Raises BrokenPipeError when the starter is gone. This ends the cluster, which nobody waits for any more.
+    """
     os.write(sys.stdout.fileno(), msgspec.json.encode(news) + b"\n")
 
 
 def _fall_silent() -> None:
-    """Let go of the pipe, so that whoever reads it sees its end."""
+    """Close the pipe to the starter, so that the starter reads end of file."""
     with Path(os.devnull).open("r+b") as nothing:
         os.dup2(nothing.fileno(), sys.stdout.fileno())
 

@@ -1,4 +1,7 @@
-"""What a person is told about kept clusters; pure.  A shell may read it, too: all but the commands are comments."""
+"""Formats messages to the user about kept clusters.
+
+A shell can run the instructions: every line that is not a command is a comment.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from canaryproof.scenario import Course
 
 
 def instructions(place: Place, kept: Kept, course: Course, note: str = "") -> str:
-    """Return how to reach the cluster, how to do the assignment in it step by step, and how to end it."""
+    """Return the commands that reach the cluster, do the assignment step by step, and end the cluster."""
     release, namespace = course.release, f"--namespace {course.namespace}"
     steps = (
         f"helm install {release} {shlex.quote(str(course.baseline))} {namespace} --create-namespace",
@@ -31,13 +34,13 @@ def instructions(place: Place, kept: Kept, course: Course, note: str = "") -> st
 
 
 def stays(place: Place) -> tuple[str, str]:
-    """Return the commands that reach the cluster from any shell, and that end it."""
+    """Return the command that points a shell at the cluster, and the command that ends the cluster."""
     named = "" if place.name == DEFAULT_NAME else f" {place.name}"
     return f"export KUBECONFIG={shlex.quote(str(place.kubeconfig))}", f"canaryproof down{named}"
 
 
 def line_about(place: Place) -> str:
-    """Return one line about a cluster that is kept, or was."""
+    """Return one line about a kept cluster that runs, starts or has ended."""
     kept = place.read()
     if not place.is_held:
         return f"{place.name}: ended: {' '.join(place.fault.split()) or 'it was killed'}"

@@ -1,4 +1,4 @@
-"""Joins a kept cluster, starts one, ends one."""
+"""Joins, starts and ends kept clusters."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ OTHER = "has other tools or images"
 
 @dataclass(frozen=True)
 class KeptProvider:
-    """The embedded cluster of a name: the one that is there is joined; where there is none, *keep* says what comes.
+    """Joins the kept cluster *name* if it runs with the same tools and images.
 
-    With *keep*, a cluster is started that outlives the block, in place of one that has ended or is made of other tools
-    or images.  Without, a cluster is started that ends with the block, as :class:`EmbeddedProvider` lends it.
+    Otherwise, *keep* decides. With *keep*, the provider starts a cluster that outlives the block. It replaces a cluster
+    that has ended or has other tools or images. Without *keep*, the provider starts a cluster that ends with the block,
+    as :class:`EmbeddedProvider` does.
     """
 
     toolchain: Toolchain
@@ -48,7 +49,7 @@ class KeptProvider:
     time_limits: TimeLimits
     progress: Progress = field(default_factory=Silence)
     upstream: Upstream | None = None
-    """How the images themselves are pulled; with it there are no stand-ins."""
+    """The sources of the real images. If set, the cluster uses no stand-ins."""
 
     @contextmanager
     def lend(self) -> Iterator[Cluster]:
@@ -72,7 +73,10 @@ class KeptProvider:
             yield replace(joined, registries=self.upstream.allowed if self.upstream else None)
 
     def up(self) -> tuple[Kept, str]:
-        """Return the cluster that is there, or was started now, with what became of another one of its name."""
+        """Return the kept cluster, and a note about the cluster that had its name before.
+
+        Starts the cluster if none fits. Needs *keep*.
+        """
         kept, note = self._kept()
         if kept is None:
             raise AssertionError("a cluster that is to be kept is started")
@@ -83,7 +87,7 @@ class KeptProvider:
         return place_of(self.cache, self.name)
 
     def _kept(self) -> tuple[Kept | None, str]:
-        """Return the cluster to join, and a sentence about what was found."""
+        """Return the cluster to join, if any, and a note about the cluster that had the name before."""
         order = self._order()
         with self._place.alone():
             found = self._place.read()
@@ -110,7 +114,7 @@ class KeptProvider:
 
 
 def unfitness(place: Place, found: Kept | None, made_of: str) -> str:
-    """Return why the cluster that was found cannot be used; empty when it can, or when there is none."""
+    """Return why the cluster *found* cannot be used. Empty if it can, or if there is none."""
     if not place.is_held:
         return f"has ended ({' '.join(place.fault.split()) or 'it was killed'})" if found else ""
     return "" if found and found.made_of == made_of else OTHER
@@ -119,7 +123,7 @@ def unfitness(place: Place, found: Kept | None, made_of: str) -> str:
 def start(order: Order, progress: Progress) -> None:
     """Start a cluster that outlives this process, and return when it is ready.
 
-    Raises ClusterError when it does not come to that, with the reason of its holder.
+    Raises ClusterError with the holder's reason when the start fails.
     """
     make_folder(order.place.folder)
     last = News()
@@ -137,9 +141,9 @@ def start(order: Order, progress: Progress) -> None:
 
 
 def end(place: Place, time_limits: TimeLimits) -> bool:
-    """End the cluster at *place*, and remove what is left of it; return whether it lived.
+    """End the cluster at *place*, remove its folder, and return whether it was running.
 
-    Raises WaitError when it does not end in time.
+    Raises WaitError when the cluster does not end within twice the time limit for stopping a cluster.
     """
     lived = place.is_held
     if lived:
@@ -174,7 +178,7 @@ def _joined(place: Place, kept: Kept, vitals: Vitals, note: str, seconds: float)
 
 @contextmanager
 def _watched(place: Place, every: float) -> Iterator[Vitals]:
-    """Yield the vitals of a cluster that another process holds, which is looked at *every* so many seconds."""
+    """Yield the vitals of a cluster that another process holds. Checks its lock at intervals of *every* seconds."""
     vitals = Vitals()
 
     def watch(over: threading.Event) -> None:

@@ -1,7 +1,7 @@
-"""What is known of a kept cluster: its folder, the lock that its holder holds for as long as it lives, its description.
+"""Describes the state of a kept cluster on disk: its folder, the lock of its holder, and its description.
 
-The kernel takes the lock from a holder that ends, in whatever way; a folder whose lock nobody holds is that of a
-cluster that has ended.
+The holder holds the lock for as long as it lives. The kernel releases the lock when the holder ends, for any reason.
+A folder whose lock is free therefore belongs to a cluster that has ended.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from canaryproof.system.ownership import make_folder
 
 DEFAULT_NAME = "canaryproof"
 BINARIES = ("kubectl", "helm")
-"""What a person needs to work in the cluster; those of its tools that the toolchain has."""
+"""The commands for users of the cluster. :meth:`Place.publish` links those that the toolchain has."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A cluster that is ready, as its holder describes it."""
+    """The holder's description of a cluster that is ready."""
 
     started: str
-    """ISO 8601, with its offset."""
+    """The start time, in ISO 8601 with UTC offset."""
     made_of: str
-    """The fingerprint of its tools and images."""
+    """The fingerprint of the tools and images."""
     kubernetes: str
     nodes: int
     cores: int
@@ -52,7 +52,7 @@ _KEPT = msgspec.json.Decoder(Kept)
 
 @dataclass(frozen=True)
 class Place:
-    """The folder of the cluster *name*, there or not."""
+    """The folder of the cluster *name*, which need not exist."""
 
     kept: Path
     """The folder of all kept clusters."""
@@ -65,21 +65,21 @@ class Place:
 
     @property
     def kubeconfig(self) -> Path:
-        """Return the path of its kubeconfig, which stays the same when the cluster is replaced."""
+        """Return the path of the kubeconfig. It stays the same when another cluster replaces this one."""
         return self.folder / "kubeconfig"
 
     @property
     def binaries(self) -> Path:
-        """Return the folder of the commands for a person's PATH."""
+        """Return the folder of commands for the user's PATH."""
         return self.folder / "bin"
 
     @property
     def log(self) -> Path:
-        """Return where the holder writes what nobody expects."""
+        """Return the log file for unexpected output of the holder."""
         return self.folder / "holder.log"
 
     def read(self) -> Kept | None:
-        """Return the description of the cluster; None where there is none that this version can use."""
+        """Return the description of the cluster, or None if there is none that this version can read."""
         try:
             return _KEPT.decode((self.folder / "cluster.json").read_bytes())
         except (FileNotFoundError, msgspec.DecodeError):
@@ -87,32 +87,32 @@ class Place:
 
     @property
     def is_held(self) -> bool:
-        """Report whether its holder lives."""
+        """Report whether the holder lives, that is, holds the lock."""
         return is_taken(self.folder / "lock")
 
     @property
     def holder(self) -> int | None:
-        """Return the process that holds the lock, where one does."""
+        """Return the id of the process that holds the lock, or None if the lock is free."""
         return holder(self.folder / "lock")
 
     @property
     def fault(self) -> str:
-        """Return why the cluster ended; empty where its holder could not say."""
+        """Return why the cluster ended. Empty if the holder recorded no reason."""
         with suppress(FileNotFoundError):
             return (self.folder / "fault").read_text(encoding="utf-8")
         return ""
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the cluster's folder for the length of the block; what a dead one left in it is removed first."""
+        """Hold the lock for the length of the block. First removes the files of a cluster that has ended."""
         make_folder(self.folder)
-        with held(self.folder / "lock") as lock:  # others that look hold it for moments only
+        with held(self.folder / "lock") as lock:  # processes that check the lock hold it only briefly
             sign(lock)
             self._clear()
             yield
 
     def publish(self, kept: Kept, kubeconfig: Path, toolchain: Toolchain) -> None:
-        """Let others find the cluster: the description comes last."""
+        """Publish the cluster for other processes. Writes the description last, once everything else exists."""
         self.kubeconfig.symlink_to(kubeconfig)
         self.binaries.mkdir()
         for name in BINARIES:
@@ -123,11 +123,11 @@ class Place:
         unfinished.rename(self.folder / "cluster.json")
 
     def note(self, fault: str) -> None:
-        """Leave word of why the cluster ended."""
+        """Record why the cluster ended."""
         (self.folder / "fault").write_text(fault, encoding="utf-8")
 
     def forget(self) -> None:
-        """Remove all that is left of a cluster that has ended."""
+        """Remove the folder of a cluster that has ended."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _clear(self) -> None:
@@ -141,16 +141,16 @@ class Place:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Be the only one for the length of the block who looks for this cluster in order to start or end it."""
+        """Hold another lock for the length of the block: only one process at a time starts or ends this cluster."""
         make_folder(self.kept)
         with held(self.kept / f".{self.name}"):
             yield
 
 
 def place_of(cache: Path, name: str) -> Place:
-    """Return where the cluster *name* is kept below *cache*.
+    """Return the folder of the kept cluster *name* below *cache*.
 
-    Raises UsageError when a cluster cannot be called so.
+    Raises UsageError when *name* is not a valid cluster name.
     """
     if not _NAME.fullmatch(name):
         raise UsageError(f"a cluster cannot be called {name!r}: letters, digits, dots and dashes, 63 at most")
@@ -158,13 +158,13 @@ def place_of(cache: Path, name: str) -> Place:
 
 
 def places(cache: Path) -> tuple[Place, ...]:
-    """Return the places of all clusters that are kept, or were and have ended since."""
+    """Return the folders of all kept clusters, including those that have ended."""
     kept = cache.absolute() / "kept"
     return tuple(Place(kept, folder.name) for folder in sorted(kept.glob("[!.]*")) if folder.is_dir())
 
 
 def fingerprint(toolchain: Toolchain, stand_ins: Mapping[str, Sequence[str]], upstream: Upstream | None = None) -> str:
-    """Return what tells clusters of other tools or images apart."""
+    """Return a hash that differs between clusters with different tools or images."""
     files = {name: _identity(path) for name, path in sorted(toolchain.binaries.items())}
     images = upstream.description if upstream else {name: list(it) for name, it in sorted(stand_ins.items())}
     made_of = {"tools": files, "images": images}
@@ -172,5 +172,5 @@ def fingerprint(toolchain: Toolchain, stand_ins: Mapping[str, Sequence[str]], up
 
 
 def _identity(binary: Path) -> list[str | int]:
-    found = os.stat(binary)  # noqa: PTH116 - of what the link leads to
+    found = os.stat(binary)  # noqa: PTH116 - follows the link to its target
     return [str(binary.resolve()), found.st_size, found.st_mtime_ns]

@@ -1,1 +1,4 @@
-"""The cluster's own side: its first process and what that starts.  Standard library only, so that it starts at once."""
+"""The code that runs inside the cluster's namespaces: the first process and the processes that it starts.
+
+It imports only the standard library, which keeps its start fast.
+"""

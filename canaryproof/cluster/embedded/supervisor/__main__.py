@@ -1,7 +1,11 @@
-"""The way in: ``python -m canaryproof.cluster.embedded.supervisor LIFELINE STATUS LISTENER LOCK < plan``.
+"""Entry point: ``python -m canaryproof.cluster.embedded.supervisor LIFELINE STATUS LISTENER LOCK < plan``.
 
-The arguments are file descriptors: the read end of a pipe whose write end only the harness holds, the write end of a
-pipe that takes reports, the listening socket of the API, and the lock that shows that this cluster lives.
+The arguments are file descriptors:
+
+- LIFELINE: the read end of a pipe. Only the harness holds the write end.
+- STATUS: the write end of the pipe for reports to the harness.
+- LISTENER: the listening socket of the API.
+- LOCK: the lock that marks this cluster as alive.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from canaryproof.cluster.embedded.supervisor import cgroup_delegation, init, spe
 
 
 def main() -> int:
-    """Become the parent of a first process in new namespaces, and end when it ends."""
+    """Fork the first process into new namespaces, wait for it, and return its exit code."""
     lifeline, status, listener, lock = (int(argument) for argument in sys.argv[1:5])
     for descriptor in (lifeline, status, listener, lock):
         os.set_inheritable(descriptor, False)  # noqa: FBT003  # the only way to call it

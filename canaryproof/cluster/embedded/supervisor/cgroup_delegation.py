@@ -1,7 +1,7 @@
-"""A cgroup of the cluster's own inside one that was delegated to its user.
+"""Creates the cluster's cgroup inside a cgroup that is delegated to the user.
 
-Rules of systemd, "Control Group APIs and Delegation": below a delegated cgroup everything is ours, and no process may
-stay in a cgroup that hands on controllers ("no internal processes", cgroup v2).
+Two rules apply (systemd, "Control Group APIs and Delegation"). The owner of a delegated cgroup manages everything below
+it. A cgroup that enables controllers for its children must not contain processes ("no internal processes", cgroup v2).
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
 LEAF = "canaryproof"
-"""Where the processes go that were in the delegated cgroup."""
+"""The child cgroup that receives the processes of the delegated cgroup."""
 
 
 def own_cgroup(root: Path = ROOT, told: Path = Path("/proc/self/cgroup")) -> Path:
-    """Return the cgroup (v2) of this process, or the one that it was in before it was moved to a leaf of ours."""
+    """Return the cgroup (v2) of this process; if that is :data:`LEAF`, return its parent.
+
+    The parent is the cgroup that the process was in before :func:`empty` moved it.
+    """
     lines = told.read_text(encoding="ascii").splitlines()
     unified = next((line for line in lines if line.startswith("0::")), "0::/")
     found = root / unified.removeprefix("0::").strip("/")
@@ -23,7 +26,10 @@ def own_cgroup(root: Path = ROOT, told: Path = Path("/proc/self/cgroup")) -> Pat
 
 
 def make_cgroup(name: str, delegated: Path, settings: Mapping[str, str]) -> Path:
-    """Make the cgroup *name* in *delegated*, with all of its controllers and with *settings*; raises OSError."""
+    """Create the cgroup *name* in *delegated*, with all controllers of *delegated* and with *settings*.
+
+    Raises OSError when the kernel refuses an operation.
+    """
     hand_on_controllers(delegated, delegated / LEAF)
     made = delegated / name
     made.mkdir()
@@ -32,14 +38,17 @@ def make_cgroup(name: str, delegated: Path, settings: Mapping[str, str]) -> Path
 
 
 def apply(settings: Mapping[str, str], cgroup: Path) -> None:
-    """Write those of *settings*, values by the names of files, that *cgroup* has; raises OSError."""
+    """Write *settings* (values by file name) to *cgroup*. Skips files that the cgroup does not have.
+
+    Raises OSError when the kernel refuses a value.
+    """
     for name, value in settings.items():
         if (cgroup / name).exists():
             (cgroup / name).write_text(value, encoding="ascii")
 
 
 def hand_on_controllers(cgroup: Path, leaf: Path) -> None:
-    """Enable all controllers below *cgroup*, its processes moved to *leaf*."""
+    """Move the processes of *cgroup* to *leaf*, then enable all controllers for the children of *cgroup*."""
     empty(cgroup, leaf)
     controllers = (cgroup / "cgroup.controllers").read_text(encoding="ascii").split()
     (cgroup / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in controllers), encoding="ascii")

@@ -1,7 +1,8 @@
-"""The ways in and out: connections to a socket on one side are joined to connections on the other.
+"""Forwards connections between the host and the cluster's network namespace.
 
-The API server inside is reached through a socket that was opened outside; what pulls images gets out through a socket
-in the file system, which knows no network namespaces.
+Clients on the host reach the API server through a listening socket that the host opens before the cluster starts.
+containerd reaches the image proxy on the host through a Unix socket: the file system is not bound to a network
+namespace.
 """
 
 from __future__ import annotations
@@ -17,21 +18,22 @@ _CHUNK = 64 * 1024
 
 
 def serve(listener: socket.socket, target: tuple[str, int]) -> None:
-    """Join each connection that *listener* accepts to a new one to *target*, until the process ends.
+    """Forward each connection that *listener* accepts to *target*, until the process ends.
 
-    The listener was made in the network namespace of the host, the connections to *target* are made in this one.
+    The listener belongs to the network namespace of the host. The connections to *target* belong to that of this
+    process.
     """
     _serve(listener, lambda: socket.create_connection(target))
 
 
 def lead_out(port: int, place: Path) -> None:
-    """Join each connection to *port* of this network namespace to the socket at *place*, until the process ends."""
+    """Forward each connection to *port* of the loopback address to the Unix socket *place*, until the process ends."""
     with socket.create_server(("127.0.0.1", port)) as listener:
         _serve(listener, lambda: _connected(place))
 
 
 def join(client: socket.socket, server: socket.socket) -> None:
-    """Copy both ways until either side ends; both are closed then."""
+    """Copy data in both directions until either side ends, then close both."""
     for one in (client, server):
         if one.family != socket.AF_UNIX:
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -40,13 +42,13 @@ def join(client: socket.socket, server: socket.socket) -> None:
 
 
 def copy_answer(server: socket.socket, client: socket.socket) -> None:
-    """Copy from *server* to *client* until either side ends; nothing else that the client sends is read."""
+    """Copy from *server* to *client* until either side ends. Reads nothing from the client."""
     _copy(server, client)
 
 
 @contextmanager
 def short_path(place: Path) -> Iterator[str]:
-    """Yield another path to *place*: the address of a socket has room for no more than 107 bytes (``man 7 unix``)."""
+    """Yield a short path to *place*, because the address of a Unix socket holds at most 107 bytes (``man 7 unix``)."""
     folder = os.open(place.parent, os.O_PATH)
     try:
         yield f"/proc/self/fd/{folder}/{place.name}"
@@ -64,7 +66,7 @@ def _serve_one(client: socket.socket, connect: Callable[[], socket.socket]) -> N
     try:
         server = connect()
     except OSError:
-        client.close()  # the caller sees that there is nobody, as it is
+        client.close()  # the client sees a closed connection, as nothing listens there
         return
     join(client, server)
 
@@ -81,8 +83,8 @@ def _connected(place: Path) -> socket.socket:
 
 
 def _copy(source: socket.socket, sink: socket.socket) -> None:
-    """Copy until either side ends, then end both, so that the opposite copy ends too."""
-    with suppress(OSError):  # a connection that broke is closed below like one that ended
+    """Copy until either side ends, then shut down both, so that the copy in the other direction ends too."""
+    with suppress(OSError):  # a broken connection is closed below like any other
         while chunk := source.recv(_CHUNK):
             sink.sendall(chunk)
     for one in (source, sink):
@@ -90,7 +92,7 @@ def _copy(source: socket.socket, sink: socket.socket) -> None:
 
 
 def _shut(connection: socket.socket) -> None:
-    with suppress(OSError):  # it was already closed by the other side
+    with suppress(OSError):  # the other side already closed it
         connection.shutdown(socket.SHUT_RDWR)
     connection.close()
 

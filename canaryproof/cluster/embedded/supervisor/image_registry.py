@@ -1,9 +1,9 @@
-"""A read-only registry over a folder in the OCI image layout: what a node needs to pull images that nobody else has.
+"""Serves the images of an OCI image layout through a read-only registry, for images that no other registry has.
 
-Endpoints and status codes are those of the OCI distribution specification, section "Pulling manifests" and "Pulling
-blobs"; the folder is that of the OCI image specification, with the references in ``org.opencontainers.image.ref.name``.
+Endpoints and status codes follow the OCI distribution specification, sections "Pulling manifests" and "Pulling blobs".
+The folder follows the OCI image specification. Its references are in ``org.opencontainers.image.ref.name``.
 
-A client chooses among digests that the layout lists; no part of a request ever becomes part of a path.
+A client can only choose among the digests that the layout lists. No part of a request becomes part of a path.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class _Content:
 
 @dataclass(frozen=True)
 class _Catalogue:
-    """All that is served, by the names under which clients ask for it."""
+    """The content that the registry serves, by the names that clients request."""
 
     tagged: Mapping[str, _Content]
     """Manifests by ``repository:tag``."""
@@ -48,7 +48,10 @@ class _Catalogue:
     """Manifests, configurations and layers by digest."""
 
     def find(self, kind: str, repository: str, reference: str) -> _Content | None:
-        """Return the content that a request for *kind*, ``manifests`` or ``blobs``, means, if the layout lists it."""
+        """Return the content for a request, or None if the layout does not list it.
+
+        *kind* is ``manifests`` or ``blobs``.
+        """
         if kind == "blobs":
             return self.blobs.get(reference)
         return self.manifests.get(reference) or self.tagged.get(f"{repository}:{reference}")
@@ -60,16 +63,16 @@ def serve(address: tuple[str, int], layout: Path) -> None:
 
 
 def make_server(address: tuple[str, int], layout: Path) -> ThreadingHTTPServer:
-    """Return a server of the images in *layout*, listening at *address*.
+    """Return a server for the images in *layout* that listens at *address*.
 
-    Raises ValueError when the layout names content by anything but a SHA-256 digest, or when the file of such a
-    digest is no regular file of the layout.
+    Raises ValueError when the layout identifies content by anything but a SHA-256 digest, or when the file of a digest
+    is not a regular file of the layout.
     """
     return ThreadingHTTPServer(address, partial(_Handler, _read(layout)))
 
 
 def _read(layout: Path) -> _Catalogue:
-    """Collect what the index lists, and the configuration and layers of each manifest in it."""
+    """Collect the manifests in the index, and the configuration and layers of each."""
     root = layout.resolve()
     tagged, manifests, blobs = {}, {}, {}
     for entry in json.loads((root / "index.json").read_bytes())["manifests"]:
@@ -95,10 +98,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def __init__(self, catalogue: _Catalogue, *connection: object) -> None:
         self._catalogue = catalogue
-        super().__init__(*connection)  # type: ignore[arg-type]  # passed through as socketserver gives them
+        super().__init__(*connection)  # type: ignore[arg-type]  # the arguments of socketserver, unchanged
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # the name http.server calls
-        """Keep quiet about answers; what a node could not pull stands in its events."""
+        """Log nothing: pod events report failed pulls."""
 
     def do_HEAD(self) -> None:
         self._answer(with_body=False)
@@ -107,7 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(with_body=True)
 
     def _answer(self, *, with_body: bool) -> None:
-        path = urlsplit(self.path).path  # it may come with scheme and host (RFC 9112, "absolute-form")
+        path = urlsplit(self.path).path  # the target can include scheme and host (RFC 9112, "absolute-form")
         if path == "/v2/":
             self._reply(HTTPStatus.OK, b"{}", "application/json", with_body=with_body)
         elif (asked := _PATH.fullmatch(path)) and (
@@ -120,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, content: _Content, *, with_body: bool) -> None:
         try:
             descriptor = os.open(content.file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError:  # removed or replaced by a link since the server was made
+        except OSError:  # removed, or replaced by a link, since the server started
             self._refuse(with_body=with_body)
             return
         with os.fdopen(descriptor, "rb") as blob:

@@ -1,7 +1,7 @@
-"""Process 1 of the cluster: prepares its namespaces, starts its components, reaps, reports, never outlives the harness.
+"""Process 1 of the cluster: prepares the namespaces, starts the components, reaps children and reports to the harness.
 
-Its end ends every process of the cluster, hence every mount and network device, whatever the reason: the kernel sees to
-that (``man 7 pid_namespaces``).
+It never outlives the harness. When it ends, for whatever reason, the kernel kills every other process of the cluster
+(``man 7 pid_namespaces``), and with them all mounts and network devices disappear.
 """
 
 from __future__ import annotations
@@ -24,40 +24,40 @@ from canaryproof.cluster.embedded.supervisor.spec import RESERVED_PROCESSES, Mom
 
 _LOOPBACK = "127.0.0.1"
 _ANYBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-_ANYBODY.check_hostname = False  # it asks whether the server is well, in a network that nobody else is in
+_ANYBODY.check_hostname = False  # only for the health check, in the cluster's own network namespace
 _ANYBODY.verify_mode = ssl.CERT_NONE
 _HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/shmem_enabled").exists()
-_MEMORY_OPTIONS = "mode=755,huge=within_size" if _HUGE_PAGES else "mode=755"  # a program starts with fewer page faults
+_MEMORY_OPTIONS = "mode=755,huge=within_size" if _HUGE_PAGES else "mode=755"  # fewer page faults at program start
 
 
 def live(plan: Plan, lifeline: int, status: int, listener: socket.socket) -> NoReturn:
-    """Run the cluster until *lifeline* reaches its end, which it does when the harness ends in whatever way."""
+    """Run the cluster until *lifeline* reaches end of file, which happens when the harness ends for any reason."""
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     try:
         _prepare(plan)
         _Supervisor(plan, status, listener).run()
-    except Exception:  # noqa: BLE001  # the first process has nobody above it who could report
+    except Exception:  # noqa: BLE001  # no parent in this namespace could report it
         _report(status, event="failed", reason=traceback.format_exc())
     finally:
         os._exit(1)
 
 
 def _end_with(lifeline: int) -> NoReturn:
-    """End this process, and the cluster with it, at the end of *lifeline*, whatever else goes on."""
+    """End this process, and thereby the cluster, as soon as *lifeline* reaches end of file."""
     while os.read(lifeline, 1):
         pass
     os._exit(0)
 
 
 def _prepare(plan: Plan) -> None:
-    """Give the cluster its own view of mounts, cgroups, network and host name."""
+    """Set up the cluster's own mounts, cgroups, network, host name and files."""
     syscalls.mount("none", "/", flags=syscalls.MS_REC | syscalls.MS_PRIVATE)
     syscalls.mount("proc", "/proc", "proc")
     _enter_cgroups(plan.cgroups)
     for folder in plan.memory_folders:
         Path(folder.path).mkdir(parents=True, exist_ok=True)
         syscalls.mount("tmpfs", folder.path, "tmpfs", data=f"{_MEMORY_OPTIONS},size={folder.size}")
-        # The kubelet binds a folder to itself that is not shared, which hides what is mounted below.
+        # The kubelet bind-mounts a folder onto itself unless it is shared, which hides the mounts below it.
         syscalls.mount("none", folder.path, flags=syscalls.MS_SHARED)
     syscalls.sethostname(plan.hostname)
     network.bring_up(plan.node_address)
@@ -65,17 +65,20 @@ def _prepare(plan: Plan) -> None:
     for name, text in plan.files.items():
         file = Path(name)
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)  # keys and tokens are among them
+        file.touch(mode=0o600)  # some files hold keys and tokens
         file.write_text(text.replace(RESERVED_PROCESSES, reserved), encoding="utf-8")
 
 
 def _process_capacity() -> int:
-    """Return how many processes and threads there may be, as the kubelet finds it (``pkg/kubelet/stats/pidlimit``)."""
+    """Return the maximum number of processes and threads.
+
+    It is the number that the kubelet computes (Kubernetes, ``pkg/kubelet/stats/pidlimit``).
+    """
     return min(int(Path("/proc/sys/kernel", name).read_text(encoding="ascii")) for name in ("pid_max", "threads-max"))
 
 
 def _enter_cgroups(cgroups: tuple[tuple[str, str], ...]) -> None:
-    """Make each of *cgroups* the root of what this process and its children see."""
+    """Make each of *cgroups* the root of its hierarchy, as this process and its children see it."""
     for own, _ in cgroups:
         Path(own, "cgroup.procs").write_text("0", encoding="ascii")
     syscalls.unshare(syscalls.CLONE_NEWCGROUP)
@@ -86,7 +89,7 @@ def _enter_cgroups(cgroups: tuple[tuple[str, str], ...]) -> None:
 
 
 class _Supervisor:
-    """Starts what may start, reaps what ended, and reports both."""
+    """Starts components as soon as they may start, reaps ended processes, and reports both."""
 
     def __init__(self, plan: Plan, status: int, listener: socket.socket) -> None:
         self._plan = plan
@@ -97,7 +100,7 @@ class _Supervisor:
         self._names: dict[int, str] = {}
 
     def run(self) -> None:
-        """Supervise until a component ends: without it the others would only keep their callers waiting."""
+        """Supervise until a component ends. Without it, requests to the remaining components would only hang."""
         self._fork("registry", image_registry.serve, (_LOOPBACK, self._plan.registry_port), Path(self._plan.images))
         self._fork("gateway", forwarding.serve, self._listener, (_LOOPBACK, self._plan.api_port))
         if self._plan.way_out:
@@ -116,7 +119,7 @@ class _Supervisor:
             self._start(process)
 
     def _advance(self) -> None:
-        """Note the moments that have come; those that nothing waits for are not looked for."""
+        """Record the moments that have arrived. Skips the probe for a moment that no component waits for."""
         awaited = {process.start for process in self._waiting} - self._reached
         if awaited and "API reachable" not in self._reached and _accepts(self._plan.api_port, self._plan.answer):
             self._reached.add("API reachable")
@@ -146,7 +149,7 @@ class _Supervisor:
         self._names[pid] = name
 
     def _reap(self) -> bool:
-        """Collect every child that ended, the containers' shims too; report whether a component was among them."""
+        """Reap ended children, container shims included. Stop and return True at the first component."""
         while self._names:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if not pid:
@@ -174,7 +177,10 @@ def _accepts(port: int, within: float) -> bool:
 
 
 def _is_healthy(port: int, within: float) -> bool:
-    """Ask the API server as anyone may; controllers that start before it is healthy look again after a whole second."""
+    """Report whether the API server is healthy, by an anonymous request to ``/healthz``.
+
+    Controllers wait for this: those that start earlier retry only after a whole second.
+    """
     connection = http.client.HTTPSConnection(_LOOPBACK, port, timeout=within, context=_ANYBODY)
     try:
         connection.request("GET", "/healthz")

@@ -1,4 +1,4 @@
-"""The cluster's network: one loopback device that carries the node's address, and no route that leads out."""
+"""Sets up the cluster's network: a loopback device with the node's address, and no route to the outside."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _IFF_UP = 0x1
 
 
 def bring_up(node_address: str) -> None:
-    """Bring up the loopback device and give it *node_address*: kubelet refuses a node address of 127.0.0.0/8."""
+    """Bring up the loopback device and add *node_address* to it.
+
+    The kubelet rejects a node address in 127.0.0.0/8, which is why the device needs a second one.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         _raise_device(control, "lo")
         fcntl.ioctl(control, _SIOCSIFADDR, _request("lo:0", _address(node_address)))

@@ -1,4 +1,4 @@
-"""What the first process is told to do, as a value that travels as JSON."""
+"""Defines the plan that the harness sends to the first process as JSON."""
 
 from __future__ import annotations
 
@@ -7,74 +7,78 @@ from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 RESERVED_PROCESSES = "RESERVED_PROCESSES"
-"""Stands in files for the number of processes that are not for pods: of what a kubelet sees, which differs inside.
+"""A placeholder in the plan's files for the number of processes and threads that pods cannot use.
 
-Since Linux 6.14, each PID namespace has a ``pid_max`` of its own.
+The first process replaces it: the number depends on the limit that the kubelet sees, which can differ inside the
+cluster. Since Linux 6.14, each PID namespace has its own ``pid_max``.
 """
 Moment = Literal["at once", "API reachable", "API healthy"]
 
 
 @dataclass(frozen=True)
 class Process:
-    """One component, and the moment from which it may start."""
+    """A component, and the earliest moment at which it may start."""
 
     name: str
     argv: tuple[str, ...]
     log: str
     start: Moment = "at once"
     environment: dict[str, str] = field(default_factory=dict)
-    """What it gets beside what all get."""
+    """Variables in addition to those of :attr:`Plan.environment`."""
 
 
 @dataclass(frozen=True)
 class Rootless:
-    """What an ordinary user's cluster needs more: users of its own, and a cgroup inside one that was delegated."""
+    """The additional needs of a cluster without root: a user namespace, and a cgroup inside a delegated one."""
 
     cgroup: str
-    """The name of the cgroup to make."""
+    """The name of the cgroup to create."""
     mappings: tuple[tuple[str, ...], ...]
-    """Commands that map the user's ids into a user namespace, but for the process that they follow by."""
+    """Commands that map the user's ids into a user namespace, without their first argument, the process id."""
     cgroup_settings: dict[str, str] = field(default_factory=dict)
-    """The cgroup's limits: values by the names of its files."""
+    """The cgroup's limits: values by file name."""
 
 
 @dataclass(frozen=True)
 class MemoryFolder:
-    """A folder that gets an empty file system in memory, for this cluster alone."""
+    """A folder on which the cluster mounts an empty tmpfs of its own."""
 
     path: str
     size: int
-    """Bytes that fit into it."""
+    """The capacity, in bytes."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole cluster: folders, files and processes, all seen from inside."""
+    """Describes a whole cluster: folders, files and processes, with paths as seen inside the cluster."""
 
     hostname: str
     node_address: str
     cgroups: tuple[tuple[str, str], ...]
-    """Pairs of a cgroup of this cluster's own and the place where the cluster must see it; rootless, made inside."""
+    """Pairs of a cgroup of this cluster and the path at which the cluster must see it.
+
+    Empty for a cluster without root, which creates its cgroup itself.
+    """
     memory_folders: tuple[MemoryFolder, ...]
-    """In the order in which they are mounted."""
+    """The memory folders, in mount order."""
     files: dict[str, str] = field(repr=False)
-    """Contents by path; keys and tokens are among them."""
+    """File contents by path. Some hold keys and tokens."""
     pods_processes: int
-    """Processes and threads of all pods together."""
+    """The maximum number of processes and threads of all pods together."""
     images: str
     registry_port: int
     api_port: int
     tick: float
-    """Seconds from one look at whether the API answers to the next, while components wait for it."""
+    """The interval between probes of the API, in seconds, while components wait for it."""
     answer: float
-    """Seconds that the API may take to answer such a look."""
+    """The timeout of such a probe, in seconds."""
     processes: tuple[Process, ...]
     environment: dict[str, str] = field(default_factory=dict)
     rootless: Rootless | None = None
     way_out: str = ""
-    """The socket of the proxy by which images are pulled; empty where there is no way out."""
+    """The Unix socket of the proxy for image pulls; empty if the cluster cannot reach registries."""
     way_out_port: int = 0
-    """Where the proxy is found inside."""
+    """The port on the cluster's loopback address that leads to the proxy."""
 
     def to_json(self) -> str:
         """Return the plan as one JSON document."""

@@ -1,4 +1,4 @@
-"""System calls that Python 3.11 has no function for."""
+"""Wraps system calls for which Python 3.11 has no function."""
 
 from __future__ import annotations
 
@@ -24,18 +24,21 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def unshare(flags: int) -> None:
-    """Leave the namespaces named by *flags*; raises OSError."""
+    """Move this process into new namespaces of the kinds in *flags*. Raises OSError on failure.
+
+    A PID namespace only takes effect for the children that this process starts afterwards.
+    """
     _check(_libc.unshare(flags), "unshare")
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
-    """Mount *source* on *target*; raises OSError."""
+    """Mount *source* on *target*. Raises OSError on failure."""
     arguments = (source.encode(), target.encode(), kind.encode() or None, ctypes.c_ulong(flags), data.encode() or None)
     _check(_libc.mount(*arguments), f"mount {source} on {target}")
 
 
 def sethostname(name: str) -> None:
-    """Name the host of this UTS namespace; raises OSError."""
+    """Set the host name of this UTS namespace. Raises OSError on failure."""
     _check(_libc.sethostname(name.encode(), len(name.encode())), "sethostname")
 
 

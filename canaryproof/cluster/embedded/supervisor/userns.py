@@ -1,4 +1,4 @@
-"""A user namespace: in it an ordinary user is root, over nothing but what is theirs."""
+"""Makes an ordinary user root in a user namespace, with power only over what belongs to that user."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ _FAILED = 125
 
 
 def become_root(mappings: Sequence[Sequence[str]]) -> None:
-    """Enter a new user namespace whose ids the commands *mappings* map, each called with this process as its argument.
+    """Enter a new user namespace and map its ids with the commands *mappings*.
 
-    They are called from outside of it, as ``man 1 newuidmap`` asks; what they complain about goes to standard error.
+    Each command gets the id of this process as its first argument. The commands run outside the namespace, as
+    ``man 1 newuidmap`` requires. Their error messages go to standard error.
 
-    Raises OSError when there can be no such namespace, ChildProcessError when its ids cannot be mapped.
+    Raises OSError when the kernel refuses the namespace, and ChildProcessError when a command cannot map the ids.
     """
     made, making = os.pipe()
     mapper = os.fork()
@@ -34,9 +35,9 @@ def become_root(mappings: Sequence[Sequence[str]]) -> None:
 
 
 def _map(mappings: Sequence[Sequence[str]], process: int) -> int:
-    """Run all of *mappings*; return the exit code of the first one that fails, else 0."""
+    """Run *mappings* in order. Return the exit code of the first that fails, or 0 when all succeed."""
     for command, *arguments in mappings:
         argv = [command, str(process), *arguments]
-        if code := os.spawnv(os.P_WAIT, command, argv):  # noqa: S606  # as every process here: no shell, a list
+        if code := os.spawnv(os.P_WAIT, command, argv):  # noqa: S606  # no shell, and a list of arguments
             return code
     return 0
