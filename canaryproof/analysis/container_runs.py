@@ -79,7 +79,7 @@ class Runs:
     events: tuple[Event, ...]
 
     def __str__(self) -> str:
-        """Return the name of the container."""
+        """Return the name of the container, with its kind (container or init container)."""
         return f"{'init ' if self.container.init else ''}container {self.container.name}"
 
     @cached_property

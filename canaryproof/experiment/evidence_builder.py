@@ -32,7 +32,7 @@ from canaryproof.redaction import Redactor
 
 
 class EvidenceBuilder:
-    """The evidence so far, and the Secrets that the experiment has come across: evidence must not hold their data."""
+    """Holds the evidence so far, and the Secrets found so far, whose data the evidence must not contain."""
 
     def __init__(self, evidence: Evidence, redactor: Redactor) -> None:
         """Start with *evidence*; *redactor* knows the credentials of the cluster and of this process."""
@@ -54,7 +54,7 @@ class EvidenceBuilder:
         self._secrets.learn(secrets, among=bodies_of(among))
 
     def refuse(self, error: SubmissionError) -> None:
-        """Note that nothing of the submission is applied, and why."""
+        """Record that nothing of the submission is applied, and the reason."""
         outcome: OutcomeName = "unsafe-chart" if isinstance(error, UnsafeError) else "broken-chart"
         refusals = error.refusals if isinstance(error, RefusedError) else ()
         code: Code = "chart-refused" if outcome == "unsafe-chart" else "no-chart"
@@ -68,7 +68,7 @@ class EvidenceBuilder:
             self._decide("broken-chart", rendering_failure(chart), at=None)
 
     def compare(self, baseline: Rendering) -> None:
-        """Note what the submission adds to the stable chart, and the canary among it."""
+        """Record the objects that the submission adds to the stable chart, and the canary among them."""
         found = find_canary(baseline, self.evidence.chart)
         self.learn_secrets(baseline.manifests)
         self.evidence = replace(
@@ -80,7 +80,7 @@ class EvidenceBuilder:
         )
 
     def take_applied(self, applied: Rendering) -> None:
-        """Go on with what Helm has applied: a template may render to something else in the cluster."""
+        """Continue with the objects that Helm applied, because a template may render differently in the cluster."""
         self.learn_secrets(applied.manifests)
         self.evidence = as_applied(self.evidence, applied)
 
@@ -96,7 +96,7 @@ class EvidenceBuilder:
         self.evidence = replace(self.evidence, logs=clean, decision=with_last_words(self.evidence.decision, clean))
 
     def stop(self, violation: Violation, cause: Cause | None, at: float) -> None:
-        """Note that the release did what no submission may do: the experiment ends there."""
+        """Record a violation by the release, which ends the experiment."""
         self.evidence = replace(self.evidence, violation=violation)
         self._decide("unsafe-chart", Cause(code="release-violation", known=cause), at)
 
@@ -118,7 +118,7 @@ class EvidenceBuilder:
 
 
 def timings_of(evidence: Evidence) -> Timings:
-    """Return the seconds of each phase that *evidence* got to."""
+    """Return the seconds of each phase that *evidence* reached."""
     install, upgrade, rollback = evidence.install, evidence.upgrade, evidence.rollback
     return Timings(
         install=_between(install.began if install else None, evidence.settled_at),

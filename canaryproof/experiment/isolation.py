@@ -31,7 +31,7 @@ from canaryproof.model.objects import BODIES, Body, Manifest, ObjectKey, mapping
 
 SERVICE_ACCOUNT = ObjectKey("ServiceAccount", "default")
 ENDED = tuple(each for kind in ("Deployment", "ReplicaSet", "Pod") for each in WATCHED if each.kind == kind)
-"""Kinds in the order in which their objects are deleted, so that no controller makes new pods."""
+"""The kinds in deletion order, so that no controller creates new pods."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Isolation:
                 self.client.delete_namespace(name, uid)
 
     def await_guards(self, namespace: str, watcher: Watcher) -> None:
-        """Wait until pods can start in *namespace* and what guards it is at work.
+        """Wait until pods can start in *namespace* and its quotas and pod admission are active.
 
         Raises WaitError when that does not come in time, and InfrastructureError when a privileged pod is admitted.
         """

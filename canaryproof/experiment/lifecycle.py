@@ -26,9 +26,9 @@ from canaryproof.submissions.discovery import Submission
 
 
 def run_experiment(submission: Submission, context: Context) -> Evidence:
-    """Try *submission* once; the deletion of its namespace has begun when this returns.
+    """Run the experiment of *submission*. The deletion of its namespace has begun when this returns.
 
-    Faults of the cluster and of the tools end up in ``Evidence.fault``; only Ctrl-C and the like are raised.
+    ``Evidence.fault`` records faults of the cluster and of the tools.  Only interrupts such as Ctrl-C are raised.
     """
     while True:
         facts = EvidenceBuilder(blank_evidence(submission, context), context.redactor)
@@ -68,7 +68,7 @@ def _run(submission: Submission, context: Context, facts: EvidenceBuilder) -> No
 
 
 class _Experiment:
-    """The steps in the namespace; each notes its facts, and hands on nothing else."""
+    """Runs the steps in the namespace. Each step records its facts in the evidence."""
 
     def __init__(self, chart: PreparedChart, context: Context, watcher: Watcher, facts: EvidenceBuilder) -> None:
         target, release, namespace = context.target, context.course.release, chart.namespace
@@ -87,7 +87,7 @@ class _Experiment:
         )
 
     def run(self) -> None:
-        """Go through the steps; what was seen until then is kept however they end."""
+        """Run the steps, and keep the recorded evidence however they end."""
         try:
             self._install()
             with self._stable.probed():

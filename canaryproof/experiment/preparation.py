@@ -21,7 +21,7 @@ from canaryproof.submissions.fingerprint import fingerprint
 from canaryproof.submissions.static_chart import freeze, require_no_rights
 
 SLUG_LENGTH = 40
-"""Of the 63 characters that the name of a namespace may have."""
+"""The characters of the submission's name to keep, of the 63 that the name of a namespace may have."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class PreparedChart:
 
 
 def blank_evidence(submission: Submission, context: Context) -> Evidence:
-    """Return what is known of an experiment before it begins."""
+    """Return the evidence that is known before an experiment begins."""
     setting = context.target.setting
     return Evidence(submission.name, submission.source, setting, fingerprint(submission, context.course, setting))
 

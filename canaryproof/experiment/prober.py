@@ -1,4 +1,4 @@
-"""Asks the stable Service again and again, for as long as an experiment lasts."""
+"""Probes the stable Service repeatedly during an experiment."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from canaryproof.model.evidence import Probe, Unanswered
 from canaryproof.system.wait import Signal
 
 UNDER_WAY = 4
-"""Requests that may wait for their answers at once: one that got lost keeps nobody from asking again."""
+"""The maximum number of concurrent requests. One lost request does not block the next ones."""
 
 
 class Prober:
-    """A thread that makes one request every so often, from entering the ``with`` block to leaving it.
+    """A thread that makes requests at a fixed interval during the ``with`` block.
 
     It does not wait for the answer before it makes the next one.  A request that found the cluster at fault says
     nothing about the Service and is no probe.
@@ -50,7 +50,7 @@ class Prober:
         self._thread.join()
 
     def ask(self) -> None:
-        """Make a request now, besides those that are due: somebody waits for the answer."""
+        """Make a request now, in addition to the scheduled ones, because a caller waits for the answer."""
         self._news.announce()
 
     @property

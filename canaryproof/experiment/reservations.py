@@ -1,4 +1,4 @@
-"""Reserves what only one experiment can have at a time: the scenario's own namespace, and ports of the nodes."""
+"""Reserves exclusive resources for one experiment at a time: the scenario's own namespace and node ports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class PortTakenError(CanaryproofError):
 
 
 class Reservations:
-    """What the experiments of a run have reserved."""
+    """The reservations of the experiments of a run."""
 
     def __init__(self, client: KubeClient, time_limits: TimeLimits, doomed: Callable[[], str | None]) -> None:
         """Start with nothing reserved; every wait ends as soon as *doomed* gives a reason."""

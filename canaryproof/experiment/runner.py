@@ -23,7 +23,7 @@ __all__ = ["Parallel", "Runner"]
 
 
 class Runner:
-    """Takes submissions and promises evidence; `open` it for the length of a run."""
+    """Accepts submissions and returns futures of evidence. `open` creates a runner for one run."""
 
     def __init__(self, context: Context, most: int) -> None:
         """Run *most* experiments at once, with those that only wait for room in the cluster."""
@@ -37,11 +37,11 @@ class Runner:
     ) -> Iterator[Self]:
         """Yield a runner on *cluster* that uses the Helm binary *helm*.
 
-        What runs that are over have left on the cluster and on this machine is removed; those of the folder *locks*
-        are known to be over as soon as they are.
+        The runner removes what ended runs left on the cluster and on this machine.  For runs with a lock in the folder
+        *locks*, it detects the end at once.
 
-        At the end of the block, what has not begun is cancelled, what runs is ended at once, and the deletion of every
-        namespace that was made has begun.
+        At the end of the block, pending experiments are cancelled, running ones are ended at once, and the deletion of
+        every created namespace has begun.
 
         Raises InfrastructureError when Helm does not run, and UsageError when the kubeconfig has no such context.
         """

@@ -17,7 +17,7 @@ from canaryproof.timeouts import TimeLimits
 
 
 class Rank(IntEnum):
-    """Which experiments get a slot before others; those of the same rank get it in the order in which they ask."""
+    """The priority of experiments for slots. Experiments of the same rank get slots in the order of their requests."""
 
     RETURNING = 0
     BEGINNING = 1
@@ -94,7 +94,7 @@ class Slot:
     """The slot of one experiment, which can be released and taken again."""
 
     def __init__(self, slots: Slots) -> None:
-        """Be one of *slots*, and held."""
+        """Create a held slot of *slots*."""
         self._slots = slots
         self._held = True
 

@@ -1,4 +1,4 @@
-"""What an experiment does with Helm: install, upgrade, rollback, in one namespace."""
+"""Runs the Helm steps of an experiment in one namespace: install, upgrade and rollback."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Release:
     name: str
     namespace: str
     user: str
-    """As whom Helm upgrades and rolls back; empty for the account of the run."""
+    """The user as whom Helm upgrades and rolls back, or an empty string for the account of the run."""
     helm: Helm
     client: KubeClient
     recording: Recording

@@ -1,4 +1,4 @@
-"""What keeps a release inside its namespace, as Kubernetes objects: rights, limits and Pod Security; pure.
+"""Builds the Kubernetes objects that confine a release to its namespace: rights, limits and Pod Security.  Pure module.
 
 Only canaryproof changes these objects.  The Role enumerates kinds and verbs instead of binding ``cluster-admin``: that
 ClusterRole, bound in a namespace, includes the Namespace object, hence its Pod Security label, and subresources such as
@@ -18,7 +18,7 @@ from canaryproof.submissions.chart_safety import ALLOWED_KINDS, CLUSTER_ROLES
 NAME = "canaryproof"
 """Name of the Role and the RoleBinding."""
 GUARD = "canaryproof-guard"
-"""Name of the LimitRange and of a ResourceQuota; that of another one begins so."""
+"""Name of the LimitRange and of one ResourceQuota, and prefix of the names of the other quotas."""
 RBAC = "rbac.authorization.k8s.io"
 
 LABELS = {"pod-security.kubernetes.io/enforce": "baseline"}
@@ -75,7 +75,7 @@ NODE_PORTS = 50
 """Ports of the nodes: of 2768 there are, for all experiments together."""
 STORAGE = "500Gi"
 DISK = "4Gi"
-"""What a container may write to its node's disk where it sets no limit of its own."""
+"""The amount that a container may write to its node's disk if it sets no limit of its own."""
 
 
 def user_of(namespace: str) -> str:
@@ -116,7 +116,7 @@ def role_binding(user: str) -> Body:
 
 
 def resource_quotas(nodes: int) -> tuple[Body, ...]:
-    """Return limits that no vetted chart reaches, on a cluster of *nodes* nodes; 0 where nobody can count them.
+    """Return quotas that no vetted chart reaches on a cluster of *nodes* nodes. 0 means that their number is unknown.
 
     They count objects and storage only.  A quota on CPU or memory would refuse every pod that does not say what it
     needs (Kubernetes, "Resource Quotas"), and defaults that say it in their place would hide what a chart's own quota

@@ -1,4 +1,4 @@
-"""Vets what a submission renders to, for the cluster and the namespace of its experiment."""
+"""Vets the rendered objects of a submission, for the cluster and the namespace of its experiment."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from canaryproof.timeouts import TimeLimits
 Found = TypeVar("Found")
 
 SILENCES = 3
-"""After so many times the seconds that the stable app took to start, a namespace without news is taken to be quiet."""
+"""A namespace counts as quiet after this multiple of the stable app's start time without a change."""
 
 
 class Watcher:
@@ -43,7 +43,7 @@ class Watcher:
             raise InfrastructureError(describe(lack))
 
     def lend_slot(self, stable_took: float) -> None:
-        """Lend the slot from now on, where the stable app took so many seconds to start.
+        """Allow lending the slot from now on; the stable app took *stable_took* seconds to start.
 
         A busy cluster is silent for longer, and has no room for more pods.
         """

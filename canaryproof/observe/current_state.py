@@ -21,7 +21,7 @@ from canaryproof.observe.observed_evidence import CurrentState
 from canaryproof.observe.revisions import Revisions
 
 STORES = (SECRETS, Resource("ConfigMap", "/api/v1", "configmaps"))
-"""Where Helm keeps releases: in Secrets, unless HELM_DRIVER says ConfigMaps."""
+"""The resources in which Helm stores releases: Secrets, or ConfigMaps if HELM_DRIVER selects them."""
 PROBES = 5
 """Requests to the stable Service while the canary is there."""
 _EVENT_TIMES = ("lastTimestamp", "eventTime", "firstTimestamp")

@@ -1,6 +1,7 @@
-"""Finds the outcome of a canary from its pods, or from events where no pod is left; pure.
+"""Finds the outcome of a canary from its pods, or from events if no pod is left.  This module is pure.
 
-Events are kept for an hour (kube-apiserver, ``--event-ttl``), and tell neither exit codes nor who was out of memory.
+The API server keeps events for an hour (kube-apiserver, ``--event-ttl``).  Events contain neither exit codes nor the
+container that ran out of memory.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class ObservedOutcome:
 
     decision: Decision
     is_unknown: bool = False
-    """Whether it can no longer be known; the cause of the decision says why."""
+    """Whether the outcome can no longer be determined. The cause of the decision gives the reason."""
 
 
 def observed_outcome(
@@ -84,7 +85,7 @@ def _unknown(cause: Cause) -> ObservedOutcome:
 
 Found = tuple[OutcomeName, Cause] | None
 Rule = Callable[[Sequence[Event], float | None], Found]
-"""From all events, and the seconds for which a pod could run, None where these are too few to say, to an outcome."""
+"""Maps all events, and the seconds for which a pod could run, to an outcome. None means too few seconds to decide."""
 
 
 def _of(events: Iterable[Event], *reasons: str, like: Callable[[str], object] | None = None) -> tuple[Event, ...]:

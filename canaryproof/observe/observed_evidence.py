@@ -1,4 +1,4 @@
-"""Makes evidence of a release that was handled by hand; pure."""
+"""Creates the evidence of a release that was handled by hand.  This module is pure."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ OF_THE_CANARY = (
 
 @dataclass(frozen=True)
 class CurrentState:
-    """What the cluster shows now; times are in seconds from the first revision on record."""
+    """The current state of the cluster. Times are in seconds from the first revision on record."""
 
     now: float
     timeline: Timeline
     """Objects and events, each at the last time that it tells of."""
     leftovers: tuple[Leftover, ...]
-    """What the revision with the canary added, and what that owns, as far as it is there."""
+    """The objects that the canary's revision added, and the objects that they own, if they still exist."""
     probes: tuple[Probe, ...] | None = None
-    """Requests to the stable Service; None where nobody made any."""
+    """Requests to the stable Service, or None if none were made."""
 
 
 def needs_probes(revisions: Revisions, state: CurrentState) -> bool:

@@ -26,7 +26,7 @@ from canaryproof.timeouts import TimeLimits
 
 
 class Observer:
-    """Promises evidence, as `canaryproof.experiment.runner.Runner` does; `open` it for the length of a run."""
+    """Returns futures of evidence, as `canaryproof.experiment.runner.Runner` does. `open` creates one for a run."""
 
     def __init__(self, connection: Connection, course: Course, time_limits: TimeLimits) -> None:
         """Observe by *connection* the release of *course*; Helm only renders the stable chart."""

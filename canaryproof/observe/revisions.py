@@ -28,7 +28,7 @@ class Revisions:
     submitted: Record
     """The revision with the canary; where there is none, the one that should have it."""
     stable: Record | None = None
-    """The one that was rolled back to; without a rollback, the one before the canary."""
+    """The target revision of the rollback, or without a rollback, the revision before the canary."""
     rollback: Record | None = None
 
     @property

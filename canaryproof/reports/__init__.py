@@ -1,4 +1,4 @@
-"""What a run has to say, as text; pure: :mod:`canaryproof.reports.writer` writes it.
+"""Renders the results of a run as text.  Only :mod:`canaryproof.reports.writer` writes files.
 
 :mod:`html` are for people with a browser, :mod:`feedback` for the student, :mod:`summary` for a CI system,
 :mod:`grades_csv` for a spreadsheet, :mod:`gradescope` for Gradescope. They draw on :mod:`class_stats` (the class),

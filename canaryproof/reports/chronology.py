@@ -1,4 +1,4 @@
-"""What an experiment looked like over its time: revisions, pods, answers of stable, and what was decided when; pure.
+"""Describes an experiment over time: revisions, pods, answers of stable, and decisions.  This module is pure.
 
 Times are seconds from the start of the recording, as everywhere in the evidence.
 """
@@ -23,16 +23,16 @@ State = Literal["waiting", "starting", "running", "ready", "crashed", "ended", "
 Role = Literal["stable", "canary", "other"]
 
 PODS = 16
-"""Pods that are drawn; a chart may make any number."""
+"""The maximum number of pods in the picture. A chart can create any number."""
 NAME = 63
-"""Characters of a pod's name that are shown: what controllers make of names is no longer."""
+"""The number of characters of a pod's name that are shown. Names that controllers generate are no longer."""
 COMING = frozenset({"", "ContainerCreating", "PodInitializing"})
-"""Why a container waits that is on its way."""
+"""The waiting reasons of a container that is still starting."""
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """A length of time in which something stayed as it was; *said* tells it in words."""
+    """A period in which a state did not change. *said* describes it in words."""
 
     state: str
     began: float
@@ -42,7 +42,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that took no time."""
+    """An event without a duration."""
 
     at: float
     said: str
@@ -60,7 +60,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class Moment:
-    """Something that mattered, and the checks that it settled, by id."""
+    """A significant event, and the ids of the checks that it settled."""
 
     key: str
     at: float
@@ -76,7 +76,7 @@ class Picture:
     revisions: tuple[Stretch, ...]
     lanes: tuple[Lane, ...]
     hidden: int
-    """Pods that are not drawn."""
+    """The number of pods that are not drawn."""
     answers: tuple[Stretch, ...]
     requests: int
     answered: int
@@ -110,7 +110,7 @@ def _end(evidence: Evidence) -> float:
 
 
 def _revisions(evidence: Evidence) -> Iterator[Stretch]:
-    """Yield what Helm had put there, from the moment it began to."""
+    """Yield the revision that Helm had deployed, from the start of each operation."""
     steps = [step for step in (evidence.install, evidence.upgrade, evidence.rollback) if step]
     ends = [*(step.began for step in steps[1:]), _end(evidence)]
     for number, (step, what, end) in enumerate(zip(steps, ("install", "upgrade", "rollback"), ends, strict=False), 1):
@@ -153,7 +153,7 @@ def _deployments_of_pods(timeline: Timeline) -> dict[str, str]:
 
 
 def _stretches(pod: PodHistory, end: float) -> Iterator[Stretch]:
-    """Yield what the pod was like until it was gone; versions that say the same are one."""
+    """Yield the states of a pod until it was gone. Consecutive equal states are merged."""
     states = [(each.at, *_state(each.object)) for each in pod.versions if each.change != "DELETED"]
     last = pod.versions[-1]
     states.append((last.at if last.change == "DELETED" else end, "waiting", ""))
@@ -172,7 +172,7 @@ def _state(pod: Manifest) -> tuple[State, str]:
 
 
 def _trouble(statuses: Iterable[Body]) -> tuple[State, str] | None:
-    """Return the worst that the containers say; None where none of them is in trouble."""
+    """Return the worst state of the containers, or None if none of them has a problem."""
     waiting = ""
     for status in statuses:
         if code := value_at(status, "state", "terminated", "exitCode"):
@@ -215,7 +215,7 @@ def _answers(probes: Iterable[Probe], time_limits: TimeLimits) -> Iterator[Stret
 
 
 def moments(evidence: Evidence) -> tuple[Moment, ...]:
-    """Return what mattered, in the order of its time; what no moment settled, the end does.
+    """Return the significant moments in order of time. The end settles the checks that no moment settled.
 
     There is nothing where the experiment did not get as far as a cluster.
     """

@@ -1,4 +1,4 @@
-"""A class at a glance: the spread of verdicts, of what became of the canaries, and of scores; what fails most; pure."""
+"""Summarizes a class: the distribution of verdicts, outcomes and scores, and the most failed checks.  Pure module."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STEPS = 10
 
 @dataclass(frozen=True)
 class Bar:
-    """How many there are of one thing; *share* is that in percent of the submissions."""
+    """The count of one category. *share* is its percentage of the submissions."""
 
     name: str
     count: int
@@ -28,7 +28,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Overview:
-    """What the whole class looks like."""
+    """The statistics of the whole class."""
 
     submissions: int
     standings: tuple[Bar, ...]
@@ -38,11 +38,11 @@ class Overview:
     scores: tuple[Bar, ...]
     """Scores in percent of what could be won, by tenths: ``0``, ``10``, ... ``90``, and ``100`` for all of it."""
     median: float | None
-    """Of the scores that were given, in percent."""
+    """The median of the scores given, in percent."""
     remarks: tuple[Bar, ...] = ()
     """The submissions with each remark, by its code, the most frequent first."""
     remarked: int = 0
-    """How many submissions have any remark."""
+    """The number of submissions with at least one remark."""
 
 
 def overview(submissions: Sequence[SubmissionResult]) -> Overview:

@@ -1,4 +1,4 @@
-"""How the submission's chart differs from the course's, object by object, as both render; pure."""
+"""Compares the rendered submission with the course's rendered chart, object by object.  This module is pure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Difference:
-    """All that differs; *hidden* lines are too many to be shown."""
+    """All differences. *hidden* is the number of lines that are not shown because there are too many."""
 
     changes: tuple[Change, ...] = ()
     hidden: int = 0

@@ -1,4 +1,4 @@
-"""``feedback/<name>.md``: what a student gets back, the cause first, then what to try; pure."""
+"""Renders ``feedback/<name>.md``, the feedback for a student: first the cause, then hints.  This module is pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from canaryproof.reports.chronology import moments
 from canaryproof.reports.markdown import block, code, text
 
 LOG_LINES = 15
-"""Of the run of the canary that ended."""
+"""The number of log lines of the ended run of the canary that are shown."""
 
 
 def feedback_md(result: SubmissionResult, evidence: Evidence | None, *, course: str) -> str:

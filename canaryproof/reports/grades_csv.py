@@ -16,7 +16,7 @@ REMARKS = "remarks"
 FORMULA = tuple(
     "=+-@\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
 )
-"""What makes a spreadsheet take a cell for a formula (OWASP, "CSV Injection")."""
+"""The prefixes that make a spreadsheet interpret a cell as a formula (OWASP, "CSV Injection")."""
 
 
 def grades_csv(submissions: Sequence[SubmissionResult]) -> str:
@@ -38,7 +38,7 @@ def grades_csv(submissions: Sequence[SubmissionResult]) -> str:
 
 
 def cell(value: str | float | None) -> str | float:
-    """Return what stands in a cell: a number, nothing for None, or text that no spreadsheet takes for a formula."""
+    """Return the content of a cell: a number, nothing for None, or text that no spreadsheet evaluates as a formula."""
     if value is None:
         return ""
     if not isinstance(value, str):

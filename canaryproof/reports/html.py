@@ -29,9 +29,9 @@ from canaryproof.system.progress import cut, elapsed, one_line
 REASON = 240
 """Columns of a reason in the list of all submissions."""
 STATES = {"silent": "no answer", "waiting": "waiting for a node"}
-"""What the picture calls a state where it has no better word of its own."""
+"""The labels of states in the picture. Other states use their own names."""
 MOST_TICKS = 8
-"""As many as a phone has room for."""
+"""The maximum number of ticks on the time axis, which fit on a phone."""
 TICKS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 """Seconds from one line of the time axis to the next."""
 

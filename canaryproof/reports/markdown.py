@@ -1,4 +1,4 @@
-"""Text of others in Markdown: it can neither make markup, nor links, nor images, nor call anybody; pure."""
+"""Escapes untrusted text for Markdown, so that it creates no markup, links, images or mentions.  Pure module."""
 
 from __future__ import annotations
 

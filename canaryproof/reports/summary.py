@@ -19,7 +19,10 @@ TABLE = "| submission | verdict | score | outcome | reason |\n|---|---|---|---|-
 
 
 def summary_md(results: RunResults, *, course: str, limit: int = LIMIT) -> str:
-    """Return the summary, in *limit* bytes at most: what has no room is counted; nothing where not even that has."""
+    """Return the summary in at most *limit* bytes.
+
+    Rows that do not fit are only counted.  If not even the count fits, the summary is empty.
+    """
     seen = overview(results.submissions)
     head = "\n\n".join((f"## {text(course)}", _counts(seen), *_remarks(seen), *_failures(seen), TABLE))
     rows = [_row(each) for each in sorted(results.submissions, key=lambda each: ORDER.index(each.standing))]

@@ -1,4 +1,4 @@
-"""What was seen, as tables: events, and what kubectl and helm would have shown just before the rollback; pure."""
+"""Renders tables of the events, and the output of kubectl and helm just before the rollback.  This module is pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a page shows of a submission beside its result, from the evidence; pure."""
+"""Prepares the evidence that a submission's page shows beside the result.  This module is pure."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Pins:
 
 @dataclass(frozen=True)
 class Said:
-    """An event as it was first told, and how often it was."""
+    """An event as first reported, and the number of its reports."""
 
     event: EventRow
     count: int
@@ -66,10 +66,10 @@ class Log:
 
 @dataclass(frozen=True)
 class View:
-    """What a page shows of a submission beside its result."""
+    """The evidence that a submission's page shows beside the result."""
 
     statuses: Mapping[str, str]
-    """How each check ended, by its id."""
+    """The status of each check, by its id."""
     picture: Picture | None = None
     pins: Pins = Pins(())
     difference: Difference = field(default_factory=Difference)
@@ -81,7 +81,7 @@ class View:
 
 
 def view(result: SubmissionResult, evidence: Evidence | None) -> View:
-    """Return what a page shows of a submission; little where there is no evidence."""
+    """Return the view of a submission. It is almost empty without evidence."""
     statuses = {each.check.id: each.status for each in result.checks if each.was_run}
     if evidence is None:
         return View(statuses)

@@ -1,6 +1,6 @@
-"""Writes what a run has to say: of each submission as soon as it is judged, of the class at the end.
+"""Writes the reports: those of each submission as soon as it is judged, and those of the class at the end.
 
-What the files say is decided in :mod:`canaryproof.reports`; a reader sees a whole file, or the one before it.
+The other modules of :mod:`canaryproof.reports` render the content.  Each file is replaced atomically.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def keep_evidence(evidence: Evidence, folder: Path, file: str, *, below: PurePat
 
 
 def write(file: Path, content: str | bytes) -> None:
-    """Write *file*, for its owner alone, so that whoever reads it sees all of it or nothing."""
+    """Write *file* atomically, readable by its owner only."""
     write_private(file.parent, PurePath(file.name), _bytes(content))
 
 

@@ -1,4 +1,4 @@
-"""Judges what is handed in: the chart, and the canary that it adds; evidence in, findings out; pure."""
+"""Judges the submitted chart and the canary that it adds.  This module is pure."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def canary_replicas(evidence: Evidence, course: Course) -> Finding | None:
 
 
 def _scaled(evidence: Evidence, canary: Canary, wanted: int) -> Finding | None:
-    """Say that an autoscaler of the chart asks for more than the Deployment does (HorizontalPodAutoscaler API)."""
+    """Report an autoscaler that requests more replicas than the Deployment (HorizontalPodAutoscaler API)."""
     for scaler in evidence.chart.manifests:
         least = value_at(scaler.body, "spec", "minReplicas")
         target = (text_at(scaler.body, "spec", "scaleTargetRef", part) for part in ("kind", "name"))
@@ -145,7 +145,7 @@ def _leads(route: ServiceRoute, canary: Canary, wanted: int) -> bool:
 
 
 def _no_service(evidence: Evidence, canary: Canary, wanted: int) -> Finding:
-    """Say which Service of the submission was probably meant, and why it picks no pod of the canary."""
+    """Report the Service that the submission probably intends, and why it selects no pod of the canary."""
     added = set(evidence.added)
     services = [each for each in evidence.chart.manifests if each.kind == "Service" and each.key in added]
     if not services:
@@ -181,7 +181,7 @@ def _wrong_port(evidence: Evidence, canary: Canary, route: ServiceRoute, wanted:
 
 
 def _absent(evidence: Evidence) -> Finding:
-    """Say that there is no canary to judge, which is told by ``canary-present``, judged or not."""
+    """Report that there is no canary to judge. The finding follows from ``canary-present``, judged or not."""
     return Finding(evidence.decision.cause, follows=registry.CANARY_PRESENT.id)
 
 

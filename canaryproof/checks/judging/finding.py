@@ -1,4 +1,4 @@
-"""What a check that does not hold says, and the facts and places that several checks share; pure."""
+"""Defines findings, and the facts and places that several checks share.  This module is pure."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Finding:
 
     cause: Cause
     hint: Hint | None = None
-    """None where the hint of the check says it."""
+    """The hint, or None if the check's own hint applies."""
     where: str = ""
     """The template at fault, as seen from the chart's folder, and the line where it is known."""
     follows: str = ""
-    """The check that found the cause: what fails only on its account is told, and is no second mistake."""
+    """The check that found the cause. A finding that only follows from it is reported, but not as a second mistake."""
 
     @property
     def message(self) -> str:
@@ -45,12 +45,12 @@ class Finding:
 
 
 def refused_over(evidence: Evidence, part: RefusedPart) -> str:
-    """Return the check that tells that Kubernetes refused the chart over *part*; empty where it did not."""
+    """Return the check that reports Kubernetes' refusal of *part*, or an empty string if there was no such refusal."""
     return registry.UPGRADE_APPLIED.id if helm_text.refuses(_refusal(evidence), part) else ""
 
 
 def unknown_workload(evidence: Evidence) -> Manifest | None:
-    """Return what the submission adds that has a template for pods, and a kind that the cluster does not know."""
+    """Return the added object that has a pod template and a kind that the cluster does not know, or None."""
     hidden = evidence.upgrade.cause if evidence.upgrade else None
     kind = hidden.object.partition("/")[0] if hidden else helm_text.unknown_kind(_refusal(evidence))
     added = (each for each in evidence.chart.manifests if each.key in evidence.added)

@@ -1,4 +1,4 @@
-"""Judges what somebody did by hand, where that takes other facts or other rules than an experiment's; pure."""
+"""Judges a release handled by hand, where the facts or rules differ from those of an experiment.  Pure module."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def stable_healthy(evidence: Evidence, observed: Observed) -> Finding | None:
 
 
 def not_held(evidence: Evidence, held: float) -> Finding | None:
-    """Say that stable was ready for *held* seconds at the end, where that is not long enough."""
+    """Report that stable was ready for only *held* seconds at the end, if that is too short."""
     hold = evidence.time_limits.hold
     return Finding(Cause(code="not-held", seconds=held, limit=hold), Hint(id="hold-on")) if held < hold else None
 
@@ -92,7 +92,7 @@ def not_running(timeline: Timeline, stable: Manifest) -> Cause | None:
 
 
 def _crashes(pod: PodHistory) -> int:
-    """Return the restarts of a pod whose last end was its own; a machine that was stopped is nobody's crash."""
+    """Return the restarts of a pod whose last end was a crash. The stop of a machine is no crash."""
     codes = [
         value_at(status, "lastState", "terminated", "exitCode")
         for status in maps_at(pod.latest.body, "status", "containerStatuses")

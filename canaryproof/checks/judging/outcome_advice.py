@@ -1,4 +1,4 @@
-"""What helps when the canary meets another outcome than it should, and which keys of its template decide that; pure."""
+"""Gives hints for an unexpected outcome, and the keys of the canary's template that decide it.  Pure module."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Advice:
 
 
 def advice_on(decision: Decision) -> Advice:
-    """Return what helps best against the cause of *decision*."""
+    """Return the best advice on the cause of *decision*."""
     cause = decision.cause
     if closer := BY_CODE.get(cause.code):
         return closer
@@ -52,7 +52,7 @@ BY_CODE: Mapping[Code | FindingCode, Advice] = {
     "rollout-paused": Advice("rollout-paused", ("paused",)),
     "zero-replicas": Advice("zero-replicas", ("replicas",)),
 }
-"""Advice for causes that leave no doubt."""
+"""Advice for unambiguous causes."""
 
 OF_INIT_CONTAINERS: Mapping[OutcomeName, Advice] = {
     "image-pull": Advice("init-container-image", ("image", "initContainers")),

@@ -1,4 +1,4 @@
-"""Judges the release: the upgrade, the canary's fate, the rollback, and what is left; pure."""
+"""Judges the release: the upgrade, the canary's outcome, the rollback and the leftovers.  This module is pure."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def upgrade_applied(evidence: Evidence, course: Course) -> Finding | None:
 
 
 def _told_by(evidence: Evidence, error: str) -> str:
-    """Return the check that says already what Kubernetes refused; empty where none does."""
+    """Return the check that already reports what Kubernetes refused, or an empty string if none does."""
     if evidence.canary is None and unknown_workload(evidence):
         return registry.CANARY_PRESENT.id
     touched = (stable for stable, _, _ in touched_objects(evidence))
@@ -69,7 +69,7 @@ def canary_outcome(evidence: Evidence, course: Course) -> Finding | None:
 
 
 def _decided_at(evidence: Evidence, canary: Canary, keys: Iterable[str]) -> str:
-    """Return where that is written which decided: the name of an image in the values, say, or a key of the template."""
+    """Return the place in the chart that decided the outcome, such as an image in the values or a template key."""
     if evidence.decision.outcome == "image-pull" and "image" in keys:
         image = evidence.decision.cause.image
         if image and (written := line_with(evidence.files, image)):
@@ -133,7 +133,7 @@ def _left(left: Leftover) -> Cause:
 
 
 def _roots(leftovers: Iterable[Leftover]) -> tuple[Leftover, ...]:
-    """Return what is left on its own account, and not because its owner is."""
+    """Return the leftovers that do not exist merely because their owner does."""
     every = tuple(leftovers)
     return tuple(each for each in every if not (each.holder and each.holder.kind == "owner")) or every
 
@@ -152,7 +152,7 @@ def _origin(evidence: Evidence, left: Leftover) -> str:
 
 
 def _hooked(evidence: Evidence, roots: tuple[Leftover, ...]) -> str:
-    """Return the check that has told already that hooks, and nothing else, are the trouble; empty where none has."""
+    """Return the check that already reports hooks as the only problem, or an empty string if none does."""
     hooks = {(each.kind, each.name) for each in evidence.chart.manifests if each.is_hook}
     if not all((left.object.kind, left.object.name) in hooks for left in roots):
         return ""

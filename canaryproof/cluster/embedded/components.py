@@ -127,7 +127,7 @@ def processes(
         ("containerd", [f"--config={STATE / 'containerd.toml'}"], "at once"),
         ("kubelet", _kubelet(), "API reachable"),
         ("kube-scheduler", _kube_scheduler(), "API reachable"),
-        # It checks for a healthy API server once per second. Started later, it succeeds at its first check.
+        # It checks for a healthy API server once per second. Once there is one, its first check succeeds.
         ("kube-controller-manager", _kube_controller_manager(kubernetes), "API healthy"),
     ]
     limit = {POD_MEMORY: str(pod_memory)} if pod_memory else {}

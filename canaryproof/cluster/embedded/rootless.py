@@ -58,7 +58,7 @@ class Grants:
     user: str
     kernel: tuple[int, int]
     unified: bool
-    """Whether ``/sys/fs/cgroup`` is cgroup v2 only."""
+    """True if ``/sys/fs/cgroup`` is cgroup v2 only."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """The values of those kernel settings that exist on the machine and can block user namespaces."""
     mappers: Mapping[str, str] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Grants:
     subordinates: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     """The user's id ranges (first id, number of ids), by the file that grants them."""
     delegated: bool = False
-    """Whether the cgroup of this process is already delegated to the user."""
+    """True if the cgroup of this process is already delegated to the user."""
     against_scope: str = ""
     """Why the user's systemd does not provide a cgroup. Empty if it does."""
     controllers: tuple[str, ...] = ()

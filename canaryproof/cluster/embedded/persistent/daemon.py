@@ -150,7 +150,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 def _tell(news: News) -> None:
     """Write one line to the starter.
 
-    Raises BrokenPipeError when the starter is gone. This ends the cluster, which nobody waits for any more.
+    Raises BrokenPipeError when the starter is gone. This ends the cluster, because no process waits for it.
     """
     os.write(sys.stdout.fileno(), msgspec.json.encode(news) + b"\n")
 

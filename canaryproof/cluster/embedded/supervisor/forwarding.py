@@ -66,7 +66,7 @@ def _serve_one(client: socket.socket, connect: Callable[[], socket.socket]) -> N
     try:
         server = connect()
     except OSError:
-        client.close()  # the client sees a closed connection, as nothing listens there
+        client.close()  # tells the client that the target is not reachable
         return
     join(client, server)
 

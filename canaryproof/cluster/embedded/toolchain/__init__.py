@@ -1,7 +1,7 @@
-"""The binaries of the embedded cluster: pinned, built once, kept in the user's cache.
+"""Provides the binaries of the embedded cluster: pinned, built once, and kept in the user's cache.
 
-:mod:`recipes` says what is built, :mod:`build` builds it with the Go that :mod:`golang` finds, :mod:`runc` provides
-the one that is not built, and :mod:`build_lock` lets one run at a time do so.
+:mod:`recipes` defines the builds. :mod:`build` runs them with the Go that :mod:`golang` finds. :mod:`runc` provides
+runc, the only binary that is not built. :mod:`build_lock` lets one run at a time do this.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ __all__ = ["EMBEDDED", "Machine", "Toolchain", "folder_size", "is_built", "kuber
 
 @dataclass(frozen=True)
 class Toolchain:
-    """Binaries that are there, and whose versions are known."""
+    """Binaries that exist, and their versions."""
 
     kubernetes: str
-    """``1.37.2``."""
+    """The version of Kubernetes, such as ``1.37.2``."""
     helm: str
-    """``4.3.1``."""
+    """The version of Helm, such as ``4.3.1``."""
     binaries: Mapping[str, Path]
 
     def path(self, name: str) -> Path:
-        """Return the binary *name*; raise ToolchainError when it was not asked for."""
+        """Return the path of the binary *name*. Raises ToolchainError when the toolchain does not include it."""
         if name not in self.binaries:
             raise ToolchainError(f"{name} is not among the tools asked for: {', '.join(self.binaries)}")
         return self.binaries[name]
@@ -60,13 +60,14 @@ def provide(
     tools: Collection[str] = EMBEDDED,
     kubernetes: str = "",
 ) -> Toolchain:
-    """Return the binaries *tools*, built now where *cache* does not have them yet.
+    """Return the binaries *tools*. Builds those that *cache* does not have.
 
-    *ready* is a folder that has them all; runc may be the system's all the same.  *kubernetes* is a minor version, one
-    of :func:`kubernetes_minors`; without it, the newest or whatever *ready* has.
+    *ready* is a folder with ready binaries, which are used instead. It can lack runc, which then comes from the system
+    or its distribution. *kubernetes* is a minor version, one of :func:`kubernetes_minors`. If empty, it means the
+    version of *ready*, or else the newest.
 
-    Raises ToolchainError when one is missing or cannot be had: the message says which, and what to do; UsageError when
-    somebody else could replace one.
+    Raises ToolchainError when a binary is missing or not available; the message names it and the remedy. Raises
+    UsageError when another user could replace a binary.
     """
     if ready:
         toolchain = _ready(ready, cache=cache, progress=progress, tools=tools, machine=machine)
@@ -83,23 +84,23 @@ def provide(
 
 
 def tools_folder(cache: Path) -> Path:
-    """Return the folder below *cache* that holds all that was built."""
+    """Return the folder below *cache* that holds the built binaries."""
     return cache.absolute() / "toolchain"
 
 
 def is_built(cache: Path, machine: Machine, tools: Collection[str] = EMBEDDED, kubernetes: str = "") -> bool:
-    """Report whether *cache* has the binaries *tools*, so that `provide` would build nothing."""
+    """Report whether *cache* has all the binaries *tools*, so that `provide` has nothing to build."""
     return not _missing(_places(tools_folder(cache), tools, kubernetes, machine))
 
 
 def space_for(tools: Collection[str], kubernetes: str = "") -> int:
-    """Return the bytes that it takes to build *tools* from nothing, at most."""
+    """Return the maximum disk space, in bytes, for a build of *tools* from empty caches."""
     spaces = {tool.key: tool.space for tool in (tool_of(it, kubernetes) for it in tools if it != RUNC)}
     return 10**6 * sum(it.build + it.modules + it.binaries for it in spaces.values())
 
 
 def go_for(tools: Collection[str], kubernetes: str = "") -> str:
-    """Return the version of Go that it takes to build *tools*."""
+    """Return the oldest version of Go that can build *tools*."""
     return max((tool_of(it, kubernetes).go_version for it in tools if it != RUNC), key=golang.version_tuple)
 
 
@@ -153,7 +154,7 @@ def _ready(folder: Path, *, cache: Path, progress: Progress, tools: Collection[s
 
 
 def _version(places: Mapping[str, Path], name: str, arguments: list[str], machine: Machine) -> str:
-    """Ask a ready binary for its version: ``1.37.2`` for ``Kubernetes v1.37.2``; empty when it was not asked for."""
+    """Run a ready binary to get its version, such as ``1.37.2``. Empty if *places* does not include the binary."""
     if name not in places:
         return ""
     try:

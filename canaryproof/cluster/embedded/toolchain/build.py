@@ -1,4 +1,4 @@
-"""Builds programs from their pinned modules with ``go build``; each program is there as a whole or not at all."""
+"""Builds programs from their pinned modules with ``go build``. Installs each program completely or not at all."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _SETTINGS = {
     "GOWORK": "off",
     "GO111MODULE": "on",
 }
-"""All that decides what is built; where Go downloads from and where it keeps its caches stays the user's choice.
+"""The Go settings that determine the result. The user still chooses Go's download sources and cache folders.
 
-With ``-mod=readonly`` Go takes no module whose hash ``go.sum`` has not, whatever proxy and checksum database it asks.
+With ``-mod=readonly``, Go rejects a module whose hash is not in ``go.sum``, for any proxy and checksum database.
 """
 _NOT_FOR_THIS_BUILD = (
     "GOOS",
@@ -44,24 +44,24 @@ _NOT_FOR_THIS_BUILD = (
     "GOVCS",
     "GOENV",
 )
-"""Variables of the user's that are meant for other machines, or loosen what is checked; ``GOENV`` leads to more."""
+"""User variables that target other machines or weaken checks. ``GOENV`` names a file that can set more of them."""
 
 
 def binary_path(folder: Path, tool: Tool, binary: str) -> Path:
-    """Return where *binary* of *tool* is below *folder*, built or not yet."""
+    """Return the path of *binary* of *tool* below *folder*, which need not exist."""
     return folder / f"{tool.name}-{tool.key}" / binary
 
 
 def build(binaries: Mapping[str, Tool], folder: Path, work: Path, *, progress: Progress, machine: Machine) -> None:
-    """Build *binaries* into *folder*; one that is there is whole, also when the build of the next one is interrupted.
+    """Build *binaries* into *folder*. A binary in *folder* is complete, even if the build of another is interrupted.
 
-    Each comes with the tool that it is one of.  *work* is a folder on the same disk.  The caller holds the lock of
+    *binaries* maps each name to its tool. *work* is a folder on the same disk. The caller must hold the lock of
     *folder*.
 
-    Go's caches are removed afterwards; after a failure they stay, so that the next build goes on from there.  Caches
-    that the user's environment names (GOCACHE, GOMODCACHE) are used instead, and stay.
+    Removes Go's caches after success. Keeps them after a failure, so that the next build continues from there. Uses the
+    caches that the user's environment names (GOCACHE, GOMODCACHE) instead, and never removes these.
 
-    Raises ToolchainError when there is no Go, when there is no space, and when one does not build.
+    Raises ToolchainError when no Go is available, when disk space is short, or when a build fails.
     """
     needed = max((it.go_version for it in binaries.values()), key=version_tuple)
     go = find_go(needed, folder, work, progress=progress, machine=machine)
@@ -90,7 +90,7 @@ def build(binaries: Mapping[str, Tool], folder: Path, work: Path, *, progress: P
 
 
 def caches_folder(folder: Path) -> Path:
-    """Return where Go's caches are while it builds, unless the user's environment says where; gone afterwards."""
+    """Return the folder of Go's caches during a build, unless the user's environment names others."""
     return folder / "go-caches"
 
 
@@ -121,7 +121,7 @@ def _by_hand(build: Build) -> str:
 
 
 def _environment(machine: Machine, folder: Path, work: Path) -> dict[str, str]:
-    """Return Go's environment: its large temporary files go beside the result, as ``/tmp`` often is in memory."""
+    """Return Go's environment. Puts its large temporary files in *work*, because ``/tmp`` is often in memory."""
     kept = {name: value for name, value in machine.env.items() if name not in _NOT_FOR_THIS_BUILD}
     collect = {"GOGC": "off"} if machine.free_memory() >= _roomy(os.cpu_count() or 1) else {}
     own = {"GOCACHE": str(caches_folder(folder) / "build"), "GOMODCACHE": str(caches_folder(folder) / "modules")}
@@ -129,15 +129,16 @@ def _environment(machine: Machine, folder: Path, work: Path) -> dict[str, str]:
 
 
 def _roomy(cores: int) -> int:
-    """Return the bytes of free memory with which Go's tools need not collect garbage, which takes time.
+    """Return the free memory, in bytes, from which Go's tools can skip garbage collection, which takes time.
 
-    A linker grows to 3 GB then, ``go`` itself to 1.5 GB, and a compiler for each core to less than 1 GB.
+    Without garbage collection, a linker grows to 3 GB, ``go`` itself to 1.5 GB, and the compiler on each core to less
+    than 1 GB.
     """
     return 2**30 * (4 + cores)
 
 
 def _places(build: Build, folder: Path) -> dict[str, list[Path]]:
-    """Return where each file belongs that Go makes: at all names of the programs in it, asked for or not."""
+    """Return the paths for each file that Go builds: one for each program in the file, whether requested or not."""
     places = {}
     for program, tool in build.programs.items():
         package = tool.packages[program]
@@ -147,7 +148,7 @@ def _places(build: Build, folder: Path) -> dict[str, list[Path]]:
 
 
 def _put(built: Path, places: Sequence[Path]) -> None:
-    """Move a finished program to *places*, its names; on the disk before, so that a name never means half a file."""
+    """Link a finished program to each of *places*. Syncs it to disk first, so that no name leads to a partial file."""
     with built.open("rb") as file:
         os.fsync(file.fileno())
     built.chmod(0o755)

@@ -1,4 +1,4 @@
-"""One run at a time builds; the others wait, and are told for whom."""
+"""Lets one run at a time build. The other runs wait and show the process that they wait for."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from canaryproof.system.wait import Ticks, wait_for
 
 @contextmanager
 def locked(file: Path, progress: Progress, *, within: float) -> Iterator[None]:
-    """Hold the lock *file* for the length of the block; the kernel releases it when its holder ends, however that is.
+    """Hold the lock *file* for the length of the block. The kernel releases it if the holder ends for any reason.
 
-    Raises ToolchainError when another run holds it for *within* seconds, or its folder cannot be written to.
+    Raises ToolchainError when another run still holds the lock after *within* seconds, or when its folder is not
+    writable.
     """
     with _opened(file) as lock:
         if not take_if_free(lock):
@@ -31,7 +32,7 @@ def locked(file: Path, progress: Progress, *, within: float) -> Iterator[None]:
 
 
 def _opened(file: Path) -> IO[str]:
-    """Open *file*, close-on-exec as all that Python opens: no child holds the lock."""
+    """Open *file*. Python opens files close-on-exec, so that no child process holds the lock."""
     try:
         make_folder(file.parent)
         return file.open("a+")
@@ -43,9 +44,9 @@ def _opened(file: Path) -> IO[str]:
 
 @contextmanager
 def work_folder(folder: Path) -> Iterator[Path]:
-    """Lend a folder for unfinished work, on the disk of *folder*; what a killed run left in its own is removed.
+    """Lend a work folder below *folder*, on the same disk. First removes the work folders of killed runs.
 
-    The caller holds the lock of *folder*.
+    The caller must hold the lock of *folder*.
     """
     for left in folder.glob("work-*"):
         shutil.rmtree(left, ignore_errors=True)

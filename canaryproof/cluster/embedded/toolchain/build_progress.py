@@ -1,6 +1,6 @@
-"""How far a build is: ``go build -v`` names each package that it compiles, and ``go list`` names them all before.
+"""Measures the progress of a build. ``go list`` names all packages first; ``go build -v`` names each as it compiles it.
 
-A package counts by the size of its source, which the time to compile it follows.
+The weight of a package is the size of its source, which is roughly proportional to its compile time.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from canaryproof.system.progress import Say, elapsed
 from canaryproof.system.wait import Clock
 
 TEMPLATE = '{{if .Stale}}{{.ImportPath}}\t{{.Dir}}\t{{join .GoFiles "\t"}}{{end}}'
-"""For ``go list -f``: a line for each package that Go's build cache does not have."""
+"""The template for ``go list -f``. It prints one line for each package that is not in Go's build cache."""
 _EACH = 6000
-"""Bytes that each package counts besides its source; chosen by simulation over one recorded build of Kubernetes."""
+"""Bytes added to the weight of each package. The value comes from a simulation of one recorded Kubernetes build."""
 _SETTLED = 10.0
-"""Seconds after which the time that is left can be told."""
+"""The time, in seconds, after which the estimate of the remaining time is shown."""
 
 
 def sources_of(listed: str) -> tuple[str, int] | None:
-    """Return the package of a line of :data:`TEMPLATE` and the size of its source; None for any other line."""
+    """Return the package and its weight (bytes) from a line of :data:`TEMPLATE`; None for any other line."""
     package, *places = listed.split("\t")
     if not places:
         return None
@@ -31,12 +31,12 @@ def sources_of(listed: str) -> tuple[str, int] | None:
 
 @dataclass
 class BuildProgress:
-    """Reads what Go prints while it lists and builds, and says how far it is."""
+    """Reads the output of ``go list`` and ``go build``, and reports the progress of the build."""
 
     say: Say
     clock: Clock = time
     complaints: list[str] = field(default_factory=list)
-    """Lines that tell neither a package nor a download."""
+    """Output lines that name neither a package nor a download, such as compiler errors."""
     _left: dict[str, int] = field(default_factory=dict)
     _remaining: int = 0
     _total: int = 0
@@ -44,7 +44,7 @@ class BuildProgress:
     _began: float = 0.0
 
     def listed(self, line: str) -> None:
-        """Read a line of ``go list``; a package that several builds need is compiled once."""
+        """Read a line of ``go list``. Counts a package once, even if several builds need it."""
         if found := sources_of(line):
             package, size = found
             self._remaining += size - self._left.get(package, 0)
@@ -53,7 +53,7 @@ class BuildProgress:
             self._other(line)
 
     def built(self, line: str) -> None:
-        """Read a line of ``go build -v``: a package whose turn it is."""
+        """Read a line of ``go build -v``, which names the package that Go compiles now."""
         if not self._began:
             self._began, self._total = self.clock.monotonic(), self._remaining
         if line in self._left:

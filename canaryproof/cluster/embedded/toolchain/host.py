@@ -1,4 +1,4 @@
-"""What the toolchain takes from the machine that it is provided on."""
+"""Describes the machine on which the toolchain is built."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from canaryproof.timeouts import TimeLimits
 
 
 def free_bytes(folder: Path) -> int:
-    """Return how much more fits into *folder*, which exists."""
+    """Return the free space on the disk of *folder*, in bytes. The folder must exist."""
     return shutil.disk_usage(folder).free
 
 
 def free_memory() -> int:
-    """Return the bytes of memory that a command may use without harm to others; 0 where the system does not tell."""
+    """Return the memory, in bytes, that a command may use without harm to others; 0 if unknown."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:
@@ -31,18 +31,18 @@ def free_memory() -> int:
 
 @dataclass(frozen=True)
 class Machine:
-    """The environment, disk, memory, and how long commands may take; tests bring their own."""
+    """The environment, disk, memory and time limits of commands. Tests substitute their own."""
 
     time_limits: TimeLimits
     env: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     python: str = field(default_factory=interpreter)
-    """The interpreter whose pip fetches Go."""
+    """The Python interpreter whose pip fetches Go."""
     free: Callable[[Path], int] = free_bytes
     free_memory: Callable[[], int] = free_memory
     os_release: Path = Path("/etc/os-release")
-    """Tells one distribution, and its releases, from another."""
+    """The file that identifies the distribution and its release."""
 
     def which(self, name: str) -> Path | None:
-        """Return the command *name* on its PATH."""
+        """Return the path of the command *name* on the machine's PATH, or None."""
         found = shutil.which(name, path=self.env.get("PATH", os.defpath))
         return Path(found) if found else None

@@ -1,20 +1,22 @@
-"""What is built: which programs, from which pinned Go modules, with which flags.
+"""Defines the builds: the programs, their pinned Go modules and their flags.
 
-Each folder in ``pins`` is a Go module: its ``go.mod`` requires upstream releases, its ``go.sum`` pins every byte.  To
-move a pin, in that folder: ``go get -tool <package>@<version>``; the versions of Kubernetes' staging modules (``v0.X``
-for Kubernetes ``v1.X``), required and replaced, are moved by hand.
+Each folder in ``pins`` is a Go module. Its ``go.mod`` requires upstream releases, and its ``go.sum`` pins every byte.
+To move a pin, run ``go get -tool <package>@<version>`` in that folder. Edit the versions of Kubernetes' staging modules
+(``v0.X`` for Kubernetes ``v1.X``) by hand, in both the requirements and the replacements.
 
-``embedded`` has all that the embedded cluster needs, and Helm: with one module graph, what they have in common is
-compiled once.  Each is the release that it is called; some of the modules that it depends on are newer than in that
-release.  ``kubernetes-1.36`` is an older minor version of Kubernetes.  What is not of the embedded cluster is built
-when it is asked for.
+``embedded`` contains Helm and everything that the embedded cluster needs. Its tools share one module graph, so that Go
+compiles shared packages once. Each tool is the named release, but some of its dependencies are newer than in that
+release. ``kubernetes-1.36`` is an older minor version of Kubernetes. Tools that the embedded cluster does not need are
+built only on request.
 
-Four programs have a ``main`` of ours beside their pins, made of upstream's own packages.  ``kubernetes`` is all
-commands of Kubernetes in one file, which has the name of each.  agnhost has those of its commands that need no
-Kubernetes client: it starts for each container, and without what the others bring along it does so in a tenth of the
-time, and is an eighth as large.  ``docs/explanation/toolchain.md`` says how containerd's shim differs from
-upstream's.  The CNI plugin namespace-ptp keeps the pods of each namespace to themselves; it is one process where
-upstream's bridge starts a second one for the address.
+Four programs have a ``main`` in this repository, beside their pins, which uses upstream's packages:
+
+- ``kubernetes`` contains all commands of Kubernetes in one file, with one file name per command.
+- agnhost contains only the commands that need no Kubernetes client. It starts for each container. Without the packages
+  of the other commands, it starts in a tenth of the time and has an eighth of the size.
+- For containerd's shim, ``docs/explanation/toolchain.md`` describes the differences from upstream's.
+- The CNI plugin namespace-ptp isolates the pods of each namespace from those of others. It is one process, where
+  upstream's bridge starts a second one for the address.
 """
 
 from __future__ import annotations
@@ -30,15 +32,15 @@ from canaryproof.errors import ToolchainError
 _PINS = Path(__file__).parent / "pins"
 _EMBEDDED = "embedded"
 _COMPILER_FLAGS = ("-trimpath", "-gcflags=all=-dwarf=false")
-"""The linker leaves debugging information out: compilers that write none take a tenth less time."""
+"""The compiler flags. Compiling without debugging information, which the linker omits anyway, saves 10% of the time."""
 
 
 @dataclass(frozen=True)
 class Space:
-    """Megabytes of disk that a build from nothing takes at most, by where it takes them.
+    """The maximum disk space of a build from empty caches, in megabytes, by location.
 
-    Measured with Go 1.26.8 on linux/amd64 when each tool had a module of its own.  Tools of one module share packages:
-    all of them together took 5 GB, which is less than the sum.
+    Measured with Go 1.26.8 on linux/amd64, when each tool had its own module. Tools of one module share packages: all
+    of them together took 5 GB, which is less than the sum.
     """
 
     build: int
@@ -46,57 +48,57 @@ class Space:
     modules: int
     """Go's module cache, ``GOMODCACHE``."""
     binaries: int
-    """The toolchain's own folder, what the linker leaves there in between included."""
+    """The toolchain's own folder, including the linker's temporary files."""
 
 
 @dataclass(frozen=True)
 class Tool:
-    """Programs that come from one pinned module."""
+    """A group of programs from one pinned module."""
 
     name: str
-    """The start of the name of its folder in the cache."""
+    """The prefix of the name of the tool's folder in the cache."""
     module: str
-    """The module whose version is the tool's."""
+    """The module whose version is the version of the tool."""
     packages: Mapping[str, str]
-    """The Go package of each program, or its one file; programs of the same package are one file with several names."""
+    """The Go package (or single Go file) of each program. Programs of one package are one file with several names."""
     space: Space
     stamps: Mapping[str, str] = field(default_factory=dict)
-    """Go variables set by the linker; ``{version}`` is the tool's, ``{minor}`` Kubernetes' minor version."""
+    """Go variables that the linker sets. ``{version}`` is the tool's version, ``{minor}`` Kubernetes' minor version."""
     kubernetes: str = ""
-    """The module whose version tells ``{minor}``: ``v1.37.2`` or, of its libraries, ``v0.37.2`` for 1.37."""
+    """The module that determines ``{minor}``: 37 for Kubernetes ``v1.37.2`` or for its libraries ``v0.37.2``."""
     tags: tuple[str, ...] = ()
     """Go's build tags."""
     folder: str = ""
-    """The folder in ``pins``; its name, if there is nothing else."""
+    """The folder in ``pins``. If empty, the name of the tool."""
     root: Path = _PINS
 
     @property
     def pins(self) -> Path:
-        """Return the folder of its ``go.mod``."""
+        """Return the folder of the tool's ``go.mod``."""
         return self.root / (self.folder or self.name)
 
     @property
     def version(self) -> str:
-        """Return its version without the ``v``."""
+        """Return the tool's version without the ``v``."""
         return self._version_of(self.module)
 
     @property
     def go_version(self) -> str:
-        """Return the oldest Go that builds it."""
+        """Return the oldest Go version that can build the tool."""
         return self._pinned(r"^go (\S+)$")
 
     @property
     def linker_flags(self) -> str:
-        """Return ``go build``'s ``-ldflags``."""
+        """Return the value of ``-ldflags`` for ``go build``."""
         minor = self._version_of(self.kubernetes).split(".")[1] if self.kubernetes else ""
         values = {name: text.format(version=f"v{self.version}", minor=minor) for name, text in self.stamps.items()}
         return " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in values.items())])
 
     @property
     def key(self) -> str:
-        """Return a short hash of all that decides what is built."""
+        """Return a short hash of everything that determines the result of the build."""
         files = [self.pins / name for name in ("go.mod", "go.sum")]
-        for package in sorted(set(self.packages.values())):  # those that are no module's lie beside the pins
+        for package in sorted(set(self.packages.values())):  # packages of this repository are beside the pins
             place = self.pins / package
             files += [place] if place.is_file() else sorted(place.glob("*.go"))
         parts = [file.read_text() for file in files]
@@ -115,12 +117,12 @@ class Tool:
 
 @dataclass(frozen=True)
 class Build:
-    """What one ``go build`` makes: programs of tools that have their pins and tags in common."""
+    """One run of ``go build``, for programs of tools that share pins and tags."""
 
     pins: Path
     tags: tuple[str, ...]
     programs: dict[str, Tool] = field(default_factory=dict)
-    """By their names."""
+    """The tool of each program, by program name."""
 
     @property
     def arguments(self) -> list[str]:
@@ -133,7 +135,7 @@ class Build:
 
 
 def builds_of(programs: Mapping[str, Tool]) -> list[Build]:
-    """Return how to build *programs*, each of which comes with the tool that it is one of."""
+    """Return the builds for *programs*, which maps each program name to its tool."""
     builds: dict[tuple[Path, tuple[str, ...]], Build] = {}
     for name, tool in programs.items():
         build = builds.setdefault((tool.pins, tool.tags), Build(tool.pins, tool.tags))
@@ -196,7 +198,7 @@ _CONTAINERD = Tool(
     stamps={"github.com/containerd/containerd/v2/version.Version": "{version}"},
 )
 _CTR = replace(
-    _CONTAINERD,  # its client, for kind nodes that the tests make
+    _CONTAINERD,  # containerd's client, for kind nodes that the tests create
     packages={"ctr": "github.com/containerd/containerd/v2/cmd/ctr"},
     space=Space(build=50, modules=0, binaries=50),
 )
@@ -204,10 +206,10 @@ _SHIM = replace(
     _CONTAINERD,
     packages={"containerd-shim-runc-v2": "./shim"},
     space=Space(build=10, modules=0, binaries=20),
-    tags=("no_grpc",),  # as containerd's own Makefile has it: the shim starts several times for each pod
+    tags=("no_grpc",),  # as in containerd's Makefile: the shim starts several times for each pod
 )
 _UPSTREAM_SHIM = replace(
-    _SHIM,  # for a benchmark of ours
+    _SHIM,  # for a benchmark in this repository
     packages={"upstream-shim": "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2"},
 )
 _CNI = Tool(
@@ -218,7 +220,7 @@ _CNI = Tool(
     space=Space(build=80, modules=20, binaries=10),
 )
 _NODE_CNI = replace(
-    _CNI,  # upstream's plugins, for kind nodes that the tests make
+    _CNI,  # upstream's plugins, for kind nodes that the tests create
     packages={
         "bridge": "github.com/containernetworking/plugins/plugins/main/bridge",
         "host-local": "github.com/containernetworking/plugins/plugins/ipam/host-local",
@@ -241,7 +243,7 @@ _HELM3 = Tool(
     space=Space(build=600, modules=250, binaries=150),
     stamps={
         "helm.sh/helm/v3/internal/version.version": "{version}",
-        # Without these it takes itself for a client of Kubernetes 1.20, and refuses charts whose kubeVersion is newer.
+        # Without these, Helm assumes Kubernetes 1.20 and refuses charts whose kubeVersion is newer.
         "helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor": "1",
         "helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor": "{minor}",
         "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor": "1",
@@ -283,28 +285,28 @@ TOOLS = (
     _HELM3,
 )
 RUNC = "runc"
-"""Not built: with seccomp it needs C, and every distribution has it."""
+"""The only binary that is not built: its seccomp support needs C, and every distribution has runc."""
 _NOT_EMBEDDED = (*_OLDER, _KIND, _NODE, _NODE_CNI, _CTR, _UPSTREAM_SHIM, _HELM3)
 _UNUSED = ("kube-proxy",)
 EMBEDDED = (
     *(name for tool in TOOLS if tool not in _NOT_EMBEDDED for name in tool.packages if name not in _UNUSED),
     RUNC,
 )
-"""All that the embedded cluster needs, and Helm."""
+"""The binaries of the embedded cluster, and Helm."""
 
 
 def kubernetes_minors() -> tuple[str, ...]:
-    """Return the minor versions of Kubernetes that can be built, the newest first: ``1.37``, ``1.36``."""
+    """Return the minor versions of Kubernetes that can be built, such as ``1.37``, newest first."""
     return tuple(minor_of(it.version) for it in (_KUBERNETES, *_OLDER))
 
 
 def minor_of(version: str) -> str:
-    """Return the minor version of a version of Kubernetes: ``1.37`` for ``1.37.2``."""
+    """Return the minor version of a Kubernetes version: ``1.37`` for ``1.37.2``."""
     return ".".join(version.split(".")[:2])
 
 
 def tool_of(binary: str, kubernetes: str = "") -> Tool:
-    """Return the tool that *binary* is one of, where *kubernetes* is a minor version; without it, the newest.
+    """Return the tool that contains *binary*. *kubernetes* is a minor version; empty means the newest.
 
     Raises ToolchainError when there is no such tool or version.
     """
@@ -316,12 +318,12 @@ def tool_of(binary: str, kubernetes: str = "") -> Tool:
 
 
 def pinned_kubernetes(kubernetes: str = "") -> str:
-    """Return the version that is built of the minor version *kubernetes*, ``1.37.2``; without it, of the newest."""
+    """Return the pinned patch version of the minor version *kubernetes*, such as ``1.37.2``; empty means the newest."""
     return _kubernetes_tool(kubernetes).version
 
 
 def pinned_helm() -> str:
-    """Return the version of the Helm that is built, ``4.3.1``."""
+    """Return the pinned version of Helm, such as ``4.3.1``."""
     return _HELM.version
 
 

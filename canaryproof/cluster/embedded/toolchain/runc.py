@@ -1,6 +1,7 @@
-"""The runc that starts containers: the system's, or the distribution's own package, fetched without installing it.
+"""Provides runc: that of the system, or that of the distribution's package, fetched without installing it.
 
-It must know seccomp: kubelet asks for the profile ``RuntimeDefault``, and a runc without it starts no pod.
+It must support seccomp: the kubelet requests the profile ``RuntimeDefault``, with which a runc without seccomp starts
+no pod.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Acquire::AllowWeakRepositories "false";
 Acquire::AllowDowngradeToInsecureRepositories "false";
 APT::Get::AllowUnauthenticated "false";
 """
-"""apt's own defaults: a package counts only with the distribution's signature, whatever the host's settings say."""
+"""apt's defaults, which override the host's settings: apt accepts only packages that the distribution has signed."""
 
 _INSTALL = """\
 install it, as root:
@@ -32,7 +33,10 @@ install it, as root:
 
 
 def runc_path(folder: Path, machine: Machine) -> Path:
-    """Return where the runc for this machine is below *folder*, there or not yet: another runc, another place."""
+    """Return the path of this machine's runc below *folder*, which need not exist.
+
+    The path depends on the distribution's release and on the system's runc.
+    """
     system = machine.which("runc")
     facts = [machine.os_release.read_text() if machine.os_release.exists() else ""]
     if system:
@@ -41,11 +45,11 @@ def runc_path(folder: Path, machine: Machine) -> Path:
 
 
 def provide_runc(place: Path, work: Path, *, progress: Progress, machine: Machine) -> None:
-    """Make *place* a runc that knows seccomp.
+    """Provide a runc with seccomp support at *place*.
 
     *work* is a folder on the same disk.
 
-    Raises ToolchainError when the system has none and it cannot be fetched.
+    Raises ToolchainError when the system has no such runc and its package cannot be fetched.
     """
     make_folder(place.parent)
     system = machine.which("runc")
@@ -67,7 +71,7 @@ def provide_runc(place: Path, work: Path, *, progress: Progress, machine: Machin
 
 
 def against(machine: Machine) -> str:
-    """Return why there is no runc that knows seccomp, nor a way to fetch one; empty where there is one of them."""
+    """Return why no runc with seccomp is available. Empty if the system has one or can fetch one."""
     system = machine.which("runc")
     seen = _shortcoming(system, machine) if system else "there is no command runc"
     fetchable = machine.which("apt-get") and machine.which("dpkg-deb")
@@ -75,7 +79,7 @@ def against(machine: Machine) -> str:
 
 
 def _shortcoming(runc: Path, machine: Machine) -> str:
-    """Return why *runc* does not do; empty when it does."""
+    """Return why *runc* is unsuitable. Empty if it is suitable."""
     try:
         version = run([str(runc), "--version"], timeout=machine.time_limits.command, env=machine.env)
     except (CommandError, InfrastructureError) as error:
@@ -84,9 +88,9 @@ def _shortcoming(runc: Path, machine: Machine) -> str:
 
 
 def _fetch(place: Path, work: Path, *, apt: Path, unpack: Path, machine: Machine) -> None:
-    """Unpack the distribution's package; of the host's apt only its configuration is read.
+    """Download and unpack the distribution's package. Only reads the configuration of the host's apt.
 
-    The package's library, libseccomp2, is there already: apt itself needs it.
+    The library that runc needs, libseccomp2, is already installed, because apt needs it too.
     """
     argv = [str(apt), "-c", str(_private_configuration(work))]
     run(
@@ -105,14 +109,14 @@ def _fetch(place: Path, work: Path, *, apt: Path, unpack: Path, machine: Machine
         env=machine.env,
         cwd=work,
     )
-    fetched = Path(_only(work, "root/usr/*bin/runc")).resolve()  # Debian has a link to it in the other folder
+    fetched = Path(_only(work, "root/usr/*bin/runc")).resolve()  # Debian has a link to it in the other bin folder
     if shortcoming := _shortcoming(fetched, machine):
         raise ToolchainError(shortcoming)
     fetched.replace(place)
 
 
 def _private_configuration(work: Path) -> Path:
-    """Write a configuration that apt reads last: state and cache of its own, and none of the host's hooks."""
+    """Write a configuration that apt reads last. It sets private state and cache folders and clears all hooks."""
     lists, archives = work / "lists", work / "cache" / "archives"
     for folder in (lists, archives):
         (folder / "partial").mkdir(parents=True)
