@@ -1,4 +1,4 @@
-"""Decides the outcome of a canary from its timeline, by the first rule that applies; pure."""
+"""Decides the outcome of a canary from its timeline, by the first rule that applies.  This module is pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules about the runs of a container that ended again and again, once, or not at all; pure.
+"""Rules about the runs of a container that ended again and again, once, or not at all.  This module is pure.
 
 A container that dies again and again is `Running` and Ready in between, and may never be seen in
 ``CrashLoopBackOff``; so the ends of its runs decide.  The kubelet restarts a container at once after its first

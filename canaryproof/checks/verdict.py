@@ -1,4 +1,4 @@
-"""Judges the evidence of one experiment by all checks of the registry; pure."""
+"""Judges the evidence of one experiment by all checks of the registry.  This module is pure."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class EvidenceBuilder:
         self.evidence = replace(self.evidence, chart=Rendering(error=error.message, hint=error.hint), decision=decision)
 
     def take_rendering(self, namespace: str, chart: Rendering) -> None:
-        """Note what the chart renders to in the namespace of the experiment."""
+        """Record the rendering of the chart in the namespace of the experiment."""
         self.evidence = replace(self.evidence, namespace=namespace, chart=chart)
         if chart.error:
             self._decide("broken-chart", rendering_failure(chart), at=None)
@@ -101,11 +101,11 @@ class EvidenceBuilder:
         self._decide("unsafe-chart", Cause(code="release-violation", known=cause), at)
 
     def fail(self, reason: Cause) -> None:
-        """Note that the experiment says nothing about the submission, and why."""
+        """Record a fault: the experiment is no evidence about the submission."""
         self.evidence = replace(self.evidence, fault=reason)
 
     def end(self, timeline: Timeline, probes: tuple[Probe, ...], at: float) -> None:
-        """Note all that was seen until the end of the experiment, however it ended."""
+        """Record everything observed until the end of the experiment, however it ended."""
         self.evidence = replace(self.evidence, timeline=timeline, probes=probes, ended_at=at)
         self.evidence = replace(self.evidence, timings=timings_of(self.evidence))
 

@@ -1,4 +1,4 @@
-"""The NetworkPolicy that keeps the pods of an experiment to themselves on kind and minikube; pure.
+"""The NetworkPolicy that keeps the pods of an experiment to themselves on kind and minikube.  This module is pure.
 
 The embedded cluster isolates namespaces by its own network, and needs none.  On a cluster of others its owner decides.
 A NetworkPolicy has an effect only where the cluster's network plugin enforces it (Kubernetes, "Network Policies"):

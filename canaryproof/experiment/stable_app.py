@@ -82,7 +82,7 @@ class StableApp:
             raise InfrastructureError(f"the stable Service could not be asked: {self._prober.fault}")
 
     def await_answer(self, since: float) -> None:
-        """Probe on until it is certain whether the Service answers after *since*: one failed request does not say.
+        """Probe until it is certain whether the Service answers after *since*. One failed request does not prove it.
 
         Raises WaitError when that does not come in time.
         """

@@ -1,4 +1,4 @@
-"""Finds stable, canary and rollback among the revisions of a release; pure.
+"""Finds stable, canary and rollback among the revisions of a release.  This module is pure.
 
 The revisions need not be 1, 2 and 3: a student who tried twice is judged by the last try.
 """
@@ -20,11 +20,11 @@ class Revisions:
     """The revisions that matter; None for one that was never made, or is no longer on record."""
 
     records: tuple[Record, ...]
-    """All that are on record, oldest first."""
+    """All revisions on record, oldest first."""
     baseline: Rendering
     """The stable chart of the scenario, as it renders."""
     finding: CanaryFinding
-    """What `submitted` adds to the stable chart."""
+    """The objects that `submitted` adds to the stable chart, and the canary among them."""
     submitted: Record
     """The revision with the canary; where there is none, the one that should have it."""
     stable: Record | None = None

@@ -1,4 +1,4 @@
-"""``grades.csv``: a row for each submission, for a spreadsheet or a learning management system; pure."""
+"""``grades.csv``: a row for each submission, for a spreadsheet or a learning management system.  Pure module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``results.json`` as Gradescope reads it from an autograder (Gradescope, "Autograder Specifications"); pure.
+"""Gradescope's ``results.json`` (Gradescope, "Autograder Specifications").  This module is pure.
 
 One row for each check that is declared, always, so that the points that can be won stay the same for everybody.
 """

@@ -29,7 +29,7 @@ from canaryproof.system.progress import cut, elapsed, one_line
 REASON = 240
 """Columns of a reason in the list of all submissions."""
 STATES = {"silent": "no answer", "waiting": "waiting for a node"}
-"""The labels of states in the picture. Other states use their own names."""
+"""The labels of states for which the picture has no more specific words."""
 MOST_TICKS = 8
 """The maximum number of ticks on the time axis, which fit on a phone."""
 TICKS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)

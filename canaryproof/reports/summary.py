@@ -1,4 +1,4 @@
-"""``summary.md``: the class on one page of Markdown, such as a CI system shows beside a run; pure."""
+"""``summary.md``: the class on one page of Markdown, such as a CI system shows beside a run.  This module is pure."""
 
 from __future__ import annotations
 

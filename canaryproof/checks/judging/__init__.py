@@ -1,4 +1,4 @@
-"""Judges: evidence in, a finding for each check that does not hold out; pure."""
+"""Judges evidence: each judge returns a finding if its check does not hold.  This package is pure."""
 
 from __future__ import annotations
 

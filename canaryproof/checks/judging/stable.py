@@ -1,4 +1,4 @@
-"""Judges the stable app: that the submission leaves it alone, and that it serves all the time; pure."""
+"""Judges the stable app: that the submission leaves it alone, and that it serves all the time.  This module is pure."""
 
 from __future__ import annotations
 

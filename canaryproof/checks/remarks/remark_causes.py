@@ -1,4 +1,4 @@
-"""The causes of remarks, as facts: a code, and what a program needs to act on it; pure.
+"""The causes of remarks, as facts: a code, and what a program needs to act on it.  This module is pure.
 
 All texts in them are printable and short: `canaryproof.checks.remarks.remark_rules` sees to that.
 """

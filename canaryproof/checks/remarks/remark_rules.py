@@ -1,4 +1,4 @@
-"""Finds the causes of remarks in the canary's pod template and in the objects of the chart; pure."""
+"""Finds the causes of remarks in the canary's pod template and in the objects of the chart.  This module is pure."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class _Container:
 
 @dataclass(frozen=True)
 class Scene:
-    """What the rules look at."""
+    """The facts that the rules use."""
 
     evidence: Evidence
 
