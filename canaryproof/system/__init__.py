@@ -1,1 +1,4 @@
-"""What the operating system offers: processes, waiting, files, signals; nothing here knows Kubernetes."""
+"""Wraps services of the operating system: processes, waiting, files, locks and signals.
+
+Nothing in this package depends on Kubernetes.
+"""

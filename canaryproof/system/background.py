@@ -1,4 +1,4 @@
-"""Threads that last as long as a ``with`` block."""
+"""Runs threads for the duration of a ``with`` block."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from contextlib import contextmanager
 def in_background(
     name: str, work: Callable[[threading.Event], object], end: Callable[[], None] = lambda: None
 ) -> Iterator[None]:
-    """Run *work* in a thread called *name* during the block, and wait for its end when the block ends.
+    """Run *work* in a thread called *name* during the block, and join the thread when the block ends.
 
-    *work* gets an event that is set when the block ends, and returns soon after that; ``event.wait(seconds)`` makes a
-    pause that ends early.  Work that does not look at the event is ended by *end*, which is called then.  What *work*
-    raises goes to :func:`threading.excepthook`.
+    *work* receives an event that is set when the block ends, and must return soon afterwards. ``event.wait(seconds)``
+    is a pause that the event cuts short. After the event is set, *end* is called. It must stop work that ignores the
+    event. :func:`threading.excepthook` handles exceptions that *work* raises.
     """
     over = threading.Event()
     thread = threading.Thread(target=work, args=(over,), name=name, daemon=True)

@@ -1,7 +1,8 @@
-"""Locks on files, which the kernel takes from their holder when it ends, in whatever way (``man 2 flock``).
+"""Locks files. The kernel releases a lock when its holder ends, even after a crash (``man 2 flock``).
 
-A lock belongs to an open file.  A child that inherits its descriptor holds the lock too; no child inherits one unless
-it is told to.  A holder may sign the file, so that those that wait can name it.
+A lock belongs to an open file description. A child process that inherits the descriptor holds the lock too. Children
+inherit only the descriptors that are passed to them explicitly. A holder may write its process ID into the file, so
+that waiting processes can name the holder.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from typing import IO
 
 
 def take(lock: int | IO[str]) -> None:
-    """Take the lock of an open file, waiting for it."""
+    """Acquire the lock of an open file. Blocks until the lock is free."""
     fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 def take_if_free(lock: int | IO[str]) -> bool:
-    """Take the lock of an open file unless somebody holds it; return whether it was free."""
+    """Acquire the lock of an open file without blocking. Returns False if another holder has the lock."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -29,13 +30,13 @@ def take_if_free(lock: int | IO[str]) -> bool:
 
 
 def is_taken(file: Path) -> bool:
-    """Report whether somebody holds the lock of *file*, which need not exist.
+    """Report whether *file* is locked. A missing file is not locked.
 
-    Raises OSError when it cannot be opened.
+    Raises OSError when the file cannot be opened for another reason.
     """
     try:
         with file.open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: two that look do not see each other
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: concurrent checks do not block each other
     except FileNotFoundError:
         return False
     except BlockingIOError:
@@ -45,20 +46,20 @@ def is_taken(file: Path) -> bool:
 
 @contextmanager
 def held(file: Path) -> Iterator[IO[str]]:
-    """Hold the lock of *file*, which is made if need be, for the length of the block, waiting for it."""
+    """Hold the lock of *file* during the block. Creates a missing file, and blocks until the lock is free."""
     with file.open("a+", encoding="ascii") as lock:
         take(lock)
         yield lock
 
 
 def sign(lock: IO[str]) -> None:
-    """Write into a lock file that was opened for appending that this process holds it."""
+    """Write the ID of this process into a lock file, which must be open in append mode."""
     lock.truncate(0)
     lock.write(str(os.getpid()))
     lock.flush()
 
 
 def holder(file: Path) -> int | None:
-    """Return the process that signed *file* last; None where none did."""
+    """Return the ID of the process that last signed *file*, or None if none did."""
     signature = file.read_text(encoding="ascii")
     return int(signature) if signature else None

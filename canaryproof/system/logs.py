@@ -1,6 +1,6 @@
-"""The loggers of the package: silent unless somebody asks for them, and without credentials.
+"""Provides the loggers of the package. They are silent until logging is configured, and redact credentials.
 
-Nothing is logged above INFO: a fault ends in a verdict or an error, so a log only tells how it came about.
+The package logs nothing above INFO. A fault appears in a verdict or an error, and the log only shows its history.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from functools import cached_property
 
 from canaryproof.redaction import Redactor, environment_values
 
-# Here and not in canaryproof/__init__: children with the standard library alone would import logging for nothing.
+# Not in canaryproof/__init__: child processes that use only the standard library would import logging needlessly.
 logging.getLogger("canaryproof").addHandler(logging.NullHandler())
 
 
 class CleanLog(logging.Filter):
-    """Removes credentials, and the secrets in the environment of this process, from what is logged."""
+    """Removes credentials and the secrets in the environment of this process from log records."""
 
     @cached_property
     def _redactor(self) -> Redactor:
         return Redactor(environment_values(os.environ))
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record pass, redacted."""
+        """Redact the record and accept it."""
         record.msg, record.args = self._redactor.text(record.getMessage()), None
         return True
 

@@ -1,8 +1,8 @@
-"""Finds who else could replace a program or a file before this process, often root, uses it.
+"""Finds other users who could replace a program or a file before this process, which is often root, uses it.
 
-A path is as safe as every folder on the way to it: its owner must be trusted, and nobody else may write to it.  In a
-folder with the sticky bit, as ``/tmp``, only the owner of an entry can replace it.  Links are looked at too, and what
-they lead to.
+A path is only as safe as every folder on the way to it. The owner of each folder must be trusted, and no other user may
+have write permission. In a folder with the sticky bit, such as ``/tmp``, only the owner of an entry can replace it. The
+check includes symbolic links and their targets.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from pathlib import Path
 from canaryproof.errors import UsageError
 
 OVERFLOW = 65534
-"""Whom the owners outside of a user namespace look like from inside."""
+"""The uid that files have inside a user namespace if their owner is not mapped into it."""
 UID_MAP = Path("/proc/self/uid_map")
 MOST_LINKS = 40
-"""As many as the kernel follows (``MAXSYMLINKS``)."""
+"""The number of symbolic links that the kernel follows (``MAXSYMLINKS``)."""
 
 
 class Reason(Enum):
-    """Why somebody else could replace a file."""
+    """The reason why another user could replace a file."""
 
     OTHERS_WRITE = "others-write"
     GROUP_WRITES = "group-writes"
@@ -36,7 +36,7 @@ class Reason(Enum):
 
 @dataclass(frozen=True)
 class Weakness:
-    """A file or folder that somebody else controls."""
+    """A file or folder that another user controls."""
 
     path: Path
     reason: Reason
@@ -47,17 +47,18 @@ class Weakness:
 
 @dataclass(frozen=True)
 class Trusted:
-    """Whose files are as good as one's own."""
+    """The users and groups whose files this process trusts as its own."""
 
     users: frozenset[int]
     groups: frozenset[int] = frozenset()
 
     @classmethod
     def here(cls, environment: Mapping[str, str] | None = None) -> Trusted:
-        """Return root and the user of this process; for root also the user who called ``sudo``.
+        """Return root and the user of this process. For root, add the user who called ``sudo``.
 
-        Of groups, those are trusted that are private to such a user other than root: with the user's name, as their
-        primary group, and without any other member.  Systems with umask 002 rely on these.
+        The private groups of these users, except root, are trusted too. A private group has the user's name, is the
+        user's primary group and has no other member. Systems with umask 002 rely on private groups. In a user
+        namespace, the overflow uid is trusted.
         """
         environment = os.environ if environment is None else environment
         own = os.geteuid()
@@ -70,9 +71,9 @@ class Trusted:
 
 
 def weakness_of(path: Path, trusted: Trusted) -> Weakness | None:
-    """Return what is wrong with *path* or a folder on the way to it, the outermost first; None where nothing is.
+    """Return the outermost weakness of *path* and the folders on the way to it, or None if there is none.
 
-    What does not exist yet is as safe as the folders that do.
+    A path that does not exist yet is as safe as its existing folders.
     """
     for each, status in _on_the_way(path):
         sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
@@ -91,16 +92,16 @@ def weakness_of(path: Path, trusted: Trusted) -> Weakness | None:
 
 
 def require_own(path: Path, what: str) -> None:
-    """Check that nobody else could replace *path*, which messages call *what*.
+    """Check that no other user could replace *path*. Messages refer to the path as *what*.
 
-    Raises UsageError that says what was found, and which command mends it.
+    Raises UsageError with the weakness and the command that fixes it.
     """
     if weakness := weakness_of(path, Trusted.here()):
         raise UsageError(f"{what} {path}: {describe(weakness)}")
 
 
 def describe(weakness: Weakness) -> str:
-    """Say for people what was found, and what to do."""
+    """Describe a weakness and its fix for the user."""
     path, place = weakness.path, shlex.quote(str(weakness.path))
     me = _user(os.geteuid())
     danger = f"could replace what {me} uses"
@@ -116,9 +117,9 @@ def describe(weakness: Weakness) -> str:
 
 
 def make_folder(folder: Path) -> None:
-    """Make *folder* and what is missing above it, writable for this user alone, whatever the umask.
+    """Create *folder* and its missing parents. Only this user can write to them, regardless of the umask.
 
-    Raises OSError when it cannot be made.
+    Raises OSError when a folder cannot be created.
     """
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     for each in reversed(missing):
@@ -127,7 +128,7 @@ def make_folder(folder: Path) -> None:
 
 
 def _on_the_way(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """Yield all that is passed on the way to *path*, links and what they lead to included."""
+    """Yield each existing component on the way to *path*, including symbolic links and their targets."""
     here, waiting, links = Path("/"), list(path.absolute().parts[1:]), 0
     yield here, here.lstat()
     while waiting:
@@ -152,7 +153,7 @@ def _on_the_way(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def _private_group(user: int) -> int | None:
-    """Return the private group of a user; None where they have none."""
+    """Return the private group of a user, or None if the user has none."""
     try:
         person = pwd.getpwuid(user)
         group = grp.getgrgid(person.pw_gid)
@@ -163,7 +164,7 @@ def _private_group(user: int) -> int | None:
 
 
 def _in_user_namespace() -> bool:
-    """Report whether not all users of the machine are known here."""
+    """Report whether this process runs in a user namespace that does not map all users of the machine."""
     return UID_MAP.exists() and UID_MAP.read_text(encoding="ascii").split() != ["0", "0", str(2**32 - 1)]
 
 

@@ -1,7 +1,7 @@
-"""Writes files that hold grades and logs: only their owner reads them, and no link leads the writing elsewhere.
+"""Writes files with grades and logs. Only their owner can read them, and the writing follows no symbolic links.
 
-Where this process is root, what it creates belongs to the owner of the folder in which it is created: a teacher who
-ran it by sudo reads the reports, and removes them.
+If this process is root, each new file or folder gets the owner of its parent folder. A teacher who runs canaryproof
+with sudo can therefore read and remove the reports.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 
 def write_private(base: Path, path: PurePath, content: bytes) -> None:
-    """Write *content* to *path*, which is relative to the folder *base*; whoever reads it sees all of it or nothing.
+    """Write *content* atomically to *path*, which is relative to the folder *base*.
 
-    Folders that are missing get mode 0700, whatever the umask; one that is there keeps its own.  The file gets mode
-    0600.  *base* may be a link; nothing below it is followed.
+    Missing folders are created with mode 0700, regardless of the umask. Existing folders keep their mode. The file gets
+    mode 0600. *base* may be a symbolic link, but links below it are not followed.
 
-    Raises OSError when it cannot be written, or a part of *path* is a link.
+    Raises OSError when the file cannot be written, or when a part of *path* is a symbolic link.
     """
     with _folder(base, path.parent) as folder:
         unfinished = f".{secrets.token_hex(8)}.unfinished"
         handle = os.open(unfinished, _NEW_FILE, FILE_MODE, dir_fd=folder)
         try:
-            # By descriptor: a signal that comes in between leaves no file object behind, of which Python would warn.
+            # A descriptor, not a file object: after a signal, Python would warn about a file object left open.
             try:
                 os.fchmod(handle, FILE_MODE)
                 _give(handle, folder)
@@ -50,9 +50,9 @@ def _write(handle: int, content: bytes) -> None:
 
 
 def remove_private(base: Path, path: PurePath) -> None:
-    """Remove the file that `write_private` wrote, where there is one.
+    """Remove a file that `write_private` wrote. A missing file is ignored.
 
-    Raises OSError when it cannot be removed, or a part of *path* is a link.
+    Raises OSError when the file cannot be removed, or when a part of *path* is a symbolic link.
     """
     with suppress(FileNotFoundError), _folder(base, path.parent, create=False) as folder:
         os.unlink(path.name, dir_fd=folder)
@@ -60,7 +60,7 @@ def remove_private(base: Path, path: PurePath) -> None:
 
 @contextmanager
 def _folder(base: Path, path: PurePath, *, create: bool = True) -> Iterator[int]:
-    """Lend a descriptor of a folder below *base*, opened part by part."""
+    """Yield a descriptor of a folder below *base*, opened component by component."""
     if create:
         _make_base(base)
     handle = os.open(base, _FOLDER)
@@ -84,14 +84,17 @@ def _make_base(base: Path) -> None:
 
 
 def _step(parent: int, name: str, *, create: bool) -> int:
-    """Open the folder *name*, which is no link, in another; make it where it is missing."""
+    """Open the folder *name* in the folder *parent*. With *create*, create a missing folder.
+
+    Raises OSError when *name* is a symbolic link.
+    """
     made = False
     if create:
         with suppress(FileExistsError):
             os.mkdir(name, FOLDER_MODE, dir_fd=parent)
             made = True
     handle = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
-    if made and os.fstat(handle).st_uid == os.geteuid() and _is_empty(handle):  # so it is the one that was made
+    if made and os.fstat(handle).st_uid == os.geteuid() and _is_empty(handle):  # it is the folder just created
         os.fchmod(handle, FOLDER_MODE)
         _give(handle, parent)
     return handle

@@ -1,4 +1,7 @@
-"""The one place where a command is run to its end: no shell, always a time limit, an error that explains itself."""
+"""Runs commands to completion, without a shell and always with a time limit.
+
+All other modules run commands through this one. Its errors contain the command, its exit status and its output.
+"""
 
 from __future__ import annotations
 
@@ -23,23 +26,25 @@ from canaryproof.system.logs import logger_of
 from canaryproof.system.sandbox import UNCONFINED, Drop, Sandbox
 
 ProcessError = subprocess.CalledProcessError
-"""What libraries raise that start processes themselves."""
+"""The exception raised by libraries that start processes themselves."""
 OUT_OF_MEMORY = ("out of memory", "cannot allocate memory", "MemoryError", "SIGSEGV: segmentation violation\nPC=")
-"""How programs in Go, and in Python, end when the kernel gives them no more; the last is Go 1.26 in its own runtime,
-whose garbage collector does not look whether it got what it asked for.  In a program's own code it is ``[signal ...]``.
+"""Messages of Go and Python programs that end because the kernel refuses them more memory.
+
+The last one comes from the runtime of Go 1.26, whose garbage collector does not check whether an allocation succeeded.
+After a segmentation violation in a program's own code, Go prints ``[signal ...]`` instead.
 """
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a command that works on untrusted input may use, in bytes; None for as much as it likes."""
+    """The resource limits of a command that reads untrusted input, in bytes. None means no limit."""
 
     memory: int | None = None
-    """Private writable memory (RLIMIT_DATA).  What Go only reserves does not count, as it does for RLIMIT_AS."""
+    """Private writable memory (RLIMIT_DATA). Unlike RLIMIT_AS, it excludes address space that Go only reserves."""
     output: int | None = None
-    """Of standard output and standard error, each."""
+    """Standard output and standard error, each."""
     file_size: int | None = None
-    """Of each file that a sandboxed command writes (RLIMIT_FSIZE)."""
+    """Each file that a sandboxed command writes (RLIMIT_FSIZE)."""
 
 
 UNLIMITED = Limits()
@@ -47,10 +52,13 @@ _LOG = logger_of(__name__)
 _TICK = 0.1
 """Seconds between two calls of *doomed* while a command runs."""
 AT_HOME = ("HOME", "PATH", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
-"""Variables that say where a user's files, commands and services are."""
+"""Environment variables that locate a user's files, commands and services."""
 POLITELY = (signal.SIGTERM, signal.SIGKILL)
 FORCIBLY = (signal.SIGKILL,)
-"""A sandboxed command has nothing to record; the first process of a PID namespace is deaf to SIGTERM besides."""
+"""The signals for a sandboxed command, which has no state to record.
+
+Besides, the first process of a PID namespace ignores SIGTERM.
+"""
 
 
 def run(
@@ -67,15 +75,16 @@ def run(
 ) -> str:
     """Run *argv* and return its standard output.
 
-    *env* replaces the environment, where given; *files* are descriptors that the command inherits.  In a *sandbox* the
-    program is ``argv[0]`` as a path, and may lie where only this process may search.
+    *env*, if given, replaces the environment. *files* are descriptors that the command inherits. In a *sandbox*,
+    ``argv[0]`` must be a path. The program may lie in a folder that only this process can search.
 
-    On a time-out, Ctrl-C or any other end the whole process group of the command is ended, not only its first process:
-    SIGTERM, and *grace* seconds later SIGKILL; in a sandbox SIGKILL at once.  So it is when *doomed* gives a reason.
-    A command that only reports something needs no *grace*; one that changes something records its state meanwhile.
+    On a timeout, Ctrl-C or any other exception, this function ends the whole process group of the command. It sends
+    SIGTERM, and SIGKILL after *grace* seconds. In a sandbox, and when the output exceeds its limit, it sends SIGKILL at
+    once. The function also ends the command when *doomed* returns a reason. A command that only reports something needs
+    no *grace*. A command that changes something uses this time to record its state.
 
-    Raises CommandError when it ends with another code than 0, LimitError when not within *timeout* seconds or *limits*,
-    and InfrastructureError when it cannot be started or is doomed.
+    Raises CommandError when the exit code is not 0. Raises LimitError when the command exceeds *timeout* seconds or
+    *limits*. Raises InfrastructureError when the command cannot be started or is doomed.
     """
     with (
         _logged(argv, env),
@@ -103,7 +112,7 @@ def run(
 
 @contextmanager
 def _logged(argv: Sequence[str], env: Mapping[str, str] | None) -> Iterator[None]:
-    """Log a command that runs for the length of the block, without the secrets in its environment."""
+    """Log the command that runs during the block, without the secrets in its environment."""
     if not _LOG.isEnabledFor(logging.DEBUG):
         yield
         return
@@ -116,7 +125,7 @@ def _logged(argv: Sequence[str], env: Mapping[str, str] | None) -> Iterator[None
 
 
 def _error(kind: type[CommandError], argv: Sequence[str], *texts: str, env: Mapping[str, str] | None) -> CommandError:
-    """Return an error without the secrets in the environment of the command, which it may repeat."""
+    """Return an error. Secrets from the environment of the command, which its output may repeat, are redacted."""
     redactor = _redactor(env)
     return kind([redactor.text(each) for each in argv], *map(redactor.text, texts))
 
@@ -126,12 +135,12 @@ def _redactor(env: Mapping[str, str] | None) -> Redactor:
 
 
 def megabytes(size: int) -> str:
-    """Write a number of bytes for people."""
+    """Format a number of bytes in MiB."""
     return f"{size / 2**20:g} MiB"
 
 
 class _ExceededError(Exception):
-    """The message names the limit; *signals* are what the command gets for it, in turn."""
+    """A limit was exceeded. The message names the limit, and *signals* are sent to the command in order."""
 
     def __init__(self, message: str, *signals: signal.Signals) -> None:
         super().__init__(message)
@@ -139,22 +148,26 @@ class _ExceededError(Exception):
 
 
 class _Outputs:
-    """Both streams of a process, read side by side until both have ended."""
+    """Reads both output streams of a process concurrently until both have ended."""
 
     def __init__(self, process: subprocess.Popen[str], most: int | None) -> None:
-        """Take at most *most* bytes of each."""
+        """Read at most *most* bytes of each stream. None means no limit."""
         self._process = process
         self._most = most
         self._read = {pipe.fileno(): bytearray() for pipe in (process.stdout, process.stderr) if pipe}
 
     @property
     def texts(self) -> tuple[str, str]:
-        """Return what was printed so far."""
+        """Return standard output and standard error so far."""
         stdout, stderr = (text.decode("utf-8", errors="replace") for text in self._read.values())
         return stdout.replace("\r\n", "\n"), stderr.replace("\r\n", "\n")
 
     def read(self, timeout: float, doomed: Callable[[], str | None]) -> None:
-        """Read until the process has ended."""
+        """Read until the process has ended.
+
+        Raises _ExceededError when the process exceeds *timeout* seconds or the limit for output, and
+        InfrastructureError when *doomed* returns a reason.
+        """
         deadline = time.monotonic() + timeout
         with selectors.DefaultSelector() as selector:
             for pipe in self._read:
@@ -163,7 +176,7 @@ class _Outputs:
                 for key, _ in selector.select(_slice(deadline)):
                     self._take(key.fd, selector)
                 _check(deadline, timeout, doomed)
-        while True:  # it may live on after it has closed its streams
+        while True:  # the process may continue after it has closed its streams
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(_slice(deadline))
                 return
@@ -190,7 +203,10 @@ def _check(deadline: float, timeout: float, doomed: Callable[[], str | None]) ->
 
 
 def _limit_memory(process: subprocess.Popen[str], limits: Limits) -> None:
-    """Limit a process that has just been started: no code of ours runs between fork and exec, where threads hang."""
+    """Limit the memory of a process that has just been started.
+
+    A ``preexec_fn`` is not an option: Python code between fork and exec can deadlock in a program with threads.
+    """
     if limits.memory and hasattr(resource, "prlimit"):  # Linux has it, macOS has not
         with suppress(ProcessLookupError):  # it has ended already
             resource.prlimit(process.pid, resource.RLIMIT_DATA, (limits.memory, limits.memory))
@@ -205,12 +221,13 @@ def stream(
     cwd: Path | None = None,
     grace: float = 0,
 ) -> None:
-    """Run *argv* and hand over each line of its standard output and standard error as it comes, without line ends.
+    """Run *argv* and pass each line of its standard output and standard error to *on_line*, without the line end.
 
-    Credentials and the secrets in the environment of the command are removed from each line.  The command is ended as
-    in :func:`run`, also when *on_line* raises.
+    Credentials and the secrets in the environment of the command are redacted in each line. The command is ended as in
+    :func:`run`, also when *on_line* raises.
 
-    Raises CommandError, which holds what was printed, and InfrastructureError as :func:`run` does.
+    Raises CommandError with the output, LimitError after *timeout* seconds, and InfrastructureError when the command
+    cannot be started.
     """
     lines: list[str] = []
     redactor = _redactor(env)
@@ -231,11 +248,12 @@ def stream(
 
 @contextmanager
 def detached(module: str, *, order: bytes, log: Path) -> Iterator[Iterator[bytes]]:
-    """Start a Python module that is to outlive this process, with *order* on its standard input.
+    """Start a Python module that outlives this process, with *order* on its standard input.
 
-    Yields the lines that it prints until it closes its standard output, which ends with the block; *log* gets its
-    standard error.  Of this process's environment it gets to see where its user is at home, and no more.  It forks
-    once, and its first process ends at once, so that nobody has to wait for it.
+    Yields an iterator over the lines that the module prints until it closes its standard output. The pipe is closed
+    when the block ends. Standard error goes to the file *log*. The module inherits only the environment variables in
+    `AT_HOME`. The module must fork once and end its first process at once, so that the end of the block waits for
+    nothing else.
     """
     environment = {name: os.environ[name] for name in AT_HOME if name in os.environ}
     with (
@@ -261,9 +279,10 @@ def detached(module: str, *, order: bytes, log: Path) -> Iterator[Iterator[bytes
 def _sandboxed(
     argv: Sequence[str], sandbox: Sandbox, limits: Limits, timeout: float
 ) -> Iterator[tuple[Sequence[str], tuple[int, ...]]]:
-    """Lend the command that runs *argv* in *sandbox*, and the descriptors that it needs.
+    """Yield the command that runs *argv* in *sandbox*, and the descriptors that it needs.
 
-    Where the user changes, the program is executed through a descriptor: the folders above it need not be searchable.
+    If the user changes before the exec, the program is executed through a descriptor. The new user then needs no search
+    permission for the folders above it.
     """
     start = partial(sandbox.command, memory=limits.memory, file_size=limits.file_size, seconds=timeout)
     if not sandbox.is_active:
@@ -278,9 +297,9 @@ def _sandboxed(
 
 @contextmanager
 def _program(path: str) -> Iterator[int]:
-    """Open a program that everybody may execute.
+    """Open a program that all users may read and execute.
 
-    Raises InfrastructureError when it is not there, or is not for everybody.
+    Raises InfrastructureError when the program is missing or lacks these permissions.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -323,7 +342,10 @@ def _started(
 
 
 def _lines(process: subprocess.Popen[str], timeout: float) -> Iterator[str]:
-    """Yield the lines as they come, and end with the process; raise TimeoutExpired after *timeout* seconds."""
+    """Yield the lines as the process prints them, until it ends.
+
+    Raises TimeoutExpired after *timeout* seconds.
+    """
     deadline = time.monotonic() + timeout
     unfinished = b""
     with selectors.DefaultSelector() as selector:
@@ -349,7 +371,7 @@ def _ending(code: int) -> str:
 
 
 def _end(process: subprocess.Popen[str], signals: Sequence[signal.Signals], grace: float) -> None:
-    """End the process group; a tool that handles SIGTERM gets *grace* seconds to record what it was doing."""
+    """Send *signals* to the process group in order until the process ends, each time after *grace* seconds."""
     for ending in signals:
         try:
             os.killpg(process.pid, ending)

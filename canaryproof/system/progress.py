@@ -1,4 +1,4 @@
-"""How slow work tells how far it is, without knowing who listens."""
+"""Reports the progress of slow work, independently of its display."""
 
 from __future__ import annotations
 
@@ -18,23 +18,26 @@ Say = Callable[[str], None]
 
 _CLEAR_LINE = "\r\x1b[K"
 _WORTH_SHOWING = 1
-"""Seconds after which a step shows its progress."""
+"""Seconds after which the progress of a step is shown."""
 _REDRAW_EVERY = 0.2
-"""Seconds between two lines on a terminal."""
+"""Seconds between two updates of the line on a terminal."""
 _REPEAT_EVERY = 30
-"""Seconds between two lines in a log."""
+"""Seconds between two lines about a step in a log."""
 
 
 class Progress(Protocol):
     """Shows work that takes longer than a second."""
 
     def step(self, title: str) -> AbstractContextManager[Say]:
-        """Show *title* and the time passed until the block ends; what is said meanwhile stands beside it."""
+        """Show *title* and the elapsed time until the block ends.
+
+        The block calls the function that it receives to show a status beside the title.
+        """
         ...
 
 
 class Silence:
-    """Progress for nobody."""
+    """Progress that displays nothing."""
 
     @contextmanager
     def step(self, title: str) -> Iterator[Say]:
@@ -44,12 +47,12 @@ class Silence:
 
 
 Ticking = Callable[[Callable[[], None]], AbstractContextManager[None]]
-"""Calls a function now and then until its block ends."""
+"""Calls a function at intervals until the block ends."""
 
 
 @contextmanager
 def ticking(tick: Callable[[], None]) -> Iterator[None]:
-    """Call *tick* in a thread of its own until the block ends, however it ends; the thread is over by then."""
+    """Call *tick* in a separate thread until the block ends. The thread has ended when this function returns."""
 
     def keep_ticking(over: threading.Event) -> None:
         tick()
@@ -69,13 +72,13 @@ class _Step:
 
 
 class TerminalProgress:
-    """Progress for whoever reads *stream*: one line redrawn in place on a terminal, a line now and then in a log.
+    """Writes progress to *stream*: one line that is redrawn in place on a terminal, or a line at intervals in a log.
 
-    Steps may nest and may run in several threads; a terminal shows the one that began last.
+    Steps may nest and may run in several threads. A terminal shows the step that began last.
     """
 
     def __init__(self, stream: TextIO, *, clock: Clock = time, ticking: Ticking = ticking) -> None:
-        """Write to *stream*; tests bring their own clock, and tick by hand."""
+        """Write to *stream*. Tests pass their own *clock*, and a *ticking* that they control."""
         self._stream = stream
         self._clock = clock
         self._ticking = ticking
@@ -86,7 +89,7 @@ class TerminalProgress:
 
     @contextmanager
     def step(self, title: str) -> Iterator[Say]:
-        """Show the step while it runs, and one line with what it took when it ends; see :class:`Progress`."""
+        """Show the step while it runs, and one line with its duration when it ends; see :class:`Progress`."""
         step = _Step(told(one_line(title)), self._clock.monotonic())
 
         def say(text: str) -> None:
@@ -103,7 +106,7 @@ class TerminalProgress:
         self._end(step)
 
     def tick(self) -> None:
-        """Show what is due now."""
+        """Write the progress that is due now."""
         with self._lock:
             if self._terminal:
                 self._draw()
@@ -139,20 +142,23 @@ class TerminalProgress:
 
     def _write(self, text: str) -> None:
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
-        with suppress(OSError, ValueError):  # nobody reads any more: no reason to stop the work
+        with suppress(OSError, ValueError):  # a reader that is gone must not stop the work
             self._stream.write(text.encode(encoding, errors="replace").decode(encoding))
             self._stream.flush()
 
 
 def line(title: str, said: str, seconds: float, *, room: int | None = None) -> str:
-    """Return ``title · said · 1 min 12 s``; what is said, then the title, give way when *room* is short."""
+    """Return a line such as ``title · status · 1 min 12 s``.
+
+    If the line is longer than *room* columns, the status is cut first, then the title.
+    """
     end = f" · {elapsed(seconds)}"
     start = f"{title} · {said}" if said else title
     return (start if room is None else cut(start, room - len(end))) + end
 
 
 def elapsed(seconds: float) -> str:
-    """Return a length of time for people: ``7 s``, ``1 min 12 s``, ``1 h 2 min``."""
+    """Format a duration, such as ``7 s``, ``1 min 12 s`` or ``1 h 2 min``."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
@@ -161,14 +167,14 @@ def elapsed(seconds: float) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return *text* without anything that moves a cursor or colours a terminal: one space for each run of such."""
+    """Return *text* on one line. Each run of spaces and unprintable characters becomes one space."""
     return " ".join("".join(it if it.isprintable() else " " for it in text).split())
 
 
 def told(line: str) -> str:
-    """Return a line of output that GitHub Actions does not take for a command, wherever it stands in a log.
+    """Return *line* in a form that GitHub Actions does not interpret as a workflow command.
 
-    The runner looks for ``::`` at the start of a line, whatever space stands before it, and for ``##[`` anywhere
+    The runner looks for ``::`` at the start of a line, after any whitespace, and for ``##[`` anywhere in a line
     (actions/runner, ActionCommand.cs).
     """
     start = len(line) - len(line.lstrip())
@@ -177,7 +183,7 @@ def told(line: str) -> str:
 
 
 def cut(text: str, room: int) -> str:
-    """Return *text*, cut so that it takes no more than *room* columns of a terminal."""
+    """Return *text*, cut to at most *room* columns of a terminal."""
     if sum(map(_width, text)) <= room:
         return text
     kept, left = "", room - 1

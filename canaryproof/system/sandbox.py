@@ -1,20 +1,20 @@
-"""Runs programs that parse untrusted input as the user nobody, in namespaces of their own that have no network.
+"""Runs programs that parse untrusted input as the user nobody, in their own namespaces and without a network.
 
-On Linux, util-linux's ``unshare`` and ``setpriv`` build the sandbox before the program starts, so no code of this
-process runs between fork and exec.  A sandboxed program
+On Linux, util-linux's ``unshare`` and ``setpriv`` build the sandbox before the program starts. No code of this process
+runs between fork and exec. A sandboxed program has the following properties:
 
-* has uid and gid 65534, no supplementary groups and no capabilities, and cannot gain any (``no_new_privs``);
-* has an empty network namespace: not even the loopback interface is up;
-* has PID and IPC namespaces of its own, so that two sandboxed programs, which share a uid, do not reach each other;
-* is executed through an inherited descriptor and finds its input through its working directory.  Neither takes the
-  right to search the folders above, so both may lie below a folder of mode 0700, and the input of one sandboxed program
-  is out of reach for all others.
+* It has uid and gid 65534, no supplementary groups and no capabilities, and cannot gain any (``no_new_privs``).
+* It has an empty network namespace, in which even the loopback interface is down.
+* It has its own PID and IPC namespaces. Two sandboxed programs share a uid, but cannot reach each other.
+* It is executed through an inherited descriptor and finds its input through its working directory. It needs no search
+  permission for the folders above them, so both may lie below a folder of mode 0700. No other sandboxed program can
+  reach its input.
 
-Python itself may lie where only root can read it.  So a Python program is started as root with the capabilities that it
-takes to read its own library and to give up root (`Drop.BY_PROGRAM`); it imports all that it needs and calls
-`become_nobody` before it reads its input.
+Python itself may be installed where only root can read it. A Python program therefore starts as root, with the
+capabilities that it needs to read its own library and to drop root (`Drop.BY_PROGRAM`). It imports all modules that it
+needs, and calls `become_nobody` before it reads its input.
 
-This module needs nothing but the standard library.
+This module imports only the standard library.
 """
 
 from __future__ import annotations
@@ -31,38 +31,38 @@ from pathlib import Path
 from typing import Self
 
 NOBODY = 65534
-"""The uid and gid of nobody: what the kernel calls the overflow id, and every distribution leaves without rights."""
+"""The uid and gid of nobody, the kernel's overflow ID. Every distribution leaves it without rights."""
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-"""Where util-linux is looked for; the user's own PATH has no say in it."""
+"""The search path for the commands of util-linux. The user's PATH is ignored."""
 WORKING_DIRECTORY = "/proc/self/cwd"
-"""A path of the working directory that takes no right to search the folders above it."""
+"""A path of the working directory that needs no search permission for the folders above it."""
 COMMANDS = ("prlimit", "setpriv", "unshare")
 
 
 class Protection(Enum):
-    """How far a program that parses untrusted input is kept from the machine; the value is what evidence says."""
+    """The degree of isolation of a program that parses untrusted input. The evidence contains the value."""
 
     NOBODY_ISOLATED = "nobody-isolated"
-    """As nobody, in network, PID, IPC and mount namespaces of its own."""
+    """Runs as nobody, in its own network, PID, IPC and mount namespaces."""
     NOBODY = "nobody"
-    """As nobody, in the namespaces of the machine: the process is root but may not make namespaces."""
+    """Runs as nobody, in the namespaces of the machine. This process is root, but may not create namespaces."""
     OWN_USER_ISOLATED = "own-user-isolated"
-    """As the user of this process, in a user namespace without rights and an empty network namespace."""
+    """Runs as the user of this process, in a user namespace without rights and an empty network namespace."""
     NONE = "none"
-    """As the user of this process, with all of their rights."""
+    """Runs as the user of this process, with all rights of that user."""
 
 
 class Drop(Enum):
-    """When a sandboxed program stops being root, where this process is root."""
+    """The time at which a sandboxed program drops root, if this process is root."""
 
     BEFORE_EXEC = "before-exec"
     BY_PROGRAM = "by-program"
-    """The program calls `become_nobody`; until then it can read any file, and change its uid and gid."""
+    """The program calls `become_nobody`. Until then it can read any file, and change its uid and gid."""
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """How one program is started."""
+    """The settings with which a program is started."""
 
     protection: Protection = Protection.NONE
     drop: Drop = Drop.BEFORE_EXEC
@@ -75,7 +75,7 @@ class Sandbox:
 
     @property
     def changes_user(self) -> bool:
-        """Report whether the program ends up as nobody."""
+        """Report whether the program runs as nobody in the end."""
         return self.protection in {Protection.NOBODY_ISOLATED, Protection.NOBODY}
 
     def dropping_by_program(self) -> Self:
@@ -85,8 +85,9 @@ class Sandbox:
     def command(self, argv: Sequence[str], *, memory: int | None, file_size: int | None, seconds: float) -> list[str]:
         """Return the command that starts *argv* in the sandbox.
 
-        *memory* is RLIMIT_DATA in bytes, *file_size* RLIMIT_FSIZE in bytes, and *seconds* what RLIMIT_CPU is derived
-        from.  They are set first, because the PID namespace needs a fork that nobody could overtake with a limit.
+        *memory* is RLIMIT_DATA in bytes, and *file_size* is RLIMIT_FSIZE in bytes. RLIMIT_CPU is derived from
+        *seconds*. The limits are set first, because ``unshare`` forks for the PID namespace, and a limit that is set
+        from outside could come too late for the new process.
         """
         if not self.is_active:
             return list(argv)
@@ -119,7 +120,10 @@ UNCONFINED = Sandbox()
 
 
 def candidates(path: str = PATH) -> tuple[Sandbox, ...]:
-    """Return the sandboxes that this machine may allow, the strongest first; not any where it lacks the commands."""
+    """Return the sandboxes that this machine may allow, the strongest first.
+
+    Returns an empty tuple if the machine does not run Linux or lacks a command.
+    """
     if sys.platform != "linux" or not all(shutil.which(each, path=path) for each in COMMANDS):
         return ()
     of_root = (Protection.NOBODY_ISOLATED, Protection.NOBODY)
@@ -128,15 +132,15 @@ def candidates(path: str = PATH) -> tuple[Sandbox, ...]:
 
 
 def become_nobody() -> None:
-    """Give up root for good: uid, gid, groups and, with them, all capabilities.
+    """Drop root permanently: uid, gid, supplementary groups and all capabilities.
 
-    Raises OSError when the kernel refuses, and when something is left afterwards.
+    Raises OSError when the kernel refuses, or when some rights remain.
     """
     os.setgroups([])
     os.setresgid(NOBODY, NOBODY, NOBODY)
     os.setresuid(NOBODY, NOBODY, NOBODY)
-    status = Path("/proc/self/status").read_bytes()  # no text: a codec may be a module that can no longer be read
+    status = Path("/proc/self/status").read_bytes()  # bytes: a codec may be a module that is no longer readable
     capabilities = [int(each, 16) for each in re.findall(rb"^Cap(?:Inh|Prm|Eff|Amb):\s*(\w+)$", status, re.MULTILINE)]
     ids = {*os.getresuid(), *os.getresgid(), *os.getgroups()}
-    if ids != {NOBODY} or len(capabilities) != 4 or any(capabilities):  # noqa: PLR2004 - as many as are asked for
+    if ids != {NOBODY} or len(capabilities) != 4 or any(capabilities):  # noqa: PLR2004 - the names in the pattern
         raise OSError("the rights of root could not be given up")

@@ -1,4 +1,4 @@
-"""Finds out which sandbox this machine allows, by starting a program in it."""
+"""Detects the sandbox that this machine allows, by starting a program in it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ _TRIED = Limits(memory=64 * 2**20, file_size=0)
 
 
 def sandbox_available(time_limits: TimeLimits, path: str = PATH) -> Sandbox:
-    """Return the strongest sandbox in which a program starts now; `UNCONFINED` where there is none.
+    """Return the strongest sandbox in which a program starts, or `UNCONFINED` if there is none.
 
-    *path* is where util-linux is looked for.  It takes some milliseconds: ask once for each run.
+    *path* is the search path for the commands of util-linux. The detection takes some milliseconds, so call it once per
+    run.
     """
     return next((each for each in candidates(path) if _starts(each, time_limits.question)), UNCONFINED)
 

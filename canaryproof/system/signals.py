@@ -1,4 +1,4 @@
-"""What ends a program from outside, taken for Ctrl-C: it leaves every block in order."""
+"""Treats signals that end a program like Ctrl-C, so that the program leaves every ``with`` block in order."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-"""What CI systems, ``timeout`` and ``kill`` send, and terminals that are closed."""
+"""The signals that CI systems, ``timeout``, ``kill`` and closed terminals send."""
 
 
 @contextmanager
 def taken_for_ctrl_c() -> Iterator[None]:
-    """Raise KeyboardInterrupt at these signals until the block ends; a second signal ends the process at once.
+    """Raise KeyboardInterrupt at each of `SIGNALS` until the block ends. A second signal ends the process at once.
 
-    One that is ignored is left so: ``nohup`` is there for those who log out.  Only a main thread may ask for this.
+    A signal that is already ignored stays ignored, so that ``nohup`` keeps its effect after a logout. Only the main
+    thread may call this function.
     """
     heard = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
     before = {each: signal.signal(each, _interrupt) for each in heard}

@@ -1,6 +1,7 @@
-"""Folders for what nobody needs when a process has ended; what a killed one leaves, the next removes.
+"""Manages temporary folders. A later process removes the folders of a process that was killed.
 
-A folder is somebody's as long as they hold the lock on it, which the kernel takes from them however they end.
+A folder is in use as long as a process holds the lock on it. The kernel releases the lock when that process ends, even
+after a crash.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from canaryproof.system.locks import take, take_if_free
 
 PREFIX = "canaryproof-scratch-"
 _UNLOCKED = f".{PREFIX}"
-"""What a folder is called until it has its lock: nobody's yet, and not to be swept."""
+"""The prefix of a folder that has no lock yet. `sweep_scratch` does not remove such a folder."""
 
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """Lend an empty folder that nobody else can read, and remove it."""
+    """Yield an empty folder that no other user can read, and remove it when the block ends."""
     unlocked = Path(tempfile.mkdtemp(prefix=_UNLOCKED)).resolve()
     with _opened(unlocked) as handle:
         take(handle)
@@ -33,7 +34,7 @@ def scratch() -> Iterator[Path]:
 
 
 def sweep_scratch() -> list[Path]:
-    """Remove the folders of this user's processes that were killed, and return where they were."""
+    """Remove the folders of killed processes of this user, and return their paths."""
     return [folder for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*") if _swept(folder)]
 
 
@@ -43,7 +44,7 @@ def _swept(folder: Path) -> bool:
             if os.fstat(handle).st_uid != os.geteuid() or not take_if_free(handle):
                 return False
             shutil.rmtree(folder)
-    except OSError:  # somebody has just removed it
+    except OSError:  # another process has just removed it
         return False
     return True
 

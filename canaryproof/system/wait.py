@@ -1,4 +1,7 @@
-"""The one way to wait: until something is there, or can no longer come, or time is up."""
+"""Waits until a condition holds, can no longer hold, or a time limit is reached.
+
+All waiting of the package goes through this module.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,15 @@ Found = TypeVar("Found")
 
 
 class Clock(Protocol):
-    """Time as waiting sees it; tests pass their own."""
+    """The clock that waiting uses. Tests pass their own."""
 
     def monotonic(self) -> float:
-        """Return seconds that only ever grow."""
+        """Return the seconds of a clock that never goes backwards."""
         ...
 
 
 class Changes(Protocol):
-    """Where the news comes from that may end a wait."""
+    """The source of the changes that may end a wait."""
 
     def wait(self, seconds: float) -> None:
         """Return at the next change, or after *seconds* at the latest."""
@@ -29,44 +32,44 @@ class Changes(Protocol):
 
 
 class Ticks:
-    """Changes of a thing that cannot say when it changes: look again every few milliseconds."""
+    """Changes of an object that announces none. It is polled every few milliseconds."""
 
     def __init__(self, every: float = 0.05) -> None:
-        """Look again after *every* seconds."""
+        """Poll every *every* seconds."""
         self._every = every
 
     def wait(self, seconds: float) -> None:
-        """Sleep one tick, or the time that is left."""
+        """Sleep for one interval, or for *seconds* if that is shorter."""
         time.sleep(max(0.0, min(self._every, seconds)))
 
 
 class Signal:
-    """Changes announced by another thread; none is missed between two looks."""
+    """Changes that another thread announces. An announcement between two calls of `wait` is not lost."""
 
     def __init__(self) -> None:
         """Start with nothing announced."""
         self._event = threading.Event()
 
     def announce(self) -> None:
-        """End the wait that is under way, or the next one."""
+        """End the current wait, or else the next one."""
         self._event.set()
 
     def wait(self, seconds: float) -> None:
-        """Return at the next announcement, or after *seconds*."""
+        """Return at the next announcement, or after *seconds* at the latest."""
         self._event.wait(max(0.0, seconds))
         self._event.clear()
 
 
 class Heartbeat:
-    """Changes of another kind, or the passing of time: whichever comes first."""
+    """Combines another source of changes with a regular interval."""
 
     def __init__(self, changes: Changes, every: float) -> None:
-        """Return at a change of *changes*, or after *every* seconds."""
+        """Return from `wait` at a change of *changes*, or after *every* seconds."""
         self._changes = changes
         self._every = every
 
     def wait(self, seconds: float) -> None:
-        """Return at the next change, the next beat, or after *seconds*."""
+        """Return at the next change, after one interval, or after *seconds*, whichever comes first."""
         self._changes.wait(min(self._every, seconds))
 
 
@@ -80,12 +83,12 @@ def wait_for(
     seen: Callable[[], str] = lambda: "nothing",
     clock: Clock = time,
 ) -> Found:
-    """Return what *look* finds, as soon as it finds something.
+    """Call *look* until it returns a value other than None, and return that value.
 
-    *what* is a noun phrase: the errors read "no <what> within 20 s".  *doomed* gives the reason why it can
-    no longer come; *seen* says in a few words what is there instead.
+    *what* is a noun phrase for messages such as "no <what> within 20 s". *doomed* returns the reason why the wait can
+    no longer succeed, or None. *seen* describes in a few words the state that exists instead.
 
-    Raises WaitError when *within* seconds have passed, or at once when the wait is doomed.
+    Raises WaitError after *within* seconds, or at once when the wait is doomed.
     """
     deadline = clock.monotonic() + within
     while True:
