@@ -1,7 +1,7 @@
 """canaryproof proves, on a real Kubernetes with the real Helm, that a canary release fails safely.
 
-The names below are the public API for tests and programs; the documentation lists the fixtures of the pytest plugin.
-They are imported when they are first used: processes that have the standard library alone import this package, too.
+The names below are the public API for tests and programs. The documentation lists the fixtures of the pytest plugin.
+Each name is imported on first use, because processes that have only the standard library import this package, too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The errors that callers tell apart: whose fault it is decides what is reported."""
+"""Defines the errors of this package. Each class stands for a party at fault, which decides how it is reported."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ if TYPE_CHECKING:
 
 
 class CanaryproofError(Exception):
-    """Anything this package raises on purpose; the message says what was expected, what was seen and what to do.
+    """The base class of the errors that this package raises on purpose.
 
-    What has the shape of a credential is removed from it (`canaryproof.redaction`).
+    The message states the expectation, the observation and the remedy. Text that has the shape of a credential is
+    redacted (`canaryproof.redaction`).
     """
 
     def __init__(self, message: object = "", hint: str = "", cause: Cause | None = None) -> None:
-        """Keep the message and *hint*, what to do about it, without credentials, and the facts, where there are any."""
+        """Store the message and its remedy *hint*, both redacted, and the typed *cause*, if there is one."""
         self.message, self.hint, self.cause = redacted(str(message)), redacted(hint), cause
         super().__init__("; ".join(part for part in (self.message, self.hint) if part))
 
 
 class UsageError(CanaryproofError):
-    """What the user gave cannot be used: an option, a path, a course file."""
+    """An input of the user is invalid: an option, a path or a course file."""
 
 
 class InfrastructureError(CanaryproofError):
@@ -41,7 +42,7 @@ class ClusterError(InfrastructureError):
 
 
 class WaitError(CanaryproofError):
-    """What was waited for did not come in time, or can no longer come."""
+    """A condition did not hold in time, or can no longer hold."""
 
 
 class SubmissionError(CanaryproofError):
@@ -49,14 +50,17 @@ class SubmissionError(CanaryproofError):
 
 
 class UnsafeError(SubmissionError):
-    """The submission asks for more than it may: the message says what was refused, and why."""
+    """The submission exceeds its rights or limits. The message states what was refused, and why."""
 
 
 class CommandError(CanaryproofError):
-    """A command failed; the message holds everything needed to run it again by hand."""
+    """A command failed. The message contains everything that is needed to run the command again by hand."""
 
     def __init__(self, argv: Sequence[str], outcome: str, stdout: str, stderr: str) -> None:
-        """Keep the streams apart from the message: some callers read them, and all of them without credentials."""
+        """Store the command, its outcome and its output streams, all but *outcome* redacted.
+
+        Some callers read the streams, so they are kept separately from the message.
+        """
         self.argv = tuple(map(redacted, argv))
         self.outcome = outcome
         self.stdout, self.stderr = stdout, stderr = redacted(stdout), redacted(stderr)
@@ -68,4 +72,4 @@ class CommandError(CanaryproofError):
 
 
 class LimitError(CommandError):
-    """A command was ended because it used more than it may; *outcome* names the limit."""
+    """A command was ended because it exceeded a limit, which *outcome* names."""

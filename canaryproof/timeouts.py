@@ -1,6 +1,6 @@
-"""Every time limit of a run, and the lengths of time that are rules of the experiment.
+"""Defines all time limits of a run, and the durations that are rules of the experiment.
 
-A run makes one value of them, from ``--patience``, and hands it to whatever waits.  There is no instance to import.
+A run creates one `TimeLimits` from ``--patience`` and passes it to all code that waits. There is no global instance.
 """
 
 from __future__ import annotations
@@ -9,35 +9,35 @@ from dataclasses import dataclass, fields, replace
 from typing import Self
 
 _RENEWED = ("watch",)
-"""Nothing waits for the end of a watch: the next one goes on where it ended."""
+"""Fields that ``--patience`` does not change. No code waits for the end of a watch: the next one continues it."""
 
 MOST_PATIENT = 100
-"""The largest factor of ``--patience``: an emulated machine is some ten times slower than a real one."""
+"""The largest factor of ``--patience``. An emulated machine is about ten times slower than a real one."""
 
 
 @dataclass(frozen=True)
 class TimeLimits:
-    """Time limits, intervals and rules, all in seconds; the defaults are those of a machine of usual speed."""
+    """Time limits, intervals and rules of a run, in seconds. The defaults suit a machine of usual speed."""
 
     # Commands
     command: float = 60
     """Limit for one call of a tool."""
     grace: float = 2
-    """From SIGTERM to SIGKILL, for a tool that records what it was doing."""
+    """Time between SIGTERM and SIGKILL, in which a tool records its state."""
     question: float = 10
     """Limit for one call of a tool that only reports something, such as the version of a daemon."""
     helm: float = 50
-    """Helm's own ``--timeout``; the command is ended *command* seconds later, so that Helm still records a failure."""
+    """Helm's own ``--timeout``. The command is ended *command* seconds later, so that Helm can record its failure."""
     unpack: float = 20
-    """Limit for copying an untrusted chart out of its folder or archive."""
+    """Limit for copying an untrusted chart from its folder or archive."""
     render: float = 20
     """Limit for ``helm template`` of an untrusted chart."""
 
     # The toolchain
     build: float = 7200
-    """Limit for building all tools, which takes ten minutes of processor time."""
+    """Limit for building all tools, which takes ten minutes of CPU time."""
     toolchain: float = 7200
-    """Limit for another run that builds the toolchain."""
+    """Limit for waiting while another run builds the toolchain."""
     fetch: float = 600
     """Limit for one download by a package manager, 75 MB at most."""
 
@@ -45,11 +45,11 @@ class TimeLimits:
     kind: float = 900
     """Limit for one call of kind: creating a cluster takes 10 s, and Docker pulls 400 MB of a node image first."""
     minikube: float = 900
-    """Limit for starting, stopping or deleting a minikube; the first start downloads a gigabyte."""
+    """Limit for starting, stopping or deleting a minikube cluster. The first start downloads one gigabyte."""
     in_flight: float = 2
-    """Until Docker shows a container that an interrupted command has asked for."""
+    """Limit for Docker to list a container whose creation was interrupted."""
     calming: float = 10
-    """Limit for a kind node to finish what it is starting."""
+    """Limit for a kind node to finish the units that it is starting."""
     registry: float = 3
     """Limit for the first answer of the stand-ins' registry to a kind node."""
     connection: float = 30
@@ -57,70 +57,71 @@ class TimeLimits:
     cluster_start: float = 90
     """Limit for each stage of a cluster's start."""
     start_tick: float = 0.02
-    """Between two looks at a starting cluster."""
+    """Interval between two checks of a starting cluster."""
     start_probe: float = 1
     """Limit for the API server of a starting cluster to answer one health check."""
     heartbeat: float = 0.05
-    """etcd's heartbeat interval; etcd, which has one member, elects itself after ten of them."""
+    """etcd's heartbeat interval. The only member of etcd elects itself after ten intervals."""
     last_words: float = 1
-    """From a request that fails because a component has ended to the report of which component it was."""
+    """Limit for the report of an ended component, after a request failed because of it."""
     cluster_stop: float = 60
-    """From the end of the first process to the removal of the last cgroup."""
+    """Limit for the removal of the last cgroup, from the end of the cluster's first process."""
 
     # The API server
     request: float = 10
-    """Limit for one request."""
+    """Limit for one request to the API server."""
     watch: float = 30
-    """Length of one watch."""
+    """Duration of one watch."""
     logs: float = 3
     """Limit for reading the log of one container."""
     lease: float = 30
-    """How long a Lease counts that its run does not renew."""
+    """Time after which a Lease expires if its run does not renew it."""
     renew: float = 5
-    """Between two renewals of a Lease."""
+    """Interval between two renewals of a Lease."""
     look_again: float = 0.1
-    """Between two looks at what announces no change: time that passes, objects that no watch covers."""
+    """Polling interval for conditions without change events: elapsed time, and objects that no watch covers."""
 
     # The experiment
     namespace: float = 20
-    """Until a new namespace has its ``default`` ServiceAccount."""
+    """Limit for a new namespace to get its ``default`` ServiceAccount."""
     turn: float = 14_400
-    """Until the scenario's own namespace is free, where a chart insists on it: a whole class may use it first."""
+    """Limit for waiting for the scenario's own namespace, if a chart requires it. A whole class may use it first."""
     place: float = 14_400
-    """Until an experiment has a slot."""
+    """Limit for waiting for a slot."""
     quiet: float = 3
-    """How long nothing may happen in an experiment before another one takes its slot; longer on a busy cluster."""
+    """Time without changes after which an experiment lends its slot to another one. It is longer on a busy cluster."""
     settle: float = 60
-    """Until revision 1 is ready."""
+    """Limit for revision 1 to become ready."""
     observation: float = 20
-    """How long a canary is observed before its outcome is taken from what was seen so far."""
+    """Time for which a canary is observed before its outcome is decided from the observations so far."""
     observation_extended: float = 60
-    """The same while a restart or an image pull is still pending."""
+    """The same as *observation*, while a restart or an image pull is pending."""
     pull: float = 180
     """Limit for a container to start on a node that pulls its image from a registry."""
     persistence: float = 5
-    """How long a pod must be refused, or a container must lack its configuration, before that is its outcome."""
+    """Time for which a pod must be refused, or a container must lack its configuration, before that is the outcome."""
     unschedulable: float = 15
-    """How long no node may be found for a pod before that is its outcome; kstatus waits as long."""
+    """Time for which a pod must be unschedulable before that is the outcome. kstatus uses the same time."""
     gone: float = 40
-    """Until nothing of the canary is left, its grace period included."""
+    """Limit for the removal of all objects of the canary, including its grace period."""
     hold: float = 1
-    """How long stable must stay healthy after the rollback."""
+    """Time for which stable must stay healthy after the rollback."""
     outage: float = 2
-    """The longest time that the stable Service may go without an answer."""
+    """Longest time for which the stable Service may leave requests unanswered."""
     probe_every: float = 0.25
-    """Between two requests to the stable Service."""
+    """Interval between two requests to the stable Service."""
     probe_timeout: float = 2
-    """Limit for one request to the stable Service; a later answer counts as none."""
+    """Limit for one request to the stable Service. A later answer does not count."""
 
     patience: float = 1
-    """The factor by which all of them are multiplied already; not a length of time."""
+    """The factor by which all fields but *watch* are already multiplied. It is not a duration."""
 
     @classmethod
     def for_patience(cls, factor: float) -> Self:
         """Return the limits for a machine that is *factor* times slower than usual.
 
-        Limits, intervals and rules grow alike, so a chart gets the verdict that it gets on a machine of usual speed.
+        Limits, intervals and rules grow by the same factor. A chart gets the same verdict as on a machine of usual
+        speed.
         """
         usual = cls()
         stretched = [each.name for each in fields(cls) if each.name not in _RENEWED]
@@ -133,9 +134,9 @@ class TimeLimits:
 
 
 def patience_of(said: str) -> float:
-    """Return the factor of ``--patience`` that *said* stands for.
+    """Parse the factor of ``--patience``.
 
-    Raises ValueError when it is no number from 1 to `MOST_PATIENT`.
+    Raises ValueError when *said* is not a number from 1 to `MOST_PATIENT`.
     """
     try:
         factor = float(said)
