@@ -1,10 +1,11 @@
-"""Removes credentials from text and from Kubernetes objects before they are kept or shown; pure.
+"""Removes credentials from text and from Kubernetes objects before they are stored or shown.  This package is pure.
 
-Fixed patterns recognize what a credential looks like anywhere (`text`).  The values that are known to be secret are the
-data of the Secrets of a run, the credentials of its kubeconfig, and environment variables that are named like a secret
-(`values`); the `redactor` finds them as they are and in Base64.
+Fixed patterns recognize text that has the shape of a credential (`text`). Known secret values are the data of the
+Secrets of a run, the credentials in its kubeconfig, and environment variables whose names suggest a secret (`values`).
+The `redactor` finds them in plain text and in Base64.
 
-The names of objects, images, labels and other identifiers are no secrets and stay: what is judged does not change.
+The names of objects, images, labels and other identifiers are not secret and are kept. Redaction therefore does not
+affect the verdict.
 """
 
 from canaryproof.redaction.redactor import LAST_APPLIED, Redactor

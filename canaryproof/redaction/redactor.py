@@ -1,4 +1,4 @@
-"""Removes credentials, and values that are known to be secret, from text and from Kubernetes objects; pure."""
+"""Removes credentials and known secret values from text and from Kubernetes objects.  This module is pure."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from canaryproof.redaction.values import (
 )
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-"""The annotation in which ``kubectl apply`` repeats the whole object."""
+"""The annotation in which ``kubectl apply`` stores a copy of the whole object."""
 HOOK = "helm.sh/hook"
-"""The annotation that says when Helm runs a hook: remarks depend on its value."""
+"""The annotation that defines when Helm runs a hook. Findings depend on its value."""
 
 WHOLE_WORD = 10
-"""Shorter values are found as whole words only."""
+"""Values with fewer characters are only found as whole words."""
 SHORTEST_PART = 8
-"""Characters of a known value that are removed where the text was cut in the middle of it."""
+"""The minimum number of characters of a known value that are removed if the text was cut within the value."""
 LONG = 1000
-"""Characters of a text that may have been cut: messages of events, of containers and of Helm, and logs."""
+"""The number of characters from which a text may have been cut: logs, and messages of events, containers and Helm."""
 CUT = " ... "
-"""The mark of an omission in a long message of Helm."""
+"""The marker of an omission in a long message of Helm."""
 
 DIGEST = 8
-"""Hexadecimal digits of the keyed digest by which a changed value is told from an unchanged one."""
+"""The number of hexadecimal digits of the keyed digest that distinguishes a changed value from an unchanged one."""
 
 ASSIGNED = frozenset(
     (
@@ -49,30 +49,31 @@ ASSIGNED = frozenset(
         *("lastProbeTime", "lastTimestamp", "firstTimestamp", "eventTime"),
     )
 )
-"""Fields that the API server and the kubelet fill in."""
+"""Fields that the API server and the kubelet set."""
 WORDS = frozenset(
     (
         *("type", "status", "reason", "phase", "protocol", "port", "targetPort", "restartPolicy", "imagePullPolicy"),
         *("component", "reportingComponent", "action", "mode", "defaultMode"),
     )
 )
-"""Fields that hold a word of the API, the name of a port or the mode of a file: what is judged is read in them."""
+"""Fields that contain an API keyword, the name of a port or a file mode. The checks read them."""
 _WORD = re.compile(r"[A-Za-z]+|[a-z0-9-]{1,15}|\d+")
 _MESSAGES = frozenset({"message", "note"})
 _IN_ENV = frozenset({"name", "key", "fieldPath", "resource"})
 _EMPTIED = re.compile(rf"{re.escape(MARK)}\n+(?=\n)")
-"""The rest of several lines."""
+"""The line ends that remain after several redacted lines."""
 
 
 class Redactor:
-    """Removes what looks like a credential, and known values; safe to use from many threads.
+    """Removes text that looks like a credential, and known secret values.  This class is thread-safe.
 
-    Equal values of an object get equal digests, different ones get different digests: a change can still be seen.  The
-    key of the digest is random and never leaves this object, so that a digest does not help to guess a password.
+    A redacted field of an object gets a digest of its value. Equal values get equal digests and different values get
+    different ones, so that changes stay visible. The key of the digest is random and is never written anywhere. A
+    digest therefore does not help to guess a password.
     """
 
     def __init__(self, values: Iterable[str] = (), *, key: bytes = b"") -> None:
-        """Know *values*; *key* is that of another redactor whose digests are to be the same."""
+        """Redact *values*. *key* is the key of another redactor that must produce the same digests."""
         self._values = frozenset(values)
         self._key = key or secrets.token_bytes(32)
         self._known = _known(self._values)
@@ -83,16 +84,16 @@ class Redactor:
         self._messages: dict[str, str] = {}
 
     def __repr__(self) -> str:
-        """Tell how many values are known, and none of them."""
+        """Return the number of known values, but not the values."""
         return f"Redactor({len(self._values)} values)"
 
     def knowing(self, values: Iterable[str]) -> Redactor:
-        """Return a redactor that knows *values* too."""
+        """Return a redactor that also redacts *values*, with the same digests."""
         more = self._values | frozenset(values)
         return self if more == self._values else Redactor(more, key=self._key)
 
     def text(self, text: str, *, keep_lines: bool = False) -> str:
-        """Return *text* without credentials; with *keep_lines*, what is left stays in its line."""
+        """Return *text* without credentials. With *keep_lines*, the number of each remaining line is unchanged."""
         if len(text) < SHORTEST_PASSWORD:
             return text
         clean = text
@@ -103,14 +104,14 @@ class Redactor:
         return clean if keep_lines or clean == text else _EMPTIED.sub(MARK, clean)
 
     def cut_text(self, text: str) -> str:
-        """Return *text* without credentials; one that is long may begin and end in the middle of a value."""
+        """Return *text* without credentials. A long text may begin or end in the middle of a secret value."""
         clean = self.text(text)
         if len(text) < LONG:
             return clean
         return CUT.join(self._without_parts(part) for part in clean.split(CUT))
 
     def body(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Return a Kubernetes object without credentials and without the data of Secrets; names stay as they are."""
+        """Return a Kubernetes object without credentials and without the data of Secrets. Names are kept."""
         found: dict[str, Any] = self._value(body, "", free=False)
         return found
 
@@ -142,7 +143,7 @@ class Redactor:
         return self._messages[value]
 
     def _leaf(self, value: str) -> str:
-        """Return a value of an object, with a digest of what it was where something of it was removed."""
+        """Return a redacted value of an object. If something was removed, a digest of the original value follows."""
         if value not in self._leaves:
             clean = self.text(value)
             self._leaves[value] = value if clean == value else f"{clean} #{self._digest(value)}"
@@ -159,7 +160,7 @@ class Redactor:
         return hmac.new(self._key, value.encode(errors="replace"), hashlib.sha256).hexdigest()[:DIGEST]
 
     def _without_parts(self, text: str) -> str:
-        """Remove the beginning of a known value at the end of *text*, and the end of one at its beginning."""
+        """Remove the start of a known value at the end of *text*, and the end of a known value at its start."""
         for value in _found(self._heads, text[-LONGEST_LINE:], SHORTEST_PART):
             for size in range(len(value) - 1, SHORTEST_PART - 1, -1):
                 if text.endswith(value[:size]):
@@ -172,19 +173,19 @@ class Redactor:
 
 
 def _identifies(name: str, value: str) -> bool:
-    """Report whether the field *name* with *value* names something, or says something in a word of the API."""
+    """Report whether the field *name* contains an identifier, or an API keyword as its *value*."""
     return name in NAMES or name in ASSIGNED or (name in WORDS and bool(_WORD.fullmatch(value)))
 
 
 def _forms(value: str) -> Iterator[tuple[str, str]]:
-    """Yield a text and a regular expression around it for each way in which *value* can be written."""
+    """Yield each notation of *value* as a literal text and a regular expression that matches it."""
     texts = {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], quote(value, safe="")}
     texts |= {shlex.quote(value)[1:-1]} if "'" in value else set()
     for text in texts:
         word = len(text) < WHOLE_WORD
         yield text, rf"(?<![A-Za-z0-9]){re.escape(text)}(?![A-Za-z0-9])" if word else re.escape(text)
     content = value.encode(errors="replace")
-    for ahead in range(3):  # as part of a longer text, which shifts it by up to two bytes
+    for ahead in range(3):  # within a longer text, the Base64 is shifted by up to two bytes
         encoded = base64.b64encode(b"\0" * ahead + content).decode().rstrip("=")
         start = (0, 2, 3)[ahead]
         end = len(encoded) - (1 if (ahead + len(content)) % 3 else 0)
@@ -195,12 +196,12 @@ def _forms(value: str) -> Iterator[tuple[str, str]]:
 
 
 Form = tuple[str, str]
-"""A text to look for, and a regular expression around it."""
+"""A literal text to search for, and the regular expression that matches it."""
 Item = TypeVar("Item")
 
 
 def _known(values: Collection[str]) -> frozenset[Form]:
-    """Return all texts to look for."""
+    """Return all forms to search for."""
     return frozenset(form for value in values for form in _forms(value))
 
 
@@ -209,7 +210,7 @@ def _longest_first(form: Form) -> tuple[int, Form]:
 
 
 def _by(items: Iterable[Item], key: Callable[[Item], str]) -> dict[str, list[Item]]:
-    """Return *items* by their keys: a chart may have tens of thousands of values, and a run hundreds of texts."""
+    """Group *items* by key. A chart may have tens of thousands of values, and a run hundreds of texts."""
     found: dict[str, list[Item]] = {}
     for each in items:
         found.setdefault(key(each), []).append(each)
@@ -217,6 +218,6 @@ def _by(items: Iterable[Item], key: Callable[[Item], str]) -> dict[str, list[Ite
 
 
 def _found(index: Mapping[str, list[Item]], text: str, size: int) -> list[Item]:
-    """Return the items whose key, of *size* characters, is somewhere in *text*."""
+    """Return the items whose key, which has *size* characters, occurs in *text*."""
     pieces = {text[start : start + size] for start in range(len(text) - size + 1)} if index else set()
     return [item for key in sorted(index.keys() & pieces) for item in index[key]]

@@ -1,8 +1,8 @@
-"""Removes from text what looks like a credential, wherever it stands; pure.
+"""Removes text that has the shape of a credential.  This module is pure.
 
 Fixed patterns recognize the user information of a URL (RFC 3986, section 3.2.1), ``Authorization`` headers (RFC 9110),
-JSON Web Tokens (RFC 7519), private keys (RFC 7468), fields that are named like a password, and the data of Secrets that
-are written out as YAML or JSON.
+JSON Web Tokens (RFC 7519), private keys (RFC 7468), fields whose names suggest a password, and the data of Secrets that
+are written as YAML or JSON.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NOTHING_SECRET = re.compile(
     re.IGNORECASE,
 )
 _TEMPLATE = re.compile(r"\s*(\{\{[^{}\"'`]*\}\}\s*)+")
-"""A value that a template takes from elsewhere: no literal is in it."""
+"""A value that consists only of template expressions without literals."""
 _KIND = re.compile(
     r"""^[ \t]{0,99}-?[ \t]{0,99}["']?kind["']?[ \t]*:[ \t]*["']?Secret["']?[ \t]*(#.*)?$""", re.MULTILINE
 )
@@ -39,7 +39,7 @@ _PAIR = re.compile(r"""^(?P<head>[ \t]*["']?[\w.-]+["']?[ \t]*:[ \t]*)(?P<value>
 
 
 def redacted(text: str) -> str:
-    """Return *text* without what looks like a credential."""
+    """Return *text* without substrings that look like a credential."""
     for sign, pattern, replacement in _RULES:
         if sign.search(text):
             text = pattern.sub(replacement, text)
@@ -47,7 +47,7 @@ def redacted(text: str) -> str:
 
 
 def decoded(value: str) -> str:
-    """Return a text that is written in Base64; empty where it is none."""
+    """Decode Base64 text. Returns an empty string if *value* is not Base64 or does not decode to UTF-8."""
     try:
         return base64.b64decode(value).decode()
     except (binascii.Error, ValueError):
@@ -55,7 +55,7 @@ def decoded(value: str) -> str:
 
 
 def mark(match: re.Match[str]) -> str:
-    """Return the mark for what was matched, and its ends of lines."""
+    """Return the mark that replaces the match, followed by the line ends of the match."""
     return MARK + "\n" * match[0].count("\n")
 
 
@@ -68,7 +68,7 @@ def _field(match: re.Match[str]) -> str:
 
 
 def _line(match: re.Match[str]) -> str:
-    """Redact a YAML field that is alone on its line; a comment after it stays."""
+    """Redact a YAML field that is alone on its line. A comment after the field is kept."""
     value, *comment = re.split(r"[ \t](#.*)", match["value"].rstrip(), maxsplit=1)
     value, after = value.rstrip(), f"  {comment[0]}" if comment else ""
     is_sentence = " " in value and _NOTHING_SECRET.fullmatch(value.partition(" ")[0])
@@ -78,7 +78,7 @@ def _line(match: re.Match[str]) -> str:
 def _looks_random(match: re.Match[str]) -> str:
     value = match["value"]
     kinds = sum(bool(re.search(kind, value)) for kind in ("[a-z]", "[A-Z]", "[0-9]"))
-    return f"{match['before']}{MARK}" if kinds == 3 else match[0]  # noqa: PLR2004  # all three
+    return f"{match['before']}{MARK}" if kinds == 3 else match[0]  # noqa: PLR2004  # all three kinds of characters
 
 
 def _encoded_key(match: re.Match[str]) -> str:
@@ -87,7 +87,7 @@ def _encoded_key(match: re.Match[str]) -> str:
 
 
 def _rules() -> Iterator[tuple[re.Pattern[str], re.Pattern[str], str | Callable[[re.Match[str]], str]]]:
-    """Yield a pattern that is quick to miss, the pattern itself, and what takes its place."""
+    """Yield each rule: a pattern that quickly excludes most texts, the full pattern, and its replacement."""
     key = r"-----BEGIN[A-Z0-9 ]{0,40} ?PRIVATE KEY(?: BLOCK)?-----"
     end = r"-----END[A-Z0-9 ]{0,40} ?PRIVATE KEY(?: BLOCK)?-----"
     value = r"(?:\[redacted\]|\$\{\w+\}|[^\s,;&\"'`})\]]+)"
@@ -148,7 +148,7 @@ def _quoted(match: re.Match[str]) -> str:
 
 
 def _user_of_url(match: re.Match[str]) -> str:
-    """Redact the user information of a URL; the user ``git`` of SSH is no credential."""
+    """Redact the user information of a URL. The SSH user ``git`` is not a credential."""
     if match[0] == "://git@":
         return match[0]
     return f"{match[1]}{MARK}{match[2]}"
@@ -165,12 +165,12 @@ _KEY_END = re.compile(r"-----END[A-Z0-9 ]{0,40} ?PRIVATE KEY(?: BLOCK)?-----")
 _LINES_OF_KEY = re.compile(
     r"(?:(?:\s|n\\){1,4}[\w+/=]{1,64}(?=\s|n\\|\Z))?(?:(?:\s|n\\){1,4}[\w+/=]{16,128}(?=\s|n\\|\Z))*"
 )
-"""The lines before the end of a key, read backwards."""
+"""The lines before the end marker of a key, in reversed text."""
 LONGEST_KEY = 16_384
 
 
 def _without_ends_of_keys(text: str) -> str:
-    """Return *text* without the ends of private keys whose beginnings were cut off."""
+    """Return *text* without the remaining ends of private keys whose beginnings were cut off."""
     parts, begin = [], 0
     for end in _KEY_END.finditer(text):
         before = text[max(begin, end.start() - LONGEST_KEY) : end.start()]
@@ -182,7 +182,7 @@ def _without_ends_of_keys(text: str) -> str:
 
 
 def _without_secret_objects(text: str) -> str:
-    """Return *text* without the data of Secrets that are written in it as YAML or JSON, templates included."""
+    """Return *text* without the data of Secrets that it contains as YAML, as JSON or as templates of these."""
     if "Secret" not in text:
         return text
     if _JSON_KIND.search(text):

@@ -1,6 +1,7 @@
-"""The values that are secret: those of Secrets, of kubeconfigs, and of environment variables; pure.
+"""Collects the secret values in Secrets, kubeconfigs and environment variables.  This module is pure.
 
-The names of objects, images, labels and other identifiers are no secrets: every account that lists objects sees them.
+The names of objects, images, labels and other identifiers are not secret, because every account that may list objects
+can see them.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from urllib.parse import unquote
 from canaryproof.redaction.text import decoded
 
 SHORTEST = 8
-"""Characters of a value that counts as a secret."""
+"""The minimum number of characters of a value that counts as a secret."""
 SHORTEST_PASSWORD = 6
-"""The same for a value that is named like a password."""
+"""The same for a value whose name suggests a secret."""
 
 MANY_LINES = 200
-"""Lines of one value that are searched for, each on its own."""
+"""The maximum number of lines of one value that are searched for individually."""
 LONGEST_LINE = 4096
-"""Characters that are searched for at once; a longer value is searched for in pieces."""
+"""The maximum number of characters that are searched for at once. Longer values are split into pieces."""
 
 COMMON = frozenset(
     (
@@ -31,7 +32,7 @@ COMMON = frozenset(
         *("password", "postgres", "production", "required", "secret", "staging", "unknown", "username"),
     )
 )
-"""Values that are words of ordinary messages: removing them would hide no secret."""
+"""Values that are common words in messages. Their removal would not protect a secret."""
 
 _SECRET_NAME = re.compile(
     r"token|secret|passw(or)?d|passphrase|credential|(^|[_.-])(key|pass|pwd|auth)s?([_.-]|$)|[a-z](Key|KEY)$|api_?key",
@@ -44,24 +45,24 @@ _PATH = re.compile(r"~?(/[\w.@-]+){2,}/?")
 _DULL = re.compile(r"(true|false|yes|no|on|off|none|null|\d{1,7}|[\d.]+)", re.IGNORECASE)
 
 NAMES = frozenset(("kind", "name", "generateName", "namespace", "image", "mountPath"))
-"""Fields of Kubernetes objects with values that every account sees that lists objects."""
+"""Fields of Kubernetes objects whose values are visible to every account that may list objects."""
 NAMING = frozenset({"labels", "matchLabels", "selector", "nodeSelector", "ownerReferences", "finalizers"})
 FREE = frozenset({"data", "stringData", "binaryData", "annotations", "parameters"})
-"""Maps whose keys their author chooses: ``name`` says nothing there."""
+"""Maps whose keys are chosen by the author of the object. A key such as ``name`` has no API meaning in them."""
 
 
 SECRET_DATA = ("data", "stringData")
 
 
 def is_secret_object(body: Any) -> bool:
-    """Report whether *body* is a Secret, on its own or inside of another object."""
+    """Report whether *body* is a Secret."""
     return isinstance(body, dict) and body.get("kind") == "Secret"
 
 
 def environment_values(environment: Mapping[str, str]) -> frozenset[str]:
-    """Return the values of variables that are named like a secret, and the user information of URLs in all others.
+    """Return the values of variables whose names suggest a secret, and the passwords in the URLs of all others.
 
-    Paths, switches and short numbers are no secrets, whatever their variable is called.
+    Paths, switches such as ``true``, and short numbers are never secret, regardless of the variable's name.
     """
     found = set()
     for name, value in environment.items():
@@ -73,9 +74,9 @@ def environment_values(environment: Mapping[str, str]) -> frozenset[str]:
 
 
 def object_values(bodies: Iterable[object], identifiers: Collection[str] = ()) -> frozenset[str]:
-    """Return the values in the data of all Secrets among *bodies*, decoded where they are in Base64.
+    """Return the values in the data of all Secrets in *bodies*, as written and decoded from Base64.
 
-    What is part of one of *identifiers*, names and images for example, is known to everybody and is left out.
+    A value that is part of one of *identifiers*, such as a name or an image, is public and is left out.
     """
     pairs = chain.from_iterable(_data(each) for each in bodies)
     found = chain.from_iterable(_parts(name, value) for name, value in pairs)
@@ -84,7 +85,7 @@ def object_values(bodies: Iterable[object], identifiers: Collection[str] = ()) -
 
 
 def kubeconfig_values(document: object) -> frozenset[str]:
-    """Return the credentials in a kubeconfig: tokens, passwords, keys, and the environment of commands."""
+    """Return the credentials in a kubeconfig: tokens, passwords, keys, and those in the environment of commands."""
     return frozenset(_credentials(document, ""))
 
 
@@ -106,7 +107,7 @@ def _identifiers(value: object, name: str, *, naming: bool) -> Iterator[str]:
 
 
 def _data(body: object) -> Iterator[tuple[str, str]]:
-    """Yield names and values of the data of Secrets in *body*, at any depth."""
+    """Yield the names and values of the data of Secrets in *body*, at any depth."""
     if isinstance(body, list):
         for each in body:
             yield from _data(each)
@@ -124,7 +125,7 @@ def _data(body: object) -> Iterator[tuple[str, str]]:
 
 
 def _parts(name: str, value: str) -> Iterator[str]:
-    """Yield what is secret in *value*: all of it, its lines, the fields of JSON, the password of a URL."""
+    """Yield the secret parts of *value*: the whole value, its lines, JSON fields, and passwords in URLs."""
     least = SHORTEST_PASSWORD if _SECRET_NAME.search(name) else SHORTEST
     value = value.strip()
     lines = [line.strip() for line in value.splitlines()]
@@ -142,7 +143,7 @@ def _parts(name: str, value: str) -> Iterator[str]:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Yield *text* in as few pieces of about the same length as possible, none of which is too long."""
+    """Split *text* into as few pieces as possible, of about equal length and of at most `LONGEST_LINE` characters."""
     size = math.ceil(len(text) / (math.ceil(len(text) / LONGEST_LINE) or 1))
     return (text[start : start + size] for start in range(0, len(text), size or 1))
 
@@ -161,7 +162,7 @@ def _json_fields(text: str) -> Iterator[str]:
 
 
 def _credentials(value: object, name: str) -> Iterator[str]:
-    """Yield the values of fields that are named like a credential, in the way of kubeconfig and Docker's files."""
+    """Yield the values of fields whose names suggest a credential, as in a kubeconfig or Docker's configuration."""
     if isinstance(value, dict):
         named = str(value.get("name", ""))
         for key, each in value.items():
@@ -185,7 +186,10 @@ _USER_INFORMATION = re.compile(r"(?:^|://)([^\s/?#\"'<>]+)@")
 
 
 def _user_information(value: str) -> list[str]:
-    """Return user information and passwords of URLs, as written and decoded; a proxy needs no scheme (curl)."""
+    """Return the passwords in the user information of URLs, as written and percent-decoded.
+
+    The URL of a proxy may have no scheme (curl).
+    """
     found = []
     for match in _USER_INFORMATION.finditer(value):
         password = match[1].partition(":")[2]
