@@ -1,4 +1,4 @@
-"""What an assignment asks, as data: the terms in a YAML file, the starting chart in a folder beside it."""
+"""Defines a scenario as data: its terms are in a YAML file, and its starting chart is in a folder beside the file."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from canaryproof.errors import UsageError
 from canaryproof.model.evidence import OutcomeName
 
 Points = Annotated[float, msgspec.Meta(ge=0, le=1_000_000)]
-"""What a check is worth; the limit keeps infinity out."""
+"""The points of a check. The limit excludes infinity."""
 UPCOMMERCE = Path(__file__).parent / "upcommerce.yaml"
 
 
 @dataclass(frozen=True)
 class CanaryTerms:
-    """What the canary must be, and what must become of it."""
+    """The required properties and the required outcome of the canary."""
 
     replicas: int
     port: int
@@ -28,7 +28,7 @@ class CanaryTerms:
 
 @dataclass(frozen=True)
 class Course:
-    """The terms of an assignment; *baseline* is the folder of the chart that every student starts from."""
+    """The terms of a scenario. *baseline* is the folder of the chart that every student starts from."""
 
     title: str
     release: str
@@ -36,15 +36,16 @@ class Course:
     baseline: Path
     canary: CanaryTerms
     points: dict[str, float] = field(default_factory=dict)
-    """Points by check id; a check that is not named counts one."""
+    """Points by check ID. A check that is not listed counts one point."""
     stand_ins: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Image reference to the arguments with which agnhost plays it."""
+    """Maps an image reference to the arguments of agnhost, which is its stand-in."""
 
 
 def load_course(file: Path = UPCOMMERCE) -> Course:
-    """Read a course file; *baseline* is taken relative to it.
+    """Read a course file. Its *baseline* is a path relative to the file.
 
-    Raises UsageError when the file cannot be read, has unknown keys, or a value of the wrong kind.
+    Raises UsageError when the file cannot be read, has an unknown key or a value of the wrong type, or when *baseline*
+    is not a chart.
     """
     try:
         terms = msgspec.convert(yaml.safe_load(file.read_text(encoding="utf-8")), _CourseFile)  # noqa: TID251 - by one thread
