@@ -1,1 +1,1 @@
-"""What is handed in: found, unpacked in a sandbox, copied, vetted."""
+"""Finds submissions, unpacks them in a sandbox, copies them and vets them."""

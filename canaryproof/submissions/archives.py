@@ -1,4 +1,4 @@
-"""Reads folders and archives that somebody handed in, entry by entry; follows no link and believes no name."""
+"""Reads submitted folders and archives entry by entry. It follows no links and trusts no file names."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ from canaryproof.submissions.limits import (
 )
 
 LARGEST_ARCHIVE = 256 * 2**20
-"""Bytes of an archive, packed and unpacked."""
+"""The maximum size of an archive in bytes, both packed and unpacked."""
 UNSUSPICIOUS = 16 * 2**20
-"""Bytes that may be packed as tightly as they will."""
+"""The unpacked size in bytes up to which any compression ratio is allowed."""
 TIGHTEST = 200
-"""How many bytes may come of one: text gives 5 to 20, and nothing but zeros gives 1000."""
+"""The maximum compression ratio. Text has a ratio of 5 to 20, and a file of zeros has a ratio of 1000."""
 LONGEST_LINK = 4096
 ENCRYPTED = 1
-"""A bit of a zip entry's flags."""
+"""The bit in the flags of a zip entry that marks it as encrypted."""
 
 _SEARCH = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW
-"""Flags that open a folder on the way to something: with Linux's ``O_PATH``, the right to search it will do."""
+"""Flags that open a folder on the way to a file. With Linux's ``O_PATH``, search permission is sufficient."""
 
 PRELOADED = (
     bz2,
@@ -57,7 +57,10 @@ PRELOADED = (
     gzip,
     lzma,
 )
-"""Modules that reading archives imports on demand: too late for a process that cannot read Python's library."""
+"""Modules that are otherwise imported while an archive is read.
+
+The reading process can no longer read Python's library by then.
+"""
 
 DAMAGED = (
     tarfile.TarError,
@@ -65,39 +68,44 @@ DAMAGED = (
     zlib.error,
     EOFError,
     OSError,
-    RuntimeError,  # packed in a way that is not known
+    RuntimeError,  # an unknown compression method
     ValueError,
     OverflowError,
 )
-"""What reading an archive raises when something is wrong with it."""
+"""The exceptions raised by the reading of a damaged archive."""
 
 
 class _AmbiguousError(tarfile.ReadError):
-    """Other programs may read the archive otherwise than `tarfile` does."""
+    """Other programs may read the archive differently from `tarfile`."""
 
 
 class _StrictTarInfo(tarfile.TarInfo):
-    """A header that is damaged is an error: `tarfile` takes it for the end of the archive, other programs read on."""
+    """A tar header that raises an error when it is damaged.
+
+    `tarfile` treats a damaged header as the end of the archive, but other programs continue to read.
+    """
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         """Read a header.
 
-        Raises _AmbiguousError when it is damaged.
+        Raises _AmbiguousError when the header is damaged, and a HeaderError of `tarfile` at the end of the archive.
         """
         try:
             return super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:
             if not bytes(buf).strip(b"\0") and len(buf) in {0, tarfile.BLOCKSIZE}:
-                raise  # the end
+                raise  # the end of the archive
             raise _AmbiguousError(f"a header is damaged: {error}") from error
 
 
 def in_folder(folder: Path) -> Iterator[Member]:
-    """Yield what is in a folder, but not what is in folders of no account.
+    """Yield the entries of a folder and its subfolders, except the contents of ignored folders.
 
-    No component of *folder*, which is absolute and resolved, nor of any path below it is followed when it is a link by
-    now.  Raises OSError when it cannot be read.
+    *folder* must be absolute and resolved. If a component of *folder* or of a path below it has been replaced by a
+    symbolic link in the meantime, the link is not followed.
+
+    Raises OSError when the folder cannot be read.
     """
     waiting = [PurePosixPath()]
     while waiting:
@@ -123,9 +131,11 @@ def _in_folder(entry: os.DirEntry[str], folder: Path, path: PurePosixPath, handl
 
 
 def read_file(path: Path) -> bytes:
-    """Read a plain file, as far as a chart may have one; never waits, and follows no link, in no part of the path.
+    """Read at most `LARGEST` bytes and one more from a regular file.
 
-    Raises OSError when it cannot be read, or is no plain file any more.
+    This function never blocks on a pipe or device, and follows no symbolic link in any part of the path.
+
+    Raises OSError when the file cannot be read, or is no longer a regular file.
     """
     with open_file(path) as file:
         return file.read(LARGEST + 1)
@@ -133,7 +143,7 @@ def read_file(path: Path) -> bytes:
 
 @contextmanager
 def open_file(path: Path) -> Iterator[BinaryIO]:
-    """Lend a plain file to read, under the conditions of `read_file`."""
+    """Open a regular file for reading, with the guarantees of `read_file`."""
     with opened(path, os.O_RDONLY | os.O_NONBLOCK) as handle:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise OSError(errno.EINVAL, "it is no plain file", str(path))
@@ -143,9 +153,11 @@ def open_file(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def opened(path: Path, flags: int) -> Iterator[int]:
-    """Lend a descriptor of *path*, opened component by component: ``O_NOFOLLOW`` alone protects only the last one.
+    """Yield a descriptor of *path*, opened component by component.
 
-    Raises OSError when it cannot be opened, or a component is a link.
+    ``O_NOFOLLOW`` in a single call would protect only the last component.
+
+    Raises OSError when the path cannot be opened, or when a component is a symbolic link.
     """
     handle = os.open(os.sep, _SEARCH)
     try:
@@ -162,9 +174,12 @@ def opened(path: Path, flags: int) -> Iterator[int]:
 
 @contextmanager
 def in_archive(archive: BinaryIO) -> Iterator[Iterator[Member]]:
-    """Yield what is in a zip, or a tar that may be compressed by gzip: what the file is decides, not its name.
+    """Yield an iterator over the entries of a zip archive, a tar archive or a tar archive compressed by gzip.
 
-    Raises UnsafeError when it unpacks to too much, and SubmissionError when it is damaged, or something else.
+    The type is detected from the content, not from the file name.
+
+    Raises UnsafeError when the archive or its unpacked content is too large. Raises SubmissionError when the archive is
+    damaged or of another type.
     """
     with _reading():
         size = archive.seek(0, os.SEEK_END)
@@ -188,10 +203,10 @@ def in_archive(archive: BinaryIO) -> Iterator[Iterator[Member]]:
 
 @contextmanager
 def in_packed_chart(name: PurePosixPath, content: bytes) -> Iterator[Iterator[Member]]:
-    """Yield the files of a packed sub-chart, by their paths in it, as Helm names them; folders are left out.
+    """Yield an iterator over the files of a packed subchart, with their paths in the chart as Helm reads them.
 
-    Raises UnsafeError when it unpacks to too much, or other programs may read it otherwise, and SubmissionError when it
-    is damaged, or no chart that Helm takes.
+    Raises UnsafeError when the unpacked content is too large, or when other programs may read the archive differently.
+    Raises SubmissionError when the archive is damaged, or is not a chart that Helm accepts.
     """
     if not content.startswith(b"\x1f\x8b"):
         raise SubmissionError(f"{shown(name)} is not compressed by gzip", "make it by helm package")
@@ -233,10 +248,11 @@ def _in_packed_chart(name: PurePosixPath, archive: tarfile.TarFile, most: int) -
 
 
 def _path_in_chart(archive: PurePosixPath, name: str) -> PurePosixPath:
-    """Return the path in the chart of an entry that is called *name*: without the first folder.
+    """Return the path of the entry *name* in the chart, which omits the first folder.
 
-    As Helm has it (``LoadArchiveFiles`` in its ``pkg/chart/loader/archive``).  Raises UnsafeError when it leads out of
-    the chart, and SubmissionError when Helm does not take it.
+    The rule is Helm's (``LoadArchiveFiles`` in its ``pkg/chart/loader/archive``).
+
+    Raises UnsafeError when the path leads out of the chart, and SubmissionError when Helm does not accept it.
     """
     first, *rest = name.split("\\" if "\\" in name else "/")
     path = "/".join(rest)
@@ -316,10 +332,10 @@ def _in_tar(archive: tarfile.TarFile, most: int) -> Iterator[Member]:
     size = 0
     for info in archive:
         size += info.size
-        _check_size(size, most)  # before the next entry is looked for, behind all of this one
+        _check_size(size, most)  # before tarfile unpacks this entry to find the next one
         path = parts_of(info.name)
         target = info.linkname if info.issym() else None
-        if info.islnk():  # its target is seen from the top
+        if info.islnk():  # the target of a hard link is relative to the top of the archive
             target = "/".join([*[".."] * (len(path.parts) - 1), info.linkname])
         yield Member(
             path=path,

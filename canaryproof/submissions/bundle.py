@@ -1,7 +1,7 @@
-"""A sequence of files in one stream: a line of JSON with path and size of each, then their contents.
+"""Stores several files in one stream: a line of JSON with the path and size of each file, then their contents.
 
-The process that unpacks a chart and the one that wrote the submission down hand files to each other in this form.  What
-comes from the unpacking process is as untrusted as the submission, so the reader checks all of it.
+The process that unpacks a chart exchanges files with its parent process in this format. Its output is as untrusted as
+the submission, so the reader checks all of it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from canaryproof.submissions.limits import Allowance, shown
 
 Files = Mapping[PurePosixPath, bytes]
 LONGEST_INDEX = 2**20
-"""Bytes of the first line: 2000 paths of 250 bytes are half of it."""
+"""The maximum length of the first line in bytes. 2000 paths of 250 bytes need half of it."""
 
 
 def write_bundle(stream: BinaryIO, files: Files) -> None:
@@ -28,9 +28,9 @@ def write_bundle(stream: BinaryIO, files: Files) -> None:
 
 
 def read_bundle(stream: BinaryIO) -> Iterator[tuple[PurePosixPath, bytes]]:
-    """Yield the files of *stream*, from its beginning; a path has no part that leads elsewhere.
+    """Yield the path and content of each file in *stream*, from its beginning. No path leads out of its folder.
 
-    Raises UnsafeError when something is in there that no chart may have.
+    Raises UnsafeError when the stream is malformed, or contains a file that a chart must not contain.
     """
     stream.seek(0)
     allowance = Allowance()

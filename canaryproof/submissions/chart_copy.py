@@ -1,9 +1,9 @@
-"""Lends a clean copy of a chart that somebody handed in: Helm never touches the submission itself.
+"""Makes a clean copy of a submitted chart, so that Helm never reads the submission itself.
 
-Archives and schemas are parsed by a process of their own (:mod:`canaryproof.submissions.unpack`), in a sandbox where
-the machine allows one. It opens no file of the submission and writes none: it gets what it reads as an open descriptor,
-and hands back names and contents, which are checked and written down here. So it can plant nothing that this process
-follows.
+A separate process (:mod:`canaryproof.submissions.unpack`) parses archives and schemas, in a sandbox if the machine
+allows one. That process opens and writes no file. It reads its input from an open descriptor, and returns names and
+contents. This module checks them and writes the files. The parsing process therefore cannot create a link that this
+process would follow.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from canaryproof.system.tempdirs import scratch
 from canaryproof.timeouts import TimeLimits
 
 LIMITS = Limits(memory=512 * 2**20, output=2**20, file_size=2 * MOST_BYTES)
-"""For the copying: it takes 15 MiB for the course's chart."""
+"""The limits of the parsing process, which needs 15 MiB of memory for the course's chart."""
 LONGEST_MESSAGE = 1_500
-"""Characters of a refusal that are kept."""
+"""The maximum number of characters of a refusal."""
 
 
 @contextmanager
@@ -43,13 +43,13 @@ def clean_copy(
     doomed: Callable[[], str | None],
     sandbox: Sandbox = UNCONFINED,
 ) -> Iterator[Path]:
-    """Lend the chart of *submission* as a folder of plain files that is removed at the end.
+    """Yield the chart of *submission* as a folder of regular files, and remove the folder when the block ends.
 
-    The folder above it has mode 0755 and everybody may read the files; the one above that is private, so that only
-    a process gets at them that is started there.
+    All users may read the files, and the parent folder has mode 0755. The folder above it is private, so only a process
+    that is started inside the parent folder can reach the files.
 
-    Raises UnsafeError when something is refused, SubmissionError when there is no chart to be had, and
-    InfrastructureError when the copy cannot be made, or *doomed* gives a reason.
+    Raises UnsafeError when the submission is refused, and SubmissionError when it contains no usable chart. Raises
+    InfrastructureError when the copy cannot be made, or when *doomed* returns a reason.
     """
     if submission.problem:
         raise (UnsafeError if submission.unsafe else SubmissionError)(submission.problem, submission.advice)
@@ -64,7 +64,7 @@ def clean_copy(
 def _files(
     source: Path, chart_name: str, parser: _Parser, result: BinaryIO
 ) -> tuple[str, Iterable[tuple[PurePosixPath, bytes]]]:
-    """Return a name for the chart's folder, and its files."""
+    """Return the name of the chart's folder, and the chart's files."""
     if not source.is_dir():
         try:
             with open_file(source) as archive:
@@ -86,7 +86,7 @@ def _files(
 
 
 class _Parser:
-    """Starts the process that parses."""
+    """Starts the process that parses archives and schemas."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class _Parser:
         sandbox: Sandbox,
         folder: Path,
     ) -> None:
-        """Start it in *folder*."""
+        """Start the process in the working directory *folder*."""
         self._chart_name = chart_name
         self._time_limits = time_limits
         self._doomed = doomed
@@ -104,14 +104,14 @@ class _Parser:
         self._folder = folder
 
     def parse(self, kind: str, name: str, source: BinaryIO, result: BinaryIO) -> str:
-        """Have *source* parsed into a bundle in *result*; return a name for the chart's folder.
+        """Parse *source* into a bundle in *result*. Returns the name of the chart's folder.
 
-        Raises as `clean_copy` does.
+        Raises the same errors as `clean_copy`.
         """
         files = (source.fileno(), result.fileno())
         arguments = [kind, name, self._chart_name, *map(str, files)]
         arguments += [AS_NOBODY] if self._sandbox.changes_user else []
-        options = ("-S", "-B", "-Xutf8")  # -S: no site-packages have a say in what this Python runs
+        options = ("-S", "-B", "-Xutf8")  # -S: no code from site-packages runs in this process
         command = module_command("canaryproof.submissions.unpack", *arguments, options=options)
         try:
             text = run(
@@ -133,7 +133,7 @@ class _Parser:
 
 
 def _answer(text: str) -> str:
-    """Return the name for the chart's folder from what the parsing process printed."""
+    """Return the name of the chart's folder from the output of the parsing process, or raise its error."""
     try:
         said = json.loads(text)
     except (ValueError, RecursionError):
@@ -156,7 +156,7 @@ def _kept(reason: str) -> str:
 
 
 def _write(place: Path, files: Iterable[tuple[PurePosixPath, bytes]]) -> None:
-    """Write the files of a chart, for everybody to read, whatever the umask."""
+    """Write the files of a chart. All users may read them, regardless of the umask."""
     try:
         _make_folder(place.parent)
         _make_folder(place)

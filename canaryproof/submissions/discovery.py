@@ -1,6 +1,6 @@
-"""Finds what to try in what the user named: charts, repositories, archives of either, and folders of these.
+"""Finds submissions in the paths that the user gives: charts, repositories, archives of either, and folders of these.
 
-Archives are not opened here, and nothing is read but the ``Chart.yaml`` of charts that have to be told apart.
+This module opens no archives. It reads only the ``Chart.yaml`` of charts, and only to choose between several charts.
 """
 
 from __future__ import annotations
@@ -34,49 +34,49 @@ KINDS = "a Helm chart's folder, a repository with one in it, a .zip, .tar.gz or 
 
 @dataclass(frozen=True)
 class Submission:
-    """One chart to try: *name* is unique in a run, *source* is where it was found."""
+    """A chart to check. *name* is unique in a run, and *source* is the path at which it was found."""
 
     name: str
     source: str
     chart: Path
-    """The chart's folder, or the archive that has it somewhere."""
+    """The chart's folder, or the archive that contains the chart."""
     problem: str = ""
-    """Why there is no chart to try, in a class where others have one; empty when there is."""
+    """The reason why there is no chart to check, or an empty string. Only class members and refusals have one."""
     advice: str = ""
-    """What to do about it."""
+    """The remedy for the problem."""
     unsafe: bool = False
-    """Whether that is because something was refused."""
+    """True if the problem is a refusal."""
 
 
 @dataclass
 class _Contents:
-    """What is in a folder that may be a submission."""
+    """The contents of a folder or an archive that may be a submission."""
 
     charts: list[PurePosixPath] = field(default_factory=list)
     archives: list[PurePosixPath] = field(default_factory=list)
     others: list[PurePosixPath] = field(default_factory=list)
-    """Archives of kinds that nobody opens."""
+    """Archives of unsupported types."""
     refusal: str = ""
-    """Why nobody looks any further."""
+    """The reason why the submission is refused as unsafe."""
     trouble: str = ""
-    """Why nobody can."""
+    """The reason why the folder cannot be read."""
     advice: str = ""
-    """What to do about either."""
+    """The remedy for *refusal* or *trouble*."""
     packed: bool = False
-    """Whether it is no folder itself, but an archive."""
+    """True if the possible submission is not a folder."""
 
     @property
     def holds_something(self) -> bool:
-        """Report whether somebody has handed in something here."""
+        """Report whether this counts as a submission: it contains a chart or an archive, or it is refused."""
         return bool(self.charts or self.archives or self.refusal)
 
 
 def find_submissions(paths: Sequence[Path], *, chart_name: str = "") -> tuple[Submission, ...]:
-    """Return the submissions of each path: charts, repositories, archives, and what is in folders of these.
+    """Return the submissions in each path: charts, repositories, archives, and the entries of folders of these.
 
-    Where a repository holds several charts, the one that its ``Chart.yaml`` calls *chart_name* is meant.
+    If a repository contains several charts, the chart whose ``Chart.yaml`` has the name *chart_name* is chosen.
 
-    Raises UsageError when a path is missing, holds no chart, or several that could be meant.
+    Raises UsageError when a path is missing, contains no chart, or contains several candidates.
     """
     found = [submission for path in paths for submission in _submissions(path, chart_name)]
     if not found:
@@ -91,7 +91,7 @@ def _submissions(path: Path, chart_name: str) -> Iterator[Submission]:
     if not path.is_dir():
         seen = "it is something else" if path.exists() else "there is no such path"
         raise UsageError(f"submissions {path}: expected {KINDS}; but {seen}; correct the path")
-    place = path.resolve()  # once: what somebody replaces by a link later is refused when it is opened
+    place = path.resolve()  # resolved once: a component that a link replaces later is refused when it is opened
     try:
         members = _members_of_class(place)
     except OSError as error:
@@ -108,11 +108,11 @@ def _submissions(path: Path, chart_name: str) -> Iterator[Submission]:
 
 
 def _members_of_class(path: Path) -> Mapping[str, _Contents]:
-    """Return what is in a folder of submissions, by the names of its entries; nothing where it is no such folder.
+    """Return the contents of each entry of a class, by name. Returns an empty mapping if *path* is not a class.
 
-    It is one when several of its entries hold something, or an archive lies in it; a chart or a repository is none.
+    A class is a folder with several submissions, or with at least one archive. A chart or a repository is not a class.
 
-    Raises OSError when it cannot be read.
+    Raises OSError when the folder cannot be read.
     """
     if any((path / name).exists() for name in (".git", CHART_FILE)):
         return {}
@@ -123,7 +123,7 @@ def _members_of_class(path: Path) -> Mapping[str, _Contents]:
 
 
 def _member(path: Path) -> _Contents | None:
-    """Return what an entry of a class has; None where it is nobody's submission."""
+    """Return the contents of an entry of a class, or None if the entry is not a submission."""
     packed = not path.is_dir()
     if is_ignored(path.name, folder=not packed):
         return None
@@ -140,7 +140,7 @@ def _member(path: Path) -> _Contents | None:
 
 
 def _is_package(name: str, members: Mapping[str, _Contents | None]) -> bool:
-    """Report whether an archive is what ``helm package`` made of the chart in a folder beside it."""
+    """Report whether ``helm package`` created the archive *name* from a chart in a folder beside it."""
     found = re.fullmatch(r"(.+?)-v?\d+\.\d+\.\d+.*\.tgz", name)
     chart = members.get(found[1]) if found else None
     return chart is not None and PurePosixPath() in chart.charts
@@ -170,7 +170,7 @@ def _look(folder: Path) -> _Contents:
 
 
 def _submission(submission: Submission, contents: _Contents, chart_name: str) -> Submission:
-    """Return the submission of one person, whose chart is its folder so far, with what is wrong with it."""
+    """Return *submission* with the path of its chart or with its problem. Its *chart* must be its folder or archive."""
     path = submission.chart
     if contents.refusal:
         return replace(submission, problem=contents.refusal, advice=contents.advice, unsafe=True)
@@ -189,7 +189,7 @@ def _submission(submission: Submission, contents: _Contents, chart_name: str) ->
 
 
 def _missing(contents: _Contents) -> tuple[str, str]:
-    """Return what there is instead of a chart, and what to do."""
+    """Return the problem of a submission without a chart, and its remedy."""
     if contents.archives:
         seen = ", ".join(map(shown, contents.archives[:SHOWN]))
         return f"expected one Helm chart, saw {len(contents.archives)} archives: {seen}", "keep one"
@@ -203,11 +203,11 @@ def _name_of(chart: Path) -> str:
     try:
         return name_in(read_file(chart / CHART_FILE))
     except OSError:
-        return ""  # Helm says later, and better, what is wrong with it
+        return ""  # Helm reports the problem later in more detail
 
 
 def _with_unique_names(found: Sequence[Submission]) -> tuple[Submission, ...]:
-    """Number the names that occur more than once: ``chart``, ``chart-2``."""
+    """Number repeated names: ``chart``, ``chart-2``."""
     taken: Counter[str] = Counter()
     names = {each.name for each in found}
     unique = []

@@ -1,4 +1,7 @@
-"""Whether a submission was tried before as it would be tried now: a hash of all that an experiment depends on."""
+"""Computes the fingerprint of a submission, which shows whether an equal experiment has already run.
+
+The fingerprint is a hash of everything on which an experiment depends.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,14 @@ from canaryproof.submissions.archives import LARGEST_ARCHIVE, in_folder, open_fi
 from canaryproof.submissions.discovery import Submission
 
 MOST_FILES, MOST_BYTES = 10_000, 64 * 2**20
-"""Of one submission, that are looked at: a chart that is tried has fewer."""
+"""The maximum number of files and bytes of a submission that are hashed. An accepted chart has fewer."""
 
 
 def fingerprint(submission: Submission, course: Course, setting: Setting) -> str:
-    """Return a hash of what is handed in, what is asked, and what it is tried with; equal where all of these are.
+    """Return a hash of the submission, the scenario, canaryproof's version and the setting of the experiment.
 
-    How much patience there is, and on how many nodes, is no part of it: a verdict does not depend on that.
+    The setting consists of the provider, the versions of Kubernetes and Helm, and the kind of images. The hash excludes
+    patience and the number of nodes, because the verdict does not depend on them.
     """
     terms = {**asdict(course), "baseline": contents(course.baseline.resolve())}
     tools = [version("canaryproof"), setting.provider, setting.kubernetes, setting.helm, setting.images]
@@ -31,9 +35,9 @@ def fingerprint(submission: Submission, course: Course, setting: Setting) -> str
 
 
 def contents(place: Path) -> str:
-    """Return a hash of a file, or of a folder with the names and contents of all that is in it; links are not followed.
+    """Return a hash of a file, or of the names and contents of all entries of a folder. Links are not followed.
 
-    What cannot be read is as good as changed when it can.
+    An unreadable entry contributes its error to the hash. The hash therefore changes when the entry becomes readable.
     """
     digest = hashlib.sha256()
     try:

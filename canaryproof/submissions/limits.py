@@ -1,4 +1,4 @@
-"""What may be in a submission: which names count, where links may lead, how much is too much; pure."""
+"""Defines the permitted content of a submission: file names, link targets and sizes.  This module is pure."""
 
 from __future__ import annotations
 
@@ -19,48 +19,48 @@ ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
 OTHER_ARCHIVES = (".rar", ".7z", ".bz2", ".xz", ".zst", ".gz")
 
 MOST_ENTRIES = 50_000
-"""Files and folders of a submission; a repository with all its sources has a tenth."""
+"""The maximum number of files and folders in a submission. A repository with all its sources has a tenth of it."""
 DEEPEST_ENTRY = 64
-"""Folders in folders of a submission."""
+"""The maximum depth of nested folders in a submission."""
 
 MOST_FILES = 2_000
 LARGEST = 5 * 2**20
-"""Bytes of one file of a chart: Helm takes no larger one either."""
+"""The maximum size of one file of a chart in bytes. Helm has the same limit."""
 MOST_BYTES = 20 * 2**20
-"""Of one chart: Helm keeps it, compressed, in a Secret of 1 MiB."""
+"""The maximum size of one chart in bytes. Helm stores the chart, compressed, in a Secret of at most 1 MiB."""
 DEEPEST = 16
-"""Folders in folders of a chart."""
+"""The maximum number of components of a path in a chart."""
 LONGEST = 250
-"""Bytes of a path in a chart."""
+"""The maximum length of a path in a chart, in bytes."""
 LONGEST_SHOWN = 120
 SHOWN = 5
-"""How many of several charts a message names."""
+"""The maximum number of charts that a message lists."""
 
 _JUNK = frozenset({"__MACOSX", "__pycache__", "node_modules", "venv"})
 _DRIVE = re.compile(r"[A-Za-z]:")
 _REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef", "$schema"})
 _BUILT_IN = re.compile(r"https?://json-schema\.org/(draft-0[3-7]/schema|draft/20(19-09|20-12)/schema|schema)")
-"""The schemas of JSON Schema itself: no library fetches them."""
+"""The metaschemas of JSON Schema, which libraries have built in and do not fetch."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """An entry of a folder or an archive; *link* is where it leads, if it is one."""
+    """An entry of a folder or an archive. *link* is the target of a link, or None."""
 
     path: PurePosixPath
     size: int
-    """In bytes, as it says itself."""
+    """The size in bytes that the folder or the archive states."""
     read: Callable[[], bytes]
-    """Returns what is in it, but never more than `LARGEST` and one byte."""
+    """Returns the content of the entry, but at most `LARGEST` bytes and one more."""
     folder: bool = False
     special: bool = False
-    """Whether it is none of file, folder and link: a device, a pipe, a socket."""
+    """True if the entry is a device, a pipe or a socket, and not a file, a folder or a link."""
     link: str | None = None
 
 
 @dataclass
 class Allowance:
-    """What one chart has used up so far."""
+    """The number and total size of the files of one chart so far."""
 
     files: int = 0
     size: int = 0
@@ -68,7 +68,8 @@ class Allowance:
     def take(self, path: PurePosixPath, size: int) -> None:
         """Count a file of *size* bytes.
 
-        Raises UnsafeError when that is too large, too much or too deep, or has a name that nobody can write.
+        Raises UnsafeError when the file is too large or nested too deep, when its path is too long or has invalid
+        characters, or when the chart has too many files or bytes.
         """
         self.files += 1
         self.size += size
@@ -91,15 +92,16 @@ def _mega(size: int) -> str:
 
 
 def shown(path: object) -> str:
-    """Return a path for a message: printable, and not too long to be read."""
+    """Return *path* as printable text for a message, cut to `LONGEST_SHOWN` characters."""
     text = escaped(str(path)[: LONGEST_SHOWN + 1])
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def is_ignored(name: str, *, folder: bool) -> bool:
-    r"""Report whether something of this name is of no account: what tools leave behind, and hidden folders.
+    r"""Report whether an entry of this name is ignored. Ignored are hidden folders and files that tools leave behind.
 
-    Hidden files are kept, as Helm reads ``.helmignore``, but not macOS's: ``.DS_Store``, ``._a.yaml`` and ``Icon\r``.
+    Hidden files are kept, because Helm reads ``.helmignore``. The hidden files of macOS are ignored: ``.DS_Store``,
+    ``._a.yaml`` and ``Icon\r``.
     """
     if folder:
         return name.startswith(".") or name in _JUNK
@@ -107,7 +109,7 @@ def is_ignored(name: str, *, folder: bool) -> bool:
 
 
 def is_archive(name: str) -> bool:
-    """Report whether a file of this name is taken for an archive."""
+    """Report whether a file of this name is treated as an archive."""
     return name.lower().endswith(ARCHIVES)
 
 
@@ -118,9 +120,9 @@ def stem(name: str) -> str:
 
 
 def parts_of(name: str) -> PurePosixPath:
-    r"""Return the path of an entry of an archive; ``\`` separates folders too, as some archivers on Windows write.
+    r"""Return the path of an archive entry. ``\`` is a separator too, because some archivers on Windows write it.
 
-    Raises UnsafeError when it leads out of the archive.
+    Raises UnsafeError when the path leads out of the archive.
     """
     path = name.replace("\\", "/")
     if path.startswith("/") or is_drive(path) or ".." in path.split("/"):
@@ -131,21 +133,22 @@ def parts_of(name: str) -> PurePosixPath:
 
 
 def is_drive(path: str) -> bool:
-    """Report whether a path begins with a drive of Windows, ``C:``."""
+    """Report whether a path begins with a Windows drive letter, such as ``C:``."""
     return bool(_DRIVE.match(path))
 
 
 def leads_out(link: PurePosixPath, target: str) -> bool:
-    """Report whether a link at *link*, seen from the top, leads to anything outside."""
+    """Report whether a link leads out of the submission. *link* is its path in the submission, *target* its target."""
     target = target.replace("\\", "/")
     where = posixpath.normpath(posixpath.join(str(link.parent), target))
     return is_drive(target) or posixpath.isabs(where) or where.split("/")[0] == ".."
 
 
 def vetted(members: Iterable[Member]) -> Iterator[Member]:
-    """Yield the entries of a submission that are of any account.
+    """Yield the entries of a submission that are not ignored.
 
-    Raises UnsafeError at what is neither file nor folder, at links that lead out, and when there is no end to it.
+    Raises UnsafeError for an entry that is neither a file, a folder nor a link, for a link that leads out of the
+    submission, and when there are too many entries or nested folders.
     """
     for count, member in enumerate(members):
         if count >= MOST_ENTRIES:
@@ -167,7 +170,7 @@ def vetted(members: Iterable[Member]) -> Iterator[Member]:
 
 
 def outermost(charts: Iterable[PurePosixPath]) -> list[PurePosixPath]:
-    """Return the charts that lie in no other, sorted: what lies in a chart is its sub-chart."""
+    """Return, sorted, the charts that are not inside another chart. A chart inside a chart is a subchart."""
     found: list[PurePosixPath] = []
     for chart in sorted(charts):
         if not any(chart.is_relative_to(each) for each in found):
@@ -178,9 +181,9 @@ def outermost(charts: Iterable[PurePosixPath]) -> list[PurePosixPath]:
 def choose(
     charts: Sequence[PurePosixPath], chart_name: str, name_of: Callable[[PurePosixPath], str]
 ) -> PurePosixPath | None:
-    """Return which of several charts is meant: the one that its ``Chart.yaml`` calls *chart_name*; None of none.
+    """Return the only chart, or the one whose ``Chart.yaml`` has the name *chart_name*. Returns None if there is none.
 
-    Raises SubmissionError when several could be meant.
+    Raises SubmissionError when several charts remain.
     """
     if len(charts) > 1:
         charts = [chart for chart in charts if name_of(chart) == chart_name] or charts
@@ -194,16 +197,17 @@ def choose(
 
 
 def name_in(chart_file: bytes) -> str:
-    """Return the name that a ``Chart.yaml`` gives its chart; empty where it is not plain to see."""
+    """Return the chart name in a ``Chart.yaml``, or an empty string if no line contains it as plain text."""
     text = chart_file.decode("utf-8-sig", errors="replace")
     found = re.search(r"^name:[ \t]*[\"']?([\w.-]+)", text, re.MULTILINE)
     return found.group(1) if found else ""
 
 
 def check_schema(path: PurePosixPath, content: bytes) -> None:
-    """Look through a ``values.schema.json``; what is no JSON is left to Helm, which says so.
+    """Check a ``values.schema.json``. Invalid JSON is ignored, because Helm reports it.
 
-    Raises UnsafeError when it refers to anything outside of itself: Helm would go and read it, from wherever it is.
+    Raises UnsafeError when the schema is nested too deep, or when it refers to another document, which Helm would fetch
+    from any place.
     """
     try:
         schema = json.loads(content.decode("utf-8-sig", errors="replace"), parse_int=str, parse_float=str)

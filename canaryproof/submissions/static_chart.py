@@ -1,7 +1,7 @@
-"""Makes a chart of what another one was rendered to: no template is left in it that could look at anything.
+"""Creates a chart from the rendered objects of another chart. No template remains that could read from the cluster.
 
-For clusters whose account must not give rights to anybody (:mod:`canaryproof.experiment.isolation`): there Helm
-applies what was vetted, object by object, instead of rendering once more with all that the account may see.
+Such a chart is used on clusters whose account must not grant rights (:mod:`canaryproof.experiment.isolation`). There,
+Helm applies exactly the vetted objects. It does not render the chart again with everything that the account may read.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from canaryproof.submissions.limits import CHART_FILE, name_in
 
 OBJECTS = "objects.yaml"
 TEMPLATE = f'{{{{ .Files.Get "{OBJECTS}" }}}}'
-"""Files are not templates, whatever is in them."""
+"""Includes the objects as a file, because Helm does not evaluate template expressions in files."""
 
 _VERSION = re.compile(r"^version:[ \t]*[\"']?(\d+\.\d+\.\d+[\w.+-]*)", re.MULTILINE)
 
 
 def freeze(chart: Path, manifests: Iterable[Manifest], folder: Path) -> Path:
-    """Write what *chart* was rendered to as a chart of the same name and version to *folder*, and return that."""
+    """Write *manifests*, the rendered objects of *chart*, to *folder* as a chart of the same name and version.
+
+    Returns *folder*.
+    """
     described = read_file(chart / CHART_FILE)
     version = _VERSION.search(described.decode(errors="replace"))
     head = {"apiVersion": "v2", "name": name_in(described) or chart.name, "version": version[1] if version else "0.0.0"}
@@ -36,11 +39,11 @@ def freeze(chart: Path, manifests: Iterable[Manifest], folder: Path) -> Path:
 
 
 def require_no_rights(manifests: Iterable[Manifest]) -> None:
-    """Require that no pod of the chart gets rights: the rollback is made with those of the run's own account.
+    """Check that the chart grants no rights to its pods, because the rollback uses the rights of the run's account.
 
-    Such a pod could write a record of Helm between the check of the records and the rollback.
+    A pod with rights could write a Helm record between the check of the records and the rollback.
 
-    Raises InfrastructureError that names the object: that the account cannot confine it is no fault of the chart.
+    Raises InfrastructureError with the name of the object. The chart is not at fault if the account cannot confine it.
     """
     if found := next((each for each in manifests if each.kind == "RoleBinding"), None):
         raise InfrastructureError(

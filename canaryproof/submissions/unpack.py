@@ -1,11 +1,11 @@
-"""Takes the one chart out of a folder or an archive that somebody handed in, and nothing else of it.
+"""Extracts the one chart from a submitted folder or archive.
 
-It runs as a program of its own, with limits on time and memory and, where the machine allows it, as nobody without a
-network: ``python -m canaryproof.submissions.unpack KIND NAME CHART_NAME INPUT OUTPUT [as-nobody]``.  It opens no file:
-*INPUT* and *OUTPUT* are descriptors that it inherits.
+This module runs as a separate program with limits on time and memory. If the machine allows it, the program runs as
+nobody without a network: ``python -m canaryproof.submissions.unpack KIND NAME CHART_NAME INPUT OUTPUT [as-nobody]``.
+It opens no file. *INPUT* and *OUTPUT* are descriptors that it inherits.
 
-Helm reads packed sub-charts itself, in Go.  Go and Python do not read every archive alike, so what was looked through
-here is packed anew: Helm gets archives that this module wrote.
+Helm reads packed subcharts itself, in Go. Go and Python read some archives differently. Therefore, this module packs
+each checked subchart again, and Helm reads only archives that this module wrote.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ from canaryproof.system.sandbox import become_nobody
 
 TOP = PurePosixPath()
 DEEPEST_ARCHIVE = 3
-"""Packed sub-charts in packed sub-charts."""
+"""The maximum depth of packed subcharts in packed subcharts."""
 
 PLAIN = re.compile(r"\w[\w.-]{0,62}")
 _PACKED = re.compile(r"(charts/[^/]+/)*charts/[^/]+\.tgz")
-"""What Helm takes for a packed sub-chart (``LoadFiles`` in Helm's ``pkg/chart/v2/loader``)."""
+"""Paths that Helm treats as packed subcharts (``LoadFiles`` in Helm's ``pkg/chart/v2/loader``)."""
 
 AS_NOBODY = "as-nobody"
 
 
 def take_chart(found: Iterable[Member], source_name: str, chart_name: str) -> tuple[str, Files]:
-    """Return the chart that is meant, as a plain name for its folder and its files by their paths; nothing is parsed.
+    """Return the chart of a submission: a plain name for its folder, and its files by path. Does not parse the files.
 
-    Raises UnsafeError when something is refused, SubmissionError when there is no chart to be had, and OSError when it
-    cannot be read.
+    Raises UnsafeError when an entry is refused, SubmissionError when there is not exactly one chart, and OSError when
+    the submission cannot be read.
     """
     members = list(vetted(found))
     chart = _chosen(members, chart_name)
@@ -65,17 +65,18 @@ def take_chart(found: Iterable[Member], source_name: str, chart_name: str) -> tu
 
 
 def needs_parsing(files: Files) -> bool:
-    """Report whether `checked` has anything to do."""
+    """Report whether any of *files* is a schema or a packed subchart, which `checked` must parse."""
     return any(path.name == SCHEMA_FILE or _PACKED.fullmatch(str(path)) for path in files)
 
 
 def checked(files: Files, where: PurePosixPath = TOP, depth: int = 1) -> Files:
-    """Return the files of a chart as Helm may have them, with its packed sub-charts packed anew.
+    """Check the files of a chart and return them for Helm, with each packed subchart packed again.
 
-    *where* is what messages call the chart's folder; *depth* is 1, or of a packed sub-chart more.
+    *where* is the name of the chart's folder in messages. *depth* is 1 for the chart itself, and higher for packed
+    subcharts.
 
-    Raises UnsafeError when Helm would follow a reference out of a schema, or when a packed sub-chart can be read in
-    several ways, and SubmissionError when one cannot be read.
+    Raises UnsafeError when a schema refers to another document, or when a packed subchart is ambiguous or breaks a
+    limit. Raises SubmissionError when a packed subchart cannot be read.
     """
     return {path: _checked(path, content, where, depth) for path, content in files.items()}
 
@@ -97,7 +98,7 @@ def _chosen(members: Sequence[Member], chart_name: str) -> PurePosixPath:
 def _contents(
     members: Iterable[Member], chart: PurePosixPath, allowance: Allowance
 ) -> Iterator[tuple[PurePosixPath, bytes]]:
-    """Yield the files of a chart, by their paths in it."""
+    """Yield the files of *chart*, with their paths in the chart."""
     for member in members:
         if member.folder or not member.path.is_relative_to(chart):
             continue
@@ -123,7 +124,7 @@ def _checked(path: PurePosixPath, content: bytes, where: PurePosixPath, depth: i
 
 
 def _packed(archive: PurePosixPath, members: Iterable[Member]) -> Iterator[tuple[PurePosixPath, bytes]]:
-    """Yield the files of a packed sub-chart by their paths in it."""
+    """Yield the files of a packed subchart, with their paths in the subchart."""
     allowance = Allowance()
     seen: set[PurePosixPath] = set()
     for member in members:
@@ -141,7 +142,7 @@ def _packed(archive: PurePosixPath, members: Iterable[Member]) -> Iterator[tuple
 
 
 def pack(folder: PurePosixPath, files: Files) -> bytes:
-    """Return a packed chart as ``helm package`` makes them: plain files in one folder, one gzip member."""
+    """Return a packed chart in the format of ``helm package``: regular files in one folder, in one gzip member."""
     packed = io.BytesIO()
     with (
         gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as compressed,
@@ -155,9 +156,9 @@ def pack(folder: PurePosixPath, files: Files) -> bytes:
 
 
 def main(kind: str, name: str, chart_name: str, source: BinaryIO, target: BinaryIO) -> str:
-    """Read an ``archive`` or a ``bundle`` from *source*, write the files of its chart to *target* as a bundle.
+    """Read an ``archive`` or a ``bundle`` from *source*, and write the files of its chart to *target* as a bundle.
 
-    Returns as JSON the name for the chart's folder, or why there is none.
+    Returns JSON with the name of the chart's folder or with the error.
     """
     try:
         if kind == "archive":

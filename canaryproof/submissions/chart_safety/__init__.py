@@ -1,8 +1,9 @@
-"""Vets a rendered chart before anything is applied; pure.
+"""Vets a rendered chart before anything is applied.  This package is pure.
 
-A submission may have objects of `ALLOWED_KINDS` in its own namespace. Pods follow Kubernetes' Pod Security Standard
-"baseline"; the namespace enforces it in the cluster as well (:mod:`canaryproof.experiment.isolation`), should a chart
-render to something else there. On a cluster that belongs to others, further rules hold (`shared_cluster`).
+A submission may contain objects of `ALLOWED_KINDS` in its own namespace. Pods must follow Kubernetes' Pod Security
+Standard "baseline". The namespace enforces this standard in the cluster, too
+(:mod:`canaryproof.experiment.isolation`), because a chart can render differently there. On a cluster that belongs to
+others, additional rules apply (`shared_cluster`).
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ __all__ = [
 
 
 def check_chart(manifests: Iterable[Manifest], policy: Policy) -> tuple[Refusal, ...]:
-    """Return all that must not be applied; empty where everything may.
+    """Return a refusal for everything in the chart that must not be applied.
 
-    Hooks, and objects of sub-charts, count as all others do.
+    Hooks and objects of subcharts are treated like all other objects.
     """
     manifests = tuple(manifests)
     checks = (check_kind, check_object, check_pod, check_rbac)

@@ -1,7 +1,7 @@
-"""How much a submission may ask for; pure.
+"""Limits the number and size of the objects and resources that a submission requests.  This module is pure.
 
-A number counts as the most that the cluster could make of it. What the API server refuses counts as little, and never
-as less than nothing: one object cannot make up for another.
+A number counts as the highest value that the cluster could read in it. A value that the API server refuses may count as
+0, but never as a negative number, so that one object cannot compensate for another.
 """
 
 from __future__ import annotations
@@ -18,22 +18,26 @@ from canaryproof.submissions.chart_safety.fields import claims_of, size_of
 from canaryproof.submissions.chart_safety.pods import pod_template
 
 MOST_PODS = 20
-"""Pods of a chart: the course asks for two, and a node takes 110 of all submissions together (kubelet's maxPods)."""
+"""The maximum number of pods of a chart.
+
+The course requires two. A node runs 110 pods of all submissions together (kubelet's maxPods).
+"""
 MOST_OBJECTS = 100
 MOST_SERVICES = 20
 MOST_NODE_PORTS = 20
-"""Ports of the nodes; a cluster has 2 768 of them (kube-apiserver, ``--service-node-port-range``)."""
+"""The maximum number of node ports of a chart. A cluster has 2768 (kube-apiserver, ``--service-node-port-range``)."""
 MOST_STORAGE = 50 * 2**30
-"""Bytes of all claims of storage."""
+"""The maximum storage of all PersistentVolumeClaims together, in bytes."""
 MOST_BYTES_IN_ALL = 2 * 2**20
-"""Of all objects, as JSON: the cluster's database holds those of all submissions."""
+"""The maximum size of all objects together as JSON. etcd stores the objects of all submissions."""
 MOST_CPU, MOST_MEMORY = 40, 160 * 2**30
-"""Cores, and bytes, that all pods may request on a cluster of others: twice what the most pods have in the course.
+"""The maximum CPU cores and bytes of memory that all pods may request on a cluster that belongs to others.
 
-Elsewhere they reserve nothing of anybody's, and a pod that no node can hold is an outcome.
+They are twice the amount that `MOST_PODS` pods need in the course. There is no limit on other clusters, where a request
+takes no resources from others and an unschedulable pod is an outcome.
 """
 MOST = 2**31 - 1
-"""The largest number that these fields of the API hold."""
+"""The largest number that these API fields can hold."""
 
 _REPLICATED = frozenset({"Deployment", "ReplicaSet", "StatefulSet", "ReplicationController"})
 _JOBS = {"Job": ("spec",), "CronJob": ("spec", "jobTemplate", "spec")}
@@ -42,7 +46,7 @@ _DECIMAL = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNOR
 
 
 def check_counts(manifests: tuple[Manifest, ...], policy: Policy) -> Iterator[Refusal]:
-    """Yield what a chart asks too much of."""
+    """Yield a refusal for each limit that a chart exceeds."""
     services = [each for each in manifests if each.kind == "Service"]
     if len(manifests) > MOST_OBJECTS:
         yield Refusal("too-many-objects", count=len(manifests), limit=MOST_OBJECTS)
@@ -72,9 +76,10 @@ def _check_requests(manifests: tuple[Manifest, ...], policy: Policy) -> Iterator
 
 
 def _request(template: Body, name: str) -> Decimal:
-    """Return what a pod requests of a resource (Kubernetes, "Resource sharing within containers").
+    """Return the amount of a resource that a pod requests (Kubernetes, "Resource sharing within containers").
 
-    A limit is a request where none is written; init containers run before the others, sidecars beside them.
+    A limit counts as the request if the container has no request. Init containers run before the other containers, and
+    sidecars run concurrently with them.
     """
     spec = mapping_at(template, "spec")
     init = maps_at(spec, "initContainers")
@@ -90,10 +95,10 @@ def _own_request(body: Body, name: str) -> Decimal:
 
 
 def pods_of(manifests: Iterable[Manifest], policy: Policy) -> int:
-    """Return how many pods objects ask for.
+    """Return the number of pods that *manifests* request.
 
-    An autoscaler counts as far as it raises the number of its workload: to ``minReplicas``, and on clusters of others,
-    where there may be metrics to follow, to ``maxReplicas``.
+    An autoscaler counts with the number of pods that it can add to its workload, up to ``minReplicas``. On clusters
+    that belong to others, it counts up to ``maxReplicas``, because metrics may be available there.
     """
     manifests = tuple(manifests)
     own = {(each.kind, each.name): pods_of_one(each, policy) for each in manifests}
@@ -109,9 +114,10 @@ def pods_of(manifests: Iterable[Manifest], policy: Policy) -> int:
 
 
 def pods_of_one(manifest: Manifest, policy: Policy) -> int:
-    """Return how many pods an object asks for by itself; a Job as many as it needs in all, one after another or not.
+    """Return the number of pods that an object requests by itself.
 
-    A CronJob counts as one Job: it starts one a minute at most, and an experiment does not last longer.
+    A Job counts with the total number of its pods, even if they run one after another. A CronJob counts as one Job,
+    because it starts at most one per minute, and an experiment does not last longer.
     """
     if manifest.kind in _REPLICATED:
         replicas = value_at(manifest.body, "spec", "replicas")
@@ -123,13 +129,13 @@ def pods_of_one(manifest: Manifest, policy: Policy) -> int:
 
 
 def whole(value: object) -> int:
-    """Return *value* as the API could take it for a number: rounded up, from 0 to `MOST`.
+    """Return the number that the API could read from *value*, rounded up and limited to the range from 0 to `MOST`.
 
-    Texts count too: YAML readers disagree about ``1e3``, and Helm's takes it for a number.
+    Strings are converted too, because YAML readers disagree about ``1e3``, and Helm's reads it as a number.
     """
     if isinstance(value, str):
         value = _number_in(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:  # nan is not more than 0
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:  # NaN is not greater than 0
         return 0
     return MOST if value >= MOST else math.ceil(value)
 
@@ -140,7 +146,7 @@ def _number_in(text: str) -> float:
         return float(text)
     try:
         return int(text, 0) if _INTEGER.fullmatch(text) else 0
-    except ValueError:  # a digit that its base does not have
+    except ValueError:  # a digit that is invalid in its base
         return 0
 
 
@@ -150,19 +156,19 @@ def _ports_of_nodes(service: Manifest) -> int:
 
 
 def _storage(manifest: Manifest, policy: Policy) -> int:
-    """Return the bytes of storage that an object claims; each pod of a workload has claims of its own."""
+    """Return the bytes of storage that an object claims. Each pod of a workload has its own claims."""
     times = 1 if manifest.kind == "PersistentVolumeClaim" else max(1, pods_of_one(manifest, policy))
     asked = (value_at(claim, "spec", "resources", "requests", "storage") for claim in claims_of(manifest))
     return times * sum(math.ceil(quantity(each)) for each in asked)
 
 
 def quantity(written: object) -> Decimal:
-    """Return a quantity as a number; 0 where it is none, or negative."""
+    """Return a Kubernetes quantity as a number, or 0 if it is invalid or negative."""
     return max(Decimal(0), parse_quantity(str(written).strip()) or Decimal(0))
 
 
 def node_ports(manifests: Iterable[Manifest]) -> frozenset[int]:
-    """Return the ports of the node that Services ask for by number: nobody else in the cluster can have them."""
+    """Return the node ports that Services request by number. No other Service in the cluster can have them."""
     services = [each for each in manifests if each.kind == "Service"]
     numbers = [port.get("nodePort") for each in services for port in maps_at(each.body, "spec", "ports")]
     numbers += [value_at(each.body, "spec", "healthCheckNodePort") for each in services]

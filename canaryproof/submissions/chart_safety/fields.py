@@ -1,4 +1,4 @@
-"""Vets the fields of objects other than their pods; pure."""
+"""Vets the fields of objects, except those of their pods.  This module is pure."""
 
 from __future__ import annotations
 
@@ -15,24 +15,28 @@ from canaryproof.submissions.chart_safety.shared_cluster import (
 )
 
 MOST_BYTES = 256 * 2**10
-"""Of one object, as JSON: etcd takes 1.5 MiB, and the release with all of them must fit into one Secret of 1 MiB."""
+"""The maximum size of one object as JSON.
+
+etcd accepts 1.5 MiB, and the release with all objects must fit into one Secret of 1 MiB.
+"""
 
 RECORD_TYPE, RECORD_NAME, RECORD_OWNER = "helm.sh/release", "sh.helm.release.", "helm"
-"""How Helm marks the Secrets in which it keeps its records; it finds them by the label ``owner`` alone.
+"""The type, the name prefix and the label ``owner`` of the Secrets in which Helm stores its records.
 
-Source: Helm 4.3.1, pkg/storage/driver/secrets.go.
+Helm finds the Secrets by the label alone. Source: Helm 4.3.1, pkg/storage/driver/secrets.go.
 """
 
 GUARDS = frozenset({"LimitRange", "NetworkPolicy", "ResourceQuota", "Role", "RoleBinding"})
 GUARD_NAME = "canaryproof"
-"""How the names of the harness' own objects of these kinds begin, by which a release stays in its namespace.
+"""The name prefix of canaryproof's own objects of the kinds in `GUARDS`, which confine a release to its namespace.
 
-Helm deletes an object with the name of a hook before it makes the hook (Helm, "Chart Hooks", ``before-hook-creation``).
+A submission must not use this prefix. Before Helm creates a hook, it deletes an object of the same name (Helm, "Chart
+Hooks", ``before-hook-creation``).
 """
 
 
 def check_object(manifest: Manifest, policy: Policy) -> Iterator[Refusal]:
-    """Yield what an object may not have, apart from its kind and its pods."""
+    """Yield the refusals of an object, except those that concern its kind or its pods."""
     if isinstance(manifest.body.get("items"), list):
         yield Refusal("list-in-object")
     yield from _check_record(manifest)
@@ -51,7 +55,7 @@ def check_object(manifest: Manifest, policy: Policy) -> Iterator[Refusal]:
 
 
 def _check_record(manifest: Manifest) -> Iterator[Refusal]:
-    """Yield how an object passes for a record of Helm, which a rollback would follow."""
+    """Yield a refusal for each property by which an object could pass as a Helm record, which a rollback would use."""
     if manifest.kind == "Secret" and (kind := text_at(manifest.body, "type")).startswith(RECORD_TYPE):
         yield Refusal("helm-record-type", value=kind)
     if manifest.kind == "Secret" and manifest.labels.get("owner") == RECORD_OWNER:
@@ -61,12 +65,15 @@ def _check_record(manifest: Manifest) -> Iterator[Refusal]:
 
 
 def size_of(manifest: Manifest) -> int:
-    """Return the bytes of an object as JSON."""
+    """Return the size of an object as JSON, in bytes."""
     return len(json.dumps(manifest.body, default=str))
 
 
 def claims_of(manifest: Manifest) -> tuple[Body, ...]:
-    """Return the claims of storage that an object is, or leads to: of a StatefulSet, and of ephemeral volumes."""
+    """Return the PersistentVolumeClaims of an object.
+
+    These are the object itself, the claim templates of a StatefulSet, and those of ephemeral volumes.
+    """
     if manifest.kind == "PersistentVolumeClaim":
         return (manifest.body,)
     own = maps_at(manifest.body, "spec", "volumeClaimTemplates") if manifest.kind == "StatefulSet" else ()

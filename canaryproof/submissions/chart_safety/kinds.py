@@ -1,4 +1,4 @@
-"""The kinds of objects that a submission may have; pure."""
+"""Defines the kinds of objects that a submission may contain.  This module is pure."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from canaryproof.model.refusals import Policy, Refusal
 
 @dataclass(frozen=True)
 class AllowedKind:
-    """A kind of the Kubernetes API; ConfigMap is of the group ``""``, as in RBAC rules."""
+    """A kind of the Kubernetes API. The core group is ``""``, as in RBAC rules."""
 
     group: str
     kind: str
     plural: str
-    """The name of the resource, as RBAC rules and URLs have it."""
+    """The name of the resource in RBAC rules and URLs."""
 
 
 ALLOWED_KINDS = (
@@ -44,12 +44,15 @@ ALLOWED_KINDS = (
     AllowedKind("rbac.authorization.k8s.io", "Role", "roles"),
     AllowedKind("rbac.authorization.k8s.io", "RoleBinding", "rolebindings"),
 )
-"""All kinds that a submission may have, by group and kind.
+"""All kinds that a submission may contain, by group and kind.
 
-Their controllers act with rights inside the object's namespace, or on nothing but the object. Left out on purpose:
-custom resources (their controllers often act with the rights of the whole cluster), Endpoints and EndpointSlices (they
-lead the API server's Service proxy to addresses outside of the namespace), ControllerRevisions, Events and Bindings
-(their controllers write them).
+Their controllers act only inside the object's namespace, or only on the object itself. The following kinds are excluded
+on purpose:
+
+* custom resources, because their controllers often act with rights for the whole cluster;
+* Endpoints and EndpointSlices, because they can direct the API server's Service proxy to addresses outside the
+  namespace;
+* ControllerRevisions, Events and Bindings, because their controllers write them.
 """
 
 CLUSTER_SCOPED = frozenset(
@@ -86,24 +89,24 @@ CLUSTER_SCOPED = frozenset(
         "VolumeAttributesClass",
     }
 )
-"""Kinds of the whole cluster, whether or not the cluster at hand has them (Kubernetes API 1.37)."""
+"""Cluster-scoped kinds, whether or not the current cluster has them (Kubernetes API 1.37)."""
 
 
 def group_of(api_version: str) -> str:
-    """Return the API group of an ``apiVersion``: ``apps`` of ``apps/v1``, and ``""`` of ``v1``."""
+    """Return the API group of an ``apiVersion``: ``apps`` for ``apps/v1``, and ``""`` for ``v1``."""
     group, slash, _ = api_version.partition("/")
     return group if slash else ""
 
 
 def is_allowed(group: str, kind: str) -> bool:
-    """Report whether a submission may have objects of this kind."""
+    """Report whether a submission may contain objects of this kind."""
     return any((each.group, each.kind) == (group, kind) for each in ALLOWED_KINDS)
 
 
 def check_kind(manifest: Manifest, policy: Policy) -> Iterator[Refusal]:
-    """Yield why an object may not be there at all: for its kind, its scope or its namespace.
+    """Yield a refusal if the kind, the scope or the namespace of an object is not allowed.
 
-    A kind that the cluster does not know is left to Helm, which refuses it with words of its own.
+    A kind that the cluster does not know is not refused here. Helm refuses it with its own message.
     """
     own = policy.namespaces[-1]
     group, kind = group_of(manifest.api_version), manifest.kind

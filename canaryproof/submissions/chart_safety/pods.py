@@ -1,7 +1,7 @@
-"""Vets pods by Kubernetes' Pod Security Standard "baseline" and a list of volume types; pure.
+"""Vets pods by Kubernetes' Pod Security Standard "baseline" and a list of volume types.  This module is pure.
 
-Sources: kubernetes.io, "Pod Security Standards" (policy "baseline" of Kubernetes 1.37; the types of volumes are those
-of the policy "restricted", and ``image``).
+Source: kubernetes.io, "Pod Security Standards", policy "baseline" of Kubernetes 1.37. The volume types are those of the
+policy "restricted", and ``image``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ POD_TEMPLATES: Mapping[str, tuple[str, ...]] = {
     "PodTemplate": ("template",),
     "ReplicationController": ("spec", "template"),
 }
-"""All kinds that hold what pods look like, and where."""
+"""Maps each kind that contains a pod template to the path of the template."""
 CONTAINER_LISTS = ("initContainers", "containers", "ephemeralContainers")
 
 CAPABILITIES = frozenset(
@@ -64,25 +64,25 @@ PROFILES = frozenset({"", "RuntimeDefault", "Localhost"})
 HOST_NAMESPACES = ("hostNetwork", "hostPID", "hostIPC")
 PROBES = (("livenessProbe",), ("readinessProbe",), ("startupProbe",))
 HANDLERS = (*PROBES, ("lifecycle", "postStart"), ("lifecycle", "preStop"))
-"""Where a container has requests that the kubelet makes; without ``host`` they go to the pod."""
+"""The paths of a container's probes and lifecycle handlers. Without ``host``, the kubelet sends them to the pod."""
 APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
 
 PROJECTED_SOURCES = ("configMap", "downwardAPI", "secret", "serviceAccountToken")
 AUDIENCES = frozenset({"", "api"} | {f"https://kubernetes.default.svc{suffix}" for suffix in ("", ".cluster.local")})
-"""Audiences of the API server: with a token for another one, a pod could sign in elsewhere."""
+"""The audiences of the API server. With a token for another audience, a pod could authenticate elsewhere."""
 
 MOST_CONTAINERS = 10
-"""Containers of a pod, init containers among them."""
+"""The maximum number of containers of a pod, including init containers."""
 
 
 def pod_template(manifest: Manifest) -> Body:
-    """Return what the pods of any kind look like, with ``metadata`` and ``spec``; empty where a kind has none."""
+    """Return the pod template of an object, with ``metadata`` and ``spec``, or an empty map if its kind has none."""
     path = POD_TEMPLATES.get(manifest.kind)
     return {} if path is None else mapping_at(manifest.body, *path)
 
 
 def check_pod(manifest: Manifest, policy: Policy) -> Iterator[Refusal]:
-    """Yield what the pods of an object may not have."""
+    """Yield the refusals that concern the pods of an object."""
     template = pod_template(manifest)
     spec = mapping_at(template, "spec")
     yield from _check_host(spec)
@@ -101,7 +101,7 @@ def check_pod(manifest: Manifest, policy: Policy) -> Iterator[Refusal]:
 
 
 def containers_of(spec: Body) -> tuple[Body, ...]:
-    """Return all containers in the spec of a pod, sidecars and ephemeral containers among them."""
+    """Return all containers in the spec of a pod, including init containers, sidecars and ephemeral containers."""
     return tuple(container for group in CONTAINER_LISTS for container in maps_at(spec, group))
 
 
@@ -164,7 +164,7 @@ def _check_container(container: Body) -> Iterator[Refusal]:
 
 
 def _check_context(context: Body) -> Iterator[Refusal]:
-    """Yield what the security contexts of pods and of containers may not say."""
+    """Yield the refusals that apply to the security contexts of both pods and containers."""
     if (profile := text_at(context, "seccompProfile", "type")) not in PROFILES:
         yield Refusal("seccomp", value=profile)
     if (profile := text_at(context, "appArmorProfile", "type")) not in PROFILES:

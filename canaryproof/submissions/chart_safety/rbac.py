@@ -1,7 +1,8 @@
-"""What Roles and RoleBindings may give; pure.
+"""Vets the rights that Roles and RoleBindings grant.  This module is pure.
 
-The API server lets nobody give rights that they do not have (kubernetes.io, "Privilege escalation prevention"), and the
-user who upgrades has few. These rules say the same before anything is applied, in words that help.
+The API server prevents users from granting rights that they do not have (kubernetes.io, "Privilege escalation
+prevention"), and the user who upgrades has few rights. These rules have the same effect, but they apply before anything
+is installed, and their messages are helpful.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from canaryproof.submissions.chart_safety.kinds import ALLOWED_KINDS
 READ = frozenset({"get", "list", "watch"})
 SCALE = frozenset({"get", "patch", "update"})
 VERBS = READ | {"create", "delete", "patch", "update"}
-"""Verbs of a Role; ``bind``, ``escalate`` and ``impersonate`` give more rights than the Role says."""
+"""The allowed verbs of a Role. ``bind``, ``escalate`` and ``impersonate`` grant more rights than the Role lists."""
 
 RESOURCES: Mapping[tuple[str, str], frozenset[str]] = {
     **{(each.group, each.plural): VERBS for each in ALLOWED_KINDS},
@@ -26,20 +27,21 @@ RESOURCES: Mapping[tuple[str, str], frozenset[str]] = {
     ("events.k8s.io", "events"): READ,
     **{("apps", f"{name}/scale"): SCALE for name in ("deployments", "replicasets", "statefulsets")},
 }
-"""Resources of a Role, by API group and plural, with the verbs for each: the allowed kinds, and what apps look at.
+"""The allowed resources of a Role, by API group and plural, with their verbs.
 
-A Role may not change quotas, limits and network policies: the harness sets some for each namespace. Nor may it write
-events: the verdict depends on those of the cluster's own components.
+They are the allowed kinds, and resources that apps read. A Role must not permit changes to quotas, limits and network
+policies, because canaryproof creates its own in each namespace. It must not permit writing events, because the verdict
+depends on the events of the cluster's own components.
 """
 
 CLUSTER_ROLES = ("view",)
-"""The ClusterRoles that a RoleBinding may give; ``edit`` would let pods change network policies."""
+"""The ClusterRoles that a RoleBinding may grant. ``edit`` would let pods change network policies."""
 
 
 def check_rbac(manifest: Manifest, _policy: Policy) -> Iterator[Refusal]:
-    """Yield the rights that a Role or a RoleBinding may not give.
+    """Yield a refusal for each right that a Role or a RoleBinding must not grant.
 
-    Whom they are given to is left open: they end with the namespace.
+    The subjects are not restricted, because the rights end with the namespace.
     """
     if manifest.kind == "Role":
         for rule in maps_at(manifest.body, "rules"):

@@ -1,7 +1,7 @@
-"""Further rules for clusters that belong to others (provider ``existing``); pure.
+"""Defines additional rules for clusters that belong to others (provider ``existing``).  This module is pure.
 
-They keep a submission from what a cluster's owner set up for somebody else: addresses and host names of the outside,
-nodes that are set apart, priorities, storage that exists already, and controllers that act on annotations.
+The rules keep a submission from resources that the owner of the cluster has set up for other purposes: external
+addresses and host names, reserved nodes, priorities, existing storage, and controllers that act on annotations.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from canaryproof.model.refusals import Refusal
 
 DEFAULT_SCHEDULER = "default-scheduler"
 TOLERATIONS = frozenset({"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"})
-"""Taints that any pod tolerates for a while (Kubernetes, admission plugin DefaultTolerationSeconds)."""
+"""Taints that every pod tolerates for a time (Kubernetes, admission plugin DefaultTolerationSeconds)."""
 
 CONTROLLER_PREFIXES = (
     "acme.cert-manager.io/",
@@ -38,15 +38,15 @@ CONTROLLER_PREFIXES = (
     "v1.multus-cni.io/",
     "vault.hashicorp.com/",
 )
-"""Prefixes of annotations and labels on which controllers act for an object with rights of their own.
+"""Prefixes of annotations and labels that make controllers act for an object with the controllers' own rights.
 
-They publish DNS names and routes, attach networks and devices, hand out certificates, secrets and identities of the
-cloud, or copy between namespaces.
+These controllers publish DNS names and routes, attach networks and devices, issue certificates, secrets and cloud
+identities, or copy objects between namespaces.
 """
 
 
 def check_shared_object(manifest: Manifest) -> Iterator[Refusal]:
-    """Yield what an object may not have on a cluster of others, apart from its pods."""
+    """Yield the refusals of an object on a cluster that belongs to others, except those that concern its pods."""
     spec = mapping_at(manifest.body, "spec")
     if manifest.kind == "Ingress":
         yield Refusal("ingress")
@@ -59,7 +59,7 @@ def check_shared_object(manifest: Manifest) -> Iterator[Refusal]:
 
 
 def check_shared_metadata(metadata: Body) -> Iterator[Refusal]:
-    """Yield annotations and labels of an object, or of its pods, on which other controllers act."""
+    """Yield a refusal for each annotation and label of an object, or of its pods, on which other controllers act."""
     for field in ("annotations", "labels"):
         for key in mapping_at(metadata, field):
             if str(key).startswith(CONTROLLER_PREFIXES):
@@ -67,9 +67,9 @@ def check_shared_metadata(metadata: Body) -> Iterator[Refusal]:
 
 
 def check_shared_claim(spec: Body) -> Iterator[Refusal]:
-    """Yield what the spec of a PersistentVolumeClaim may not have: what picks storage that exists already.
+    """Yield a refusal for each field of a PersistentVolumeClaim's spec that selects existing storage.
 
-    A copy of another claim of the same namespace is allowed.
+    A clone of another claim in the same namespace is allowed.
     """
     for field in ("volumeName", "selector"):
         if spec.get(field):
@@ -82,7 +82,7 @@ def check_shared_claim(spec: Body) -> Iterator[Refusal]:
 
 
 def check_shared_pod(spec: Body) -> Iterator[Refusal]:
-    """Yield what the spec of a pod may not have on a cluster of others."""
+    """Yield the refusals of a pod's spec on a cluster that belongs to others."""
     if spec.get("nodeName"):
         yield Refusal("node-name", value=str(spec["nodeName"]))
     if spec.get("priorityClassName"):
@@ -97,9 +97,9 @@ def check_shared_pod(spec: Body) -> Iterator[Refusal]:
 
 
 def check_shared_container(container: Body) -> Iterator[Refusal]:
-    """Yield resources that a container may not ask for on a cluster of others: GPUs and other devices of nodes.
+    """Yield a refusal for each extended resource of a container, such as a GPU or another device of a node.
 
-    Their names have a domain (Kubernetes, "Extended Resources").
+    The names of extended resources contain a domain (Kubernetes, "Extended Resources").
     """
     asked = {**mapping_at(container, "resources", "requests"), **mapping_at(container, "resources", "limits")}
     for name in asked:
