@@ -1,1 +1,1 @@
-"""The values that all parts share: Kubernetes objects, the timeline, causes and evidence; pure."""
+"""Defines the values that all packages share: Kubernetes objects, the timeline, causes and evidence.  Pure."""

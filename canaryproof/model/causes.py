@@ -1,6 +1,6 @@
-"""The cause of a decision or a fault, as facts: a code, and what a program needs to act on it; pure.
+"""Defines the cause of a decision or a fault as data: a code, and the facts that a program needs.  This module is pure.
 
-`canaryproof.model.wording` makes sentences of causes, and nothing reads those back.
+`canaryproof.model.wording` turns causes into sentences. No code parses these sentences.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ Code = Literal[
     # the experiment
     "not-reached",
 ]
-"""What happened; `canaryproof.model.wording.cause_sentences` has the sentence of each."""
+"""The codes of causes. `canaryproof.model.wording.cause_sentences` contains the sentence for each code."""
 
 OriginCode = Literal[
     "braces-unmatched",
@@ -130,7 +130,7 @@ OriginCode = Literal[
     "values-missing",
     "values-misnamed",
 ]
-"""A mistake in the files of a chart that lies behind an error of Helm or the cluster."""
+"""A mistake in the files of a chart that leads to an error of Helm or the cluster."""
 
 FindingCode = Literal[
     OriginCode,
@@ -200,7 +200,7 @@ FindingCode = Literal[
     "usage-fault",
     "wait-ended",
 ]
-"""Why a check does not hold, or what is a part of that; `canaryproof.model.wording.finding_sentences` has the words."""
+"""The codes of findings and their parts. `canaryproof.model.wording.finding_sentences` contains the sentences."""
 
 Why = Literal[
     "missing-key",
@@ -214,66 +214,66 @@ Why = Literal[
     "runs-as-root",
     "volume-claim",
 ]
-"""What Kubernetes means by the text in *detail*, where that is known (`canaryproof.model.kubernetes_text`)."""
+"""The meaning of the Kubernetes text in *detail*, if it is known (`canaryproof.model.kubernetes_text`)."""
 
 During = Literal["canary", "run"]
-"""A time of an experiment: while the canary was there, or from revision 1 to the end."""
+"""A period of an experiment: ``canary``, while the canary existed; ``run``, from revision 1 to the end."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cause:
-    """What happened, and to what; a field that says nothing about it keeps its default."""
+    """An event or a state, and the objects that it concerns. Fields that do not apply keep their defaults."""
 
     code: Code | FindingCode
-    """What happened."""
+    """The kind of event or state."""
     deployment: str = ""
     """The Deployment of the canary."""
     container: str = ""
     """The container that decided the outcome."""
     init: bool = False
-    """Whether that is an init container."""
+    """True if *container* is an init container."""
     image: str = ""
-    """The image of that container, or the image that a finding is about."""
+    """The image of *container*, or the image that a finding concerns."""
     images: tuple[str, ...] = ()
-    """The images that ran, in order."""
+    """The images that ran, in order of time."""
     exit_codes: tuple[int, ...] = ()
-    """The exit codes of the container's runs, in order."""
+    """The exit codes of the container's runs, in order of time."""
     ended: str = ""
-    """The reason of the last end in Kubernetes' words: ``Error``, ``OOMKilled``."""
+    """The reason of the last termination, as Kubernetes reports it: ``Error``, ``OOMKilled``."""
     probe: str = ""
     """The probe that failed: ``liveness`` or ``startup``."""
     states: tuple[str, ...] = ()
     """Waiting reasons of containers, reasons of events, or statuses of revisions, as Kubernetes and Helm write them."""
     count: int = 0
-    """A number of restarts, starts, Deployments, replicas, failed requests or objects, or the number of a revision."""
+    """The number of restarts, starts, Deployments, replicas, failed requests or objects, or a revision number."""
     replicas: tuple[int, ...] = ()
-    """Numbers of pods of a Deployment: all, those of its latest template, those that are available."""
+    """The numbers of pods of a Deployment: all pods, pods of its latest template, and available pods."""
     limit: float = 0.0
     """The value that *count* or *seconds* should have, or must not exceed."""
     ports: tuple[int, ...] = ()
-    """The ports that are declared."""
+    """The declared ports."""
     pods: int = 0
     """The number of pods."""
     seconds: float = 0.0
-    """The time from the upgrade to the proof, or the time for which the canary was ready, observed or running."""
+    """Seconds from the upgrade to the proof, or seconds for which the canary was ready, observed or running."""
     object: str = ""
-    """The object, as ``Deployment/shop``."""
+    """The object, such as ``Deployment/shop``."""
     file: str = ""
     """The template, relative to the chart's folder."""
     files: tuple[str, ...] = ()
     """The templates that contain the object."""
     line: int = 0
-    """The line in the output of the template, from 1; 0 where it is not known."""
+    """The line in the output of the template, from 1, or 0 if it is not known."""
     field: str = ""
-    """The field of the object, as ``spec.replicas``."""
+    """The field of the object, such as ``spec.replicas``."""
     expected: str = ""
     """The expected value: a type (``a map``, ``a list``, ``a number``), a value or an outcome."""
     found: str = ""
     """The value that was found instead."""
     names: tuple[str, ...] = ()
-    """The names of other objects that the cause is about: workloads, ports."""
+    """The names of other objects that the cause concerns: workloads, ports."""
     protocol: str = ""
-    """The protocol of a port, where it is not TCP."""
+    """The protocol of a port, if it is not TCP."""
     pod: str = ""
     """The name of the pod."""
     during: During | None = None
@@ -284,23 +284,23 @@ class Cause:
     """The number of requests that were answered."""
     held_by: str = ""
     """The kind of holder that keeps the object: ``owner``, ``resource-policy``, ``hook``, ``finalizers`` or
-    ``deletion``; *detail* names the holder."""
+    ``deletion``. *detail* names the holder."""
     hook: bool = False
-    """Whether the object is a hook of Helm."""
+    """True if the object is a Helm hook."""
     detail: str = ""
-    """The text of Kubernetes, Helm or a container runtime, or of the rules for charts."""
+    """A message of Kubernetes, Helm, a container runtime or the rules for charts."""
     why: Why | None = None
-    """The meaning of the text in *detail*, where it is known."""
+    """The meaning of the text in *detail*, if it is known."""
     last_words: str = ""
     """The last line of the container's log."""
     parts: tuple[Cause, ...] = ()
-    """The causes that this cause consists of."""
+    """The causes of which this cause consists."""
     known: Cause | None = None
-    """The cause that lies behind this one, where it is known."""
+    """The cause that led to this one, if it is known."""
 
 
 def to_fields(cause: Cause) -> dict[str, Any]:
-    """Return the fields that say something, by name: what ``results.json`` shows; seconds in whole milliseconds."""
+    """Return the fields that differ from their defaults, by name, for ``results.json``. Floats have three decimals."""
     found: dict[str, Any] = {}
     for field in fields(cause):
         value = getattr(cause, field.name)

@@ -1,4 +1,4 @@
-"""The text of a chart as its author wrote it: where a message points to, and what it quotes."""
+"""Reads the source text of a chart, so that messages can quote it and refer to its lines."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from pathlib import Path
 from canaryproof.model.evidence import ChartFile
 
 MANY = 200
-"""Files of one chart that are kept."""
+"""The maximum number of files of one chart that are stored."""
 LONG = 64 * 1024
-"""Bytes of one file that are kept."""
+"""The maximum number of bytes of one file that are stored."""
 KEPT = (".yaml", ".yml", ".tpl", ".json", ".txt", ".helmignore")
 
 
 def read_texts(chart: Path) -> tuple[ChartFile, ...]:
-    """Return the text files of a chart, sorted by path; links are not followed, and what is too much is left out."""
+    """Return the text files of a chart in the order of a sorted directory walk.
+
+    Links are not followed. Files beyond `MANY`, and bytes of a file beyond `LONG`, are left out.
+    """
     found: list[ChartFile] = []
     for folder, subfolders, names, handle in os.fwalk(chart):
         subfolders.sort()
@@ -35,7 +38,7 @@ def read_texts(chart: Path) -> tuple[ChartFile, ...]:
 
 
 def _read(name: str, folder: int) -> bytes | None:
-    """Return the beginning of a plain file in an open folder; None where it is none."""
+    """Return the beginning of a file in an open folder, or None if it is not a regular file."""
     try:
         handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     except OSError as error:
@@ -47,9 +50,9 @@ def _read(name: str, folder: int) -> bytes | None:
 
 
 def place(files: Iterable[ChartFile], template: str, *keys: str) -> str:
-    """Return where one of *keys* stands in a template, ``templates/service.yaml:7``.
+    """Return the line of one of *keys* in a template, such as ``templates/service.yaml:7``.
 
-    The first key that stands there just once counts; where none does, the file alone is named: no line is guessed.
+    The first key that occurs exactly once counts. If there is none, the result is the file without a line.
     """
     text = next((file.text for file in files if file.path == template), "")
     for key in keys:
@@ -61,7 +64,10 @@ def place(files: Iterable[ChartFile], template: str, *keys: str) -> str:
 
 
 def line_with(files: Iterable[ChartFile], text: str) -> str:
-    """Return the one line of values and templates that has *text* as its value; empty where none has, or several."""
+    """Return the only line of ``values.yaml`` and the templates that has *text* as its value.
+
+    Returns an empty string if no line or several lines match.
+    """
     pattern = re.compile(rf"[\s:\"']{re.escape(text)}[\"']?\s*(#.*)?$")
     lines = [
         f"{file.path}:{number}"

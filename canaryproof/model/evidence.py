@@ -1,4 +1,4 @@
-"""The frozen record of one experiment: all that a check, a report or a replay may read."""
+"""Defines the evidence: the immutable record of one experiment, and the only input of checks, reports and replays."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ class Decision:
     outcome: OutcomeName
     cause: Cause
     at: float | None = None
-    """Seconds from the start of the recording to the decision; None where the chart alone decided."""
+    """Seconds from the start of the recording to the decision, or None if the chart alone determined the outcome."""
     proven_at: float | None = None
-    """Seconds from the start of the recording to the observation that made it certain."""
+    """Seconds from the start of the recording to the observation that proved the outcome."""
     proof: tuple[str, ...] = ()
-    """The observations that prove it, one line each: container, exit code, reason, times."""
+    """The observations that prove the outcome, one line each: container, exit code, reason, times."""
     refusals: tuple[Refusal, ...] = ()
-    """The rendered objects that must not be applied, where they decided."""
+    """The refused objects of the rendering, if they determined the outcome."""
 
     @property
     def reason(self) -> str:
@@ -65,15 +65,15 @@ ViolationCode = Literal[
 
 @dataclass(frozen=True)
 class Violation:
-    """An act of a release in the cluster that no submission is allowed: it ends the experiment, without a rollback."""
+    """A forbidden action of a release in the cluster. It ends the experiment without a rollback."""
 
     code: ViolationCode
     object: str = ""
-    """The record of Helm that it is about, ``Secret/sh.helm.release.v1.upcommerce.v2``."""
+    """The Helm record that the violation concerns, such as ``Secret/sh.helm.release.v1.upcommerce.v2``."""
     detail: str = ""
-    """What is wrong with the objects, or the text of Kubernetes about the quota."""
+    """The problem with the objects, or Kubernetes' message about the quota."""
     refusals: tuple[Refusal, ...] = ()
-    """The objects that must not be applied."""
+    """The refused objects."""
 
 
 def violation_cause(violation: Violation) -> Cause:
@@ -87,19 +87,19 @@ UNDECIDED = Decision("undecided", Cause(code="not-reached"))
 
 @dataclass(frozen=True)
 class ServiceRoute:
-    """A Service that leads to the canary, by selector and by ``targetPort``."""
+    """A Service whose selector and ``targetPort`` lead to the canary."""
 
     name: str
     source: str
     ports: tuple[tuple[int, int], ...]
-    """Pairs of the Service's port and the container port it resolves to (0 where a named port resolves to none)."""
+    """Pairs of the Service's port and the container port to which it leads, or 0 if a named port does not resolve."""
     also_selects: tuple[str, ...] = ()
-    """Other workloads of the chart whose pods the selector picks too."""
+    """Other workloads of the chart whose pods the selector also matches."""
 
 
 @dataclass(frozen=True)
 class Canary:
-    """The Deployment that the submission adds to the course's chart, and the Services that pick its pods."""
+    """The Deployment that the submission adds to the course's chart, and the Services that select its pods."""
 
     deployment: str
     source: str
@@ -108,34 +108,34 @@ class Canary:
     images: tuple[str, ...]
     services: tuple[ServiceRoute, ...] = ()
     unpulled: tuple[str, ...] = ()
-    """Images that it forbids to pull, and that no container of the course's chart has brought to a node before."""
+    """Images with ``imagePullPolicy: Never`` that no container of the course's chart has brought to a node before."""
     foreign: tuple[str, ...] = ()
-    """Images beside the course's own that the cluster cannot pull: they decide no outcome."""
+    """Images other than the course's that the cluster cannot pull. They do not determine an outcome."""
 
 
 @dataclass(frozen=True)
 class Rendering:
-    """The objects that Helm rendered from a chart, or why it did not."""
+    """The objects that Helm rendered from a chart, or the error of the rendering."""
 
     manifests: tuple[Manifest, ...] = ()
     error: str = ""
     hint: str = ""
-    """The advice that belongs to the error."""
+    """The hint that belongs to the error."""
     cause: Cause | None = None
-    """The facts of the error, where it is about an object."""
+    """The typed cause, if the error concerns an object."""
     rendered: bool = False
-    """Whether Helm did render it, where the error is one of its objects."""
+    """True if Helm rendered the chart and the error concerns one of its objects."""
 
 
 def rendering_failure(rendering: Rendering) -> Cause:
-    """Return what is wrong with a chart that has an error."""
+    """Return the cause of a failed rendering."""
     code: Code = "objects-malformed" if rendering.rendered else "chart-not-rendered"
     return Cause(code=code, detail=rendering.error, parts=rendering.cause.parts if rendering.cause else ())
 
 
 @dataclass(frozen=True)
 class ChartFile:
-    """A file of the chart as handed in: *path* is relative to the chart's folder."""
+    """A file of the submitted chart. *path* is relative to the chart's folder."""
 
     path: str
     text: str
@@ -143,15 +143,15 @@ class ChartFile:
 
 @dataclass(frozen=True)
 class Step:
-    """One Helm operation: *began* and *ended* count seconds from the start of the recording."""
+    """One Helm operation. *began* and *ended* are seconds from the start of the recording."""
 
     command: str
     began: float
     ended: float
     error: str = ""
-    """Helm's error; empty where it reported success."""
+    """Helm's error, or an empty string if Helm reported success."""
     cause: Cause | None = None
-    """What the error hides; None where it says what is wrong."""
+    """The cause that the error does not mention, or None if the error states the cause itself."""
 
     @property
     def succeeded(self) -> bool:
@@ -160,12 +160,12 @@ class Step:
 
     @property
     def seconds(self) -> float:
-        """Return how long Helm took."""
+        """Return the duration of the operation in seconds."""
         return self.ended - self.began
 
 
 def upgrade_failure(upgrade: Step) -> Cause:
-    """Return why an upgrade that has an error failed."""
+    """Return the cause of a failed upgrade."""
     detail = "" if upgrade.cause else without_repetition(upgrade.error)
     return Cause(code="upgrade-failed", detail=detail, known=upgrade.cause)
 
@@ -182,12 +182,12 @@ class Revision:
 
 @dataclass(frozen=True)
 class Unanswered:
-    """Why a request to a Service was not answered with success."""
+    """The failure of a request to a Service."""
 
     message: str
-    """What was answered instead, for people to read."""
+    """A description of the failure for the user."""
     timed_out: bool = False
-    """Whether it was waited for in vain."""
+    """True if no answer arrived within the time limit."""
 
     def __str__(self) -> str:
         """Return the message."""
@@ -196,13 +196,13 @@ class Unanswered:
 
 @dataclass(frozen=True)
 class Probe:
-    """One request to the stable Service: *error* is empty when it was answered with success."""
+    """One request to the stable Service. *error* is empty if the response was successful."""
 
     at: float
     seconds: float
     error: str = ""
     timed_out: bool = False
-    """Whether it was waited for in vain: then the Service was silent all the time."""
+    """True if no answer arrived within the time limit. The Service was then silent for all *seconds*."""
 
 
 HolderKind = Literal["owner", "resource-policy", "hook", "finalizers", "deletion"]
@@ -210,26 +210,26 @@ HolderKind = Literal["owner", "resource-policy", "hook", "finalizers", "deletion
 
 @dataclass(frozen=True)
 class Holder:
-    """Why an object is still there."""
+    """The reason why an object still exists."""
 
     kind: HolderKind
-    """``deletion``: it has been asked to go, and has not gone yet."""
+    """The kind of holder. ``deletion``: the deletion was requested, but is not complete yet."""
     value: str = ""
-    """The owner, or the value of the annotation, or the finalizers, separated by commas."""
+    """The owner, the value of the annotation, or the finalizers, separated by commas."""
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """An object of the upgrade that outlived the rollback, and what holds it."""
+    """An object of the upgrade that outlived the rollback, and its holder."""
 
     object: ObjectKey
     holder: Holder | None = None
-    """None where nothing is known to hold it."""
+    """The holder, or None if none is known."""
 
 
 @dataclass(frozen=True)
 class ContainerLog:
-    """The last words of one container; *previous* is the run before the current one."""
+    """The end of the log of one container. *previous* is true for the run before the current one."""
 
     pod: str
     container: str
@@ -239,7 +239,10 @@ class ContainerLog:
 
 @dataclass(frozen=True)
 class Timings:
-    """Seconds of each phase; *outcome* from the end of the upgrade, *gone* from the end of the rollback."""
+    """The duration of each phase in seconds.
+
+    *outcome* counts from the end of the upgrade, and *gone* from the end of the rollback.
+    """
 
     install: float = 0.0
     upgrade: float = 0.0
@@ -251,85 +254,85 @@ class Timings:
 
 @dataclass(frozen=True)
 class Setting:
-    """On what a submission was tried."""
+    """The environment in which a submission was checked."""
 
     provider: str
-    """Where the cluster came from: ``embedded``."""
+    """The provider of the cluster, such as ``embedded``."""
     kubernetes: str
-    """The version of its API server, ``1.37.2``."""
+    """The version of the API server, such as ``1.37.2``."""
     nodes: int
     helm: str
     images: str
     """``stand-in`` or ``upstream``."""
     patience: float = 1
-    """How many times slower than usual the machine was said to be."""
+    """The factor of ``--patience``: the number of times that the machine is slower than usual."""
     sandbox: Protection | None = None
-    """How submissions were unpacked and rendered; None where nobody has noted it."""
+    """The protection with which submissions were unpacked and rendered, or None if it was not recorded."""
 
 
 @dataclass(frozen=True)
 class Observed:
-    """A release that somebody handled by hand: which revisions were what, None for none, and what cannot be known."""
+    """A release handled by hand: the role of each revision, or None if there is none, and the gaps in the evidence."""
 
     stable: int | None
     canary: int | None
     rollback: int | None
     status: str
-    """What Helm says of the canary's revision: ``superseded``."""
+    """Helm's status of the canary's revision, such as ``superseded``."""
     unready: Cause | None = None
-    """Why the stable app is not ready now; None where it is."""
+    """The reason why the stable app is not ready now, or None if it is ready."""
     gaps: dict[str, Cause] = field(default_factory=dict)
-    """Why the evidence that is left does not allow a check, by its id."""
+    """By check ID, the reason why the remaining evidence is not sufficient for the check."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One experiment.  Fields that the experiment did not reach keep their defaults."""
+    """The record of one experiment. Fields that the experiment did not reach keep their defaults."""
 
     name: str
     source: str
     setting: Setting | None = None
     fingerprint: str = ""
-    """Of what was handed in, asked, and used to try it; a run that goes on takes over what has the same."""
+    """The fingerprint of submission, scenario and setting. A resumed run reuses evidence with an equal fingerprint."""
     namespace: str = ""
     baseline: Rendering = field(default_factory=Rendering)
     chart: Rendering = field(default_factory=Rendering)
     files: tuple[ChartFile, ...] = ()
-    """The chart's own text, for messages that point into it."""
+    """The source text of the chart, so that messages can refer to its lines."""
     added: tuple[ObjectKey, ...] = ()
-    """What the submission adds to the course's chart."""
+    """The objects that the submission adds to the course's chart."""
     canary: Canary | None = None
     decision: Decision = UNDECIDED
     violation: Violation | None = None
-    """Why it was ended after the upgrade; None where it was not."""
+    """The violation that ended the experiment after the upgrade, or None."""
     install: Step | None = None
     upgrade: Step | None = None
     rollback: Step | None = None
     history: tuple[Revision, ...] = ()
     timeline: Timeline = field(default_factory=Timeline)
     settled_at: float | None = None
-    """When the stable app of revision 1 was ready; times count seconds from the start of the recording."""
+    """Seconds from the start of the recording until the stable app of revision 1 was ready."""
     restored_at: float | None = None
-    """When stable was ready after the rollback; None where it never was."""
+    """Seconds until stable was ready after the rollback, or None if it never was."""
     gone_at: float | None = None
-    """When nothing of the canary was left; None where something stayed."""
+    """Seconds until nothing of the canary was left, or None if something was left."""
     ended_at: float | None = None
-    """When the recording ended; None where there was none."""
+    """Seconds until the end of the recording, or None if there was no recording."""
     probes: tuple[Probe, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
     logs: tuple[ContainerLog, ...] = ()
     timings: Timings = field(default_factory=Timings)
     observed: Observed | None = None
-    """Where the release was handled by hand, and only looked at; the times then count from its first revision."""
+    """The facts of a release that was handled by hand and only observed. Its times count from its first revision."""
     fault: Cause | None = None
-    """Why the experiment says nothing about the submission: an infrastructure fault; None where there was none."""
+    """The infrastructure fault because of which the experiment allows no verdict on the submission, or None."""
 
     @property
     def held(self) -> float | None:
-        """Return for how many seconds stable was ready at the end; None where it was not."""
+        """Return the seconds for which stable was ready at the end, or None if it was not."""
         return None if self.restored_at is None or self.ended_at is None else self.ended_at - self.restored_at
 
     @property
     def time_limits(self) -> TimeLimits:
-        """Return the time limits that it was recorded with, and is judged by."""
+        """Return the time limits with which the experiment was recorded and is judged."""
         return TimeLimits.for_patience(self.setting.patience if self.setting else 1)

@@ -1,11 +1,11 @@
-"""Removes credentials and the data of Secrets from evidence, once it is complete; pure.
+"""Removes credentials and the data of Secrets from complete evidence.  This module is pure.
 
-Experiments work with the real values: charts are applied with them, and objects are compared with them.  What is kept
-of an experiment, and all that is made of that, holds none.
+Experiments use the real values to apply charts and to compare objects. The stored evidence, and everything derived from
+it, contains none of them.
 
-The text of a chart is its author's own, and is kept as it was handed in but for what ends up in a Secret and for what
-has the shape of a credential (`canaryproof.redaction`): a password in ``values.yaml`` that the chart writes into the
-plain environment of a container is no secret to Kubernetes either.
+The source text of a chart is kept as submitted, except values that end up in a Secret and text that has the shape of a
+credential (`canaryproof.redaction`). A password in ``values.yaml`` that the chart writes into the plain environment of
+a container is not redacted, because it is not a secret for Kubernetes either.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ IDENTIFIERS = frozenset(
         *("field", "expected", "held_by", "during"),
     )
 )
-"""Fields of the evidence that identify something, and are compared: no message is in them."""
+"""Fields of the evidence that contain identifiers, which are compared, and no messages."""
 
 
 class SecretValues:
-    """The data of the Secrets that an experiment has come across."""
+    """The data of all Secrets that an experiment has encountered."""
 
     def __init__(self) -> None:
-        """Know none yet."""
+        """Start without values."""
         self._values: frozenset[str] = frozenset()
 
     def learn(self, bodies: Iterable[Body], *, among: Iterable[Body] = ()) -> None:
-        """Add the data of the Secrets among *bodies*, but for what is an identifier in them or in *among*."""
+        """Add the data of the Secrets in *bodies*, except identifiers that occur in *bodies* or *among*."""
         objects = tuple(bodies)
         self._values |= object_values(objects, identifiers_of((*objects, *among)))
 
     def redactor(self, general: Redactor) -> Redactor:
-        """Return *general* with the values that are known so far."""
+        """Return *general*, extended by the values that are known so far."""
         return general.knowing(self._values)
 
 
 def bodies_of(manifests: Iterable[Manifest]) -> tuple[Body, ...]:
-    """Return the objects of a rendering."""
+    """Return the bodies of rendered objects."""
     return tuple(manifest.body for manifest in manifests)
 
 
@@ -59,7 +59,7 @@ def without_secrets(evidence: Evidence, redactor: Redactor) -> Evidence:
 
 
 def _value(value: Any, name: str, redactor: Redactor) -> Any:
-    """Return *value*, the field *name* of something, without credentials; the same object where it has none."""
+    """Return *value* of the field *name* without credentials. If nothing changes, returns the same object."""
     if isinstance(value, str):
         kept = name in IDENTIFIERS or (name == "description" and is_success(value))
         return value if kept else redactor.cut_text(value)
@@ -86,5 +86,5 @@ def _parts(value: Any, name: str, redactor: Redactor) -> Any:
 
 
 def without_secrets_in_log(log: ContainerLog, redactor: Redactor) -> ContainerLog:
-    """Return the last words of a container without credentials: they are quoted, shortened, before all is complete."""
+    """Return a container log without credentials. Messages quote parts of it before the evidence is complete."""
     return replace(log, text=redactor.cut_text(log.text))

@@ -1,4 +1,4 @@
-"""Turns errors into causes: what a record and a report keep of them; pure."""
+"""Converts errors to causes, which records and reports contain.  This module is pure."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ CODES: tuple[tuple[type[BaseException], FindingCode], ...] = (
     (OSError, "system-fault"),
     (AssertionError, "assertion-failed"),
 )
-"""The code of each kind of error; the first that fits counts."""
+"""The code for each class of errors. The first matching class counts."""
 
 
 def cause_of(error: BaseException) -> Cause:
-    """Return the cause that *error* carries, else one with its text in one paragraph, without credentials."""
+    """Return the cause of *error*, or else a cause with the redacted message of the error in one paragraph."""
     if isinstance(error, CanaryproofError) and error.cause:
         return error.cause
     code: FindingCode = next((code for kind, code in CODES if isinstance(error, kind)), "internal-fault")

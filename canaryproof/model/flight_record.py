@@ -1,6 +1,8 @@
-"""The flight record of one experiment: a head, then all that was seen in the order of its time, one line each; pure.
+"""Writes and reads the flight record of one experiment.  This module is pure.
 
-It is the evidence itself: what is read back equals what was written, so a verdict can be given again without a cluster.
+A flight record has a head line, then one line for each observation and request in chronological order, then one line
+for each container log. It contains the complete evidence. The evidence that is read equals the evidence that was
+written, so the checks can be repeated without a cluster.
 """
 
 from __future__ import annotations
@@ -19,16 +21,16 @@ from canaryproof.model.objects import BODIES, Body, mapping_at
 from canaryproof.model.timeline import Observation, Timeline
 
 SCHEMA = 4
-"""Counts up whenever the format changes."""
+"""The version of the format. It increases with each change."""
 OLDEST = 3
-"""The oldest schema that is still read: there, 0 and empty text stand for what never was, and sentences for causes."""
+"""The oldest schema that can be read. It has 0 and empty strings instead of null, and sentences instead of causes."""
 TIMES = ("settled_at", "restored_at", "gone_at", "ended_at")
 
 Content = TypeVar("Content")
 
 
 class _Head(msgspec.Struct):
-    """The first line: all but what has lines of its own, and how many those are."""
+    """The first line: the evidence without the parts that have their own lines, and the number of these lines."""
 
     schema: int
     lines: int
@@ -40,7 +42,7 @@ class _Version(msgspec.Struct):
 
 
 class _Line(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
-    """One thing seen."""
+    """One observation, request or container log."""
 
     observation: Observation | None = None
     probe: Probe | None = None
@@ -53,22 +55,22 @@ _LINES = msgspec.json.Decoder(_Line)
 
 
 def to_lines(evidence: Evidence) -> bytes:
-    """Write evidence so that `from_lines` returns an equal one."""
+    """Encode evidence so that `from_lines` returns equal evidence."""
     lines = [*_seen(evidence.timeline.observations, evidence.probes), *(_Line(log=log) for log in evidence.logs)]
     rest = replace(evidence, timeline=Timeline(), probes=(), logs=())
     return msgspec.json.Encoder().encode_lines([_Head(SCHEMA, len(lines), rest), *lines])
 
 
 def _seen(observations: Iterable[Observation], probes: Iterable[Probe]) -> Iterable[_Line]:
-    """Return observations and requests by their time; each kind stays in its own order."""
+    """Return observations and requests in chronological order. Each kind keeps its own order."""
     both: Iterable[Observation | Probe] = merge(observations, probes, key=attrgetter("at"))
     return (_Line(observation=each) if isinstance(each, Observation) else _Line(probe=each) for each in both)
 
 
 def from_lines(text: bytes) -> Evidence:
-    """Read what `to_lines` wrote.
+    """Decode the output of `to_lines`.
 
-    Raises UsageError when it is something else, is not all there, or was written by a version with another schema.
+    Raises UsageError when *text* is not a flight record, is incomplete, or has an unsupported schema.
     """
     first, *others = text.splitlines() or [b""]
     head = _head(first)
@@ -86,9 +88,9 @@ def from_lines(text: bytes) -> Evidence:
 
 
 def head_from_line(first: bytes) -> Evidence:
-    """Return what the first line of a record says: everything but timeline, requests and logs.
+    """Return the evidence in the first line of a record, which lacks the timeline, the requests and the logs.
 
-    Raises UsageError as `from_lines` does.
+    Raises UsageError when the line is not the head of a flight record, or has an unsupported schema.
     """
     return _head(first).evidence
 
@@ -110,7 +112,7 @@ def _told(sentence: str) -> dict[str, str]:
 
 
 def _migrated(head: Body) -> Body:
-    """Return the first line of a record of schema 3 as one of this schema."""
+    """Convert the head of a record from schema 3 to the current schema."""
     evidence = mapping_at(head, "evidence")
     decision, observed = mapping_at(evidence, "decision"), mapping_at(evidence, "observed")
     _drop_zeros(evidence, TIMES)
@@ -131,5 +133,5 @@ def _drop_zeros(fields: Body, names: Iterable[str]) -> None:
 def _decoded(line: bytes, decoder: msgspec.json.Decoder[Content], number: int) -> Content:
     try:
         return decoder.decode(line)
-    except (msgspec.DecodeError, RecursionError) as error:  # the latter where maps and lists are nested too deep
+    except (msgspec.DecodeError, RecursionError) as error:  # RecursionError: maps and lists are nested too deep
         raise UsageError(f"this is no flight record: line {number}: {error}") from error

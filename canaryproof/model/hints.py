@@ -1,6 +1,6 @@
-"""What to try where a check does not hold, as facts: an id, and what the advice is about; pure.
+"""Defines hints for checks that do not hold, as data: an ID and the subject of the advice.  This module is pure.
 
-`canaryproof.model.wording.hint_sentences` makes sentences of hints, and nothing reads those back.
+`canaryproof.model.wording.hint_sentences` turns hints into sentences. No code parses these sentences.
 """
 
 from __future__ import annotations
@@ -67,21 +67,21 @@ HintId = Literal[
     "stable-pods",
     "stable-silent",
 ]
-"""What is advised; what an outcome, a mistake, a symptom, a refusal or a violation suggests has the id of that."""
+"""The IDs of hints. A hint that follows from an outcome, mistake, symptom, meaning or violation has the ID of that."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hint:
-    """One piece of advice; a field that it does not need keeps its default."""
+    """One piece of advice. Fields that do not apply keep their defaults."""
 
     id: HintId
     object: str = ""
-    """``Service/upcommerce-service``."""
+    """The object, such as ``Service/upcommerce-service``."""
     name: str = ""
-    """A key of the values, or a release."""
+    """The name of a key of the values, or of a release."""
     namespace: str = ""
     files: tuple[str, ...] = ()
-    """Templates, as seen from the chart's folder."""
+    """Templates, relative to the chart's folder."""
     revision: int = 0
     detail: str = ""
-    """The advice itself, where whoever refused the chart gave it."""
+    """The advice itself, if the refusal of the chart already contains it."""
