@@ -1,8 +1,8 @@
-"""Parses the messages of Helm: its own, and those that it passes on; pure.
+"""Parses the messages that Helm prints and stores.  This module is pure.
 
-Helm prints errors of its own, of Go's ``text/template``, of the YAML reader and of the API server.  It also stores a
-description of each revision.  No other module looks for words in these texts.  Each pattern names its source: Helm 4.3
-and 3.22 (``helm.sh/helm``), Go 1.25, Kubernetes 1.37.
+Helm prints its own errors and those of Go's ``text/template``, of the YAML reader and of the API server. It also stores
+a description of each revision. No other module searches these texts. Each pattern names its source: Helm 4.3 and 3.22
+(``helm.sh/helm``), Go 1.25, Kubernetes 1.37.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 _NOISE = re.compile(r"^(level=|WARNING:|W\d{4} |walk\.go:|Use --debug flag|I\d{4} )|^\s*$")
-"""Lines beside the error: logs of Helm and klog (``W1130``), and advice (``pkg/cmd/template.go``)."""
+"""Lines that are not part of the error: logs of Helm and klog (``W1130``), and advice (``pkg/cmd/template.go``)."""
 _STACKS = "\ngoroutine "
 """The beginning of the stacks that Go prints when a program crashes (``runtime/traceback.go``)."""
 _FAILED = re.compile(r"^Error: (INSTALLATION FAILED: |UPGRADE FAILED: )?")
@@ -26,26 +26,26 @@ _UNREACHABLE = re.compile(
     r"|\b(?-i:etcdserver: (mvcc: database space exceeded|request timed out|leader changed|no leader))",
     re.IGNORECASE,
 )
-"""The API server was not reached, or its store does not answer (etcd, ``etcdserver/errors/errors.go``)."""
+"""The API server is unreachable, or etcd does not answer (``etcdserver/errors/errors.go``)."""
 _WEBHOOK = re.compile(r"failed calling webhook|failed to call webhook")
-"""An admission webhook does not answer (apiserver, ``pkg/util/webhook/error.go``): the API server was reached."""
+"""An admission webhook does not answer, but the API server does (apiserver, ``pkg/util/webhook/error.go``)."""
 _TEMPLATE = re.compile(r"execution error at \(|executing \"")
 """An error of a template (Helm, ``pkg/engine/engine.go``; Go, ``text/template/exec.go``).
 
-The text after it can be the chart's own, from the function ``fail``.
+The text after it may come from the chart itself, through the function ``fail``.
 """
 _FORBIDDEN = re.compile(r"is forbidden: User \"(?P<user>[^\"]+)\" cannot (?P<what>\w+ resource \"[^\"]+\")")
 """An account lacks a right (apiserver, ``endpoints/handlers/responsewriters/errors.go``)."""
 _PORT_TAKEN = "provided port is already allocated"
-"""Another Service has the ``nodePort`` (Kubernetes, ``pkg/registry/core/service/portallocator/allocator.go``)."""
+"""Another Service uses the ``nodePort`` (Kubernetes, ``pkg/registry/core/service/portallocator/allocator.go``)."""
 
 _APPLY_FAILED = re.compile(
     r"(failed to create resource: )?server-side apply failed for object \S+ \S+, Kind=\w+: "
     r"(?=\S+ \"|failed to create typed)"
 )
-"""Helm 4 names the object before the API server names it again (``pkg/kube/client.go``)."""
+"""Helm 4 names the object in front of the API server's message, which names it again (``pkg/kube/client.go``)."""
 _UNTYPED = re.compile(r"failed to create typed patch object \((?:[\w.-]+/)?([\w.-]+); \S+, Kind=(\w+)\): ")
-"""An object does not fit its schema (apimachinery, ``pkg/util/managedfields/internal/structuredmerge.go``)."""
+"""An object does not match its schema (apimachinery, ``pkg/util/managedfields/internal/structuredmerge.go``)."""
 _UNKNOWN_KIND = re.compile(r"no matches for kind \"(\w+)\"|Kind=(\w+): invalid object type")
 """The API server has no such kind (apimachinery, ``pkg/api/meta/errors.go``; ``managedfields/internal``)."""
 
@@ -54,13 +54,13 @@ _RECORDED = re.compile(r"Install complete|Upgrade complete|Rollback to (?P<targe
 
 
 def error_message(stderr: str) -> str:
-    """Return Helm's error on one line, without warnings, advice about flags, and stacks."""
+    """Return Helm's error on one line, without warnings, advice about flags, and stack traces."""
     lines = stderr.partition(_STACKS)[0].splitlines()
     return " ".join(_FAILED.sub("", line).strip() for line in lines if not _NOISE.search(line))
 
 
 def is_unreachable(error: str) -> bool:
-    """Report whether Helm failed because it did not reach the API server: the cluster's fault, not the chart's."""
+    """Report whether Helm failed because it could not reach the API server. The cluster is then at fault."""
     return bool(_UNREACHABLE.search(error)) and not _WEBHOOK.search(error) and not _TEMPLATE.search(error)
 
 
@@ -70,52 +70,53 @@ class MissingRight:
 
     user: str
     right: str
-    """Verb and resource: ``create resource "ingresses"``."""
+    """The verb and the resource: ``create resource "ingresses"``."""
 
 
 def missing_right(error: str) -> MissingRight | None:
-    """Return the right that the account of the caller lacks; None where that is not the error."""
+    """Return the right that the account of the caller lacks, or None if the error is another one."""
     found = _FORBIDDEN.search(error)
     return MissingRight(found["user"], found["what"]) if found and not _TEMPLATE.search(error) else None
 
 
 def is_port_taken(error: str) -> bool:
-    """Report whether the API server refused a Service because another one has its ``nodePort``."""
+    """Report whether the API server refused a Service because another one uses its ``nodePort``."""
     return _PORT_TAKEN in error
 
 
 def rollback_target(description: str) -> int | None:
-    """Return the revision that a revision with this description rolled back to; None where it is no rollback."""
+    """Return the target of the rollback with this description, or None if the revision is not a rollback."""
     found = _RECORDED.fullmatch(description)
     return int(found["target"]) if found and found["target"] else None
 
 
 def is_success(description: str) -> bool:
-    """Report whether Helm describes a revision that succeeded."""
+    """Report whether *description* is Helm's description of a successful revision."""
     return bool(_RECORDED.fullmatch(description))
 
 
 def without_repetition(error: str) -> str:
-    """Return the API server's error without the object that Helm puts before it, and without the namespace in it."""
+    """Return the API server's error without the object that Helm puts in front, and without the namespace."""
     return _UNTYPED.sub(r"\2/\1: ", _APPLY_FAILED.sub("", error))
 
 
 def unknown_kind(error: str) -> str:
-    """Return the kind that the API server does not know; empty where that is not the error."""
+    """Return the kind that the API server does not know, or an empty string if the error is another one."""
     found = _UNKNOWN_KIND.search(error)
     return (found[1] or found[2]) if found else ""
 
 
 def is_refused_list_of_kinds(error: str) -> bool:
-    """Report whether Helm 3 failed because its account may not list the kinds of the cluster.
+    """Report whether Helm 3 failed because its account may not list the CustomResourceDefinitions of the cluster.
 
-    Helm lists them where it meets a kind that it does not know, and this error hides that one (``pkg/kube/client.go``).
+    Helm lists them when it encounters an unknown kind. This error then hides the error about the unknown kind
+    (``pkg/kube/client.go``).
     """
     return "failed to list CRDs" in error
 
 
 def names_object(error: str, kind: str, name: str) -> bool:
-    """Report whether the API server's error is about an object: ``Deployment.apps "shop" is invalid``.
+    """Report whether the API server's error names an object: ``Deployment.apps "shop" is invalid``.
 
     Source: apimachinery, ``pkg/api/errors/errors.go``.
     """
@@ -123,12 +124,12 @@ def names_object(error: str, kind: str, name: str) -> bool:
 
 
 def has_word(error: str, word: str) -> bool:
-    """Report whether *word* stands in an error, and not as a part of a longer name."""
+    """Report whether *error* contains *word* as a whole word, not as part of a longer name."""
     return bool(re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", error))
 
 
 def faulty_fields(error: str) -> tuple[str, ...]:
-    """Return the names of the fields that the API server objects to: ``spec.ports[0].name: Required value``.
+    """Return the names of the fields that the API server rejects, as in ``spec.ports[0].name: Required value``.
 
     Source: apimachinery, ``pkg/util/validation/field/errors.go``, and structured-merge-diff, ``typed/validate.go``.
     """
@@ -137,7 +138,7 @@ def faulty_fields(error: str) -> tuple[str, ...]:
 
 
 RefusedPart = Literal["replicas", "container-ports", "service"]
-"""A part of the canary that one check is about."""
+"""A part of the canary that has its own check."""
 _PARTS: Mapping[RefusedPart, str] = {
     "replicas": r"replicas",
     "container-ports": r"\bports\b|containerport",
@@ -146,20 +147,20 @@ _PARTS: Mapping[RefusedPart, str] = {
 
 
 def refuses(error: str, part: RefusedPart) -> bool:
-    """Report whether the API server's error is about a field of that part."""
+    """Report whether the API server's error concerns a field of *part*."""
     return bool(re.search(_PARTS[part], error))
 
 
 @dataclass(frozen=True)
 class TemplatePlace:
-    """A template that an error names, as seen from the chart's folder; *line* is None where it names none."""
+    """A template that an error names, relative to the chart's folder. *line* is None if the error names no line."""
 
     file: str
     line: int | None = None
 
 
 def template_place(error: str) -> TemplatePlace | None:
-    """Return the template that an error names: ``template: shop/templates/a.yaml:7:3`` (Go, ``text/template``)."""
+    """Return the template in an error such as ``template: shop/templates/a.yaml:7:3`` (Go, ``text/template``)."""
     if found := re.search(r"(templates/[^\s:()]+):(\d+)", error):
         return TemplatePlace(found[1], int(found[2]))
     found = re.search(r"(templates/[^\s:(),]+)", error)
@@ -168,22 +169,24 @@ def template_place(error: str) -> TemplatePlace | None:
 
 @dataclass(frozen=True)
 class AskedValue:
-    """A value that a template asks for and does not get."""
+    """A value that a template reads but that does not exist."""
 
     path: str
-    """Its keys, as in ``.Values.canary.image``, without ``.Values``."""
+    """The keys of the value, as in ``.Values.canary.image``, but without ``.Values``."""
     has_parent: bool
-    """Whether the key above it has a value, which is no map."""
+    """True if the parent key has a value that is not a map."""
 
 
 def asked_value(error: str) -> AskedValue | None:
-    """Return the value that a template failed to read (Go, ``text/template/exec.go``); None where that is not it."""
+    """Return the value that a template failed to read, or None for another error (Go, ``text/template/exec.go``)."""
     found = re.search(r"<\.Values\.([\w.]+)>: (nil pointer|can't evaluate field)", error)
     return AskedValue(found[1], found[2] != "nil pointer") if found else None
 
 
 def dotless_name(error: str) -> str:
-    """Return the object that a template names without its dot, ``Values``; empty where that is not the error.
+    """Return the built-in object, such as ``Values``, that a template uses without the leading dot.
+
+    Returns an empty string if the error is another one.
 
     Source: Go, ``text/template/parse/parse.go``.
     """
@@ -198,7 +201,7 @@ _ELSEWHERE = re.compile(
 
 
 def is_about_meaning(error: str) -> bool:
-    """Report whether a misplaced character cannot be the reason for the error, because the chart could be read."""
+    """Report whether Helm could parse the chart, so that a misplaced character cannot be the reason for the error."""
     return bool(_ELSEWHERE.search(error))
 
 
@@ -225,12 +228,15 @@ _TRACES: Mapping[Mistake, str] = {
     "values-misnamed": r"nil pointer|Required value|[Ii]nvalid|must be|not found",
     "values-unindented": r"nil pointer|[Vv]alue|image",
 }
-"""The errors that each mistake can cause: of templates (Go, ``text/template``), of YAML (``go.yaml.in/yaml/v2``,
-``scannerc.go`` and ``parserc.go``) and of the API server's validation."""
+"""The errors that each mistake can cause.
+
+They come from templates (Go, ``text/template``), from YAML (``go.yaml.in/yaml/v2``, ``scannerc.go`` and ``parserc.go``)
+and from the API server's validation.
+"""
 
 
 def can_come_from(mistake: Mistake, error: str) -> bool:
-    """Report whether *mistake* can be the reason for *error*."""
+    """Report whether *mistake* can cause *error*."""
     return bool(re.search(_TRACES[mistake], error))
 
 
@@ -266,7 +272,7 @@ Symptom = Literal[
     "value-unsupported",
     "values-schema",
 ]
-"""A problem that an error of Helm, the YAML reader or the API server names."""
+"""A problem that an error of Helm, the YAML reader or the API server reports."""
 _SYMPTOMS: tuple[tuple[str, Symptom], ...] = (
     (r"quantities must match", "quantity"),  # apimachinery, pkg/api/resource/quantity.go
     (r"no matches for kind", "kind-unknown"),  # apimachinery, pkg/api/meta/errors.go
@@ -299,9 +305,9 @@ _SYMPTOMS: tuple[tuple[str, Symptom], ...] = (
     (r"missing in charts/", "dependency-missing"),  # Helm, pkg/action/install.go
     (r"nested reference name", "includes-itself"),  # Helm, pkg/engine/engine.go
 )
-"""In order: the first pattern that matches is the most specific one."""
+"""The pattern of each symptom. Of the patterns that match an error, the first one is the most specific."""
 
 
 def symptoms(error: str) -> Iterator[Symptom]:
-    """Yield the problems that *error* names, the most specific first."""
+    """Yield the problems that *error* reports, the most specific first."""
     return (symptom for pattern, symptom in _SYMPTOMS if re.search(pattern, error))

@@ -1,7 +1,7 @@
-"""Parses the messages of Kubernetes and of its container runtime, where no field says the same; pure.
+"""Parses messages of Kubernetes and its container runtime, if no API field has the same information.  Pure module.
 
-These are the messages of events, of conditions and of the states of containers.  No other module looks for words in
-them.  Each pattern names its source: Kubernetes 1.37 (paths without another name), containerd 2.4, runc 1.4, Go 1.25.
+The messages belong to events, conditions and container states. No other module searches them. Each pattern names its
+source: Kubernetes 1.37 (paths without a project name), containerd 2.4, runc 1.4, Go 1.25.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ MEANINGS: Mapping[OutcomeName, Mapping[Why, str]] = {
         "priority-class": r"priority ?class",  # API server, admission plugin Priority
     },
 }
-"""Patterns by the outcome that the text goes with, the first one that matches counts; letters match in either case."""
+"""Patterns for each outcome. The first match counts, and case is ignored."""
 
 
 def meaning(outcome: OutcomeName, text: str) -> Why | None:
-    """Return what *text* of Kubernetes says about *outcome*; None where it is not known any closer."""
+    """Return the meaning of the Kubernetes message *text* for *outcome*, or None if it is not known."""
     patterns = MEANINGS.get(outcome, {})
     return next((why for why, pattern in patterns.items() if re.search(pattern, text, re.IGNORECASE)), None)
 
@@ -47,9 +47,9 @@ _NO_SUCH_IMAGE = re.compile(
 
 
 def is_no_such_image(message: str) -> bool:
-    """Report whether a registry has no such image, or refuses access to it: another try fails in the same way.
+    """Report whether a registry does not have an image, or refuses access to it. A retry fails in the same way.
 
-    Source: the error codes of the OCI distribution specification, as containerd's ``remotes/docker`` passes them on.
+    Source: the error codes of the OCI distribution specification, as passed on by containerd's ``remotes/docker``.
     """
     return bool(_NO_SUCH_IMAGE.search(message))
 
@@ -58,7 +58,7 @@ _PULL = re.compile(r"pull image|ErrImagePull|ImagePullBackOff|Back-off pulling|I
 
 
 def is_image_failure(message: str) -> bool:
-    """Report whether the kubelet failed to get an image (``pkg/kubelet/images/image_manager.go``)."""
+    """Report whether the kubelet failed to pull an image (``pkg/kubelet/images/image_manager.go``)."""
     return bool(_PULL.search(message))
 
 
@@ -66,7 +66,7 @@ _MISSING_SOURCE = re.compile(r"(configmap|secret).*not found|references non-exis
 
 
 def is_source_missing(message: str) -> bool:
-    """Report whether a ConfigMap or Secret that a pod needs, or a key of it, is not there.
+    """Report whether a ConfigMap or Secret that a pod needs, or one of its keys, is missing.
 
     Source: ``pkg/volume/configmap/configmap.go``, ``pkg/volume/secret/secret.go``, and apimachinery's ``NewNotFound``.
     """
@@ -85,7 +85,7 @@ _NO_ACCOUNT = re.compile(r"serviceaccount .*not found")
 
 
 def is_account_missing(message: str) -> bool:
-    """Report whether a pod's ServiceAccount is not there (``plugin/pkg/admission/serviceaccount/admission.go``)."""
+    """Report whether a pod's ServiceAccount is missing (``plugin/pkg/admission/serviceaccount/admission.go``)."""
     return bool(_NO_ACCOUNT.search(message))
 
 
@@ -93,7 +93,7 @@ _KILLED_FOR_PROBE = re.compile(r"failed (liveness|startup) probe")
 
 
 def killing_probe(message: str) -> str:
-    """Return the probe for which the kubelet kills a container, ``liveness`` or ``startup``; empty where for none.
+    """Return the probe because of which the kubelet kills a container: ``liveness``, ``startup`` or an empty string.
 
     Source: ``pkg/kubelet/kuberuntime/kuberuntime_manager.go``.
     """
@@ -105,7 +105,7 @@ _FAILED_PROBE = re.compile(r"^(Liveness|Startup) probe failed")
 
 
 def is_killing_probe_failure(message: str) -> bool:
-    """Report whether a probe failed for which the kubelet kills containers (``pkg/kubelet/prober/prober.go``)."""
+    """Report whether a liveness or startup probe failed (``pkg/kubelet/prober/prober.go``)."""
     return bool(_FAILED_PROBE.search(message))
 
 
@@ -118,12 +118,14 @@ _START = re.compile(r"failed to (create|start) container|executable file not fou
 
 
 def is_start_failure(message: str) -> bool:
-    """Report whether a container could not be started (kubelet, containerd; Go, ``os/exec`` and ``syscall``)."""
+    """Report whether a container failed to start (kubelet, containerd; Go, ``os/exec`` and ``syscall``)."""
     return bool(_START.search(message))
 
 
 def start_failure(message: str) -> str:
-    """Return why a container could not be started, without the programs that passed it on; empty where none says.
+    """Return the reason why a container failed to start, without the prefixes of the programs that passed it on.
+
+    Returns an empty string if the message has no such reason.
 
     Source: runc, ``libcontainer/process_linux.go``.
     """
@@ -131,7 +133,7 @@ def start_failure(message: str) -> str:
 
 
 def is_killed_at_start(message: str) -> bool:
-    """Report whether a memory limit is too low for the start of the container itself.
+    """Report whether a memory limit is too low even to start the container.
 
     Source: runc, ``libcontainer/process_linux.go``.
     """
@@ -141,7 +143,7 @@ def is_killed_at_start(message: str) -> bool:
 def is_sandbox_ended(message: str) -> bool:
     """Report whether a container ended between its creation and its start.
 
-    A pod's sandbox does not end by itself there: it waits for its start.
+    A pod's sandbox does not end by itself in this state, because it waits to be started.
 
     Source: containerd, ``cmd/containerd-shim-runc-v2/process/init_state.go``.
     """
@@ -149,7 +151,7 @@ def is_sandbox_ended(message: str) -> bool:
 
 
 def scheduling_failure(message: str) -> str:
-    """Return why no node takes a pod, without the result of the preemption.
+    """Return the reason why no node can run a pod, without the result of the preemption.
 
     Source: ``pkg/scheduler/framework/plugins/defaultpreemption``.
     """
@@ -160,7 +162,9 @@ _NO_STORAGE_CLASS = re.compile(r'no storage class is set|storageclass\.storage\.
 
 
 def is_storage_class_missing(message: str) -> bool:
-    """Report whether a claim needs the default class of the cluster, or the one of minikube and kind, ``standard``.
+    """Report whether a claim needs a StorageClass that is missing.
+
+    It is the default class of the cluster, or ``standard``, the default class of minikube and kind.
 
     Source: ``pkg/controller/volume/persistentvolume/pv_controller.go``.
     """
@@ -171,9 +175,10 @@ _EXHAUSTED = re.compile(r"no space left on device|disk quota exceeded|too many o
 
 
 def is_node_exhausted(message: str) -> bool:
-    """Report whether a node lacks disk or open files, which no chart can exhaust: ENOSPC, EDQUOT, EMFILE, ENFILE.
+    """Report whether a node has no disk space or file descriptors left: ENOSPC, EDQUOT, EMFILE, ENFILE.
 
-    ENOMEM and EROFS are left out: a limit that is too low, and a read-only file system, lead to them as well.
+    No chart can exhaust these. ENOMEM and EROFS do not count, because a memory limit that is too low and a read-only
+    file system also cause them.
 
     Source: Go, ``syscall/zerrors_linux_amd64.go``.
     """
@@ -189,7 +194,9 @@ def exceeded_quotas(message: str) -> tuple[str, ...]:
 
 
 def is_pod_of(deployment: str, name: str) -> bool:
-    """Report whether a pod of this *name* can be one of a Deployment: its ReplicaSet's name, five random characters.
+    """Report whether a pod with this *name* can belong to a Deployment.
+
+    The name of such a pod is the name of its ReplicaSet and five random characters.
 
     Source: apiserver, ``pkg/storage/names/generate.go``.
     """
@@ -197,7 +204,9 @@ def is_pod_of(deployment: str, name: str) -> bool:
 
 
 def is_replica_set_of(deployment: str, name: str) -> bool:
-    """Report whether a ReplicaSet of this *name* can be one of a Deployment: its name, a hash of its template.
+    """Report whether a ReplicaSet with this *name* can belong to a Deployment.
+
+    The name of such a ReplicaSet is the name of the Deployment and a hash of its pod template.
 
     Source: ``pkg/controller/deployment/sync.go``.
     """

@@ -1,4 +1,4 @@
-"""Kubernetes objects as the harness sees them: rendered by Helm, or seen live."""
+"""Models Kubernetes objects, both rendered by Helm and observed in the cluster."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import msgspec
 
 Body = dict[str, Any]
 BODIES = msgspec.json.Decoder(Body)
-"""Reads an object from JSON."""
+"""Decodes an object from JSON."""
 
 HOOK = "helm.sh/hook"
 RESOURCE_POLICY = "helm.sh/resource-policy"
-"""Annotations that Helm reads."""
+"""Annotations that Helm interprets."""
 TEST_EVENTS = frozenset({"test", "test-success"})
-"""Both are names of one event (Helm, "Chart Tests")."""
+"""The two names of the same hook event (Helm, "Chart Tests")."""
 POD_PARENTS: Mapping[str, tuple[str, ...]] = {
     "Deployment": ("spec", "template"),
     "ReplicaSet": ("spec", "template"),
@@ -27,30 +27,30 @@ POD_PARENTS: Mapping[str, tuple[str, ...]] = {
     "CronJob": ("spec", "jobTemplate", "spec", "template"),
     "Pod": (),
 }
-"""The kinds that run pods, and where each keeps what its pods look like."""
+"""Maps each kind that runs pods to the path of its pod template."""
 
 
 @dataclass(frozen=True)
 class ObjectKey:
-    """The identity of an object across versions of its API."""
+    """The identity of an object, independent of its API version."""
 
     kind: str
     name: str
     namespace: str = ""
 
     def __str__(self) -> str:
-        """Read as kubectl writes it: ``Service/upcommerce-service``."""
+        """Return the kind and the name, such as ``Service/upcommerce-service``."""
         return f"{self.kind}/{self.name}"
 
     @property
     def local(self) -> ObjectKey:
-        """Return it as seen from the namespace that the object lies in."""
+        """Return the key without its namespace."""
         return ObjectKey(self.kind, self.name)
 
 
 @dataclass(frozen=True)
 class Owner:
-    """An object that owns another one, which ends with it."""
+    """The owner of an object. Kubernetes deletes the object with its owner."""
 
     key: ObjectKey
     uid: str
@@ -66,28 +66,28 @@ class ContainerPort:
 
 @dataclass(frozen=True)
 class Container:
-    """A container of a pod, as written in its spec."""
+    """A container in the spec of a pod."""
 
     name: str
     image: str
     ports: tuple[ContainerPort, ...] = ()
     init: bool = False
-    """Whether it must end before the others start; a sidecar (an init container that restarts always) need not."""
+    """True if the container must end before the next ones start. This excludes sidecars, which restart always."""
     killing_probe: bool = False
-    """Whether it has a probe that the kubelet kills it for: liveness or startup."""
+    """True if the container has a liveness or startup probe, for which the kubelet can kill it."""
     probes: tuple[tuple[str, int | str], ...] = ()
-    """Its probes by name, each with the port that it asks, a number or the name of one."""
+    """The names of the probes, each with the number or the name of its port."""
     never_pulled: bool = False
-    """Whether its image must be on the node already: ``imagePullPolicy: Never``."""
+    """True if the image must already be on the node: ``imagePullPolicy: Never``."""
     command: tuple[str, ...] = ()
-    """The command, with its arguments, that it runs instead of the image's; empty where the image decides."""
+    """The command and its arguments that override those of the image, or an empty tuple."""
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """One object; *source* is the template it was rendered from, where it was.
+    """One object. *source* is the template of a rendered object.
 
-    No property raises, whatever the shape of the body: what is not there, or of the wrong type, reads as empty.
+    No property raises, regardless of the shape of the body. A missing value, or one of the wrong type, reads as empty.
     """
 
     body: Body
@@ -100,7 +100,7 @@ class Manifest:
 
     @property
     def api_version(self) -> str:
-        """Return the version of the API that it is written for, ``apps/v1``."""
+        """Return its API version, such as ``apps/v1``."""
         return text_at(self.body, "apiVersion")
 
     @property
@@ -110,17 +110,17 @@ class Manifest:
 
     @property
     def namespace(self) -> str:
-        """Return the namespace that it names itself; empty where it leaves that to Helm."""
+        """Return its explicit namespace, or an empty string if Helm sets the namespace."""
         return text_at(self.body, "metadata", "namespace")
 
     @property
     def uid(self) -> str:
-        """Return what tells a live object from another of the same name, before or after it."""
+        """Return its uid, which distinguishes it from earlier and later objects of the same name."""
         return text_at(self.body, "metadata", "uid")
 
     @property
     def key(self) -> ObjectKey:
-        """Return what identifies it."""
+        """Return its identity."""
         return ObjectKey(self.kind, self.name, self.namespace)
 
     @property
@@ -135,7 +135,7 @@ class Manifest:
 
     @property
     def owners(self) -> tuple[Owner, ...]:
-        """Return the objects that own it; they lie in its namespace, or in none."""
+        """Return its owners, which are in the same namespace or cluster-scoped."""
         owners = maps_at(self.body, "metadata", "ownerReferences")
         return tuple(
             Owner(ObjectKey(text_at(each, "kind"), text_at(each, "name")), text_at(each, "uid")) for each in owners
@@ -143,22 +143,25 @@ class Manifest:
 
     @property
     def finalizers(self) -> tuple[str, ...]:
-        """Return its finalizers: Kubernetes deletes it only when none is left."""
+        """Return its finalizers. Kubernetes deletes the object only after all of them are removed."""
         return tuple(map(str, values_at(self.body, "metadata", "finalizers")))
 
     @property
     def is_hook(self) -> bool:
-        """Report whether it is a Helm hook: no part of the release, so no rollback removes it (Helm, "Chart Hooks")."""
+        """Report whether it is a Helm hook.
+
+        A hook is not part of the release, so that no rollback removes it (Helm, "Chart Hooks").
+        """
         return HOOK in self.annotations
 
     @property
     def hook_events(self) -> frozenset[str]:
-        """Return the events of a hook, read as Helm reads them (``pkg/release/util/manifest_sorter.go``)."""
+        """Return the events of a hook, parsed like Helm does (``pkg/release/util/manifest_sorter.go``)."""
         return frozenset(each.strip().lower() for each in str(self.annotations.get(HOOK, "")).split(","))
 
     @property
     def is_test(self) -> bool:
-        """Report whether only ``helm test`` runs it; an upgrade runs hooks for tests and upgrades."""
+        """Report whether only ``helm test`` runs it. A hook for tests and upgrades runs during an upgrade, too."""
         return self.is_hook and self.hook_events <= TEST_EVENTS
 
     @property
@@ -168,7 +171,7 @@ class Manifest:
 
     @property
     def pod_template(self) -> Body:
-        """Return what its pods look like, with ``metadata`` and ``spec``; the pod itself is its own template."""
+        """Return its pod template, with ``metadata`` and ``spec``. A pod is its own template."""
         path = POD_PARENTS.get(self.kind)
         return {} if path is None else mapping_at(self.body, *path)
 
@@ -179,7 +182,7 @@ class Manifest:
 
     @cached_property
     def containers(self) -> tuple[Container, ...]:
-        """Return the containers of its pods, init containers first, as the kubelet starts them."""
+        """Return the containers of its pods in the order in which the kubelet starts them: init containers first."""
         spec = mapping_at(self.pod_template, "spec")
         init = (
             _container(body, init=body.get("restartPolicy") != "Always") for body in maps_at(spec, "initContainers")
@@ -188,9 +191,9 @@ class Manifest:
 
     @property
     def selector(self) -> Body:
-        """Return the labels by which it picks pods: a Service's selector, a workload's ``matchLabels``.
+        """Return the labels by which it selects pods: a Service's selector, or a workload's ``matchLabels``.
 
-        A Service that stands for a name elsewhere picks none, whatever its selector says (Service API, "ExternalName").
+        A Service of type ``ExternalName`` selects no pods, even if it has a selector (Service API).
         """
         if self.kind != "Service":
             return mapping_at(self.body, "spec", "selector", "matchLabels")
@@ -198,24 +201,24 @@ class Manifest:
 
     @property
     def is_external_name(self) -> bool:
-        """Report whether it is a Service that leads to a name of DNS, and to no pods."""
+        """Report whether it is a Service that leads to a DNS name, and not to pods."""
         return self.kind == "Service" and text_at(self.body, "spec", "type") == "ExternalName"
 
     @property
     def replicas(self) -> int:
-        """Return how many pods it asks for; 1 where it does not say (Deployment API)."""
+        """Return the number of pods that it requests. The default is 1 (Deployment API)."""
         replicas = value_at(self.body, "spec", "replicas")
         return int(replicas) if is_number(replicas) else 1
 
     @property
     def template(self) -> str:
-        """Return *source* as seen from the chart's folder: ``templates/service.yaml``."""
+        """Return *source* relative to the chart's folder, such as ``templates/service.yaml``."""
         chart, _, template = self.source.partition("/")
         return template if template and chart != "templates" else self.source
 
 
 def value_at(body: object, *path: str) -> Any:
-    """Return what lies at *path*; None where the path ends early."""
+    """Return the value at *path*, or None if the path does not exist."""
     for step in path:
         if not isinstance(body, dict):
             return None
@@ -224,50 +227,51 @@ def value_at(body: object, *path: str) -> Any:
 
 
 def mapping_at(body: object, *path: str) -> Body:
-    """Return the map at *path*; an empty one where there is none."""
+    """Return the map at *path*, or an empty map if there is none."""
     found = value_at(body, *path)
     return found if isinstance(found, dict) else {}
 
 
 def maps_at(body: object, *path: str) -> tuple[Body, ...]:
-    """Return the maps in the list at *path*; anything else in it is left out."""
+    """Return the maps in the list at *path*. Other items are left out."""
     found = value_at(body, *path)
     return tuple(each for each in found if isinstance(each, dict)) if isinstance(found, list) else ()
 
 
 def values_at(body: object, *path: str) -> tuple[Any, ...]:
-    """Return the list at *path*; an empty one where there is none."""
+    """Return the items of the list at *path*, or an empty tuple if there is no list."""
     found = value_at(body, *path)
     return tuple(found) if isinstance(found, list) else ()
 
 
 def text_at(body: object, *path: str) -> str:
-    """Return the text at *path*; empty where there is none."""
+    """Return the string at *path*, or an empty string if there is none."""
     found = value_at(body, *path)
     return found if isinstance(found, str) else ""
 
 
 def integer_at(body: object, *path: str) -> int:
-    """Return the whole number at *path*; 0 where there is none."""
+    """Return the integer at *path*, or 0 if there is none."""
     found = value_at(body, *path)
     return found if isinstance(found, int) else 0
 
 
 def picks(selector: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
-    """Report whether a selector picks pods with *labels*; one that says nothing picks none (Service API)."""
+    """Report whether a selector selects pods with *labels*. An empty selector selects none (Service API)."""
     return bool(selector) and all(labels.get(key) == value for key, value in selector.items())
 
 
 def pairs(labels: Mapping[str, Any]) -> str:
-    """Write labels as kubectl does: ``app=upcommerce-app,tier=web``."""
+    """Format labels like kubectl: ``app=upcommerce-app,tier=web``."""
     return ",".join(f"{key}={value}" for key, value in labels.items()) or "nothing"
 
 
 def service_ports(service: Manifest, containers: Iterable[Container]) -> tuple[tuple[int, int], ...]:
-    """Return pairs of a Service's port and the container port it leads to, 0 where its name is none of *containers*'.
+    """Return pairs of a Service's port and the container port to which it leads.
 
-    A number need not be declared by any container, and without ``targetPort`` it is the port itself (Service API).
-    Only TCP counts: availability is not measured over UDP.
+    The container port is 0 if no port of *containers* has the name in ``targetPort``. Containers need not declare a
+    numeric ``targetPort``. It defaults to the Service's port (Service API). Only TCP ports are included, because
+    availability is not measured over UDP.
     """
     numbers = {port.name: port.number for container in containers for port in container.ports if port.name}
     found = []
@@ -280,13 +284,13 @@ def service_ports(service: Manifest, containers: Iterable[Container]) -> tuple[t
 
 
 def added(baseline: Iterable[Manifest], chart: Iterable[Manifest]) -> tuple[ObjectKey, ...]:
-    """Return the keys of what *chart* has and *baseline* has not, by kind and name."""
+    """Return the keys of the objects in *chart* whose kind and name do not occur in *baseline*."""
     known = {(manifest.kind, manifest.name) for manifest in baseline}
     return tuple(manifest.key for manifest in chart if (manifest.kind, manifest.name) not in known)
 
 
 def is_number(value: object) -> bool:
-    """Report whether the API takes *value* for a whole number: ``1.0`` it does, ``"1"`` and ``true`` it does not."""
+    """Report whether the API accepts *value* as an integer. It accepts ``1.0``, but not ``"1"`` or ``true``."""
     return (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and value.is_integer())
 
 

@@ -1,4 +1,4 @@
-"""Quantities of the Kubernetes API as numbers: ``500m``, ``1Gi``, ``2e3``; pure."""
+"""Parses quantities of the Kubernetes API, such as ``500m``, ``1Gi`` and ``2e3``.  This module is pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from decimal import Context, Decimal
 
 LARGEST = Decimal(2**63)
-"""Larger quantities are cut down to this one (apimachinery, ``pkg/api/resource/quantity.go``, up to rounding)."""
+"""The largest quantity. Larger ones are reduced to it (apimachinery, ``pkg/api/resource/quantity.go``, but rounded)."""
 
 _QUANTITY = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+))(?:([eE][-+]?\d+)|([num]|[kMGTPE]|[KMGTPE]i)?)", re.ASCII)
 _SUFFIXES = {"n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"), "k": Decimal(1000)} | {
@@ -15,11 +15,11 @@ _SUFFIXES = {"n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"), "
     for binary in ("", "i")
 }
 _CUT = Context(prec=40, traps=[])
-"""Makes infinity of a number with too many digits, where it could be an error."""
+"""Converts a number that is too large to infinity instead of raising an error."""
 
 
 def parse_quantity(text: str) -> Decimal | None:
-    """Return the number that *text* stands for; None where it is no quantity (Kubernetes API, "Quantity")."""
+    """Return the numeric value of *text*, or None if it is not a quantity (Kubernetes API, "Quantity")."""
     found = _QUANTITY.fullmatch(text)
     if not found:
         return None
