@@ -27,7 +27,7 @@ Code = Literal[
     "image-not-on-node",
     "image-pull-failed",
     "image-pull-forbidden",
-    # what keeps a pod from starting
+    # obstacles to the start of a pod
     "container-not-created",
     "memory-too-low",
     "pods-refused",
@@ -35,13 +35,13 @@ Code = Literal[
     "unscheduled",
     "volume-not-mounted",
     "zero-replicas",
-    # a pod that runs, or none
+    # a running pod, or no pod
     "never-ready",
     "no-pod",
     "ready",
     "ready-too-short",
     "still-waiting",
-    # what is left of a release that was handled by hand
+    # the remaining evidence of a release handled by hand
     "told",
     "not-watched",
     "revision-pruned",
@@ -144,7 +144,7 @@ FindingCode = Literal[
     "service-selects-nothing",
     "service-selects-others",
     "stable-service-selects-canary",
-    # where a port of a Service leads
+    # the target of a port of a Service
     "leads-to-name",
     "leads-to-number",
     "leads-to-unknown-name",
@@ -164,7 +164,7 @@ FindingCode = Literal[
     "rollback-not-last",
     "rolled-back-to-canary",
     "upgrade-in-disguise",
-    # what the chart changes in stable
+    # changes of the chart to stable
     "command-changed",
     "container-image-changed",
     "container-left-out",

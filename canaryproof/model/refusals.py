@@ -1,4 +1,4 @@
-"""The types of a decision about rendered objects: what is asked, and what is refused; pure."""
+"""Defines the input and the output of the vetting of rendered objects: policy and refusals.  This module is pure."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ Code = Literal[
     "too-much-storage",
     "volume-type",
 ]
-"""Why something is refused; `canaryproof.model.wording.refusal_sentences` has the sentence of each."""
+"""The reasons of refusals. `canaryproof.model.wording.refusal_sentences` contains the sentence for each code."""
 
 VOLUME_TYPES = (
     "configMap",
@@ -71,39 +71,39 @@ VOLUME_TYPES = (
     "projected",
     "secret",
 )
-"""Types of volumes that hold what is the namespace's own, or what the cluster's storage hands out."""
+"""The allowed volume types. They contain data of the namespace, or storage that the cluster provisions."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """One thing that a submission may not have."""
+    """The refusal of one object, field or amount in a submission."""
 
     code: Code
     field: str = ""
-    """The name of the field, where the code leaves it open: ``hostPID``."""
+    """The name of the field, such as ``hostPID``, if the code stands for several fields."""
     value: str = ""
     """The value of the field, or the API group or the namespace of the object."""
     count: int = 0
-    """The counted number of pods, objects, containers or bytes, where *code* is about a limit."""
+    """The actual amount, such as a number of pods, objects or bytes, if *code* concerns a limit."""
     limit: int = 0
-    """The most that is allowed, in the unit of *count*."""
+    """The maximum that is allowed, in the unit of *count*."""
     container: str = ""
-    """The name of the container, where the field is one of a container."""
+    """The name of the container, if the field belongs to a container."""
     key: ObjectKey | None = None
-    """The object; None where the refusal is about the chart as a whole."""
+    """The object, or None if the refusal concerns the chart as a whole."""
     template: str = ""
-    """The template of the object, as seen from the chart's folder."""
+    """The template of the object, relative to the chart's folder."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """On which cluster, and in which namespace, the objects are going to be applied."""
+    """The properties of the cluster and the namespace to which the objects will be applied."""
 
     namespaces: tuple[str, ...]
-    """The namespaces that objects may name; the last one is the course's own."""
+    """The namespaces that objects may name. The last one is the course's own."""
     namespaced: Callable[[Manifest], bool | None]
-    """Reports whether objects of a kind live in a namespace; None where the cluster does not know the kind."""
+    """Reports whether the kind of an object is namespaced, or None if the cluster does not know the kind."""
     shared_cluster: bool = False
-    """Whether the cluster belongs to others (provider ``existing``), so that further rules hold."""
+    """True if the cluster belongs to others (provider ``existing``), so that additional rules apply."""
     nodes: int = 1
-    """Nodes of the cluster: a DaemonSet runs a pod on each."""
+    """The number of nodes in the cluster. A DaemonSet runs a pod on each of them."""

@@ -1,4 +1,7 @@
-"""Which hosts images are pulled from: the rules of the proxy that containerd of the embedded cluster asks; pure."""
+"""Defines the hosts from which images may be pulled.  This module is pure.
+
+The proxy through which containerd of the embedded cluster pulls images applies these rules.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Literal, Self
 from urllib.parse import urlsplit
 
 DEFAULT_REGISTRY = "docker.io"
-"""The registry of images that name none (Kubernetes, "Images")."""
+"""The registry of image references without a registry (Kubernetes, "Images")."""
 
 CONTENT_HOSTS: Mapping[str, tuple[str, ...]] = {
     DEFAULT_REGISTRY: (
@@ -25,11 +28,11 @@ Desktop", the entries "Docker Pull/Push")."""
 HTTPS = 443
 HTTP = 80
 _NAT64 = IPv6Network("64:ff9b::/96")
-"""Addresses that lead to the IPv4 address in their last 32 bits (RFC 6052)."""
+"""IPv6 addresses that lead to the IPv4 address in their last 32 bits (RFC 6052)."""
 _ASSIGNMENTS = IPv4Network("192.0.0.0/24")
-"""Not global as a whole (RFC 6890), which Python knows of a part of it in some versions."""
+"""A network that is not global (RFC 6890). Some versions of Python know this only for a part of it."""
 _COMPATIBLE = IPv6Network("::/96")
-"""The same, deprecated (RFC 4291, section 2.5.5.1)."""
+"""Deprecated IPv6 addresses with an IPv4 address in their last 32 bits (RFC 4291, section 2.5.5.1)."""
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?")
 _TARGET = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s\[\]:/@\\?#%]+)(?::(?P<port>\d{1,5}))?")
 
@@ -38,26 +41,26 @@ Code = Literal["malformed", "scheme", "registry", "port", "address"]
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A host, in small letters and without the dot of a root, and a port."""
+    """A host and a port. The host is in lower case and has no trailing dot."""
 
     host: str
     port: int
 
     def __str__(self) -> str:
-        """Write it as in a URL."""
+        """Return host and port in the notation of a URL."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why the proxy does not connect to a host."""
+    """The reason why the proxy does not connect to a host."""
 
     code: Code
     host: str = ""
     port: int = 0
 
     def __str__(self) -> str:
-        """Say it in one line of ASCII, which ends up in the events of a pod."""
+        """Return the reason in one line of ASCII, because it appears in the events of a pod."""
         return {
             "malformed": "the request names no host and port",
             "scheme": f"plain HTTP to {self.host}: only the mirror is asked without TLS",
@@ -70,7 +73,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Grant:
-    """A host that may be asked; *configured* says that the user named it, so that its address may be private."""
+    """A host to which the proxy may connect. If the user *configured* the host, its address may be private."""
 
     endpoint: Endpoint
     configured: bool
@@ -78,19 +81,22 @@ class Grant:
 
 @dataclass(frozen=True)
 class Registries:
-    """The registries of a run: those of the images that a course names, those that the user adds, and the mirror."""
+    """The registries of a run: those of the course's images, those that the user adds, and the mirror."""
 
     images: tuple[Endpoint, ...] = ()
     added: tuple[Endpoint, ...] = ()
     mirror: Endpoint | None = None
     mirror_is_plain: bool = False
-    """Whether the mirror is asked without TLS."""
+    """True if the mirror is used without TLS."""
 
     @classmethod
     def of(cls, images: Iterable[str] = (), added: Iterable[str] = (), mirror: str = "") -> Self:
-        """Return the registries of *images*, references as a pod has them, of *added*, ``HOST[:PORT]``, and a mirror.
+        """Return the registries of a run.
 
-        Raises ValueError when one of *added* is no host.
+        *images* are image references as in a pod. *added* are registries in the form ``HOST[:PORT]``. *mirror* is the
+        URL of a mirror, or an empty string.
+
+        Raises ValueError when a registry is not a valid ``HOST[:PORT]``.
         """
         url = urlsplit(mirror)
         plain = url.scheme == "http"
@@ -102,7 +108,10 @@ class Registries:
         )
 
     def check(self, scheme: str, target: str) -> Grant | Refusal:
-        """Return whether *target*, ``HOST[:PORT]``, may be asked: ``https`` through a tunnel, ``http`` by a request."""
+        """Decide whether the proxy may connect to *target*, which has the form ``HOST[:PORT]``.
+
+        *scheme* is ``https`` for a tunnel, or ``http`` for a plain request.
+        """
         try:
             asked = endpoint(target, HTTP if scheme == "http" else HTTPS)
         except ValueError:
@@ -122,27 +131,28 @@ class Registries:
         return None if asked.port == HTTPS or asked in self.images else "port"
 
     def has(self, image: str) -> bool:
-        """Report whether the registry of *image* is one of these."""
+        """Report whether the registry of *image* is among these registries."""
         try:
             asked = endpoint(registry_of(image))
         except ValueError:
-            return True  # no name of a registry: what becomes of it is the image's own fault
+            return True  # an invalid registry name: the image itself is at fault
         return isinstance(self.check("https", str(asked)), Grant)
 
 
 def registry_of(image: str) -> str:
-    """Return the registry in a reference, ``HOST[:PORT]``.
+    """Return the registry of an image reference, in the form ``HOST[:PORT]``.
 
-    The first part of a name is a registry if it has a dot or a colon, or is ``localhost`` (distribution/reference).
+    The first part of a name is a registry if it contains a dot or a colon, or is ``localhost``
+    (distribution/reference).
     """
     first, slash, _ = image.partition("/")
     return first if slash and ("." in first or ":" in first or first == "localhost") else DEFAULT_REGISTRY
 
 
 def endpoint(text: str, port: int = HTTPS) -> Endpoint:
-    """Read ``HOST[:PORT]``.
+    """Parse ``HOST[:PORT]``. *port* is the default port.
 
-    Raises ValueError when it is something else, a URL for example.
+    Raises ValueError when *text* has another form, such as a URL.
     """
     found = _TARGET.fullmatch(text)
     if not found or (found["port"] and not 0 < int(found["port"]) < 2**16):
@@ -151,10 +161,10 @@ def endpoint(text: str, port: int = HTTPS) -> Endpoint:
 
 
 def is_public(address: str) -> bool:
-    """Report whether an address, as ``getaddrinfo`` returns it, is one of the public internet.
+    """Report whether an address, as returned by ``getaddrinfo``, belongs to the public internet.
 
-    Loopback, link-local, private, shared, multicast, unspecified and reserved addresses are not; nor are IPv6 addresses
-    that lead to such an IPv4 address (mapped, compatible, NAT64, 6to4, Teredo).
+    Loopback, link-local, private, shared, multicast, unspecified and reserved addresses are not public. Neither are
+    IPv6 addresses that lead to such an IPv4 address (mapped, compatible, NAT64, 6to4, Teredo).
     """
     try:
         found = ip_address(address.partition("%")[0])
@@ -172,21 +182,21 @@ def _embedded(address: IPv4Address | IPv6Address) -> Sequence[IPv4Address]:
 
 def _is_global(address: IPv4Address | IPv6Address) -> bool:
     if isinstance(address, IPv6Address) and (address.ipv4_mapped or address in _NAT64):
-        return True  # the address in it decides
+        return True  # the embedded IPv4 address decides
     if isinstance(address, IPv6Address) and address.is_site_local:
-        return False  # deprecated (RFC 3879), and for Python a part of the internet
+        return False  # deprecated (RFC 3879), but global for Python
     return address.is_global and not (address.is_multicast or address.is_reserved or address in _ASSIGNMENTS)
 
 
 def _is_of(host: str, registry: str) -> bool:
-    """Report whether *host* is a registry, below its domain, or one of the hosts that hold its blobs."""
+    """Report whether *host* is *registry* itself, a subdomain of it, or one of the hosts that store its blobs."""
     return host == registry or host.endswith(f".{registry}") or host in CONTENT_HOSTS.get(registry, ())
 
 
 def _plain_name(host: str) -> str:
-    """Return a host in the one form that hosts are compared in.
+    """Return a host in normalized form, so that hosts can be compared.
 
-    Raises ValueError when it is no name and no address.
+    Raises ValueError when *host* is neither a name nor an address.
     """
     name = host.lower().strip("[]").removesuffix(".")
     if ":" in name:

@@ -1,7 +1,7 @@
-"""Reads the YAML that Helm renders into Kubernetes objects, with a limit for everything that a chart can ask for; pure.
+"""Parses the YAML that Helm renders into Kubernetes objects, with limits on its size and depth.  This module is pure.
 
-Helm's reader is stricter than YAML in some ways and laxer in others (sigs.k8s.io/yaml, go.yaml.in/yaml/v2): what it
-would take in another way than this one is refused.
+Helm's parser is stricter than YAML in some ways and more lenient in others (sigs.k8s.io/yaml, go.yaml.in/yaml/v2).
+This module refuses YAML that Helm's parser would read differently.
 """
 
 from __future__ import annotations
@@ -21,34 +21,41 @@ from canaryproof.model.well_formed import problems
 from canaryproof.model.wording.cause_sentences import describe
 
 VALUES_LIMIT = 200_000
-"""Values in all documents together; YAML's aliases can make billions of a few lines."""
+"""The maximum number of values in all documents together. Aliases in YAML can make billions from a few lines."""
 CHARACTERS_LIMIT = 4 * 2**20
-"""Characters of texts in all documents together, keys not counted: four times what Helm may print."""
+"""The maximum number of characters of all strings together, without keys. It is four times Helm's output limit."""
 DEEPEST = 100
-"""Levels of maps and lists in one document; reading takes stack for each, and the API server stops at 10 000."""
+"""The maximum depth of maps and lists in one document.
+
+The parser needs stack for each level. The API server has a limit of 10 000.
+"""
 
 SHORT = 1_000
-"""Characters of a document that need no measuring: too few for levels that hurt, or that libyaml refuses."""
+"""The maximum number of characters of a document that is not measured.
+
+A document of this size cannot reach a harmful depth, or one that libyaml refuses.
+"""
 _ALIASES = "are there aliases (&, *) in it?"
 TOO_DEEP = "exceeded maximum nesting depth"
-"""How libyaml refuses more than 1000 levels (yaml_parser_increase_flow_level in its scanner.c), in PyYAML since 6.0.4.
+"""The error of libyaml for more than 1000 levels (yaml_parser_increase_flow_level in its scanner.c).
 
-Its scanner reads ahead of the events that are counted here, so it can meet its own limit first.
+PyYAML has this error since 6.0.4. The scanner reads ahead of the events that this module counts, so it can reach its
+own limit first.
 """
 
 _TAGS = "tag:yaml.org,2002:"
 _MERGE = f"{_TAGS}merge"
 LARGEST_INTEGER = 2**64 - 1
-"""The largest whole number of Helm's reader."""
+"""The largest integer of Helm's parser."""
 _SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 _SOURCE = re.compile(r"^# Source: (\S+)\s*$", re.MULTILINE)
 
 
 def parse(stream: str) -> tuple[Manifest, ...]:
-    """Read what ``helm template`` prints; lists are flattened, empty documents dropped.
+    """Parse the output of ``helm template``. Flattens Kubernetes lists and skips empty documents.
 
-    Raises SubmissionError when a document is no YAML, has a key twice, or is no well-formed object (`problems`), and
-    UnsafeError when there is no end to it.
+    Raises SubmissionError when a document is not YAML, repeats a key, or is not a well-formed object (`problems`), and
+    when an object occurs twice. Raises UnsafeError when the output exceeds a limit.
     """
     weight = _Weight()
     manifests = tuple(each for document in _SEPARATOR.split(stream) for each in _parse_document(document, weight))
@@ -69,13 +76,16 @@ def _malformed(*faults: Cause) -> SubmissionError:
 
 @dataclass
 class _Weight:
-    """The size of the documents so far, aliases included."""
+    """The size of all documents so far, including expanded aliases."""
 
     values: int = 0
     characters: int = 0
 
     def add(self, body: object, where: str) -> None:
-        """Walk through *body*; raise UnsafeError when there is too much, it is too deep or holds itself."""
+        """Add the size of *body*.
+
+        Raises UnsafeError when a limit for size or depth is exceeded, which includes a body that contains itself.
+        """
         waiting = [(body, 1)]
         while waiting:
             each, depth = waiting.pop()
@@ -94,7 +104,7 @@ def _parse_document(document: str, weight: _Weight) -> Iterator[Manifest]:
     place = source.partition("/")[2] or source
     where = place or "the rendering"
     try:
-        # Without the text that goes before the template's own, so that lines count as in what the template renders to.
+        # Skip the text before the template's output, so that line numbers count from the start of that output.
         text = document[named.end() + 1 :] if named else document
         _measure(text, where)
         body = _Loader(text, where).get_single_data()
@@ -125,9 +135,11 @@ def _flatten(body: object, source: str, place: str) -> Iterator[Manifest]:
 
 
 def _measure(text: str, where: str) -> None:
-    """Read *text* without making anything of it; raise UnsafeError when it holds too much, or is too deep to be read.
+    """Parse *text* as events only, without constructing values.
 
-    The reader of YAML calls itself for each level, in C: 100 000 of them end the whole process.
+    The YAML constructor recurses in C for each level, and 100 000 levels crash the process.
+
+    Raises UnsafeError when *text* has too many values or is nested too deep.
     """
     if len(text) <= SHORT:
         return
@@ -140,7 +152,7 @@ def _measure(text: str, where: str) -> None:
 def _check_size(count: int, depth: int, where: str) -> None:
     if count > VALUES_LIMIT:
         raise UnsafeError(f"{where} renders to more than {VALUES_LIMIT} values", _ALIASES)
-    if depth > DEEPEST + 1:  # a text below so many maps is fine
+    if depth > DEEPEST + 1:  # a scalar may lie below the deepest map
         raise _nested_too_deep(where)
 
 
@@ -153,7 +165,7 @@ _REPEATED: Code = "yaml-key-repeated"
 
 
 class _LoadingError(yaml.MarkedYAMLError):
-    """A document is valid YAML, and Helm's reader takes it in another way."""
+    """A document is valid YAML, but Helm's parser would read it differently."""
 
     def __init__(self, code: Code, problem: str, mark: yaml.Mark) -> None:
         super().__init__(problem=problem, problem_mark=mark)
@@ -161,28 +173,31 @@ class _LoadingError(yaml.MarkedYAMLError):
 
 
 class _Loader(yaml.CSafeLoader):
-    """Reads YAML into what JSON can hold, as Kubernetes does: keys are text, dates too, and no key comes twice.
+    """Loads YAML as JSON-compatible values, like Kubernetes: keys and dates are strings, and repeated keys are errors.
 
-    PyYAML copies what a map merges, and copies of copies with it, so that ten short lines fill all memory: the keys
-    that there will be are counted first.
+    PyYAML copies the keys of merged maps recursively, so that ten short lines could fill the memory. This loader
+    therefore counts the resulting keys first.
     """
 
-    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own way of naming them, never changed
+    yaml_implicit_resolvers = {  # noqa: RUF012 - an attribute of PyYAML, never modified
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
         for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
     }
 
     def __init__(self, stream: str, where: str) -> None:
-        """Read *stream*, which messages call *where*."""
+        """Load *stream*. Messages refer to it as *where*."""
         super().__init__(stream)
         self._where = where
         self._keys: dict[int, frozenset[str]] = {}
         self._sizes: dict[int, int] = {}
-        """How many keys each of these maps has, copies included."""
+        """The number of keys of each map in ``_keys``, including copies."""
         self._size = 0
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - PyYAML's signature
-        """Make what *node* stands for; raise MarkedYAMLError for tags that Helm's reader follows in another way."""
+        """Construct the value of *node*.
+
+        Raises MarkedYAMLError for a tag that Helm's parser interprets differently.
+        """
         if not self._is_plain(node):
             tag = node.tag.replace(_TAGS, "!!")
             raise _LoadingError("yaml-tag", f"the tag {tag} is not one of Kubernetes; leave it out", node.start_mark)
@@ -196,7 +211,10 @@ class _Loader(yaml.CSafeLoader):
         return super().construct_mapping(node, deep)
 
     def _is_plain(self, node: yaml.Node) -> bool:
-        """Report whether the tag of *node*, written or not, is what its value looks like, or text."""
+        """Report whether the tag of *node*, explicit or not, is a string or the tag that its value implies.
+
+        A float tag on an integer is plain, too.
+        """
         if isinstance(node, yaml.MappingNode):
             return bool(node.tag == f"{_TAGS}map")
         if isinstance(node, yaml.SequenceNode):
@@ -206,11 +224,11 @@ class _Loader(yaml.CSafeLoader):
         return whole_float or node.tag in {looks, f"{_TAGS}str"}
 
     def _keys_of(self, node: yaml.MappingNode) -> frozenset[str]:
-        """Return the keys of a map with those that it merges; merged maps are not yet part of it.
+        """Return the keys of a map, including those of the maps that it merges, before they are actually merged.
 
-        Raises MarkedYAMLError when a key comes twice, or before a merge that sets it too: for Helm's reader the merge
-        wins, for others the key (sigs.k8s.io/yaml 1.6, go.yaml.in/yaml/v2, ``decode.go``).  Raises UnsafeError
-        when merging makes too many keys.
+        Raises MarkedYAMLError when a key is repeated, or precedes a merge that also sets it. In that case, the merge
+        wins in Helm's parser, and the key wins in others (sigs.k8s.io/yaml 1.6, go.yaml.in/yaml/v2, ``decode.go``).
+        Raises UnsafeError when the merges result in too many keys.
         """
         if id(node) not in self._keys:
             size = 0
@@ -235,18 +253,22 @@ class _Loader(yaml.CSafeLoader):
         return self._keys[id(node)]
 
     def _merged_keys(self, value: yaml.Node) -> set[str]:
-        """Return the keys that *value* brings, the map or the list of maps that a map merges."""
+        """Return the keys of *value*, which is the map or the list of maps that another map merges."""
         return {key for each in _maps_in(value) for key in self._keys_of(each)}
 
 
 def _maps_in(value: yaml.Node) -> list[yaml.MappingNode]:
-    """Return the maps that *value* stands for where it is merged: itself, or those in it."""
+    """Return the maps of a merged value: the map itself, or the maps in the list."""
     each = value.value if isinstance(value, yaml.SequenceNode) else [value]
     return [one for one in each if isinstance(one, yaml.MappingNode)]
 
 
 def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int:
-    """Return a number; raise MarkedYAMLError for one that no field holds, and that could not be written as text."""
+    """Return the integer of *node*.
+
+    Raises MarkedYAMLError for a number of more than 64 bits. No field can hold it, and Python may refuse to convert it
+    to a string.
+    """
     number: int = loader.construct_yaml_int(node)
     if not -LARGEST_INTEGER <= number <= LARGEST_INTEGER:
         raise _LoadingError("yaml-number-too-large", "the number has more than 64 bits", node.start_mark)

@@ -1,4 +1,4 @@
-"""The changes in one namespace, in the order in which the API reported them; pure values."""
+"""Defines the timeline: the changes in one namespace, in the order in which the API reported them.  Pure module."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Change = Literal["ADDED", "MODIFIED", "DELETED"]
 
 @dataclass(frozen=True)
 class Observation:
-    """One change of one object; *at* counts seconds from the start of the recording."""
+    """One change of one object. *at* is the number of seconds from the start of the recording."""
 
     at: float
     change: Change
@@ -33,7 +33,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Termination:
-    """One run of a container that ended; a pod tells of its last one again and again, but that is one termination."""
+    """One run of a container that ended. A pod may report the same termination in many of its versions."""
 
     pod: str
     pod_uid: str
@@ -41,30 +41,30 @@ class Termination:
     container_id: str
     exit_code: int
     reason: str
-    """The runtime's word for it: ``Error``, ``Completed``, ``OOMKilled``, ``StartError``."""
+    """The reason that the runtime reports: ``Error``, ``Completed``, ``OOMKilled``, ``StartError``."""
     signal: int
     message: str
     started_at: str
     finished_at: str
     at: float
-    """When it was first seen, in seconds from the start of the recording."""
+    """Seconds from the start of the recording to the first observation of the termination."""
     going: bool = False
-    """Whether the pod was being deleted by then: then it did not end by itself."""
+    """True if the pod was being deleted at that time. The container then did not end by itself."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """A report of a component of Kubernetes about an object; *count* says how often it came."""
+    """An event of a Kubernetes component about an object. *count* is the number of its occurrences."""
 
     at: float
     object: ObjectKey
-    """The object of the report."""
+    """The object that the event concerns."""
     uid: str
     """The uid of that object."""
     container: str
-    """The container of that object; empty where it is about none."""
+    """The container that the event concerns, or an empty string."""
     component: str
-    """The component of Kubernetes that reports it: ``kubelet``."""
+    """The Kubernetes component that reports the event, such as ``kubelet``."""
     reason: str
     message: str
     count: int
@@ -78,7 +78,7 @@ class ContainerMoment:
     running: bool
     ready: bool
     waiting: str
-    """Why it waits, ``CrashLoopBackOff``; empty where it does not."""
+    """The reason why the container waits, such as ``CrashLoopBackOff``, or an empty string if it does not wait."""
     message: str
     restarts: int
     terminated: bool
@@ -86,59 +86,59 @@ class ContainerMoment:
 
 @dataclass(frozen=True)
 class PodHistory:
-    """One pod, by its uid: every version of it that was seen."""
+    """All observed versions of one pod, which its uid identifies."""
 
     uid: str
     versions: tuple[Observation, ...]
 
     @property
     def latest(self) -> Manifest:
-        """Return what was last seen of it."""
+        """Return the last observed version of the pod."""
         return self.versions[-1].object
 
     @property
     def name(self) -> str:
-        """Return its name."""
+        """Return the name of the pod."""
         return self.latest.name
 
     @property
     def is_live(self) -> bool:
-        """Report whether it is there, and is not being deleted."""
+        """Report whether the pod exists and is not being deleted."""
         return self.versions[-1].change != "DELETED" and not self.latest.is_going
 
     @property
     def containers(self) -> tuple[Container, ...]:
-        """Return its containers as written in its spec."""
+        """Return the containers in the spec of the pod."""
         return self.latest.containers
 
     @property
     def restarts(self) -> int:
-        """Return how often its containers were restarted, all together."""
+        """Return the total number of restarts of all containers."""
         return sum(integer_at(status, "restartCount") for status in _statuses(self.latest))
 
     @property
     def ready_since(self) -> float | None:
-        """Return since when it has been Ready without a break; None while it is not."""
+        """Return the time in seconds since which the pod has been Ready without interruption, or None if it is not."""
         return self._since(lambda pod: condition(pod, "Ready").get("status") == "True")
 
     @property
     def was_ready(self) -> bool:
-        """Report whether it was ever seen Ready."""
+        """Report whether the pod was ever observed Ready."""
         return any(condition(version.object, "Ready").get("status") == "True" for version in self.versions)
 
     @property
     def running_since(self) -> float | None:
-        """Return since when all its containers have been running, init containers aside; None while one is not."""
+        """Return the time since which all containers except init containers have been running, or None."""
         return self._since(_all_running)
 
     @property
     def unschedulable_since(self) -> float | None:
-        """Return since when the scheduler has found no node for it; None while that is not so."""
+        """Return the time since which the pod has been unschedulable, or None if it is not."""
         return self._since(lambda pod: condition(pod, "PodScheduled").get("reason") == "Unschedulable")
 
     @property
     def scheduling(self) -> str:
-        """Return what the scheduler says about it."""
+        """Return the scheduler's message about the pod."""
         return text_at(condition(self.latest, "PodScheduled"), "message")
 
     def _since(self, holds: Callable[[Manifest], bool]) -> float | None:
@@ -151,7 +151,7 @@ class PodHistory:
         return since
 
     def moments(self, container: str) -> tuple[ContainerMoment, ...]:
-        """Return what each version of the pod says of *container*, oldest first."""
+        """Return the state of *container* in each version of the pod, oldest first."""
         return tuple(
             _moment(version.at, status)
             for version in self.versions
@@ -160,9 +160,10 @@ class PodHistory:
         )
 
     def terminations(self, container: str) -> tuple[Termination, ...]:
-        """Return the distinct runs of *container* that were seen to have ended, in the order of their ends.
+        """Return the distinct terminations of *container* in the order of their ends.
 
-        The run before the current one is in ``lastState``: the only trace of an end that came between two looks.
+        ``lastState`` contains the run before the current one. It is the only trace of a termination that occurred
+        between two observations.
         """
         found: dict[str, Termination] = {}
         for version in self.versions:
@@ -177,17 +178,17 @@ class PodHistory:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Everything seen so far; grows only by making a new one."""
+    """All observations so far. A timeline is immutable."""
 
     observations: tuple[Observation, ...] = ()
 
     def until(self, at: float) -> Timeline:
-        """Return what had been seen by then."""
+        """Return the timeline up to the time *at*, in seconds from the start of the recording."""
         end = bisect_right(self.observations, at, key=lambda observation: observation.at)
         return self if end == len(self.observations) else Timeline(self.observations[:end])
 
     def live(self, kind: str = "") -> tuple[Manifest, ...]:
-        """Return the objects that are there at its end, of all kinds or of one."""
+        """Return the objects that exist at the end of the timeline, of all kinds or of one."""
         objects: dict[ObjectKey, Manifest] = {}
         for observation in self._of(kind):
             key = observation.object.key
@@ -199,15 +200,15 @@ class Timeline:
 
     @property
     def objects(self) -> dict[ObjectKey, Manifest]:
-        """Return the objects that are there at its end, by keys that do not repeat their namespace."""
+        """Return the objects that exist at the end of the timeline, by their keys without namespaces."""
         return {each.key.local: each for each in self.live()}
 
     def versions(self, kind: str, name: str) -> tuple[Observation, ...]:
-        """Return every version of an object that was seen, oldest first."""
+        """Return all observed versions of an object, oldest first."""
         return tuple(each for each in self._of(kind) if each.object.name == name)
 
     def pods_of(self, deployment: str) -> tuple[PodHistory, ...]:
-        """Return the pods that a Deployment ever owned, through its ReplicaSets, in the order they were first seen."""
+        """Return all pods that a Deployment ever owned through its ReplicaSets, in the order of first observation."""
         replica_sets = {
             observation.object.uid
             for observation in self._of("ReplicaSet")
@@ -221,7 +222,7 @@ class Timeline:
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """Return all events, each as it was last counted, in the order they were first seen."""
+        """Return all events in the order of first observation, each with its latest count."""
         found: dict[str, Event] = {}
         for observation in self._of("Event"):
             if observation.change != "DELETED":
@@ -231,12 +232,12 @@ class Timeline:
         return tuple(found.values())
 
     def events_about(self, uid: str) -> tuple[Event, ...]:
-        """Return the events about an object."""
+        """Return the events about the object with *uid*."""
         return tuple(each for each in self.events if each.uid == uid)
 
     @property
     def messages(self) -> tuple[str, ...]:
-        """Return what the components of Kubernetes said about any object, each sentence once."""
+        """Return the messages of all events, without duplicates."""
         said = (text_at(each.object.body, "message") for each in self._of("Event"))
         return tuple(dict.fromkeys(said))
 
@@ -245,7 +246,7 @@ class Timeline:
 
 
 def condition(manifest: Manifest, name: str) -> Body:
-    """Return the condition *name* of a live object; an empty one where it has none."""
+    """Return the condition *name* of a live object, or an empty map if it has none."""
     conditions = maps_at(manifest.body, "status", "conditions")
     return next((each for each in conditions if each.get("type") == name), {})
 
@@ -290,7 +291,10 @@ def _termination(version: Observation, container: str, ended: Body) -> Terminati
 
 
 def _identity(termination: Termination) -> str:
-    """Tell one run from another; a run that never began may have no id (the times then differ by their seconds)."""
+    """Return a key that identifies a run of a container.
+
+    A run that never started may have no container ID. Its start and end times, in whole seconds, then identify it.
+    """
     return termination.container_id or f"{termination.started_at} {termination.finished_at}"
 
 

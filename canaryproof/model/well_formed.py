@@ -1,4 +1,4 @@
-"""Whether a rendered object has the shapes that the API and the checks rely on; pure."""
+"""Checks that a rendered object has the structure that the API and the checks require.  This module is pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from canaryproof.model.objects import POD_PARENTS, Manifest, is_number, mapping_
 
 
 def problems(manifest: Manifest) -> tuple[Cause, ...]:
-    """Return why an object is not well-formed: what the API asks of all objects, and the shapes that checks rely on."""
+    """Return the defects of an object: missing fields that the API requires, and types that the checks cannot read."""
     missing = [name for name in ("kind", "apiVersion") if not text_at(manifest.body, name)]
     if not manifest.name:
         missing.append("metadata.name")
@@ -50,12 +50,12 @@ def _misshapen_template(manifest: Manifest) -> Iterator[Cause]:
 
 
 def _below(path: str, faults: Iterable[Cause]) -> Iterator[Cause]:
-    """Yield *faults* of an item of the list at *path*."""
+    """Yield *faults* of an item in the list at *path*, with the complete path of the field."""
     return (replace(fault, field=f"{path}[].{fault.field}") for fault in faults)
 
 
 def _wrong(body: object, wanted: type, *path: str) -> Iterator[Cause]:
-    """Yield what is wrong with the value at *path*; what is not there is not wrong."""
+    """Yield the faults of the value at *path*. A missing value is not a fault."""
     found = value_at(body, *path)
     fits = is_number(found) if wanted is int else isinstance(found, wanted)
     if found is not None and not fits:

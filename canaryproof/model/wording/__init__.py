@@ -1,1 +1,1 @@
-"""Puts facts into words; pure.  Nothing reads these sentences back."""
+"""Turns facts into sentences. No code parses these sentences.  This package is pure."""

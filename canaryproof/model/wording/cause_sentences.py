@@ -1,4 +1,4 @@
-"""The sentence of each cause; pure."""
+"""Defines the sentence for each cause.  This module is pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from canaryproof.model.wording.finding_sentences import FINDINGS
 
 COMMAND = "the command of its image"
 OPEN = frozenset({"not-restored", "outcome-differs", "release-violation"})
-"""Codes whose sentence goes on with what lies behind it."""
+"""Codes whose sentence continues with the underlying cause."""
 WHEN: Mapping[During, str] = {"canary": "while the canary was there", "run": "from revision 1 to the end"}
 HOLDERS: Mapping[str, str] = {
     "owner": "its owner {0}",
@@ -19,7 +19,7 @@ HOLDERS: Mapping[str, str] = {
     "finalizers": "finalizers: {0}",
     "deletion": "still terminating",
 }
-"""What keeps an object that outlived the rollback, by the kind of holder."""
+"""The description of each kind of holder that keeps an object after the rollback."""
 
 SENTENCES: Mapping[Code | FindingCode, str] = {
     **FINDINGS,
@@ -111,11 +111,11 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "yaml-tag": "{template}{line}: {detail}",
     "zero-replicas": "{name} asks for 0 replicas, so no pod of it was started",
 }
-"""What each code says."""
+"""The sentence for each code."""
 
 
 def describe(cause: Cause) -> str:
-    """Return *cause* as one sentence for people, without its full stop."""
+    """Return *cause* as one sentence for the user, without a full stop."""
     sentence = SENTENCES[cause.code]
     text = sentence.format_map(dict(_values(cause)))
     if cause.known and "{error}" not in sentence:
@@ -124,7 +124,7 @@ def describe(cause: Cause) -> str:
 
 
 def _values(cause: Cause) -> Iterator[tuple[str, object]]:
-    """Yield what the sentences ask for, by name."""
+    """Yield the names and values of the placeholders in the sentences."""
     yield from ((field.name, getattr(cause, field.name)) for field in fields(cause))
     yield from _of_containers(cause)
     yield from _of_objects(cause)
@@ -170,7 +170,7 @@ def _of_objects(cause: Cause) -> Iterator[tuple[str, object]]:
 
 
 def _of_findings(cause: Cause) -> Iterator[tuple[str, object]]:
-    """Yield the values of `canaryproof.model.wording.finding_sentences`."""
+    """Yield the placeholders of `canaryproof.model.wording.finding_sentences`."""
     yield from (("limit", f"{cause.limit:g}"), ("asked", count(cause.count, "replica")))
     yield from (("times", count(cause.count, "time")), ("names", ", ".join(cause.names)))
     yield from (("number", cause.ports[0] if cause.ports else ""), ("parent", cause.field.partition(".")[0]))
@@ -201,5 +201,5 @@ def _left(cause: Cause) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """Write a number of things."""
+    """Format a number with a noun in the singular or the plural."""
     return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,6 +1,6 @@
-"""The words for what a check finds; pure.
+"""Defines the sentence for each finding.  This module is pure.
 
-A sentence says what was expected, and what was found. The names in braces are those of `cause_sentences`.
+A sentence states the expectation and the observation. `cause_sentences` defines the placeholders in braces.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ FINDINGS: Mapping[Code | FindingCode, str] = {
     "rollback-not-last": "the last revision must be a rollback{to_revision}, and deployed; seen: {parts}",
     "rolled-back-to-canary": "the rollback went to revision {count}, which has the canary itself; seen: {parts}",
     "upgrade-in-disguise": "what came after the canary is an upgrade, and no rollback; seen: {parts}",
-    # what the chart changes in stable
+    # changes of the chart to stable
     "command-changed": "runs {found} instead of {expected}",
     "container-image-changed": "runs the image {found} instead of {expected}",
     "container-left-out": "has no container {container} any more",
@@ -68,7 +68,7 @@ FINDINGS: Mapping[Code | FindingCode, str] = {
     "pod-restarted": "{object} was restarted after the rollback: pod {pod} {times}",
     "unanswered": "the stable Service gave no answer for {seconds:.1f} s {when}; at most {limit} s may pass"
     " ({answered} of {requests} requests were answered, {count} failed in a row: {detail})",
-    # what lies behind an error of Helm or the cluster
+    # mistakes that lead to an error of Helm or the cluster
     "braces-unmatched": "the braces of a template expression do not match: it begins with {{{{ and ends with }}}}",
     "character-typographic": "the line has {character}: it was copied from a formatted text",
     "colon-in-value": "the value has a colon with a space behind it: YAML takes that for another key",
@@ -109,4 +109,4 @@ FINDINGS: Mapping[Code | FindingCode, str] = {
     "usage-fault": "{detail}",
     "wait-ended": "{detail}",
 }
-"""What each code says."""
+"""The sentence for each code."""

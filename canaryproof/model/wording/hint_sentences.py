@@ -1,4 +1,4 @@
-"""The words for what to try; pure."""
+"""Defines the sentence for each hint.  This module is pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HINTS: Mapping[HintId, str] = {
     "broken-chart": "run helm template on the chart and correct what it reports",
     "unsafe-chart": "take it out of the chart: the assignment can be done without it",
     "undecided": "look at the canary's pods while they run: kubectl describe pod shows what they wait for",
-    # by what Kubernetes means
+    # by the meaning of a Kubernetes message
     "missing-key": "compare the key that the canary asks for with those of the ConfigMap or Secret, letter by letter",
     "no-room": "compare the canary's requests and limits with the assignment's, units too: no node has that much",
     "no-service-account": "add the ServiceAccount that the canary names to the chart, or take its name out",
@@ -39,7 +39,7 @@ HINTS: Mapping[HintId, str] = {
     "runs-as-root": "look at the securityContext: it forbids root, and the image runs as root",
     "volume-claim": "look at the claim of the canary's volume: it must be in the chart, and the cluster must be able to"
     " fulfil it",
-    # by what the release did in the cluster
+    # by the violation of the release
     "unsafe-objects": "look for lookup and other functions in the templates that depend on the cluster, and take out"
     " what they add",
     "quota-exceeded": "look for what makes pods or objects without end: Jobs, replicas, loops in the templates",
@@ -74,7 +74,7 @@ HINTS: Mapping[HintId, str] = {
     "values-key-nested": "compare the keys of values.yaml, and how they are indented, with that name",
     "values-missing": "add values.yaml with that key to the chart",
     "values-misnamed": "move the values from values.yml to values.yaml; the assignment's text misspells the name",
-    # by what an error of Helm or the cluster says
+    # by the symptom in an error of Helm or the cluster
     "already-there": "take the object out of the chart, or give it another name: it is in the cluster already, and Helm"
     " did not make it",
     "array-for-map": "take the dash out: values.yaml holds keys with values, and a dash makes it a list",
@@ -164,11 +164,11 @@ HINTS: Mapping[HintId, str] = {
     "stable-pods": "look at kubectl get pods, and at the pod's events",
     "stable-silent": "look at what the chart changes in stable, and whether its Service picks other pods too",
 }
-"""What each hint advises, as a command to the author of the chart."""
+"""The advice of each hint, as an instruction to the author of the chart."""
 
 
 def describe_hint(hint: Hint) -> str:
-    """Return *hint* as one sentence, without its full stop."""
+    """Return *hint* as one sentence, without a full stop."""
     return HINTS[hint.id].format(
         object=hint.object,
         name=hint.name,

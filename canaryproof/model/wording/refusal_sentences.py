@@ -1,4 +1,4 @@
-"""The words for what must not be applied; pure."""
+"""Defines the sentence for each refusal.  This module is pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from canaryproof.model.refusals import VOLUME_TYPES, Code, Refusal
 from canaryproof.system.plain_text import escaped
 
 SHOWN = 5
-"""Refusals that a message gives."""
+"""The maximum number of refusals in a message."""
 LONGEST = 60
-"""Characters of a value that a message quotes."""
+"""The maximum number of characters of a value in a message."""
 
 CORE = "core"
 """The name of the API group ``""`` in the Kubernetes documentation."""
@@ -75,7 +75,7 @@ SENTENCES: Mapping[Code, str] = {
     "too-much-storage": "the chart asks for {count} of storage; at most {limit} are tried",
     "volume-type": "has the volume {value} of the type {field}; a chart may use " + ", ".join(VOLUME_TYPES),
 }
-"""The sentence for each code; its subject is the object or the chart."""
+"""The sentence for each code. Its subject is the object or the chart."""
 
 _SIZES: Mapping[Code, tuple[str, int]] = {
     "size": ("KiB", 2**10),
@@ -88,7 +88,7 @@ _NUMBERS = frozenset({"host-port"})
 
 
 def sentence(refusal: Refusal) -> str:
-    """Return what is refused, and why."""
+    """Return the sentence of *refusal*."""
     unit, divisor = _SIZES.get(refusal.code, ("", 1))
     count, limit = (f"{number / divisor:.0f} {unit}".rstrip() for number in (refusal.count, refusal.limit))
     value = _quoted(refusal)
@@ -99,7 +99,7 @@ def sentence(refusal: Refusal) -> str:
 
 
 def describe_refusals(refusals: Sequence[Refusal]) -> str:
-    """Return all of *refusals* in one line; empty where there are none."""
+    """Return *refusals* in one line, or an empty string if there are none. At most `SHOWN` are listed."""
     found = list(dict.fromkeys(map(sentence, refusals)))
     more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
     return "; ".join(found[:SHOWN] + more)
