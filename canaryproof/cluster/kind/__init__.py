@@ -1,9 +1,9 @@
-"""kind through pytest-kind: Kubernetes in a container of the user's Docker.
+"""Runs Kubernetes in a container of the user's Docker, with kind through pytest-kind.
 
-:mod:`provider` lends the cluster, :mod:`pytest_kind_cluster` calls pytest-kind so that nothing waits for ever and
-nothing stays, :mod:`config` says what a node is told, :mod:`docker` asks Docker, and :mod:`node_registry` serves the
+:mod:`provider` lends the cluster. :mod:`pytest_kind_cluster` calls pytest-kind with time limits and cleans up after it.
+:mod:`config` defines the configuration of a node. :mod:`docker` calls Docker. :mod:`node_registry` serves the
 stand-ins.
 """
 
 DEFAULT_NAME = "pytest-kind"
-"""The name of the cluster that pytest-kind uses by default."""
+"""The default cluster name of pytest-kind."""

@@ -1,4 +1,4 @@
-"""What this harness remembers of a kind cluster that it made, beside what is mounted into its node."""
+"""Stores records of the kind clusters that canaryproof creates, and the folder that is mounted into each node."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from canaryproof.system.locks import holder, sign, take_if_free
 from canaryproof.system.ownership import make_folder
 
 _NAME = re.compile(r"[a-z0-9.-]+")
-"""As kind has it."""
+"""The pattern of valid cluster names in kind."""
 
 
 class Made(msgspec.Struct, frozen=True):
-    """How a cluster was made: one that is asked for otherwise is another one."""
+    """The settings that a cluster was created with. A run with other images or another node image cannot use it."""
 
     images: str
-    """``stand-in`` or ``upstream``: what was pulled stays in the node."""
+    """``stand-in`` or ``upstream``. Pulled images stay in the node."""
     node_image: str
-    """Empty for kind's own choice."""
+    """The node image. Empty for kind's default."""
     network: bool
-    """Whether Docker's network came with it."""
+    """Whether Docker's network for nodes was created for this cluster."""
 
 
 _MADE = msgspec.json.Decoder(Made)
@@ -36,44 +36,45 @@ _MADE = msgspec.json.Decoder(Made)
 
 @dataclass(frozen=True)
 class Record:
-    """The folder that goes with a cluster of one name."""
+    """The folder with the record of one cluster name."""
 
     folder: Path
 
     @property
     def registries(self) -> Path:
-        """Return the folder that is mounted into the node; what is written there holds from the next pull on."""
+        """Return the folder that is mounted into the node. A change in it takes effect with the next image pull."""
         return self.folder / "registries"
 
     def made(self) -> Made | None:
-        """Return how the cluster was made; None where it was not by this harness."""
+        """Return the settings that the cluster was created with, or None if canaryproof did not create it."""
         try:
             return _MADE.decode((self.folder / "made.json").read_bytes())
         except (FileNotFoundError, msgspec.MsgspecError):
             return None
 
     def note(self, made: Made) -> None:
-        """Remember *made*."""
+        """Store *made*."""
         make_folder(self.folder)
         (self.folder / "made.json").write_bytes(msgspec.json.encode(made))
 
     def send_to(self, registry: str) -> None:
-        """Write where the node pulls from; nothing where *registry*, a ``hosts.toml``, is empty."""
+        """Write *registry*, the text of a ``hosts.toml``, for the node. Remove the file if *registry* is empty."""
         file = self.registries / COURSE_IMAGES
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(registry, encoding="utf-8") if registry else file.unlink(missing_ok=True)
 
     def forget(self) -> None:
-        """Remove all of it but the lock."""
+        """Remove the record, except for the lock."""
         shutil.rmtree(self.registries, ignore_errors=True)
         (self.folder / "made.json").unlink(missing_ok=True)
 
 
 @contextmanager
 def held_record(folder: Path, name: str) -> Iterator[Record]:
-    """Lend the record of the cluster *name* below *folder*; no other run has it meanwhile.
+    """Yield the record of the cluster *name* below *folder*. Locks it for the length of the block.
 
-    Raises UsageError when kind takes no such name, ClusterError when another run uses that cluster.
+    Raises UsageError when *name* is not a valid cluster name in kind, and ClusterError when another run uses the
+    cluster.
     """
     if not _NAME.fullmatch(name):
         raise UsageError(f"--cluster-name should be of small letters, digits, dots and hyphens, and is {name!r}")

@@ -1,4 +1,4 @@
-"""What kind is told of a cluster, and its node of registries; pure."""
+"""Builds the configuration of a kind cluster, and the registry configuration of its node, as text."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from canaryproof.cluster.embedded.components import COURSE_REGISTRY
 from canaryproof.cluster.embedded.resource_limits import POD_PROCESSES
 
 NODE_REGISTRIES = "/etc/containerd/certs.d"
-"""Where a node's containerd looks for registries, at every pull ("Registry Configuration", containerd)."""
+"""The folder from which containerd on a node reads registry settings at every pull (containerd, "Registry
+Configuration")."""
 COURSE_IMAGES = Path(COURSE_REGISTRY, "hosts.toml")
-"""The file for the registry that the course's images are from; images of others have no stand-ins."""
+"""The settings file for the registry of the course's images. Images from other registries have no stand-ins."""
 
 _REGISTRIES_PATCH = f"""\
 [plugins."io.containerd.grpc.v1.cri".registry]
@@ -28,18 +29,24 @@ serializeImagePulls: false
 seccompDefault: true
 podPidsLimit: {POD_PROCESSES}
 """
-"""One image that cannot be had must not keep all others waiting: kubelet pulls one at a time unless told otherwise.
+"""The kubelet settings.
 
-Containers that name no seccomp profile get the runtime's, and no pod can use up the machine's processes.
+- ``serializeImagePulls``: by default, kubelet pulls one image at a time, so one unavailable image delays all others.
+- ``seccompDefault``: containers without a seccomp profile get the runtime's default profile.
+- ``podPidsLimit``: no pod can use up the processes of the machine.
 """
 _CGROUP_V1 = "failCgroupV1: false\n"
 
 
 def cluster_configuration(registries: Path, *, cgroups: str, clamped: bool) -> str:
-    """Return a cluster of one node that looks for registries in the folder *registries*; JSON, hence YAML too.
+    """Return the configuration of a cluster with one node, as a JSON document, which is valid YAML.
 
-    *cgroups* is the version of the machine's: kubelet refuses 1 since Kubernetes 1.35 unless it is told not to.
-    *clamped* says that nothing there may lower its ``oom_score_adj``: no pod would start.
+    The folder *registries* on the host holds the registry settings of the node.
+
+    *cgroups* is the cgroup version of the machine. By default, kubelet refuses version 1 since Kubernetes 1.35.
+
+    *clamped* is true if no process there may lower its ``oom_score_adj``. Without a setting of containerd for this
+    case, no pod would start.
     """
     mount = {"hostPath": str(registries), "containerPath": NODE_REGISTRIES, "readOnly": True}
     return json.dumps(
@@ -54,10 +61,10 @@ def cluster_configuration(registries: Path, *, cgroups: str, clamped: bool) -> s
 
 
 def only_registry(url: str) -> str:
-    """Return the file that sends containerd to *url* for every image, and nowhere else."""
+    """Return a ``hosts.toml`` with which containerd pulls every image from *url* and from no other registry."""
     return f'server = "{url}"\n{registry_mirror(url)}'
 
 
 def registry_mirror(url: str) -> str:
-    """Return the file that sends containerd to *url* first, and then to where the image is from."""
+    """Return a ``hosts.toml`` with which containerd tries *url* first, and then the image's own registry."""
     return f'[host."{url}"]\n  capabilities = ["pull", "resolve"]\n'

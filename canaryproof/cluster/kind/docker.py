@@ -1,4 +1,4 @@
-"""What is asked of Docker, by its own command."""
+"""Queries and controls Docker through its command line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from canaryproof.system.process import run
 from canaryproof.timeouts import TimeLimits
 
 NETWORK_VARIABLE = "KIND_EXPERIMENTAL_DOCKER_NETWORK"
-"""Where kind is told to use another network than ``kind``."""
+"""The environment variable that makes kind use a network other than ``kind``."""
 
 
 _CALMING = "systemctl stop kubelet; while pgrep -x runc > /dev/null; do sleep 0.1; done"
@@ -23,16 +23,16 @@ _CALMING = "systemctl stop kubelet; while pgrep -x runc > /dev/null; do sleep 0.
 
 @dataclass(frozen=True)
 class Engine:
-    """What matters of the machine that runs the containers."""
+    """The relevant properties of the machine that runs the containers."""
 
     cores: int
     cgroups: str
-    """``1`` or ``2``."""
+    """The cgroup version, ``1`` or ``2``."""
 
 
 @dataclass(frozen=True)
 class Docker:
-    """The Docker that *environment* leads to."""
+    """The Docker that *environment* selects."""
 
     environment: Mapping[str, str]
     time_limits: TimeLimits
@@ -43,7 +43,10 @@ class Docker:
         timeout: float | None = None,
         doomed: Callable[[], str | None] = lambda: None,
     ) -> str:
-        """Call it and return what it prints; see :func:`canaryproof.system.process.run`."""
+        """Run ``docker`` with *arguments* and return its output; see :func:`canaryproof.system.process.run`.
+
+        Raises ClusterError when PATH has no ``docker``.
+        """
         command = shutil.which("docker", path=self.environment.get("PATH"))
         if command is None:
             raise ClusterError("kind needs Docker, and there is no command docker on PATH; install it")
@@ -57,13 +60,13 @@ class Docker:
 
     @property
     def network(self) -> str:
-        """Return the network that kind puts nodes into."""
+        """Return the name of the Docker network to which kind connects nodes."""
         return self.environment.get(NETWORK_VARIABLE) or "kind"
 
     def engine(self) -> Engine:
-        """Return what the daemon says of its machine.
+        """Return the properties of the daemon's machine.
 
-        Raises ClusterError when it does not answer.
+        Raises ClusterError when the daemon does not answer.
         """
         try:
             told = json.loads(self("info", "--format", "{{json .}}", timeout=self.time_limits.question))
@@ -77,7 +80,7 @@ class Docker:
         return Engine(cores=told.get("NCPU") or 1, cgroups=told.get("CgroupVersion") or "1")
 
     def container(self, name: str) -> dict[str, Any] | None:
-        """Return what is known of a container; None when there is none of that name."""
+        """Return the output of ``docker container inspect``, or None if there is no container *name*."""
         try:
             (told,) = json.loads(self("container", "inspect", name))
         except CommandError:
@@ -86,19 +89,20 @@ class Docker:
         return found
 
     def nodes(self, cluster: str) -> list[str]:
-        """Return the containers of a cluster of kind, whatever state they are in."""
+        """Return the IDs of the containers of a kind cluster, in any state."""
         return self("ps", "--all", "--quiet", f"--filter=label=io.x-k8s.kind.cluster={cluster}").split()
 
     def calm(self, node: str) -> None:
-        """Keep a node from starting anything more, and let it finish what it has begun.
+        """Stop kubelet on a node and wait until no runc runs there.
 
-        runc freezes a cgroup v1 while it changes it; a node that is killed just then can neither go on nor end.
+        runc freezes a cgroup v1 while it changes it. If the node is killed at that moment, its frozen processes can
+        neither continue nor end.
         """
-        with suppress(CanaryproofError):  # it has ended, or is no node yet
+        with suppress(CanaryproofError):  # the node has ended, or is not ready for commands yet
             self("exec", node, "sh", "-c", _CALMING, timeout=self.time_limits.calming)
 
     def has_network(self) -> bool:
-        """Report whether the network for nodes is there already."""
+        """Report whether the network for nodes exists."""
         try:
             self("network", "inspect", self.network)
         except CommandError:
@@ -106,12 +110,15 @@ class Docker:
         return True
 
     def remove_network(self) -> None:
-        """Remove the network for nodes, unless somebody uses it by now."""
+        """Remove the network for nodes, unless other containers use it by now."""
         with suppress(CanaryproofError):
             self("network", "rm", self.network)
 
     def await_end(self, container: str, doomed: Callable[[], str | None]) -> str:
-        """Return when *container* has ended, or *doomed* gives a reason: how it ended; empty when nobody can tell."""
+        """Wait until *container* ends, and return its exit code as text, such as ``exit code 137``.
+
+        Return an empty text if Docker cannot report the exit code, or as soon as *doomed* returns a reason.
+        """
         try:
             return f"exit code {self('wait', container, timeout=math.inf, doomed=doomed).strip()}"
         except (CommandError, InfrastructureError):

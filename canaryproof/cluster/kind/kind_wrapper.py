@@ -1,4 +1,4 @@
-"""A program for pytest-kind to call in the place of kind: it runs kind within a time limit, and keeps what it said.
+"""Wraps kind for pytest-kind: this program runs kind with a time limit and stores its error message.
 
 ``python -m canaryproof.cluster.kind.kind_wrapper COMPLAINT SECONDS GRACE KIND ARGUMENTS...``
 """
@@ -13,12 +13,15 @@ from canaryproof.errors import CanaryproofError
 from canaryproof.system.process import run
 
 _READ_BY_ITS_CALLER = "get"
-"""The verb whose output matters; what the others say is for people at a terminal of their own."""
+"""The verb whose output pytest-kind reads. The wrapper discards the output of other verbs, which is meant for users."""
 _INTERRUPTED = 130
 
 
 def main(complaint: str, seconds: str, grace: str, *command: str) -> int:
-    """Run *command* within *seconds*; why it failed is written to the file *complaint*."""
+    """Run *command* with a limit of *seconds* and return an exit code. Write an error to the file *complaint*.
+
+    *grace* is the time in seconds from SIGTERM to SIGKILL.
+    """
     try:
         said = run(command, timeout=float(seconds), env=os.environ, grace=float(grace))
     except CanaryproofError as error:

@@ -1,4 +1,4 @@
-"""Serves the stand-ins to a kind node: a registry in this process, at the gateway of the network that nodes are in."""
+"""Serves the stand-ins to a kind node, from a registry in this process at the gateway of the nodes' network."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _NO_SUCH_COMMAND = ("exit code 126", "exit code 127")
 
 @contextmanager
 def serving(layout: Path, node: str, docker: Docker) -> Iterator[str]:
-    """Serve the images in *layout* for the length of the block; yield the URL at which *node* reaches it.
+    """Serve the images in *layout* for the length of the block. Yield the URL of the registry for *node*.
 
-    Raises ClusterError when it cannot: Docker is on another machine, or a firewall stands between.
+    Raises ClusterError when *node* cannot reach the registry, because Docker runs on another machine or a firewall
+    blocks the connection.
     """
     gateway = _gateway(docker.container(node) or {}, docker.network)
     try:

@@ -1,4 +1,4 @@
-"""When a cluster of kind is useful, and whether its node lives."""
+"""Waits until a kind cluster is ready, and monitors the container of its node."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from canaryproof.system.progress import Say
 
 @contextmanager
 def watched(site: Site) -> Iterator[Vitals]:
-    """Report the end of the node's container for the length of the block."""
+    """Yield vitals that report a fault if the node's container ends during the block."""
     vitals = Vitals()
 
     def watch(over: threading.Event) -> None:
@@ -41,7 +41,13 @@ def watched(site: Site) -> Iterator[Vitals]:
 
 @contextmanager
 def ready(site: Site, vitals: Vitals, *, ours: bool) -> Iterator[tuple[str, int]]:
-    """Wait until the cluster takes pods; yield its version and the number of its nodes."""
+    """Wait until the cluster takes pods. Yield its version and the number of its nodes.
+
+    *ours* is true if canaryproof created the cluster. If not, the policy for sharing nodes applies only to namespaces
+    of runs and is removed afterwards.
+
+    Raises ClusterError when a stage of the start exceeds its time limit, or the node's container ends.
+    """
     with closing(KubeClient(site.kind.kubeconfig, site.context, site.time_limits)) as client, ExitStack() as stack:
         with site.progress.step(f"waiting for the kind cluster {site.name}") as say:
             _await("API that answers", client.version, say, site, vitals)

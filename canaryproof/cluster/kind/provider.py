@@ -1,4 +1,4 @@
-"""Lends a cluster of kind: made for the run, or kept by an earlier one, or one that the user made."""
+"""Lends a kind cluster: one created for the run, one kept by an earlier run, or one that the user created."""
 
 from __future__ import annotations
 
@@ -33,32 +33,32 @@ _NOTES: Mapping[Found, str] = {
 
 @dataclass(frozen=True)
 class StandIns:
-    """What plays the course's images."""
+    """The stand-ins for the course's images."""
 
     agnhost: Path
     images: Mapping[str, Sequence[str]]
-    """Image references and the arguments with which agnhost plays them."""
+    """Image references, each with the agnhost arguments that play it."""
 
 
 @dataclass(frozen=True)
 class KindProvider:
-    """Kubernetes in a container, by pytest-kind; its options mean what they mean there, with two exceptions.
+    """Runs Kubernetes in a container, through pytest-kind. Options have the meaning that they have in pytest-kind.
 
-    A cluster of that name that this harness did not make is used as it is and never deleted; one that it made and that
-    does not work any more, or was made for other images, is made anew.
+    There are two exceptions. A cluster that canaryproof did not create is used as it is and never deleted. A cluster
+    that canaryproof created is replaced if it no longer works, or if it was created for other images.
     """
 
     binary: Path
-    """kind itself."""
+    """The path of kind."""
     name: str
     environment: Mapping[str, str] = field(repr=False)
-    """The user's: where Docker is, and the proxies that kind hands on to the node."""
+    """The user's environment. It locates Docker, and holds the proxies that kind passes to the node."""
     cache: Path
     time_limits: TimeLimits
     stand_ins: StandIns | None = None
-    """Without them the node pulls images as it can."""
+    """The stand-ins. If None, the node pulls the real images."""
     mirror: str = ""
-    """The URL of a registry to ask before those that the images are from."""
+    """The URL of a registry to try before the registries of the images. Empty for none."""
     node_image: str | None = None
     kubeconfig: Path | None = None
     kubectl: Path | None = None
@@ -99,7 +99,7 @@ class KindProvider:
                     context=site.context,
                     kubernetes=version,
                     nodes=number,
-                    cores=engine.cores,  # each node of kind has all of them
+                    cores=engine.cores,  # every kind node can use all cores of the machine
                     images=self._images,
                     ready_after=time.monotonic() - began,
                     vitals=vitals,
@@ -108,7 +108,7 @@ class KindProvider:
                 )
 
     def _stays(self, kind: Kind) -> tuple[str, str]:
-        """Return the commands that reach the cluster from any shell, and that end it."""
+        """Return two commands: one selects the cluster in any shell, the other deletes it."""
         delete = [str(self.binary), "delete", "cluster", f"--name={self.name}", f"--kubeconfig={kind.kubeconfig}"]
         return f"export KUBECONFIG={shlex.quote(str(kind.kubeconfig))}", shlex.join(delete)
 
@@ -129,9 +129,11 @@ class KindProvider:
 
     @contextmanager
     def _running(self, site: Site) -> Iterator[Found]:
-        """Have the cluster running for the length of the block, pulling images from where it should.
+        """Run the cluster for the length of the block, with the image sources that the run needs.
 
-        Yield what there was.
+        Yields the state in which the cluster was found.
+
+        Raises ClusterError when stand-ins are requested for a cluster that canaryproof did not create.
         """
         users_own = self.kubeconfig is not None and self.kubeconfig.exists()
         found = site.look()
@@ -153,7 +155,7 @@ class KindProvider:
 
     @contextmanager
     def _pulling(self, site: Site) -> Iterator[None]:
-        """Let the node pull stand-ins, and nothing else, or upstream images by way of the mirror."""
+        """Let the node pull only stand-ins, or else the real images, through the mirror if there is one."""
         if self.stand_ins is None:
             site.record.send_to(registry_mirror(self.mirror) if self.mirror else "")
             yield

@@ -1,7 +1,7 @@
-"""Calls pytest-kind's ``KindCluster``, which calls kind: with time limits, errors that say why, and nothing left.
+"""Calls pytest-kind's ``KindCluster``, which calls kind. Adds time limits, clear errors and cleanup.
 
-pytest-kind runs the binary that it is given and knows no time limit, so it is given a small one of ours, `calling`,
-which runs kind as every command of the harness is run.
+pytest-kind runs a given binary without a time limit. So it gets a small script that starts :mod:`kind_wrapper`, which
+runs kind as canaryproof runs every command.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from canaryproof.system.process import ProcessError, run
 from canaryproof.timeouts import TimeLimits
 
 FOLDER = Path(".pytest-kind")
-"""pytest-kind's own, in the current folder: a cluster's kubeconfig is in a folder of its name there."""
+"""The folder of pytest-kind, relative to the current folder. It has a folder for each cluster, with its kubeconfig."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One cluster of kind, there or not yet."""
+    """One kind cluster, which need not exist yet."""
 
     cluster: KindCluster
     binary: Path
     time_limits: TimeLimits
     complaint: Path
-    """What the latest call that failed had to say."""
+    """The file with the error message of the latest failed call of kind."""
 
     @property
     def kubeconfig(self) -> Path:
-        """Return the kubeconfig that kind writes."""
+        """Return the path of the kubeconfig that kind writes."""
         return Path(self.cluster.kubeconfig_path).absolute()
 
     def exists(self) -> bool:
@@ -47,14 +47,17 @@ class Kind:
         )
 
     def create(self, configuration: Path) -> None:
-        """Create the cluster."""
+        """Create the cluster from the file *configuration*.
+
+        Raises ClusterError when kind fails.
+        """
         self._call(lambda: self.cluster.create(config_file=configuration))
 
     def use(self) -> None:
-        """Use the cluster that is there, from whatever folder.
+        """Use the existing cluster, whatever the current folder is.
 
-        pytest-kind looks for the kubeconfig in the current folder, makes an empty one where there is none, and then
-        fails on what it has made: kind is asked to write it first.
+        pytest-kind looks for the kubeconfig in the current folder. If there is none, pytest-kind creates an empty one,
+        on which it then fails. So kind writes the kubeconfig first.
         """
         path = str(self.kubeconfig)
         run(
@@ -64,7 +67,7 @@ class Kind:
         self._call(self.cluster.create)
 
     def delete(self) -> None:
-        """Delete the cluster, whatever state it is in."""
+        """Delete the cluster, in any state."""
         self._call(self.cluster.delete)
 
     def _call(self, what: Callable[[], None]) -> None:
@@ -95,9 +98,9 @@ def kind_of(
     kubectl: Path | None,
     time_limits: TimeLimits,
 ) -> Iterator[Kind]:
-    """Lend the cluster *name* of kind, not created yet; *scratch* is an empty folder.
+    """Yield the kind cluster *name*, without creating it. *scratch* is an empty folder.
 
-    Raises ClusterError when pytest-kind cannot make its folder.
+    Raises ClusterError when pytest-kind cannot create its folder.
     """
     folder = FOLDER.absolute()
     complaint = scratch / "complaint"
@@ -114,14 +117,14 @@ def kind_of(
     try:
         yield Kind(cluster, binary, time_limits, complaint)
     finally:
-        with suppress(OSError):  # they hold something: a kubeconfig that is of use, what pytest-kind fetched
+        with suppress(OSError):  # not empty: they hold a kubeconfig in use, or pytest-kind's downloads
             (folder / name).rmdir()
             folder.rmdir()
 
 
 def _caller(binary: Path, folder: Path, complaint: Path, time_limits: TimeLimits) -> Path:
     file = folder / "kind"
-    # pytest-kind names files relative to the current folder, so the command stays in it.
+    # pytest-kind passes paths relative to the current folder, so the script must not change it.
     command = module_command(
         kind_wrapper.__name__, str(complaint), f"{time_limits.kind:g}", f"{time_limits.grace:g}", str(binary)
     )

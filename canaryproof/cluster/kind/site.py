@@ -1,4 +1,4 @@
-"""Makes a cluster of kind, finds out what there is of it, and deletes it."""
+"""Creates, inspects and deletes a kind cluster."""
 
 from __future__ import annotations
 
@@ -20,17 +20,23 @@ from canaryproof.system.wait import Ticks, wait_for
 from canaryproof.timeouts import TimeLimits
 
 Found = Literal["absent", "foreign", "unfit", "kept"]
-"""What there is under the name of a cluster: nothing, another's, one of ours that is of no use, one of ours that is."""
+"""The state of a cluster name.
+
+- ``absent``: no cluster has the name.
+- ``foreign``: canaryproof did not create the cluster.
+- ``unfit``: canaryproof created the cluster, but this run cannot use it.
+- ``kept``: canaryproof created the cluster, and this run can use it.
+"""
 _STATUS = Path("/proc/self/status")
 
 
 @dataclass(frozen=True)
 class Site:
-    """A cluster of kind, there or not, and all that it is made with."""
+    """A kind cluster, which need not exist, and everything needed to create it."""
 
     name: str
     images: str
-    """``stand-in`` or ``upstream``."""
+    """The images of the run, ``stand-in`` or ``upstream``."""
     node_image: str | None
     kind: Kind
     record: Record
@@ -42,16 +48,16 @@ class Site:
 
     @property
     def node(self) -> str:
-        """Return the container that is its node."""
+        """Return the name of the node, which is also the name of its container."""
         return f"{self.name}-control-plane"
 
     @property
     def context(self) -> str:
-        """Return its context in the kubeconfig."""
+        """Return the name of the cluster's context in the kubeconfig."""
         return f"kind-{self.name}"
 
     def look(self) -> Found:
-        """Return what there is under the name of the cluster; one that is of use has its kubeconfig written."""
+        """Return the state of the cluster. If the run can use the cluster, also write its kubeconfig."""
         if not self.kind.exists():
             return "absent"
         container = self.docker.container(self.node) or {}
@@ -82,7 +88,7 @@ class Site:
         return True
 
     def create(self) -> None:
-        """Create the cluster, in the place of what there may be; one that is created by half does not stay."""
+        """Create the cluster and replace an existing one. If the creation fails, delete what it has created."""
         with self.progress.step(f"creating the kind cluster {self.name}; Docker pulls its node image if need be"):
             earlier = self.record.made()
             self.kind.delete()
@@ -99,7 +105,7 @@ class Site:
             try:
                 self.kind.create(file)
             except BaseException:
-                with suppress(WaitError):  # Docker goes on with what it was asked for, whoever asked
+                with suppress(WaitError):  # Docker completes a request even if its client has ended
                     wait_for(
                         "node that is being made",
                         lambda: self.docker.nodes(self.name) or None,
@@ -110,7 +116,10 @@ class Site:
                 raise
 
     def delete(self) -> None:
-        """Delete the cluster, with the network for nodes if it was made for it."""
+        """Delete the cluster. Also delete the network for nodes if it was created for this cluster.
+
+        Raises WaitError when containers of the cluster still exist after the time limit.
+        """
         with self.progress.step(f"deleting the kind cluster {self.name}"):
             made = self.record.made()
             if self.engine.cgroups == "1":
@@ -127,6 +136,9 @@ class Site:
             self.record.forget()
 
     def _is_deleted(self) -> bool:
-        """Delete and look: Docker does not find a container that it is still making, and calls that success."""
+        """Delete the cluster and report whether no container of it is left.
+
+        The deletion alone is no proof: it succeeds without effect on a container that Docker is still creating.
+        """
         self.kind.delete()
         return not self.docker.nodes(self.name)
