@@ -1,1 +1,1 @@
-"""Where Kubernetes comes from: a provider lends a cluster for the length of a ``with`` block."""
+"""Contains the providers. A provider lends a Kubernetes cluster for the length of a ``with`` block."""

@@ -1,4 +1,4 @@
-"""Rules of a cluster: what it changes about objects as they are created, as a MutatingAdmissionPolicy."""
+"""Builds MutatingAdmissionPolicies, with which the API server changes objects on creation."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from canaryproof.model.objects import Body
 def rule(
     name: str, resource: str, *, when: Mapping[str, str], mutations: Sequence[Body], namespaces: Body | None = None
 ) -> Body:
-    """Return the policy *name*: *mutations* change each new core object of *resource* for which all of *when* holds.
+    """Return the policy *name*, which applies *mutations* to each new object of *resource* in the core API group.
 
-    *when* are CEL expressions by their names.  It holds in all namespaces, or in those that the selector *namespaces*
-    picks; more than once, where others change the object too: the mutations must bear that.
+    *when* maps names to CEL expressions, all of which must be true. The policy applies in namespaces that match the
+    label selector *namespaces*, or in all namespaces without one. *mutations* must be idempotent: the API server
+    applies them again if other policies or webhooks change the object afterwards.
     """
     created = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": [resource]}
     return {

@@ -1,4 +1,4 @@
-"""Asks a machine and its commands which clusters can be had there."""
+"""Detects which clusters this machine can provide. Runs commands such as docker and minikube."""
 
 from __future__ import annotations
 
@@ -21,29 +21,35 @@ from canaryproof.timeouts import TimeLimits
 
 @dataclass(frozen=True)
 class Command:
-    """A command on PATH, and what it says of itself."""
+    """A command on PATH, with its version and its error."""
 
     path: str = ""
-    """Empty where there is none."""
+    """The path of the command. Empty if PATH does not have it."""
     version: str = ""
-    """``4.3.1``; empty where it does not tell."""
+    """The version, such as ``4.3.1``. Empty if unknown."""
     error: str = ""
-    """Why it does not do what it is for: no daemon answers, nothing runs; empty when it does."""
+    """The reason why the command does not work, such as a daemon that does not answer. Empty if it works."""
     failed: str = ""
-    """The command line that gave the error, ``minikube status``; empty where none was run to its end."""
+    """The command line that failed, such as ``minikube status``.
+
+    Empty if none failed, if the command could not be started, or if its output could not be decoded.
+    """
 
     def against(self, name: str) -> str:
-        """Return why the command, which is called *name*, does not do what it is for; empty when it does."""
+        """Return why the command *name* does not work. Empty if it works."""
         return ": ".join(filter(None, (self.failed, self.error))) if self.path else f"there is no command {name}"
 
 
 @dataclass(frozen=True)
 class _Question:
-    """How a command tells its version, and whether what is behind it works."""
+    """The calls that show the version of a command and whether it works."""
 
     version: tuple[str, ...]
+    """Arguments of the call that prints the version."""
     read: Callable[[str], str] = str.strip
+    """Returns the version from the output of that call."""
     works: tuple[str, ...] = ()
+    """Arguments of a call that fails if the command does not work. Empty for no such call."""
 
 
 def _kubectls(said: str) -> str:
@@ -65,7 +71,7 @@ def _find(name: str, environment: Mapping[str, str]) -> str | None:
 
 
 def ask_command(name: str, environment: Mapping[str, str], time_limits: TimeLimits) -> Command:
-    """Return what the command *name*, one of `COMMANDS`, says of itself."""
+    """Run the command *name*, one of `COMMANDS`, and return its version or its error."""
     if not (path := _find(name, environment)):
         return Command()
     question, version = _QUESTIONS[name], ""
@@ -89,19 +95,19 @@ def _last_line(error: CommandError) -> str:
 
 @dataclass(frozen=True)
 class ThisMachine:
-    """What `canaryproof.cluster.selection` wants to know of this machine; each question is asked when it comes up."""
+    """The `canaryproof.cluster.selection.Surroundings` of this machine. Each property is computed on first use."""
 
     env: Mapping[str, str] = field(repr=False)
     cache: Path
     time_limits: TimeLimits
     ready: bool = False
-    """Whether the user brings the embedded cluster's tools."""
+    """Whether the user provides the tools of the embedded cluster."""
     kind: bool = False
-    """Whether the user names a kind binary."""
+    """Whether the user provides a kind binary."""
 
     @cached_property
     def against_embedded(self) -> str:
-        """Why the embedded cluster cannot run here; empty when it can."""
+        """The reason why the embedded cluster cannot run here. Empty if it can."""
         try:
             suitable(self.cache, self.env, self.time_limits)
         except ClusterError as error:
@@ -110,20 +116,20 @@ class ThisMachine:
 
     @cached_property
     def tools_built(self) -> bool:
-        """Whether the embedded cluster's tools are there already."""
+        """Whether the tools of the embedded cluster exist already."""
         return self.ready or is_built(self.cache, Machine(self.time_limits))
 
     @cached_property
     def against_docker(self) -> str:
-        """Why no Docker daemon answers; empty when one does."""
+        """The reason why no Docker daemon answers. Empty if one answers."""
         return ask_command("docker", self.env, self.time_limits).against("docker")
 
     @cached_property
     def has_kind(self) -> bool:
-        """Whether the command kind is there."""
+        """Whether a kind binary exists: the user's, or one on PATH."""
         return self.kind or bool(_find("kind", self.env))
 
     @cached_property
     def against_minikube(self) -> str:
-        """Why there is no minikube that runs; empty when there is one."""
+        """The reason why no minikube cluster runs. Empty if one runs."""
         return ask_command("minikube", self.env, self.time_limits).against("minikube")

@@ -1,4 +1,4 @@
-"""Finds the provider, the Helm and the programs that the user's options lead to."""
+"""Finds the provider, Helm and the other binaries according to the user's options."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ EMBEDDED_PROVIDER = "embedded"
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterOptions:
-    """What the user chose about the cluster and Helm; None leaves the choice to the provider."""
+    """The user's options for the cluster and Helm. None leaves the choice to the provider."""
 
     cluster: str = "auto"
     images: str | None = None
     image_mirror: str | None = None
     image_registries: tuple[str, ...] = ()
-    """Registries, ``HOST[:PORT]``, that images may be pulled from besides those of the scenario's images."""
+    """Registries, ``HOST[:PORT]``, that are allowed in addition to those of the scenario's images."""
     toolchain: Path | None = None
     helm: Path | None = None
     patience: float = 1
-    """The factor by which all time limits are multiplied."""
+    """The factor for all time limits."""
     kubeconfig: Path | None = None
     kube_context: str | None = None
     observe: bool = False
-    """Whether the run only reads what is in the cluster."""
+    """Whether the run only reads from the cluster and changes nothing."""
     cluster_name: str | None = None
     keep_cluster: bool = False
     kind_image: str | None = None
     kind_bin: Path | None = None
     kind_kubectl_bin: Path | None = None
     kubernetes: str | None = None
-    """The minor version of the embedded cluster, ``1.36``."""
+    """The minor version of Kubernetes in the embedded cluster, such as ``1.36``."""
 
     @property
     def time_limits(self) -> TimeLimits:
@@ -59,14 +59,14 @@ class ClusterOptions:
         return TimeLimits.for_patience(self.patience)
 
     def images_on(self, provider: str) -> str:
-        """Return which images the run uses: the user's choice, else ``stand-in`` on the embedded cluster."""
+        """Return ``stand-in`` or ``upstream``: the user's choice, or else ``stand-in`` on the embedded cluster only."""
         return self.images or ("stand-in" if provider == EMBEDDED_PROVIDER else "upstream")
 
 
 def choose_cluster(options: ClusterOptions, environment: Mapping[str, str]) -> Choice:
-    """Return the provider, and why ``auto`` took it.
+    """Return the provider, with the reason if ``auto`` selected it.
 
-    Raises ClusterError when ``auto`` finds none that can work here.
+    Raises ClusterError when ``auto`` finds no provider that works here.
     """
     if options.cluster != "auto":
         return Choice(options.cluster)
@@ -86,18 +86,18 @@ def choose_cluster(options: ClusterOptions, environment: Mapping[str, str]) -> C
 
 
 def target_of(options: ClusterOptions, environment: Mapping[str, str]) -> Target:
-    """Return the existing cluster that the options lead to.
+    """Return the existing cluster that the options select.
 
-    Raises UsageError when the kubeconfig does not lead to one.
+    Raises UsageError when the kubeconfig or the context cannot be used.
     """
     files = kubeconfig.read(kubeconfig.paths(options.kubeconfig, environment))
     return kubeconfig.target_of(files, options.kube_context)
 
 
 def toolchain_of(options: ClusterOptions, environment: Mapping[str, str], progress: Progress) -> Toolchain:
-    """Return the programs of the embedded cluster, and Helm unless the user names one; build those that are missing.
+    """Return the binaries of the embedded cluster, and Helm unless the user provides it. Builds the missing ones.
 
-    Raises ClusterError when a program cannot be built.
+    Raises ToolchainError when a binary cannot be built.
     """
     return provide(
         cache=cache_folder(environment),
@@ -110,9 +110,12 @@ def toolchain_of(options: ClusterOptions, environment: Mapping[str, str], progre
 
 
 def helm_of(choice: Choice, options: ClusterOptions, environment: Mapping[str, str], progress: Progress) -> Path:
-    """Return the Helm to use: the user's, else the pinned one on the embedded cluster, else PATH's, else a built one.
+    """Return the path of Helm.
 
-    Raises ClusterError when it cannot be built.
+    A Helm from the user comes first. The embedded cluster uses the pinned version. The other providers use the one on
+    PATH unless the user provides a toolchain, and otherwise a built one.
+
+    Raises ToolchainError when Helm cannot be built.
     """
     if options.helm:
         return options.helm
@@ -132,9 +135,10 @@ def provider_of(
     *,
     target: Target | None = None,
 ) -> ClusterProvider:
-    """Return what lends the cluster; *stand_ins* are images, each with the arguments with which agnhost plays it.
+    """Return the provider that *choice* names.
 
-    *target* is the existing cluster, where the caller has looked it up already.
+    *stand_ins* maps image references to the agnhost arguments that play them. *target* is the existing cluster, if the
+    caller has looked it up already.
     """
     if choice.provider == "existing":
         target = target or target_of(options, environment)
@@ -171,7 +175,10 @@ def _kind(
     environment: Mapping[str, str],
     progress: Progress,
 ) -> KindProvider:
-    """Return the provider of kind; it and the stand-ins' program are PATH's or the user's, or else built now."""
+    """Return the kind provider.
+
+    kind is the user's, or the one on PATH, or else built now. agnhost is built if the run uses stand-ins.
+    """
     binary, kubectl = (
         said or (Path(found) if (found := shutil.which(name)) else None)
         for name, said in (("kind", options.kind_bin), ("kubectl", options.kind_kubectl_bin))

@@ -1,8 +1,11 @@
-"""Lets many pods share a small node: a rule of the cluster lowers what pods request, Deployments stay as written.
+"""Lets many pods share a small node: a MutatingAdmissionPolicy lowers the requests of pods. Deployments do not change.
 
-A container without requests requests its limits (Kubernetes, "Resource Management for Pods and Containers"), so two
-pods of the course's chart would fill a node of two cores: the second would stay Pending through no fault of its author.
-A pod that asks for more than a whole node is left alone: it must stay unschedulable, as it would be anywhere.
+If a container specifies a limit but no request, the limit becomes its request (Kubernetes, "Resource Management for
+Pods and Containers"). So two pods of the course's chart would fill a node of two cores. The second pod would stay
+Pending through no fault of its author.
+
+The policy does not change a pod that requests more than a whole node. Such a pod is unschedulable in any cluster, and
+must be so here.
 """
 
 from __future__ import annotations
@@ -16,9 +19,9 @@ LOWERED = {"cpu": "10m", "memory": "8Mi"}
 
 
 def policy(cores: float, memory: int, *, label: str = "") -> Body:
-    """Return the MutatingAdmissionPolicy for nodes of *cores* and *memory* (bytes).
+    """Return the MutatingAdmissionPolicy for nodes with *cores* and *memory* (bytes).
 
-    It holds in all namespaces, or in those that have the *label*.
+    The policy applies in namespaces with the label *label*, or in all namespaces if *label* is empty.
     """
     return rule(
         NAME,
@@ -37,12 +40,12 @@ def policy(cores: float, memory: int, *, label: str = "") -> Body:
 
 
 def _requests(resource: str) -> str:
-    """Return the CEL condition that container ``c`` requests *resource*."""
+    """Return a CEL expression that is true if container ``c`` requests *resource*."""
     return f"has(c.resources) && has(c.resources.requests) && '{resource}' in c.resources.requests"
 
 
 def _total(resource: str) -> str:
-    """Return the CEL expression of what the pod's containers request together, as a number."""
+    """Return a CEL expression for the sum of *resource* that the pod's containers request, as a number."""
     quantity = f"quantity(c.resources.requests['{resource}']).asApproximateFloat()"
     return f"object.spec.containers.map(c, {_requests(resource)} ? {quantity} : 0.0).sum()"
 

@@ -1,4 +1,4 @@
-"""When a cluster is useful: its nodes take pods, its controllers are at work, and pods may share a small node."""
+"""Waits until a cluster is ready: its nodes take pods, its controllers run, and pods can share a small node."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _BINDINGS = Resource("MutatingAdmissionPolicyBinding", _ADMISSION, "mutatingadmi
 def await_stage(
     what: str, look: Callable[[], object], *, within: float, every: float, doomed: Callable[[], str | None]
 ) -> None:
-    """Return when *look* finds something, which is called *every* so many seconds.
+    """Call *look* at intervals of *every* seconds until it returns a true value.
 
-    An API server that does not answer yet is asked again.
+    An InfrastructureError from *look*, such as an API server that does not answer yet, does not end the wait.
 
     Raises WaitError as :func:`canaryproof.system.wait.wait_for` does.
     """
@@ -54,15 +54,15 @@ def await_stage(
 
 
 def let_pods_share(client: KubeClient, cores: float, memory: int, *, ours_only: bool = False) -> bool:
-    """Put the rule into force by which pods share a node of *cores* and *memory* (bytes); it may be there already.
+    """Create the policy with which pods share a node of *cores* and *memory* (bytes), unless it exists. Return True.
 
-    With *ours_only* it holds in the namespaces of runs, and nowhere else.
+    With *ours_only*, the policy applies only in namespaces of runs.
     """
     return enforce(client, pod_requests.policy(cores, memory, label=RUN_LABEL if ours_only else ""))
 
 
 def enforce(client: KubeClient, policy: Body) -> bool:
-    """Put a MutatingAdmissionPolicy into force wherever it matches; it may be there already."""
+    """Create a MutatingAdmissionPolicy and its binding, unless they exist. Return True."""
     name = policy["metadata"]["name"]
     binding = {"kind": _BINDINGS.kind, "metadata": {"name": name}, "spec": {"policyName": name}}
     client.create(_POLICIES, policy)
@@ -71,7 +71,10 @@ def enforce(client: KubeClient, policy: Body) -> bool:
 
 
 def shares(client: KubeClient) -> bool:
-    """Report whether the rule is in force, by a pod that is not made: the API server reads its rules once a second."""
+    """Report whether the policy is in effect. Creates a pod as a dry run to find out.
+
+    A new policy takes effect after some time, because the API server reloads its policies once per second.
+    """
     asked = client.try_out(PODS, _PROBE, "default")
     (container,) = asked["spec"]["containers"]
     return bool(container["resources"]["requests"]["cpu"] == pod_requests.LOWERED["cpu"])
@@ -86,15 +89,15 @@ _PROBE = {
 
 
 def can_share(client: KubeClient) -> bool:
-    """Report whether this Kubernetes knows such rules; it does since 1.36."""
+    """Report whether the API server has MutatingAdmissionPolicy in version v1, as Kubernetes does since 1.36."""
     return client.resource(_ADMISSION.removeprefix("/apis/"), _POLICIES.kind) is not None
 
 
 @contextmanager
 def sharing_pods(client: KubeClient) -> Iterator[None]:
-    """Let pods of our namespaces share nodes for the length of the block, on a cluster that others use too.
+    """Let pods in namespaces of runs share nodes for the length of the block, on a cluster that has other users.
 
-    The last run that ends there takes the rule away again.
+    The last run to end removes the policy from the cluster.
     """
     if not can_share(client):
         yield
@@ -109,20 +112,20 @@ def sharing_pods(client: KubeClient) -> Iterator[None]:
 
 
 def _is_used(client: KubeClient) -> bool:
-    """Report whether a namespace of some run is there, other than on its way out."""
+    """Report whether a namespace of any run exists that is not being deleted."""
     bodies = [BODIES.decode(it) for it in client.list(NAMESPACES, labels=RUN_LABEL).items]
     return any("deletionTimestamp" not in body["metadata"] for body in bodies)
 
 
 def largest_node(client: KubeClient) -> tuple[float, int]:
-    """Return the cores of the node that has most, and its memory (bytes)."""
+    """Return the cores and the memory (bytes) of the node with the most cores."""
     sizes = [(quantity(it["cpu"]), quantity(it["memory"])) for it in (_capacity(body) for body in nodes(client))]
     cores, memory = max(sizes, default=(1, 0))
     return float(cores), int(memory)
 
 
 def nodes(client: KubeClient) -> list[Body]:
-    """Return the cluster's nodes."""
+    """Return the nodes of the cluster."""
     return [BODIES.decode(item) for item in client.list(NODES).items]
 
 
@@ -132,11 +135,14 @@ def _capacity(node: Body) -> dict[str, str]:
 
 
 def is_ready(node: Body | None) -> bool:
-    """Report whether a node takes pods."""
+    """Report whether the node's condition Ready is true."""
     conditions = node.get("status", {}).get("conditions", []) if node else []
     return any(it["type"] == "Ready" and it["status"] == "True" for it in conditions)
 
 
 def default_account(client: KubeClient) -> bool:
-    """Report whether pods may come: one before its namespace's default account is refused, and comes again later."""
+    """Report whether the namespace ``default`` has its ServiceAccount ``default``.
+
+    Until a namespace has this account, the API server refuses its pods, and their controllers retry only later.
+    """
     return client.get(SERVICE_ACCOUNTS, "default", "default") is not None

@@ -1,6 +1,6 @@
-"""Which provider ``auto`` takes, and why; pure: it decides from what a machine answers.
+"""Selects the provider for ``--cluster auto``, with a reason. The result depends only on the `Surroundings`.
 
-A cluster that somebody uses for something else is never taken unasked: ``existing`` has to be said.
+`choose` never selects ``existing``, because such a cluster may have other users. The user must select it explicitly.
 """
 
 from __future__ import annotations
@@ -13,49 +13,49 @@ from canaryproof.errors import ClusterError
 
 @dataclass(frozen=True)
 class Choice:
-    """A provider, and why it was taken; the reason is empty where the user said so."""
+    """A provider, and the reason for it. The reason is empty if the user selected the provider."""
 
     provider: str
     reason: str = ""
 
     def __str__(self) -> str:
-        """Return it as a run announces it: ``embedded (auto: Linux is all it needs here)``."""
+        """Return the text that a run shows, such as ``embedded (auto: Linux is all it needs here)``."""
         return f"{self.provider} (auto: {self.reason})" if self.reason else self.provider
 
 
 class Surroundings(Protocol):
-    """What a machine answers; each answer may take a command, so only those are asked for that decide."""
+    """The properties of a machine that decide. Each may run a command, so `choose` reads only those that it needs."""
 
     @property
     def against_embedded(self) -> str:
-        """Why the embedded cluster cannot run here; empty when it can."""
+        """The reason why the embedded cluster cannot run here. Empty if it can."""
         ...
 
     @property
     def tools_built(self) -> bool:
-        """Whether the embedded cluster's tools are there already."""
+        """Whether the tools of the embedded cluster exist already."""
         ...
 
     @property
     def against_docker(self) -> str:
-        """Why no Docker daemon answers; empty when one does."""
+        """The reason why no Docker daemon answers. Empty if one answers."""
         ...
 
     @property
     def has_kind(self) -> bool:
-        """Whether the command kind is there; it would be built otherwise."""
+        """Whether a kind binary exists. Without one, the run builds it."""
         ...
 
     @property
     def against_minikube(self) -> str:
-        """Why there is no minikube that runs; empty when there is one."""
+        """The reason why no minikube cluster runs. Empty if one runs."""
         ...
 
 
 def choose(machine: Surroundings) -> Choice:
-    """Return the provider that gets to a verdict soonest on *machine*.
+    """Return the provider that reaches a verdict first on *machine*.
 
-    Raises ClusterError when none can: the message says for each why not.
+    Raises ClusterError when no provider works. The message gives the reason for each provider.
     """
     embedded = not machine.against_embedded
     if embedded and machine.tools_built:

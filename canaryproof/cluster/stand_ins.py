@@ -1,7 +1,7 @@
-"""Stand-in images: what the course's images do, played by agnhost, in a folder that the cluster's registry serves.
+"""Builds the stand-in images: agnhost plays the course's images. The cluster's registry serves them from a folder.
 
-agnhost is the test image of Kubernetes' own end-to-end tests: one static program that can serve, crash and wait.  It
-also plays the sandbox of each pod, the container that holds the pod's namespaces and does nothing.
+agnhost is the image of Kubernetes' own end-to-end tests. It is one static program that can serve, crash and wait. It
+also plays the sandbox of each pod: the container that holds the pod's namespaces and does nothing.
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ from typing import Any
 from canaryproof.system.ownership import make_folder
 
 SANDBOX = "canaryproof/sandbox:1"
-"""The image that holds a pod's namespaces; a node that has no such image of its own needs it beside the stand-ins."""
+"""The image of pod sandboxes. A node without a sandbox image of its own needs it in addition to the stand-ins."""
 PAUSE = ("pause",)
-"""The arguments with which agnhost plays the sandbox."""
+"""The agnhost arguments that play the sandbox."""
 
-_LAYER = "application/vnd.oci.image.layer.v1.tar"  # not compressed: a node unpacks it at the speed of a copy
+_LAYER = "application/vnd.oci.image.layer.v1.tar"  # without compression, a node unpacks it as fast as it copies
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _INDEX = "application/vnd.oci.image.index.v1+json"
 
 
 def provide_images(agnhost: Path, stand_ins: Mapping[str, Sequence[str]], cache: Path) -> Path:
-    """Return a folder in the OCI image layout with the *stand_ins*; made once, kept in *cache*.
+    """Return a folder in the OCI image layout that contains the *stand_ins*.
 
-    A stand-in is an image reference as charts write it, and the arguments with which agnhost plays it.
+    *stand_ins* maps an image reference, as charts write it, to the agnhost arguments that play it. The folder is
+    created once and kept in *cache*.
     """
     folder = cache / "images" / _fingerprint(agnhost, stand_ins)
     if not folder.is_dir():
@@ -55,7 +56,7 @@ def _fingerprint(program: Path, stand_ins: Mapping[str, Sequence[str]]) -> str:
 
 
 def _publish(unfinished: Path, folder: Path) -> None:
-    """Give a finished layout its name, unless another run was quicker: both are the same."""
+    """Rename a finished layout to its final name, unless another run has done so already. Both layouts are the same."""
     try:
         unfinished.rename(folder)
     except OSError:
@@ -65,7 +66,7 @@ def _publish(unfinished: Path, folder: Path) -> None:
 
 def _write_layout(folder: Path, program: Path, stand_ins: Mapping[str, Sequence[str]]) -> None:
     blobs = _Blobs(folder)
-    layer = blobs.add(_LAYER, _layer_of(program))  # one for all of them: a node unpacks it once
+    layer = blobs.add(_LAYER, _layer_of(program))  # all images share it, so a node unpacks it once
     entries = []
     for reference, arguments in stand_ins.items():
         config = blobs.add(_CONFIG, _json(_config(layer["digest"], [f"/{program.name}", *arguments])))
@@ -97,7 +98,7 @@ def _layer_of(program: Path) -> bytes:
 
 
 class _Blobs:
-    """Writes blobs under their digests."""
+    """Writes blobs to files that are named by digest."""
 
     def __init__(self, layout: Path) -> None:
         self._folder = layout / "blobs" / "sha256"
