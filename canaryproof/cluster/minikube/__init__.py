@@ -1,4 +1,4 @@
-"""minikube as the course starts it.
+"""Runs Kubernetes in minikube, started with its defaults as in the course.
 
-:mod:`minikube_status` reads what the command says; :mod:`provider` lends its cluster.
+:mod:`minikube_status` parses the output of the command. :mod:`provider` lends the cluster.
 """

@@ -1,6 +1,7 @@
-"""What minikube says with ``-o json``, as values; pure.
+"""Parses the output of ``minikube`` with ``-o json``.
 
-The status of one node is an object, that of several a list; where not all is well the exit code is another than 0.
+``minikube status`` prints an object for one node and a list for several. If a component does not work, the exit code
+is not 0.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from canaryproof.errors import ClusterError
 DEFAULT_PROFILE = "minikube"
 _RUNS, _SLEEPS = "Running", "Stopped"
 _CONFIGURED = ("Configured", "Irrelevant")
-"""What a node has to say of the kubeconfig; only the control plane is asked."""
+"""The accepted values of a node's ``Kubeconfig``. Only the control plane has a meaningful one."""
 
 
 class Node(msgspec.Struct, rename="pascal", frozen=True):
@@ -46,25 +47,25 @@ _STATUS = msgspec.json.Decoder(list[Node] | Node)
 
 @dataclass(frozen=True)
 class Profiles:
-    """The clusters that minikube knows."""
+    """The profiles of minikube, one for each cluster."""
 
     valid: tuple[Profile, ...]
     broken: tuple[str, ...]
 
     @property
     def active(self) -> str:
-        """Return the one that ``minikube`` without ``--profile`` means."""
+        """Return the profile that ``minikube`` uses without ``--profile``."""
         return next((it.name for it in self.valid if it.active), DEFAULT_PROFILE)
 
     def has(self, name: str) -> bool:
-        """Report whether there is a cluster of that name, running or not."""
+        """Report whether the cluster *name* exists, running or not."""
         return any(it.name == name for it in self.valid)
 
 
 def read_profiles(said: str) -> Profiles:
-    """Return what ``minikube profile list -o json`` says.
+    """Return the profiles in the output of ``minikube profile list -o json``.
 
-    Raises ClusterError when that is something else.
+    Raises ClusterError when the output is not the expected JSON.
     """
     try:
         found = _PROFILES.decode(said or "{}")
@@ -74,9 +75,9 @@ def read_profiles(said: str) -> Profiles:
 
 
 def read_status(said: str) -> tuple[Node, ...]:
-    """Return what ``minikube status -o json`` says of each node; nothing where there is no cluster.
+    """Return the nodes in the output of ``minikube status -o json``. Empty without output.
 
-    Raises ClusterError when that is something else.
+    Raises ClusterError when the output is not the expected JSON.
     """
     try:
         found = _STATUS.decode(said or "[]")
@@ -86,7 +87,7 @@ def read_status(said: str) -> tuple[Node, ...]:
 
 
 def shortcoming(nodes: Sequence[Node], profile: str) -> str:
-    """Return why a cluster that was started does not do, with the command that helps; empty when it does."""
+    """Return why a running cluster cannot be used, with the command that fixes it. Empty if it can be used."""
     for node in nodes:
         if "Paused" in (node.host, node.kubelet, node.api_server):
             return f"it is paused; minikube unpause --profile {profile}"
@@ -98,5 +99,5 @@ def shortcoming(nodes: Sequence[Node], profile: str) -> str:
 
 
 def is_running(nodes: Sequence[Node]) -> bool:
-    """Report whether all machines of a cluster are on."""
+    """Report whether the hosts of all nodes are running or paused. False without nodes."""
     return bool(nodes) and all(node.host in {_RUNS, "Paused"} for node in nodes)

@@ -1,4 +1,4 @@
-"""Lends the cluster of a minikube profile: the one that runs is used, one that does not is left as it was found."""
+"""Lends the cluster of a minikube profile. Afterwards, restores its earlier state unless the cluster is to be kept."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from canaryproof.timeouts import TimeLimits
 
 @dataclass(frozen=True)
 class MinikubeProvider:
-    """The cluster of *profile*: minikube's own choice of driver and version, images pulled by its own means."""
+    """Lends the cluster of *profile*. minikube selects its driver and version, and the cluster pulls its own images."""
 
     environment: Mapping[str, str] = field(repr=False)
     time_limits: TimeLimits
     profile: str | None = None
-    """Without one, the profile that ``minikube`` alone means."""
+    """The name of the profile. None for the active profile of minikube."""
     keep: bool = False
-    """Whether a cluster that is started now runs on."""
+    """Whether a cluster that this run starts keeps running afterwards."""
     reading: bool = False
-    """Whether the cluster is only looked at: nothing is started, no rule is made."""
+    """Whether the run only reads from the cluster. It then starts no cluster and creates no policy."""
     mirror: str = ""
-    """The URL of a registry for a cluster that is made now to ask first."""
+    """The URL of a registry to try first. Only a cluster that this run creates uses it."""
     progress: Progress = field(default_factory=Silence)
 
     @contextmanager
@@ -52,13 +52,19 @@ class MinikubeProvider:
     def _profiles(self) -> Profiles:
         try:
             said = self._call("profile", "list", "--output=json")
-        except CommandError as error:  # so it ends where there is none
+        except CommandError as error:  # minikube exits with an error if it has no profile
             said = error.stdout if error.stdout.lstrip().startswith("{") else ""
         return read_profiles(said)
 
     @contextmanager
     def _running(self, name: str, profiles: Profiles) -> Iterator[str]:
-        """Have the cluster running for the length of the block; yield what became of it, in a few words."""
+        """Run the cluster for the length of the block. Yield a note that says whether this run started or created it.
+
+        Afterwards, unless *keep* is set, stop a cluster that this run started, and delete one that it created.
+
+        Raises ClusterError when minikube reports the profile as invalid or the cluster cannot be used, and UsageError
+        when *reading* is set and the cluster does not run.
+        """
         if name in profiles.broken:
             raise ClusterError(
                 f"minikube calls its profile {name} invalid: minikube delete --profile {name} removes it"
@@ -80,11 +86,11 @@ class MinikubeProvider:
     def _runs(self, name: str) -> bool:
         """Report whether the cluster runs.
 
-        Raises ClusterError when it runs and is of no use: mending it is for whoever it belongs to.
+        Raises ClusterError when the cluster runs but cannot be used. Its owner must repair it.
         """
         try:
             said = self._call("status", f"--profile={name}", "--output=json")
-        except CommandError as error:  # its exit code says what is not well, as its output does
+        except CommandError as error:  # the exit code is not 0 if a component does not work
             said = error.stdout
         nodes = read_status(said)
         if not is_running(nodes):
@@ -111,7 +117,10 @@ class MinikubeProvider:
 
     @contextmanager
     def _useful(self, cluster: Cluster) -> Iterator[None]:
-        """Wait until pods may come, and let those of runs share the node."""
+        """Wait until the cluster takes pods. For the length of the block, let pods of runs share the node.
+
+        Raises ClusterError when the cluster does not take pods within the time limit.
+        """
         with closing(KubeClient(cluster.kubeconfig, cluster.context, self.time_limits)) as client:
             try:
                 await_stage(
