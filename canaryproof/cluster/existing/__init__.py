@@ -1,6 +1,6 @@
-"""The existing provider: any cluster that a kubeconfig leads to.
+"""Lends an existing cluster: any cluster that a kubeconfig has a context for.
 
-:mod:`canaryproof.kube.kubeconfig` takes one context out of it, :mod:`account_rights` says what may be asked of the
-cluster, and :mod:`provider` lends it. What is made there lies in namespaces of our own, and
-:mod:`canaryproof.kube.lease` sees that none stays.
+:mod:`canaryproof.kube.kubeconfig` extracts one context from the kubeconfig. :mod:`account_rights` checks the rights of
+the account. :mod:`provider` lends the cluster. A run creates objects only in its own namespaces, and
+:mod:`canaryproof.kube.lease` ensures that none of these remains.
 """

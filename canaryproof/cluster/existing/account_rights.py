@@ -1,4 +1,4 @@
-"""What an account needs to be allowed, as the ClusterRoles beside this file list it."""
+"""Checks the rights of an account. The ClusterRoles in the folder of this file list the rights that a run needs."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ ROLE = Path(__file__).with_name("cluster-role.yaml")
 OPTIONAL = Path(__file__).with_name("optional-role.yaml")
 OBSERVER = Path(__file__).with_name("observer-role.yaml")
 AT_ONCE = 8
-"""Questions to the API server at a time."""
+"""The number of concurrent requests to the API server."""
 
 
 @dataclass(frozen=True)
 class Right:
-    """One verb on one kind of object."""
+    """The right to use one verb on one resource."""
 
     verb: str
     group: str
     resource: str
-    """``pods``, or ``pods/log`` for a part of one."""
+    """A resource such as ``pods``, or a subresource such as ``pods/log``."""
 
     def __str__(self) -> str:
-        """Read as a sentence has it: ``create deployments.apps``."""
+        """Return the right as text for a message, such as ``create deployments.apps``."""
         return f"{self.verb} {self.resource}{self.group and f'.{self.group}'}"
 
 
 def needed() -> tuple[Right, ...]:
-    """Return the rights without which no run is possible."""
+    """Return the rights that every run needs."""
     rules = yaml.safe_load(ROLE.read_text(encoding="utf-8"))["rules"]
     return tuple(_rights(rules))
 
@@ -44,17 +44,20 @@ def _rights(rules: Iterable[dict[str, list[str]]]) -> Iterator[Right]:
 
 
 def roles() -> str:
-    """Return both ClusterRoles, as ``kubectl apply -f -`` takes them."""
+    """Return the required and the optional ClusterRole, as YAML for ``kubectl apply -f -``."""
     return f"{ROLE.read_text(encoding='utf-8')}---\n{OPTIONAL.read_text(encoding='utf-8')}"
 
 
 def observer_role() -> str:
-    """Return the Role of who only looks."""
+    """Return the Role for accounts that only run ``canaryproof observe``, as YAML."""
     return OBSERVER.read_text(encoding="utf-8")
 
 
 def missing(may: Callable[[str, str, str], bool]) -> tuple[Right, ...]:
-    """Return the rights that the account lacks; *may* answers for a verb, a group and a resource."""
+    """Return the rights that the account lacks.
+
+    *may* reports whether the account may use a verb on a resource of an API group. It takes verb, group and resource.
+    """
     rights = needed()
     with ThreadPoolExecutor(AT_ONCE, "rights") as pool:
         allowed = pool.map(lambda it: may(it.verb, it.group, it.resource), rights)

@@ -1,4 +1,4 @@
-"""Lends a cluster that somebody else runs; whatever is made there is ours to remove, and nothing else."""
+"""Lends a cluster that someone else operates. A run removes only what it has created there."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from canaryproof.system.tempdirs import scratch
 from canaryproof.timeouts import TimeLimits
 
 FEW_CORES = 2
-"""Cores that a cluster is taken to have where the account may not look at its nodes."""
+"""The assumed number of cores of a cluster whose nodes the account may not list."""
 SHOWN = 5
-"""Rights that an error names."""
+"""The maximum number of rights that an error lists."""
 
 
 @dataclass(frozen=True)
 class ExistingProvider:
-    """A cluster by its kubeconfig: pods are pulled by its own means, and no rule of it is changed."""
+    """Lends the cluster of a kubeconfig context. The cluster pulls its own images, and its policies do not change."""
 
     target: Target
     environment: Mapping[str, str] = field(repr=False)
-    """The user's: commands of the kubeconfig that fetch credentials run in it, others do not get to see it."""
+    """The user's environment. Only commands of the kubeconfig that fetch credentials get it."""
     time_limits: TimeLimits
     progress: Progress = field(default_factory=Silence)
     reading: bool = False
-    """Whether the cluster is only looked at."""
+    """Whether the run only reads from the cluster."""
 
     @contextmanager
     def lend(self) -> Iterator[Cluster]:
@@ -79,7 +79,10 @@ def _require_rights(client: KubeClient, target: Target) -> None:
 
 
 def _size(client: KubeClient) -> tuple[int, int]:
-    """Return how many nodes and cores there are; no nodes where the account may not look."""
+    """Return the number of nodes and of allocatable cores.
+
+    If the account may not list nodes, return 0 nodes and `FEW_CORES`.
+    """
     try:
         items = client.list(NODES).items
     except InfrastructureError:
