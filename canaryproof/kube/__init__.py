@@ -1,1 +1,1 @@
-"""The Kubernetes API: the client, the recorder, the lease that marks the namespaces of a run."""
+"""Contains the client of the Kubernetes API, the recorder, and the Lease that marks the namespaces of a run."""

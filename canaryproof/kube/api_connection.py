@@ -1,4 +1,4 @@
-"""Requests to an API server: the connections and credentials of the ``kubernetes`` package, and raw JSON."""
+"""Sends requests to an API server, with raw JSON and the connections and credentials of the ``kubernetes`` package."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _LOG = logger_of(__name__)
 
 
 class Connection:
-    """Requests to one API server, from any thread; each has a time limit."""
+    """Thread-safe connections to one API server. Each request has a time limit."""
 
     def __init__(self, kubeconfig: Path, context: str, time_limits: TimeLimits) -> None:
-        """Read the credentials of *context*.
+        """Read the credentials of *context* from *kubeconfig*.
 
-        Raises UsageError when the kubeconfig does not have them.
+        Raises UsageError when the kubeconfig does not provide usable credentials.
         """
-        # Loading the package takes longer than all other imports together; meanwhile, the embedded cluster starts.
+        # This import takes longer than all others together. Here, it overlaps with the start of the embedded cluster.
         from kubernetes.client import ApiClient, Configuration  # noqa: PLC0415
         from kubernetes.config import ConfigException, load_kube_config  # noqa: PLC0415
 
@@ -48,8 +48,8 @@ class Connection:
         except ConfigException as error:
             raise UsageError(f"kubeconfig {kubeconfig}, context {context!r}: {error}") from error
         if urlsplit(configuration.host).hostname in LOOPBACK:
-            configuration.proxy = None  # as Helm does: no proxy leads back to this machine
-        configuration.connection_pool_maxsize = 64  # connections kept, not a limit
+            configuration.proxy = None  # a proxy cannot reach the loopback address of this machine; Helm does the same
+        configuration.connection_pool_maxsize = 64  # the number of idle connections to keep, not a limit
         self._api = ApiClient(configuration)
         self._pool: urllib3.PoolManager = self._api.rest_client.pool_manager
         try:
@@ -59,12 +59,12 @@ class Connection:
         self._host: str = configuration.host.rstrip("/")
         self._time_limits = time_limits
         self.has_credentials = bool(configuration.api_key or configuration.cert_file or configuration.username)
-        """Whether the kubeconfig, or a command that it names, gave any."""
+        """Whether the kubeconfig, or a command that it names, provided any credentials."""
         self._redactor = Redactor(self.credentials)
 
     @property
     def credentials(self) -> frozenset[str]:
-        """Return the tokens and the password with which requests are made; not the keys, which are in files."""
+        """Return the tokens and the password that requests use. Excludes private keys, which are in files."""
         configuration = self._api.configuration
         tokens = [each.removeprefix("Bearer ").strip() for each in configuration.api_key.values() if each]
         return kubeconfig_values([{"token": tokens}, {"password": configuration.password or ""}])
@@ -84,11 +84,12 @@ class Connection:
         read: float | None = None,
         user: str = "",
     ) -> urllib3.BaseHTTPResponse:
-        """Return an answer of success, or one whose code is *allowed*, after all of its text has arrived.
+        """Send a request and return the complete answer.
 
-        The answer may take *read* seconds.  The API server is asked as *user*, by impersonation, where one is given.
+        *allowed* lists status codes that are accepted in addition to success. *read* is the time limit for the answer
+        in seconds. If *user* is given, the request impersonates that user.
 
-        Raises InfrastructureError when there is no answer, or another one.
+        Raises InfrastructureError when there is no answer, or its status is not accepted.
         """
         limit = read or self._time_limits.request
         try:
@@ -111,9 +112,9 @@ class Connection:
         retries: bool = True,
         user: str = "",
     ) -> urllib3.BaseHTTPResponse:
-        """Return an answer whatever its code is, before its text has arrived.
+        """Send a request and return the answer, with any status, before its body has arrived.
 
-        Raises urllib3's HTTPError when there is none.
+        Raises urllib3's HTTPError when there is no answer.
         """
         headers = {"Accept": "application/json", "User-Agent": "canaryproof"}
         if user:
@@ -133,7 +134,7 @@ class Connection:
         )
 
     def refused(self, method: str, path: str, status: int, text: bytes) -> InfrastructureError:
-        """Return the error for an answer that is no success."""
+        """Return the error for an answer that is not a success."""
         message = self._redactor.text(message_of(status, text))
         return InfrastructureError(f"the Kubernetes API refused {method} {path}: {message} (HTTP {status})")
 
@@ -145,16 +146,17 @@ class Connection:
 
 
 class _Socket(ssl.SSLSocket):
-    """A socket that is closed where Python up to 3.11 leaves it open: the peer hung up before the TLS handshake.
+    """A TLS socket that is closed when the peer disconnects before the TLS handshake.
 
-    ``SSLSocket._create`` asks for the peer's name first, and takes ENOTCONN for a socket that will be connected later;
-    what it raises then leaves an open socket behind (python/cpython, fixed in 3.12).
+    Python up to 3.11 leaves the socket open in this case. ``SSLSocket._create`` first calls ``getpeername``, and takes
+    ENOTCONN for a socket that will be connected later. The error that it raises afterwards leaves an open socket behind
+    (python/cpython, fixed in 3.12).
     """
 
     def getpeername(self) -> Any:
-        """Return the peer's name.
+        """Return the address of the peer.
 
-        Raises ConnectionResetError when there is no peer any more.
+        Raises ConnectionResetError when the peer has disconnected.
         """
         try:
             return super().getpeername()
@@ -164,7 +166,7 @@ class _Socket(ssl.SSLSocket):
 
 
 class _Retry(urllib3.Retry):
-    """Logs each request that is repeated."""
+    """Logs each retry of a request."""
 
     def increment(self, method: str | None = None, url: str | None = None, *args: Any, **kwargs: Any) -> Self:
         following = super().increment(method, url, *args, **kwargs)
@@ -174,7 +176,7 @@ class _Retry(urllib3.Retry):
 
 @contextmanager
 def _clean_log() -> Iterator[None]:
-    """Keep the output of a command for credentials out of the log: the package logs it where the command fails."""
+    """Keep the output of a credentials command out of the log. If it fails, the ``kubernetes`` package logs it."""
     root, clean = logging.getLogger(), CleanLog()
     root.addFilter(clean)
     try:
@@ -184,7 +186,10 @@ def _clean_log() -> Iterator[None]:
 
 
 def _tls(given: dict[str, Any]) -> ssl.SSLContext:
-    """Return one context for all connections, with the certificates that are taken out of *given*, for urllib3."""
+    """Return one TLS context for all connections.
+
+    *given* are the settings of urllib3's pool. The certificates move from there to the context.
+    """
     context = urllib3.util.ssl_.create_urllib3_context(cert_reqs=given["cert_reqs"])
     context.sslsocket_class = _Socket
     authority, data = given.pop("ca_certs"), given.pop("ca_cert_data")
@@ -214,10 +219,10 @@ def _status(text: bytes) -> _Status:
 
 
 def is_status(text: bytes) -> bool:
-    """Report whether an answer is one of the API server's own, not of something behind it."""
+    """Report whether an answer comes from the API server itself (kind ``Status``), not from a server behind it."""
     return _status(text).kind == "Status"
 
 
 def message_of(status: int, text: bytes) -> str:
-    """Return what an answer that is no success says."""
+    """Return the message of an answer that is not a success, or else its status."""
     return _status(text).message or f"HTTP {status}"

@@ -1,4 +1,4 @@
-"""What is asked of an API server: to read, watch, create, change and delete objects, as raw JSON."""
+"""Reads, watches, creates, changes and deletes objects through the API server, as raw JSON."""
 
 from __future__ import annotations
 
@@ -33,28 +33,32 @@ from canaryproof.model.objects import BODIES, Body, text_at, value_at
 from canaryproof.timeouts import TimeLimits
 
 LOST_LOG = (b"unable to retrieve container logs for ", b"failed to try resolving symlinks in path ")
-"""What the kubelet answers, as a log and with success, where the container was removed meanwhile."""
+"""The first bytes of the text that kubelet returns with status 200, in place of a log, if the container was removed
+in the meantime."""
 API_VERSION = re.compile(r"([a-z0-9][a-z0-9.-]*/)?[a-z0-9]+")
-"""``v1`` and ``apps/v1``: what else somebody writes into an object must not become the path of a request."""
+"""The pattern of ``apiVersion``, such as ``v1`` or ``apps/v1``.
+
+An object can contain any text there. Text that does not match must not become part of a request's path.
+"""
 
 
 class ExpiredError(CanaryproofError):
-    """The API server no longer has the changes since the version that was asked for (410 Gone): list again."""
+    """The API server no longer has the changes since the requested version (410 Gone). The caller must list again."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The objects of one kind at one moment; *version* is where a watch goes on from."""
+    """The objects of one kind at one time. A watch continues from *version*."""
 
     version: str
     items: tuple[msgspec.Raw, ...]
 
 
 class Watch:
-    """An open watch: iterate over its lines, one JSON document each, until the server or `close` ends it."""
+    """An open watch. Iterate over its lines, each a JSON document, until the server or `close` ends the watch."""
 
     def __init__(self, response: urllib3.BaseHTTPResponse) -> None:
-        """Read from *response*, which this watch owns from now on."""
+        """Read from *response*. The watch takes ownership of it."""
         self._response = response
         self._closing = False
 
@@ -77,20 +81,21 @@ class Watch:
     def close(self) -> None:
         """End the iteration at once, from any thread."""
         self._closing = True
-        with suppress(RuntimeError, ValueError, OSError):  # it has ended by itself meanwhile
+        with suppress(RuntimeError, ValueError, OSError):  # the watch has ended in the meantime
             self._response.shutdown()
 
 
 class KubeClient:
-    """Requests to one API server, from any thread; each has a time limit.
+    """A thread-safe client of one API server. Each request has a time limit.
 
-    Every method raises InfrastructureError when the API server cannot be reached or refuses for a reason of its own.
+    Every method raises InfrastructureError when the API server cannot be reached, or refuses a request with a status
+    that the method does not handle.
     """
 
     def __init__(self, kubeconfig: Path, context: str, time_limits: TimeLimits) -> None:
-        """Read the credentials of *context*.
+        """Read the credentials of *context* from *kubeconfig*.
 
-        Raises UsageError when the kubeconfig does not have them.
+        Raises UsageError when the kubeconfig does not provide usable credentials.
         """
         self.connection = Connection(kubeconfig, context, time_limits)
         self.context = context
@@ -103,22 +108,25 @@ class KubeClient:
         self.connection.close()
 
     def resource(self, api_version: str, kind: str) -> Resource | None:
-        """Return where objects of *kind* live, or None when the API server has no such kind."""
+        """Return the resource of *kind*, or None when the API server has no such kind."""
         return self._kinds.find(api_version, kind)
 
     def get(self, resource: Resource, name: str, namespace: str = "") -> Body | None:
-        """Return one object as it is now, or None when there is none."""
+        """Return the current state of an object, or None when it does not exist."""
         answer = self._ask("GET", resource.path(namespace, name), allowed=(NOT_FOUND,))
         return None if answer.status == NOT_FOUND else BODIES.decode(answer.data)
 
     def list(self, resource: Resource, namespace: str = "", labels: str = "") -> Listing:
-        """Return all objects of a kind, in one namespace or in all, or those that the selector *labels* picks."""
+        """Return the objects of a kind that match the label selector *labels*, if given.
+
+        Without *namespace*, the result contains objects from all namespaces.
+        """
         answer = self._ask("GET", resource.path(namespace), query={"labelSelector": labels} if labels else None)
         listing = _LISTS.decode(answer.data)
         return Listing(listing.metadata.resource_version, tuple(listing.items or ()))
 
     def watch(self, resource: Resource, version: str) -> Watch:
-        """Open a watch of all objects of a kind for what happened after *version*; the caller closes it.
+        """Open a watch for changes after *version* to all objects of a kind. The caller must close the watch.
 
         Raises ExpiredError when the API server no longer knows *version*.
         """
@@ -141,25 +149,25 @@ class KubeClient:
         raise self.connection.refused("GET", resource.path(), response.status, text)
 
     def create_namespace(self, name: str, labels: Mapping[str, str]) -> str | None:
-        """Create a namespace; return its uid, or None when there is one of that name already."""
+        """Create a namespace and return its UID, or return None when the namespace exists already."""
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels)}}
         answer = self._ask("POST", NAMESPACES.path(), body=body, allowed=(CONFLICT,))
         return None if answer.status == CONFLICT else text_at(BODIES.decode(answer.data), "metadata", "uid")
 
     def create(self, resource: Resource, body: Body, namespace: str = "") -> bool:
-        """Create an object; return whether it is new."""
+        """Create an object. Return False when it exists already."""
         answer = self._ask("POST", resource.path(namespace), body=body, allowed=(CONFLICT,))
         return answer.status != CONFLICT
 
     def try_out(self, resource: Resource, body: Body, namespace: str = "") -> Body:
-        """Return what an object would be if it were created; none is."""
+        """Return the object that the API server would create from *body*. This is a dry run."""
         answer = self._ask("POST", resource.path(namespace), query={"dryRun": "All"}, body=body)
         return BODIES.decode(answer.data)
 
     def refusal(self, resource: Resource, body: Body, namespace: str = "", *, user: str = "") -> str:
-        """Return why the API server would not create an object (a dry run); empty where it would.
+        """Return why the API server would refuse to create an object. Empty if it would not. This is a dry run.
 
-        It is asked as *user*, by impersonation, where one is given.
+        If *user* is given, the request impersonates that user.
         """
         refused = (BAD_REQUEST, FORBIDDEN, CONFLICT, UNPROCESSABLE)
         answer = self._ask(
@@ -168,28 +176,34 @@ class KubeClient:
         return message_of(answer.status, answer.data) if answer.status in refused else ""
 
     def delete(self, resource: Resource, name: str, namespace: str = "") -> None:
-        """Delete an object; it need not exist."""
+        """Delete an object, which need not exist."""
         self._ask("DELETE", resource.path(namespace, name), allowed=(NOT_FOUND,))
 
     def delete_namespace(self, name: str, uid: str) -> None:
-        """Ask for the end of a namespace and return at once; it need not exist, and another of its name stays."""
+        """Request the deletion of a namespace, which need not exist, and return at once.
+
+        If *uid* is not empty, a namespace of the same name with another UID is not deleted.
+        """
         body = {"preconditions": {"uid": uid}} if uid else None
         self._ask("DELETE", NAMESPACES.path(name=name), body=body, allowed=(NOT_FOUND, CONFLICT))
 
     def delete_now(self, resource: Resource, name: str, namespace: str) -> None:
-        """Delete an object without a grace period, and leave to the cluster what it owns; it need not exist."""
+        """Delete an object, which need not exist, without a grace period.
+
+        The cluster deletes its dependents in the background.
+        """
         query = {"gracePeriodSeconds": "0", "propagationPolicy": "Background"}
         self._ask("DELETE", resource.path(namespace, name), query=query, allowed=(NOT_FOUND, CONFLICT))
 
     def patch(self, resource: Resource, name: str, namespace: str, body: Body) -> bool:
-        """Merge *body* into an object; return whether it exists."""
+        """Merge *body* into an object. Return False when the object does not exist."""
         answer = self._ask("PATCH", resource.path(namespace, name), body=body, allowed=(NOT_FOUND,))
         return answer.status != NOT_FOUND
 
     def may(self, verb: str, group: str, plural: str) -> bool:
-        """Report whether the account may do *verb* with objects of a kind, ``pods/log`` being one, in all namespaces.
+        """Report whether the account may use *verb* on a resource or a subresource (``pods/log``) in all namespaces.
 
-        No object comes of the question.
+        The API server stores no object for this request.
         """
         kind, _, part = plural.partition("/")
         asked = {"verb": verb, "group": group, "resource": kind, "subresource": part}
@@ -198,21 +212,24 @@ class KubeClient:
         return value_at(BODIES.decode(answer.data), "status", "allowed") is True
 
     def version(self) -> str:
-        """Return the version of the API server, ``1.37.2``."""
+        """Return the version of the API server, such as ``1.37.2``."""
         answer = self._ask("GET", "/version")
         return text_at(BODIES.decode(answer.data), "gitVersion").removeprefix("v")
 
     def now(self) -> datetime:
-        """Return the time of the API server, which all who use it share; to the second."""
+        """Return the time of the API server, in whole seconds. All clients of the API server share this clock."""
         return parsedate_to_datetime(self._ask("GET", "/version").headers["Date"])
 
     def drop_finalizers(self, resource: Resource, name: str, namespace: str) -> None:
-        """Let an object of our own namespace go, whatever it waits for; it need not exist."""
+        """Remove the finalizers of an object, which need not exist, so that its deletion completes.
+
+        Use this only for objects in a namespace of this run.
+        """
         path = resource.path(namespace, name)
         self._ask("PATCH", path, body={"metadata": {"finalizers": None}}, allowed=(NOT_FOUND,))
 
     def logs(self, namespace: str, pod: str, container: str, *, previous: bool, lines: int, size: int) -> str:
-        """Return the last *lines* of a container, at most *size* bytes of them; empty when there is no log."""
+        """Return the last *lines* lines of a container's log, at most *size* bytes. Empty when there is no log."""
         query = {
             "container": container,
             "previous": str(previous).lower(),
@@ -225,12 +242,12 @@ class KubeClient:
         return "" if lost else answer.data.decode(errors="replace")
 
     def visit(self, namespace: str, service: str, port: int) -> Unanswered | None:
-        """Request ``/`` of a Service through the API server; return why it was no success, None when it was one."""
+        """Request ``/`` of a Service through the API server. Return None on success, or else the failure."""
         return service_visit.visit(self.connection, namespace, service, port, within=self._time_limits.probe_timeout)
 
 
 class _Kinds:
-    """The kinds that an API server has, by group and version; each group is asked for once."""
+    """The kinds of an API server by group and version. The API server is asked once for each group and version."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

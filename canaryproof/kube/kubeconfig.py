@@ -1,7 +1,7 @@
-"""One context of a kubeconfig, and all that it takes to use it from anywhere; only `read` looks at files.
+"""Extracts one context from kubeconfig files into a kubeconfig that works from any folder. Only `read` reads files.
 
-The rules are kubectl's ("Organizing Cluster Access Using kubeconfig Files"): of several files the first that names
-something wins, and relative paths count from the file that they stand in.
+The rules are those of kubectl ("Organizing Cluster Access Using kubeconfig Files"): if several files define the same
+name, the first file wins. A relative path is relative to the file that contains it.
 """
 
 from __future__ import annotations
@@ -22,36 +22,37 @@ from canaryproof.model.objects import Body, mapping_at, maps_at, text_at
 from canaryproof.redaction import redacted
 
 LOCAL_NAMES = frozenset({"localhost", "kubernetes.docker.internal", "host.docker.internal", "host.minikube.internal"})
-"""Docker Desktop and minikube write these for the machine that they run on."""
+"""The names that Docker Desktop and minikube write for the machine on which they run."""
 MINIKUBE = "minikube.sigs.k8s.io"
-"""The provider that minikube notes in the extensions of what it writes to a kubeconfig."""
+"""The provider that minikube writes to the extensions of its entries in a kubeconfig."""
 
 _CLUSTER_FILES = ("certificate-authority",)
 _USER_FILES = ("client-certificate", "client-key", "tokenFile")
 
 Files = Sequence[tuple[Path, Body]]
-"""Kubeconfig files and what is in them, in kubectl's order."""
+"""Kubeconfig files with their contents, in kubectl's order."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A cluster, and the account with which it is asked."""
+    """A cluster, and the account for requests to it."""
 
     context: str
     server: str = field(repr=False)
     document: Body = field(repr=False)
-    """A kubeconfig of this context alone, in which every path is absolute."""
+    """A kubeconfig that contains only this context, with absolute paths."""
 
     @property
     def runs_commands(self) -> bool:
-        """Report whether a command of the user's has to run for credentials: it may need all of their environment."""
+        """Report whether credentials come from a command, which may need the user's whole environment."""
         return any(mapping_at(each, "user", plugin) for each in self.document["users"] for plugin in _PLUGINS)
 
     @property
     def is_local(self) -> bool:
-        """Report whether the cluster is on this machine, by the address of its server: names of contexts may lie.
+        """Report whether the cluster runs on this machine.
 
-        A minikube in a virtual machine or a container has a private address; what minikube noted tells it apart.
+        The address of the server decides, because the name of a context can mislead. A minikube cluster in a virtual
+        machine or a container has a private address. The entry that minikube writes to the kubeconfig identifies it.
         """
         host = urlsplit(self.server).hostname or ""
         if host in LOCAL_NAMES or host.endswith(".localhost"):
@@ -67,7 +68,7 @@ class Target:
         return any(text_at(it, "extension", "provider") == MINIKUBE for it in extensions)
 
     def write(self, folder: Path) -> Path:
-        """Write the kubeconfig to *folder*, for this user alone."""
+        """Write the kubeconfig to *folder*, readable only by this user, and return its path."""
         file = folder / "kubeconfig"
         file.touch(mode=0o600)
         file.write_bytes(msgspec.json.encode(self.document))
@@ -78,7 +79,11 @@ _PLUGINS = ("exec", "auth-provider")
 
 
 def paths(said: Path | None, environment: Mapping[str, str]) -> tuple[Path, ...]:
-    """Return where kubectl would look: the file that was named, else those of KUBECONFIG, else the user's own."""
+    """Return the kubeconfig files that kubectl would read.
+
+    *said* is the file that the user names. Without it, the files are those of the variable KUBECONFIG, or else
+    ``~/.kube/config``.
+    """
     if said:
         return (said,)
     if named := [each for each in environment.get("KUBECONFIG", "").split(os.pathsep) if each]:
@@ -87,9 +92,9 @@ def paths(said: Path | None, environment: Mapping[str, str]) -> tuple[Path, ...]
 
 
 def read(files: Sequence[Path]) -> Files:
-    """Return the contents of *files*; of several, those that are not there are left out, as kubectl does.
+    """Return the contents of *files*. Skips files that do not exist, as kubectl does.
 
-    Raises UsageError when there is none, or one is no kubeconfig.
+    Raises UsageError when no file exists, or when a file cannot be read or is not a kubeconfig.
     """
     found = [(each, _load(each)) for each in files if each.is_file()]
     if not found:
@@ -111,9 +116,10 @@ def _load(file: Path) -> Body:
 
 
 def target_of(files: Files, context: str | None = None) -> Target:
-    """Return what *context* leads to; the current one where none is named.
+    """Return the cluster and the account of *context*, or of the current context if *context* is None.
 
-    Raises UsageError that names the contexts there are.
+    Raises UsageError when the context or a part of it does not exist. For a missing context, the message lists those
+    that exist.
     """
     name = context or next((said for _, body in files if (said := text_at(body, "current-context"))), "")
     known = ", ".join(dict.fromkeys(_names(files, "contexts"))) or "none"
@@ -148,13 +154,13 @@ def _part(files: Files, context: str, body: Body, kind: str) -> Body:
         if path := text_at(part, key):
             part[key] = str(folder / path)
     command = text_at(part, "exec", "command")
-    if "/" in command:  # without a slash it is looked for on PATH
+    if "/" in command:  # without a slash, the command is searched on PATH
         part["exec"]["command"] = str(folder / command)
     return part
 
 
 def _entry(files: Files, kind: str, name: str) -> tuple[Path, Body] | None:
-    """Return the first entry of that name, and the file it is in."""
+    """Return the first entry with the name *name*, and its file."""
     singular = kind.removesuffix("s")
     return _first(
         (file, mapping_at(each, singular))
@@ -173,13 +179,15 @@ def _names(files: Files, kind: str) -> Iterator[str]:
 
 
 Ask = Callable[[str], str]
-"""Puts a question to somebody at a terminal and returns the answer."""
+"""Asks the user a question at a terminal and returns the answer."""
 
 
 def confirm(target: Target, ask: Ask | None) -> None:
-    """Return when the user wants to work on *target*, which is not on this machine; *ask* is None where nobody is.
+    """Ask the user to confirm the use of *target*, which is not on this machine.
 
-    Raises UsageError when they do not, or cannot be asked.
+    *ask* is None if there is no terminal.
+
+    Raises UsageError when the user does not confirm, or cannot be asked.
     """
     what = redacted(f"context {target.context} leads to {target.server}, which is not on this machine")
     if ask is None:

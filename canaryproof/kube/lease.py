@@ -1,8 +1,11 @@
-"""Shows other runs on the same cluster that this one lives, and removes what runs that are over have left there.
+"""Shows other runs on the same cluster that this run lives, and removes the namespaces of runs that have ended.
 
-A run on a cluster that outlives it holds a namespace with a Lease, which it renews (Kubernetes, "Leases").  A namespace
-of a run whose Lease was not renewed for its duration, by the clock of the API server, belongs to nobody any more; a run
-that was started from the same cache folder need not be waited for: the kernel took its lock from it when it ended.
+A run on a cluster that outlives it has a namespace with a Lease, which the run renews (Kubernetes, "Leases"). If the
+Lease was not renewed for its duration, by the clock of the API server, the run has ended, and other runs delete its
+namespaces.
+
+A run from the same cache folder need not wait for this duration. The kernel releases the lock of a run when the run
+ends, so a free lock shows that it has ended.
 """
 
 from __future__ import annotations
@@ -29,55 +32,55 @@ from canaryproof.system.ownership import make_folder
 from canaryproof.timeouts import TimeLimits
 
 RUN_LABEL = "canaryproof/run"
-"""On every namespace that a run makes; its value is the run's."""
+"""The label of every namespace that a run creates. Its value is the ID of the run."""
 LEASE = "run"
 _LOG = logger_of(__name__)
 
 
 class Api(Protocol):
-    """What is asked of the API server; `canaryproof.kube.client.KubeClient` does it."""
+    """The requests to the API server that a Lease needs. `canaryproof.kube.client.KubeClient` implements them."""
 
     def now(self) -> datetime:
         """Return the time of the API server."""
         ...
 
     def get(self, resource: Resource, name: str, namespace: str = "") -> Body | None:
-        """Return one object as it is now, or None when there is none."""
+        """Return the current state of an object, or None when it does not exist."""
         ...
 
     def list(self, resource: Resource, namespace: str = "", labels: str = "") -> Listing:
-        """Return the objects that the selector *labels* picks."""
+        """Return the objects that match the label selector *labels*."""
         ...
 
     def create(self, resource: Resource, body: Body, namespace: str = "") -> bool:
-        """Create an object; return whether it is new."""
+        """Create an object. Return False when it exists already."""
         ...
 
     def patch(self, resource: Resource, name: str, namespace: str, body: Body) -> bool:
-        """Merge *body* into an object; return whether it exists."""
+        """Merge *body* into an object. Return False when the object does not exist."""
         ...
 
     def create_namespace(self, name: str, labels: Mapping[str, str]) -> str | None:
-        """Create a namespace; return its uid, or None when there is one of that name already."""
+        """Create a namespace and return its UID, or return None when the namespace exists already."""
         ...
 
     def delete_namespace(self, name: str, uid: str) -> None:
-        """Ask for the end of a namespace; another of its name stays."""
+        """Request the deletion of a namespace. A namespace of the same name with another UID is not deleted."""
         ...
 
 
 @dataclass(frozen=True)
 class Locks:
-    """A folder that the runs of one user on one machine share: who holds a file in it lives."""
+    """A folder of lock files, shared by the runs of one user on one machine. A run that holds its lock lives."""
 
     folder: Path
 
     def holder(self, run: str) -> str:
-        """Return what the Lease of *run* says of its holder: this folder, by a name that it got once, and the run."""
+        """Return the ``holderIdentity`` of the Lease of *run*: the generated name of this folder, and *run*."""
         return f"{self._name()}/{run}"
 
     def is_over(self, holder: str) -> bool:
-        """Report whether *holder* is a run of this folder that has ended; False where that cannot be known."""
+        """Report whether *holder* is a run of this folder that has ended. False if this is unknown."""
         name, _, run = holder.partition("/")
         if name != self._name() or not run.isalnum():
             return False
@@ -88,7 +91,7 @@ class Locks:
 
     @contextmanager
     def held(self, run: str) -> Iterator[None]:
-        """Hold the file of *run* for the length of the block; those of runs that are over are removed."""
+        """Hold the lock of *run* for the length of the block. First removes the lock files of runs that have ended."""
         make_folder(self.folder)
         file = self.folder / run
         with _locked(file):
@@ -108,14 +111,17 @@ class Locks:
         own = self.folder / f".name.{secrets.token_hex(4)}"
         own.write_text(secrets.token_hex(8), encoding="ascii")
         with suppress(FileExistsError):
-            os.link(own, file)  # of two at once, one is first, and both use its name
+            os.link(own, file)  # if two runs create the name at once, both use that of the first
         own.unlink()
         return file.read_text(encoding="ascii")
 
 
 @contextmanager
 def _locked(file: Path) -> Iterator[None]:
-    """Hold the lock of a file that is there: another run may have removed it between its making and its locking."""
+    """Create *file* and hold its lock.
+
+    Another run may remove the file after it is created and before it is locked. The loop then creates it again.
+    """
     while True:
         with file.open("w") as lock:
             take(lock)
@@ -125,9 +131,10 @@ def _locked(file: Path) -> Iterator[None]:
 
 
 def _remove_if_free(file: Path) -> None:
-    """Remove a file whose lock nobody holds, and hold it meanwhile: who comes for it then finds that it is gone.
+    """Remove *file* if no run holds its lock.
 
-    Another run may have removed it before, and its owner made it anew: that one is not ours to remove.
+    This run holds the lock during the removal, so a run that waits for the lock then finds that the file is gone.
+    Another run may have removed the file before, and its owner may have created a new one, which must stay.
     """
     with suppress(OSError), file.open("r+") as lock:
         if take_if_free(lock) and _is_there(file, lock):
@@ -135,7 +142,7 @@ def _remove_if_free(file: Path) -> None:
 
 
 def _is_there(file: Path, opened: IO[str]) -> bool:
-    """Report whether what was opened is still what is found under its name."""
+    """Report whether *file* is still the file that was opened."""
     try:
         return os.path.samestat(file.stat(), os.fstat(opened.fileno()))
     except FileNotFoundError:
@@ -144,11 +151,12 @@ def _is_there(file: Path, opened: IO[str]) -> bool:
 
 @contextmanager
 def present(api: Api, run: str, locks: Locks, vitals: Vitals, time_limits: TimeLimits) -> Iterator[None]:
-    """Show for the length of the block that *run* lives; what is left of runs that are over is removed first.
+    """Hold a Lease for *run* for the length of the block. First deletes the namespaces of runs that have ended.
 
-    A Lease that somebody removed is a fault of the cluster, reported to *vitals*: other runs may sweep this one.
+    If another client removes the Lease, *vitals* gets a fault, because other runs may then delete the namespaces of
+    this run.
 
-    Raises InfrastructureError when the API server cannot be reached, or refuses.
+    Raises InfrastructureError when the API server cannot be reached or refuses a request.
     """
     sweep(api, locks, time_limits.lease)
     with locks.held(run), _namespace(api, run) as namespace:
@@ -166,17 +174,17 @@ def _namespace(api: Api, run: str) -> Iterator[str]:
     try:
         yield name
     finally:
-        with suppress(InfrastructureError):  # a cluster that is gone has no namespaces left
+        with suppress(InfrastructureError):  # if the cluster is gone, its namespaces are too
             api.delete_namespace(name, uid)
 
 
 def run_namespace(run: str) -> str:
-    """Return the namespace that holds the Lease of *run*."""
+    """Return the name of the namespace with the Lease of *run*."""
     return f"canaryproof-{run}"
 
 
 def lease(run: str, holder: str, now: datetime, seconds: float) -> Body:
-    """Return a Lease of *run* that was renewed *now* and holds for some *seconds*."""
+    """Return a Lease of *run* that was renewed at *now*, with a duration of *seconds*."""
     return {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": LEASES.kind,
@@ -186,14 +194,14 @@ def lease(run: str, holder: str, now: datetime, seconds: float) -> Body:
 
 
 def _micro(time: datetime) -> str:
-    """Write a time as MicroTime, the type that a Lease has."""
+    """Return a time as MicroTime, the type of times in a Lease."""
     return time.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _renewal(api: Api, namespace: str, vitals: Vitals, seconds: float) -> Callable[[threading.Event], None]:
-    """Return what renews the Lease in *namespace* every so many *seconds*, until its event is set.
+    """Return a function that renews the Lease in *namespace* at intervals of *seconds*, until its event is set.
 
-    An API server that does not answer is asked again.
+    If the API server does not answer, the function tries again at the next interval.
     """
 
     def renew(over: threading.Event) -> None:
@@ -208,9 +216,9 @@ def _renewal(api: Api, namespace: str, vitals: Vitals, seconds: float) -> Callab
 
 
 def sweep(api: Api, locks: Locks, seconds: float) -> tuple[str, ...]:
-    """Ask for the end of all namespaces of runs that are over, and return their names.
+    """Request the deletion of all namespaces of runs that have ended, and return their names.
 
-    A run that has no Lease yet counts as over when its newest namespace is older than so many *seconds*.
+    A run without a Lease counts as ended when its newest namespace is older than *seconds*.
     """
     namespaces: dict[str, list[Body]] = {}
     for item in api.list(NAMESPACES, labels=RUN_LABEL).items:
@@ -230,14 +238,14 @@ def sweep(api: Api, locks: Locks, seconds: float) -> tuple[str, ...]:
 
 
 def _is_over(held: Body | None, namespaces: list[Body], now: datetime, locks: Locks, seconds: float) -> bool:
-    if held is None:  # a run makes its namespace first, and its Lease at once
+    if held is None:  # a run creates its namespace first, and its Lease right after
         newest = max(_time(text_at(body, "metadata", "creationTimestamp")) for body in namespaces)
         return now - newest > timedelta(seconds=seconds)
     return is_expired(held, now) or locks.is_over(text_at(held, "spec", "holderIdentity"))
 
 
 def is_expired(held: Body, now: datetime) -> bool:
-    """Report whether a Lease was not renewed for as long as it holds."""
+    """Report whether a Lease was not renewed for longer than its duration."""
     seconds = value_at(held, "spec", "leaseDurationSeconds")
     return now - _time(text_at(held, "spec", "renewTime")) > timedelta(seconds=seconds or 0)
 

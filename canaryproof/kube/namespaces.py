@@ -1,4 +1,4 @@
-"""Makes namespaces for tests of other projects, which other runs on the same cluster leave alone."""
+"""Creates namespaces for tests of other projects. Other runs on the same cluster do not delete them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ SERVICE_ACCOUNTS = Resource("ServiceAccount", "/api/v1", "serviceaccounts")
 
 
 class Namespaces:
-    """Makes namespaces of one run; `open` it for the length of the run."""
+    """Creates the namespaces of one run. Use `open` for the length of the run."""
 
     def __init__(self, client: KubeClient, run: str, cluster: Cluster, time_limits: TimeLimits) -> None:
-        """Make namespaces with the label of *run*."""
+        """Create namespaces with the label of *run*."""
         self._client = client
         self._run = run
         self._cluster = cluster
@@ -32,12 +32,12 @@ class Namespaces:
     @classmethod
     @contextmanager
     def open(cls, cluster: Cluster, *, locks: Path, time_limits: TimeLimits) -> Iterator[Self]:
-        """Show other runs on *cluster*, for the length of the block, that this one lives.
+        """Hold a Lease on *cluster* for the length of the block, so that other runs see that this run lives.
 
-        What runs that are over have left on the cluster is removed.  *locks* is the folder by which runs on this
-        machine know that one is over.
+        First removes the namespaces of runs that have ended. *locks* is a folder of lock files, which show runs on this
+        machine whether another run has ended.
 
-        Raises InfrastructureError when the API server cannot be reached, or refuses.
+        Raises InfrastructureError when the API server cannot be reached or refuses a request.
         """
         run = secrets.token_hex(4)
         with (
@@ -48,10 +48,10 @@ class Namespaces:
 
     @contextmanager
     def new(self) -> Iterator[str]:
-        """Yield the name of a new namespace that takes pods; its deletion begins at the end of the block.
+        """Yield the name of a new namespace that takes pods. Its deletion begins at the end of the block.
 
-        Raises InfrastructureError when the API server cannot be reached or refuses, and WaitError when the namespace
-        gets no ``default`` ServiceAccount, without which it takes no pods (Kubernetes, "Service Accounts").
+        Raises InfrastructureError when the API server cannot be reached or refuses a request. Raises WaitError when the
+        namespace gets no ``default`` ServiceAccount, without which it takes no pods (Kubernetes, "Service Accounts").
         """
         name = f"canaryproof-{self._run}-{secrets.token_hex(4)}"
         uid = self._client.create_namespace(name, {RUN_LABEL: self._run})
@@ -67,5 +67,5 @@ class Namespaces:
             )
             yield name
         finally:
-            with suppress(InfrastructureError):  # a cluster that is gone has no namespaces left
+            with suppress(InfrastructureError):  # if the cluster is gone, its namespaces are too
                 self._client.delete_namespace(name, uid)

@@ -1,4 +1,4 @@
-"""Quantities of the Kubernetes API."""
+"""Parses quantities that the Kubernetes API reports."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from canaryproof.model.quantities import parse_quantity
 
 
 def quantity(text: str) -> Decimal:
-    """Return the number that *text* stands for (Kubernetes API, "Quantity"): 0.5 for ``500m``, 1024 for ``1Ki``.
+    """Return the number for a quantity (Kubernetes API, "Quantity"): 0.5 for ``500m``, 1024 for ``1Ki``.
 
-    Raises InfrastructureError when *text* is not a quantity: the API server validates those that it stores.
+    Raises InfrastructureError when *text* is not a quantity. A submission cannot cause this, because the API server
+    validates quantities before it stores them.
     """
     number = parse_quantity(text)
     if number is None:

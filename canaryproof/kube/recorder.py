@@ -1,4 +1,4 @@
-"""Records what happens in the cluster: one watch per kind for the whole run, one timeline per namespace."""
+"""Records the changes in the cluster, with one watch per kind for the whole run, in one timeline per namespace."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _LOG = logger_of(__name__)
 
 
 class OpenWatch(Protocol):
-    """A watch as the recorder needs it; `canaryproof.kube.client.Watch` is one."""
+    """The methods of a watch that the recorder uses. `canaryproof.kube.client.Watch` implements them."""
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield each line, one JSON document each."""
+        """Yield each line, which is a JSON document."""
         ...
 
     def close(self) -> None:
@@ -51,24 +51,24 @@ class OpenWatch(Protocol):
 
 
 class Source(Protocol):
-    """Where changes come from; `canaryproof.kube.client.KubeClient` is one."""
+    """The source of changes. `canaryproof.kube.client.KubeClient` implements it."""
 
     def list(self, resource: Resource) -> Listing:
         """Return all objects of a kind."""
         ...
 
     def watch(self, resource: Resource, version: str) -> OpenWatch:
-        """Open a watch for what happened after *version*."""
+        """Open a watch for changes after *version*."""
         ...
 
 
 class Recording:
-    """What happens in one namespace from now on."""
+    """The recording of one namespace, from its creation on."""
 
     def __init__(self, clock: Clock = time) -> None:
-        """Start with nothing seen."""
+        """Start an empty recording."""
         self.changes = Signal()
-        """Announces every change, and every fault of the cluster, to one waiter; others `listen`."""
+        """Announces every change, and every fault of the cluster, to one waiting thread. Others use `listen`."""
         self._clock = clock
         self._began = clock.monotonic()
         self._lock = threading.Lock()
@@ -84,35 +84,35 @@ class Recording:
 
     @property
     def quiet(self) -> float:
-        """Return for how many seconds nothing has happened."""
+        """Return the seconds since the last change, or since the recording began if there was none."""
         with self._lock:
             return self.now - (self._observations[-1].at if self._observations else 0.0)
 
     @property
     def timeline(self) -> Timeline:
-        """Return everything seen so far."""
+        """Return all observations so far."""
         with self._lock:
             if len(self._timeline.observations) != len(self._observations):
                 self._timeline = Timeline(tuple(self._observations))
             return self._timeline
 
     def listen(self, announce: Callable[[], None]) -> None:
-        """Call *announce* after every change, from the thread that saw it."""
+        """Register *announce*, which is called after every change, in the thread that observed the change."""
         self._listeners.append(announce)
 
     def announce(self) -> None:
-        """Wake everyone who waits for a change."""
+        """Notify all that wait for a change."""
         for announce in tuple(self._listeners):
             announce()
 
     def record(self, change: Change, body: Body) -> None:
-        """Add one change of one object."""
+        """Record one change of one object."""
         with self._lock:
             self._add(change, body)
         self.announce()
 
     def replace(self, kind: str, bodies: Iterable[Body]) -> None:
-        """Bring the objects of *kind* up to date with a fresh list: what it lacks was deleted unseen."""
+        """Update the objects of *kind* from a new list. An object that is not in the list was deleted unobserved."""
         with self._lock:
             listed = {_key(body): body for body in bodies}
             for key, (_, _, last) in tuple(self._live.items()):
@@ -123,7 +123,7 @@ class Recording:
         self.announce()
 
     def _add(self, change: Change, body: Body) -> None:
-        """Keep what is new: a list and a watch, or two watches, may tell the same change twice."""
+        """Add a change if it is new. A list and a watch, or two watches, may report the same change twice."""
         key, identity = _key(body), _identity(body)
         known = self._live.get(key)
         if change == "DELETED":
@@ -144,9 +144,9 @@ class Recording:
 
 
 class Recorder:
-    """Watches the cluster on a thread per kind, from entering the ``with`` block to leaving it.
+    """Watches the cluster for the length of a ``with`` block, with one thread per kind.
 
-    A kind that can no longer be watched is a fault of the cluster, reported to its vitals.
+    If a kind can no longer be watched, the recorder reports a fault of the cluster to its vitals.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class Recorder:
         time_limits: TimeLimits,
         clock: Clock = time,
     ) -> None:
-        """Watch the kinds of *watched* once entered."""
+        """Prepare to watch the kinds *watched*. Watching starts with the ``with`` block."""
         self._source = source
         self._vitals = vitals
         self._patience = time_limits.request
@@ -200,7 +200,7 @@ class Recorder:
             del self._recordings[namespace]
 
     def announce(self) -> None:
-        """Wake everyone who waits for a change in any namespace: there is other news."""
+        """Notify all that wait for a change in any namespace, although none has changed."""
         for recording in tuple(self._recordings.values()):
             recording.announce()
 
@@ -212,7 +212,7 @@ class Recorder:
                 self._vitals.fail(f"{feed.resource.plural} are no longer watched: {feed.error or 'see the traceback'}")
 
     def _follow(self, feed: _Feed) -> None:
-        """List, then watch, and start over whenever a watch cannot go on where it ended."""
+        """List, then watch. List again whenever a new watch cannot continue where the previous one ended."""
         feed.reached = self._clock.monotonic()
         while not self._closing:
             try:
@@ -259,7 +259,7 @@ class Recorder:
             watch.close()
 
     def _take(self, feed: _Feed, line: bytes) -> None:
-        """Record one line of a watch.  Other namespaces are dropped before they are decoded."""
+        """Record one line of a watch. Drops objects of namespaces without a recording before they are decoded."""
         event = _LINES.decode(line)
         if event.type == "ERROR":
             status = _STATUSES.decode(event.object)
@@ -273,7 +273,7 @@ class Recorder:
 
 @dataclass
 class _Feed:
-    """How far the watch of one kind has come."""
+    """The progress of the watch of one kind."""
 
     resource: Resource
     version: str = ""
@@ -282,7 +282,7 @@ class _Feed:
 
 
 _Identity = tuple[str, str, Body]
-"""The uid and the version of an object, and what was last seen of it."""
+"""The UID and the resource version of an object, and its last observed state."""
 
 
 class _Line(msgspec.Struct):
@@ -310,7 +310,10 @@ _STATUSES = msgspec.json.Decoder(_Status)
 
 
 def body_of(resource: Resource, text: msgspec.Raw) -> Body:
-    """Return an object of a list or a watch without its noise; the items of a list do not say their kind."""
+    """Return an object from a list or a watch, without fields that no analysis needs.
+
+    Adds the kind and the API version, which the items of a list do not have.
+    """
     body: Body = {"kind": resource.kind, "apiVersion": resource.api.removeprefix("/apis/").removeprefix("/api/")}
     body |= BODIES.decode(text)
     body["metadata"].pop("managedFields", None)

@@ -1,4 +1,4 @@
-"""Where the objects of each kind live in the Kubernetes API."""
+"""Defines the resources of the Kubernetes API and their paths."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 @dataclass(frozen=True)
 class Resource:
-    """Where the objects of one kind live in the API: *api* is ``/api/v1`` or ``/apis/GROUP/VERSION``."""
+    """The resource of one kind. *api* is the path of its API group version: ``/api/v1`` or ``/apis/GROUP/VERSION``."""
 
     kind: str
     api: str
@@ -16,7 +16,7 @@ class Resource:
     namespaced: bool = True
 
     def path(self, namespace: str = "", name: str = "") -> str:
-        """Return the path of one object, or of all of them where *name* is empty."""
+        """Return the path of one object, or of the whole collection if *name* is empty."""
         scope = f"/namespaces/{quote(namespace, safe='')}" if namespace and self.namespaced else ""
         return f"{self.api}{scope}/{self.plural}" + (f"/{quote(name, safe='')}" if name else "")
 

@@ -1,4 +1,4 @@
-"""What is secret about a run itself: the credentials of its cluster, and those in the environment of this process."""
+"""Collects the secrets of a run: the credentials of its cluster, and those in the environment of this process."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from canaryproof.redaction import Redactor, environment_values, kubeconfig_value
 
 
 def redactor_of(cluster: Cluster, client: KubeClient) -> Redactor:
-    """Return what removes the credentials of *cluster*, which *client* uses, and those in the environment.
+    """Return a redactor for the credentials of *cluster*, those that *client* uses, and those in the environment.
 
-    Raises OSError or yaml.YAMLError when the kubeconfig, which *client* has read, is gone.
+    Raises OSError when the kubeconfig, which *client* has read before, no longer exists, and yaml.YAMLError when it is
+    no longer valid YAML.
     """
     values = (
         set(environment_values(os.environ)) | environment_values(cluster.credentials) | client.connection.credentials

@@ -1,4 +1,4 @@
-"""A running cluster: how to reach it, what it is, and whether it still lives."""
+"""Describes a running cluster: its kubeconfig, its properties and its health."""
 
 from __future__ import annotations
 
@@ -17,21 +17,24 @@ _LOG = logger_of(__name__)
 
 
 class Vitals:
-    """Whether the cluster still lives: its supervisor reports the first fault, everyone who waits hears of it."""
+    """The health of a cluster. Its supervisor reports the first fault here, which notifies all listeners."""
 
     def __init__(self) -> None:
-        """Start alive."""
+        """Start without a fault."""
         self._lock = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
         self._fault = ""
 
     @property
     def fault(self) -> str:
-        """Return why the cluster can no longer be trusted; empty while it can."""
+        """Return why the results of the cluster are no longer reliable. Empty while they are."""
         return self._fault
 
     def fail(self, reason: str) -> None:
-        """Report a fault, from which credentials are removed: it may quote logs.  The first one stays."""
+        """Report a fault. Only the first one is kept.
+
+        Removes credentials from *reason*, because it may quote logs.
+        """
         _LOG.info("the cluster failed: %s", reason)
         with self._lock:
             self._fault = self._fault or redacted(reason)
@@ -40,43 +43,44 @@ class Vitals:
             announce()
 
     def listen(self, announce: Callable[[], None]) -> None:
-        """Call *announce* when a fault is reported."""
+        """Register *announce*, which is called after each report of a fault."""
         with self._lock:
             self._listeners.append(announce)
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running cluster that takes pods: how to reach it, and what it is."""
+    """A running cluster that takes pods."""
 
     provider: str
     kubeconfig: Path
     context: str
     kubernetes: str
-    """The version of its API server, ``1.37.2``."""
+    """The version of the API server, such as ``1.37.2``."""
     nodes: int
     cores: int
     images: str
-    """``stand-in`` or ``upstream``."""
+    """The images that the cluster uses, ``stand-in`` or ``upstream``."""
     ready_after: float
-    """Seconds from the call of the provider, toolchain at hand, to a cluster that takes pods."""
+    """Seconds from the call of the provider, with the toolchain built, until the cluster takes pods."""
     vitals: Vitals = field(default_factory=Vitals, compare=False)
     note: str = ""
-    """What is worth knowing of how it was come by, in a few words."""
+    """A short note for the user about the origin of the cluster."""
     stays: tuple[str, ...] = ()
-    """The commands that reach it after the run, and that end it; empty where it ends with the run, or is not ours."""
+    """The commands that select and delete the cluster after the run. Empty if the cluster ends with the run or is not
+    canaryproof's to delete."""
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """The environment that commands of the kubeconfig need to find credentials; empty where it has no commands."""
+    """The environment in which commands of the kubeconfig find credentials. Empty if it has no such commands."""
     registries: Registries | None = None
-    """The only registries that its images are pulled from; None where the cluster has rules of its own."""
+    """The only registries from which the cluster pulls images. None if the run does not restrict pulls by registry."""
 
 
 class ClusterProvider(Protocol):
-    """Lends a cluster; cleans up what it made, and nothing else."""
+    """Lends a cluster. Afterwards, it removes only what it has created."""
 
     def lend(self) -> AbstractContextManager[Cluster]:
         """Yield a cluster that takes pods.
 
-        Raises ClusterError when it cannot be had: the message names the component and what to do.
+        Raises ClusterError when no cluster is available. The message names the component and the remedy.
         """
         ...

@@ -1,4 +1,4 @@
-"""Requests to a Service through the API server, as ``kubectl get --raw`` makes them."""
+"""Sends requests to a Service through the API server's proxy, as ``kubectl get --raw`` does."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from canaryproof.kube.api_connection import (
 from canaryproof.model.evidence import Unanswered
 
 ENOUGH_OF_AN_ANSWER = 4096
-"""Bytes of an answer that are read: its status says all, its text is for the message."""
+"""The maximum number of bytes to read of an answer. Its status decides, and its text serves only for the message."""
 
 
 def visit(connection: Connection, namespace: str, service: str, port: int, *, within: float) -> Unanswered | None:
-    """Request ``/`` of a Service, once; return why it was no success *within* so many seconds, None when it was one.
+    """Request ``/`` of a Service once. Return None on success, or else the reason of the failure.
 
-    Raises InfrastructureError when the API server cannot be reached, or refuses for a reason of its own.
+    No answer *within* the given number of seconds is a failure.
+
+    Raises InfrastructureError when the API server cannot be reached, or itself refuses the request.
     """
     path = f"/api/v1/namespaces/{namespace}/services/{service}:{port}/proxy/"
     try:
