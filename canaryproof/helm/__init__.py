@@ -1,1 +1,1 @@
-"""Helm: its commands, and the records that it keeps of a release in the namespace."""
+"""Runs Helm commands, and reads the records of a release that Helm keeps in the namespace."""

@@ -1,4 +1,4 @@
-"""The Helm binary: what it gets to see, what it may use, and whose fault it is when it fails."""
+"""Runs the Helm binary with its environment and limits, and attributes each failure to the chart or the machine."""
 
 from __future__ import annotations
 
@@ -13,24 +13,30 @@ from canaryproof.system.sandbox import UNCONFINED, WORKING_DIRECTORY, Sandbox
 from canaryproof.timeouts import TimeLimits
 
 LIMITS = Limits(memory=512 * 2**20, output=2**20, file_size=0)
-"""What Helm may use: it takes 60 MiB for the course's chart, which renders to 2 KiB, and stores no more than 1 MiB.
-In a sandbox it writes no file."""
+"""The limits of a Helm process, in bytes.
+
+Helm uses 60 MiB for the course's chart, which renders to 2 KiB, and stores at most 1 MiB. In a sandbox, Helm writes no
+file.
+"""
 LONGEST_MESSAGE = 1_500
-"""Characters of what Helm says that are kept: templates can make it say anything."""
+"""The maximum length of a Helm message, in characters. Templates can produce messages of any length."""
 
 NO_WAY_OUT = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
-"""Leads every request to where nobody listens: rendering asks for nothing, whatever a chart's schema refers to."""
+"""Proxy variables that make every HTTP request fail, because no server listens there.
+
+So rendering sends no request, even if a chart's schema refers to a URL.
+"""
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 NOWHERE = "/nonexistent"
-"""The home of a user who has none, as Debian's ``/etc/passwd`` has it."""
+"""The home folder for users without one, as in Debian's ``/etc/passwd``."""
 
 SETTINGS = {
     "HELM_NO_PLUGINS": "1",
-    "HELM_QPS": "1000",  # no throttling on the client's side: -1 makes Helm 4.3.1 fail in client-go's limiter
+    "HELM_QPS": "1000",  # no client-side throttling; the value -1 makes Helm 4.3.1 fail in client-go's limiter
     "HELM_BURST_LIMIT": "1000",
-    "GOGC": "off",  # it lives for a moment, and never comes near the limit
+    "GOGC": "off",  # Helm runs only briefly and stays far below the memory limit
     "GOMEMLIMIT": f"{LIMITS.memory // 2 if LIMITS.memory else 'off'}",
 }
 
@@ -42,7 +48,7 @@ class Program:
     binary: Path
     time_limits: TimeLimits
     doomed: Callable[[], str | None]
-    """Why whatever runs has to end now; None as long as it has not."""
+    """Returns the reason why a running Helm must end now, or None while it may continue."""
 
     def run(
         self,
@@ -56,11 +62,14 @@ class Program:
         folder: Path | None = None,
         sandbox: Sandbox = UNCONFINED,
     ) -> str:
-        """Return what Helm prints when it runs in *folder*, as *user* of the cluster where one is given.
+        """Run Helm with *arguments* in *folder* and return its output.
 
-        Raises SubmissionError with Helm's own message when it fails for a reason of *chart* or its release, UnsafeError
-        when it was ended for what it used, and InfrastructureError when Helm cannot be run or does not reach the API
-        server; without a cluster that it *can_reach*, what fails is the chart.
+        If *user* is given, Helm impersonates that user of the cluster. *can_reach* is false if the call needs no
+        cluster. The cluster cannot be the cause of a failure then.
+
+        Raises SubmissionError with Helm's own message when Helm fails because of *chart* or its release. Raises
+        UnsafeError when Helm is ended because it exceeded a limit. Raises InfrastructureError when Helm cannot be run
+        or does not reach the API server, or when the account of the cluster lacks a right that the chart needs.
         """
         try:
             return run(
@@ -90,7 +99,7 @@ class Program:
 
 
 def clean(stderr: str, chart: Path | None = None) -> str:
-    """Return Helm's message on one line: no warnings, no advice about flags, paths inside *chart* kept short."""
+    """Return Helm's message on one line, without warnings and advice about flags. Paths in *chart* become relative."""
     text = error_message(stderr)
     if chart:
         text = text.replace(f"{chart}/", "")
@@ -107,12 +116,15 @@ def _lacking(lack: MissingRight) -> str:
 
 
 def environment_in(home: Path, kubeconfig: Path, context: str, credentials: Mapping[str, str]) -> Mapping[str, str]:
-    """Return all that Helm gets to see: nothing of the user's but what their own command for credentials needs."""
+    """Return the whole environment of Helm.
+
+    It contains nothing of the user's environment except *credentials*, which the user's credentials command needs.
+    """
     return {
         "PATH": PATH,
         "HOME": str(home),
         **{name: value for name, value in credentials.items() if not name.startswith("HELM_")},
-        "KUBECACHEDIR": str(home / "kube"),  # where client-go keeps what it discovers of the API
+        "KUBECACHEDIR": str(home / "kube"),  # client-go caches the API discovery there
         "KUBECONFIG": str(kubeconfig),
         **({"HELM_KUBECONTEXT": context} if context else {}),
         "HELM_CACHE_HOME": str(home / "cache"),

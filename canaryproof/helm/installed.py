@@ -1,4 +1,4 @@
-"""Installs the stable chart of a scenario for tests and programs that only want the running app."""
+"""Installs the stable chart of a scenario, for tests and programs that only need the running app."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Release:
 
 
 def install_stable(helm: Helm, scenario: Course, namespace: str) -> Release:
-    """Install the stable chart into *namespace* and return the release once Helm has found its pods ready.
+    """Install the stable chart into *namespace*, wait until Helm reports it as ready, and return the release.
 
-    Whoever deletes the namespace removes the release with it.
+    The deletion of the namespace also removes the release.
 
     Raises InfrastructureError with Helm's message when the chart cannot be installed or does not become ready in time.
     """

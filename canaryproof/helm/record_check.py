@@ -1,8 +1,8 @@
-"""Checks that Helm's records of a release are the ones that this experiment made, and no others; pure.
+"""Checks that Helm's records of a release are exactly those that this experiment has created.
 
-Helm finds the records by two labels, ``owner=helm`` and ``name=RELEASE``, and reads the revision from what is in them
-(``pkg/storage/driver/secrets.go`` of Helm 3 and 4).  Of a record that somebody else wrote, ``helm rollback`` takes the
-highest revision for the current release, and deletes what its manifest lists.
+Helm finds the records by two labels, ``owner=helm`` and ``name=RELEASE``, and reads the revision from their content
+(``pkg/storage/driver/secrets.go`` of Helm 3 and 4). ``helm rollback`` takes the record with the highest revision for
+the current release and deletes the objects that its manifest lists. It does so even if someone else wrote this record.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from canaryproof.model.evidence import Violation, ViolationCode
 from canaryproof.model.objects import BODIES, Body, Manifest, integer_at, maps_at, text_at
 
 KEPT = ("name", "namespace", "version", "manifest", "config", "apply_method")
-"""Fields of a record that Helm leaves as they are when it writes a new status into it."""
+"""The fields of a record that Helm does not change when it updates the status."""
 LAST_RUN = "last_run"
-"""The field of a hook that changes when Helm runs the hook."""
+"""The field of a hook that Helm changes when it runs the hook."""
 
 
 @dataclass(frozen=True)
 class ReleaseRecord:
-    """A Secret that Helm takes for the record of a revision."""
+    """A Secret that Helm accepts as the record of a revision."""
 
     secret: Manifest
     content: Body | None
-    """What a rollback depends on: manifest, hooks and the like; None where it cannot be read."""
+    """The parts on which a rollback depends, such as manifest and hooks. None if the record cannot be read."""
     too_deep: bool = False
-    """Whether it cannot be read because its maps and lists are nested too deep, as the values of a chart can be."""
+    """Whether the record cannot be read because its maps and lists are nested too deep. Chart values can cause this."""
 
     @property
     def name(self) -> str:
@@ -39,12 +39,12 @@ class ReleaseRecord:
 
     @property
     def revision(self) -> int:
-        """Return the number of its revision; 0 where it cannot be read."""
+        """Return the revision number, or 0 if the record cannot be read."""
         return integer_at(self.content, "version")
 
 
 def read_records(secrets: Iterable[msgspec.Raw]) -> tuple[ReleaseRecord, ...]:
-    """Return the Secrets that Helm's selector finds, each with what is in it."""
+    """Return the records in *secrets*, which are the Secrets that match Helm's selector."""
     return tuple(_read(Manifest(BODIES.decode(secret))) for secret in secrets)
 
 
@@ -61,19 +61,19 @@ def _read(secret: Manifest) -> ReleaseRecord:
 
 @dataclass(frozen=True)
 class Expected:
-    """Which records there must be before a step of the experiment."""
+    """The records that must exist before a step of the experiment."""
 
     release: str
     namespace: str
     known: tuple[ReleaseRecord, ...]
-    """The records that were checked before: they are still there, and the same."""
+    """The records of the previous check, which must still exist unchanged."""
     new: int = 0
-    """The revision that Helm was asked to record since; 0 for none."""
+    """The revision that Helm should have recorded since the previous check. 0 for none."""
     must_exist: bool = True
-    """Whether the new one must be there: an upgrade may fail before Helm records it."""
+    """Whether the new revision must exist. An upgrade can fail before Helm records it."""
 
     def violation(self, found: Iterable[ReleaseRecord]) -> Violation | None:
-        """Return why Helm must not act on the records that were *found*; None where they are as expected."""
+        """Return why Helm must not act on the records *found*, or None if they are as expected."""
         there = {each.name: each for each in found}
         for record in self.known:
             if record.name not in there:
@@ -91,7 +91,7 @@ class Expected:
         return None
 
     def _is_revision(self, record: ReleaseRecord, revision: int) -> bool:
-        """Report whether *record* has the type, the labels and the content of a revision of the release."""
+        """Report whether *record* has the type, the labels and the content of *revision* of the release."""
         labels = {"owner": "helm", "name": self.release, "version": str(revision)}
         content = record.content or {}
         says = (content.get("name"), content.get("namespace"), content.get("version"))

@@ -1,8 +1,10 @@
-"""Reads Helm's records of a release from the Secrets in its namespace; pure.
+"""Decodes Helm's records of a release from the Secrets of its namespace.
 
-``helm history`` shows the same, but takes longer to start than to answer.
-Format: ``pkg/storage/driver/util.go`` of Helm 3 and 4: JSON, gzip (of old releases not), base64, in ``data.release``,
-which is base64 as all data of a Secret.
+``helm history`` shows the same data, but most of its run time is its start.
+
+The format is that of ``pkg/storage/driver/util.go`` in Helm 3 and 4: JSON, compressed with gzip (except in old
+releases), then encoded as base64. The field ``data.release`` of the Secret holds the result, and encodes it as base64
+again, like all data of a Secret.
 """
 
 from __future__ import annotations
@@ -23,26 +25,29 @@ from canaryproof.model.objects import BODIES, Body, integer_at, maps_at, text_at
 from canaryproof.model.rendered_yaml import parse
 
 TYPE = "helm.sh/release.v1"
-"""The type of the Secrets that hold records."""
+"""The type of Secrets that contain records."""
 GZIP = b"\x1f\x8b\x08"
 LARGEST = 64 * 2**20
-"""Bytes of a record, unpacked: a Secret holds 1 MiB at most, and a hostile chart may pack much into that."""
+"""The maximum size of a decompressed record, in bytes.
+
+A Secret holds at most 1 MiB, but the record of a hostile chart can decompress to far more.
+"""
 
 
 def selector(release: str) -> str:
-    """Return the label selector of a release's records, as Helm's own."""
+    """Return the label selector for the records of a release. Helm uses the same one."""
     return f"name={release},owner=helm"
 
 
 def record_name(release: str, revision: int) -> str:
-    """Return the name of the Secret that holds a revision."""
+    """Return the name of the Secret with the record of a revision."""
     return f"sh.helm.release.v1.{release}.v{revision}"
 
 
 def content_of(secret: Body) -> Body:
-    """Return what Helm keeps in a Secret, or in a ConfigMap: the whole revision.
+    """Return the revision that Helm keeps in a Secret, or in a ConfigMap, as decoded JSON.
 
-    Raises ValueError when it holds something else, and RecursionError when that is nested too deep.
+    Raises ValueError when *secret* does not contain a record, and RecursionError when the record is nested too deep.
     """
     try:
         return BODIES.decode(_unpacked(text_at(secret, "data", "release")))
@@ -51,13 +56,13 @@ def content_of(secret: Body) -> Body:
 
 
 def _unpacked(release: str) -> bytes:
-    """Return the JSON in ``data.release`` of a record, cut short where it is longer than any record may be."""
+    """Return the JSON in ``data.release`` of a record. Truncates decompressed JSON to `LARGEST` bytes."""
     packed = binascii.a2b_base64(binascii.a2b_base64(release))
     return zlib.decompressobj(wbits=31).decompress(packed, LARGEST) if packed.startswith(GZIP) else packed
 
 
 def history(secrets: Iterable[msgspec.Raw]) -> tuple[Revision, ...]:
-    """Return the revisions on record, oldest first; what is no record is passed over, as Helm does."""
+    """Return the revisions in *secrets*, oldest first. Skips Secrets that are not records, as Helm does."""
     return tuple(sorted(_revisions(secrets), key=lambda revision: revision.revision))
 
 
@@ -83,30 +88,30 @@ def _revision(content: Body) -> Revision:
 
 @dataclass(frozen=True)
 class Record:
-    """All that Helm keeps of a revision: what was rendered and applied, with the templates of the chart."""
+    """Helm's record of a revision: the rendered and applied objects, and the templates of the chart."""
 
     line: Revision
     """The revision as ``helm history`` shows it."""
     deployed_at: datetime
     rendering: Rendering
     files: tuple[ChartFile, ...] = ()
-    """The templates of its chart."""
+    """The templates of the chart."""
 
     @property
     def revision(self) -> int:
-        """Return its number."""
+        """Return the revision number."""
         return self.line.revision
 
     @property
     def target(self) -> int | None:
-        """Return the revision that it rolled back to; None where it was no rollback."""
+        """Return the revision that this one rolled back to, or None if this one is not a rollback."""
         return rollback_target(self.line.description)
 
 
 def record_of(secret: Body) -> Record:
-    """Return the revision that Helm keeps in *secret*.
+    """Return the record in *secret*.
 
-    Raises InfrastructureError when it holds something else.
+    Raises InfrastructureError when *secret* does not contain a record.
     """
     try:
         content = content_of(secret)
@@ -122,14 +127,14 @@ def record_of(secret: Body) -> Record:
 
 
 def _time(text: str) -> datetime:
-    """Read a time as Go writes it: Python knows six digits of a second and no more."""
+    """Parse a time in Go's format. Python supports only six digits in the fraction of a second."""
     whole, dot, rest = text.partition(".")
     digits = len(rest) - len(rest.lstrip("0123456789"))
     return datetime.fromisoformat(f"{whole}{dot}{rest[: min(digits, 6)].ljust(6, '0')}{rest[digits:]}" if dot else text)
 
 
 def _rendering(content: Body) -> Rendering:
-    """Return what was rendered, hooks included, as ``helm template`` would print it."""
+    """Return the rendered objects, including hooks, as ``helm template`` would print them."""
     documents = [text_at(content, "manifest"), *_hooks(content)]
     try:
         return Rendering(parse("\n---\n".join(documents)))
@@ -138,7 +143,7 @@ def _rendering(content: Body) -> Rendering:
 
 
 def _hooks(content: Body) -> Iterator[str]:
-    """Yield the hooks that Helm runs by itself: of one for ``helm test`` and for upgrades, an upgrade runs it, too."""
+    """Yield the hooks that Helm runs without ``helm test``, including test hooks that an upgrade runs too."""
     for hook in maps_at(content, "hooks"):
         if set(values_at(hook, "events")) != {"test"}:
             yield f"# Source: {text_at(hook, 'path')}\n{text_at(hook, 'manifest')}"

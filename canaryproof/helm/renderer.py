@@ -1,4 +1,4 @@
-"""Renders charts with ``helm template``, without a cluster; those of submissions in a sandbox."""
+"""Renders charts with ``helm template``, without a cluster. Renders charts of submissions in a sandbox."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from canaryproof.system.sandbox import UNCONFINED, WORKING_DIRECTORY, Sandbox
 
 @dataclass(frozen=True)
 class Renderer:
-    """Renders charts; those of submissions in *sandbox*."""
+    """Renders charts. Renders those of submissions in *sandbox*."""
 
     program: Program
     environment: Mapping[str, str] = field(repr=False)
-    """What Helm gets to see outside of the sandbox, without a cluster."""
+    """The environment of Helm outside of the sandbox, without a cluster."""
     sandbox: Sandbox
 
     def require_sandbox(self) -> None:
@@ -52,15 +52,18 @@ class Renderer:
         kubernetes: str = "",
         trusted: bool = False,
     ) -> Rendering:
-        """Render a chart without asking the cluster, for an upgrade or an install, as for API version *kubernetes*.
+        """Render a chart without a cluster, for an install, or with *upgrade* for an upgrade.
 
-        The definitions in ``crds`` are rendered as well: an upgrade does not apply them, but they say what is meant.
-        Objects that only ``helm test`` creates are left out.  (Helm's ``--skip-tests`` leaves out all tests, also those
-        that an upgrade runs, because they are hooks of upgrades as well.)
+        *kubernetes* is the version of Kubernetes that the chart sees. Empty for Helm's default.
 
-        It happens in the sandbox, unless the chart is *trusted*: that of the course may lie where nobody can read it.
+        The result includes the definitions in ``crds``. An upgrade does not apply them, but they show what the author
+        intends. The result excludes objects that only ``helm test`` creates. Helm's ``--skip-tests`` would exclude all
+        test hooks, even those that an upgrade runs because they are upgrade hooks too.
 
-        Raises UnsafeError when rendering takes more time, memory or output than it may.
+        Helm runs in the sandbox unless the chart is *trusted*. The course's chart is trusted, because it can be in a
+        folder that the sandbox cannot read.
+
+        Raises UnsafeError when rendering exceeds a limit of time, memory or output.
         """
         sandbox = UNCONFINED if trusted else self.sandbox
         place = Path(WORKING_DIRECTORY, chart.name) if sandbox.is_active else chart
@@ -89,7 +92,7 @@ class Renderer:
             return Rendering(error=error.message, hint=error.hint, cause=error.cause, rendered=True)
 
     def _seen_in(self, sandbox: Sandbox) -> Mapping[str, str]:
-        """Return what Helm gets to see when it only renders: no cluster, no credentials; no folder in a sandbox."""
+        """Return the environment for rendering, without a cluster and credentials, and in a sandbox without folders."""
         if sandbox.is_active:
             return {"PATH": PATH, "HOME": NOWHERE, **SETTINGS, **NO_WAY_OUT}
         return {**self.environment, **NO_WAY_OUT}

@@ -1,4 +1,4 @@
-"""Helm's verbs, nothing renamed and nothing combined; Helm 3 and 4 both."""
+"""Provides the verbs of Helm 3 and 4 under their own names, with one method for each verb."""
 
 from __future__ import annotations
 
@@ -18,22 +18,24 @@ from canaryproof.system.sandbox import UNCONFINED, Sandbox
 from canaryproof.timeouts import TimeLimits
 
 VALIDATED_BY_SERVER = ("--disable-openapi-validation",)
-"""Spares Helm 4 half of its work.  It applies on the server's side with ``fieldValidation=Strict`` and has the server
-validate; all that is left to its own validation is to find out whether the server can, in 2 MB of OpenAPI documents.
-What is refused, and in which words, stays the same.  Helm 3 validates by itself and needs them.
+"""The option for Helm 4 that disables its own validation, which is half of its work.
+
+Helm 4 uses server-side apply with ``fieldValidation=Strict``, so the API server validates the objects. Helm's own
+validation only finds out whether the server can do so, from 2 MB of OpenAPI documents. The option changes neither which
+objects are refused nor the messages. Helm 3 validates by itself and needs the documents.
 """
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One call that changes a release: the command to show, and Helm's own words when it failed."""
+    """One call that changes a release: the command to show to users, and Helm's message if it failed."""
 
     command: str
     error: str = ""
 
 
 class Helm:
-    """One Helm binary with folders and an environment of its own, aimed at one cluster; safe to use from many threads.
+    """A thread-safe interface to one Helm binary and one cluster. Helm gets its own folders and environment.
 
     Every verb raises InfrastructureError when Helm cannot be run or does not reach the API server.
     """
@@ -50,10 +52,11 @@ class Helm:
         credentials: Mapping[str, str] = MappingProxyType({}),
         sandbox: Sandbox = UNCONFINED,
     ) -> None:
-        """Keep everything that Helm writes under *home*; end what runs as soon as *doomed* gives a reason.
+        """Configure Helm to write only below *home*.
 
-        *credentials* is the environment that a command of the kubeconfig needs, the user's own, where it has one.
-        Charts of submissions are rendered in *sandbox*.
+        A running Helm is ended as soon as *doomed* returns a reason. *credentials* is the user's environment if the
+        kubeconfig has a credentials command, which needs it, and otherwise empty. Charts of submissions are rendered in
+        *sandbox*.
         """
         self.binary = binary
         self._program = Program(binary, time_limits, doomed)
@@ -74,13 +77,16 @@ class Helm:
         doomed: Callable[[], str | None] = lambda: None,
         sandbox: Sandbox = UNCONFINED,
     ) -> Self:
-        """Return *binary*, aimed at *cluster*, which renders charts of submissions in *sandbox*."""
+        """Return an interface to *binary* for *cluster*, which renders charts of submissions in *sandbox*."""
         aim = (cluster.kubeconfig, cluster.context)
         credentials = cluster.credentials
         return cls(binary, home, *aim, time_limits=time_limits, doomed=doomed, credentials=credentials, sandbox=sandbox)
 
     def version(self) -> str:
-        """Return the version of the binary, ``4.3.1``; in a sandbox it must run too."""
+        """Return the version of the binary, such as ``4.3.1``.
+
+        Raises InfrastructureError when the binary does not run, outside of the sandbox or in it.
+        """
         command = ("version", "--template", "{{.Version}}")
         try:
             said = self._program.run(command, timeout=self._time_limits.command, environment=self._environment)
@@ -93,15 +99,20 @@ class Helm:
         return self._version
 
     def install(self, release: str, chart: Path, namespace: str, *, wait: bool = False) -> Operation:
-        """Install *chart* as revision 1; return as soon as the objects are stored, or with *wait*, ready."""
+        """Install *chart* as revision 1. Return once the API server has stored the objects.
+
+        With *wait*, return once the objects are ready.
+        """
         options = ("--wait",) if wait else ()
         return self._change(("install", release, chart), namespace, *options, hidden=self._validation)
 
     def upgrade(self, release: str, chart: Path, namespace: str, *, user: str = "") -> Operation:
-        """Upgrade to *chart* with its own values only; return as soon as the objects are stored.
+        """Upgrade to *chart* with only its own values. Return once the API server has stored the objects.
 
-        Templates can look into the cluster while they are rendered, so Helm acts as *user*, where one is given.  Values
-        have met their schema when the chart was rendered with no way out; here nothing keeps a schema from the network.
+        Templates can read from the cluster during rendering, so Helm impersonates *user* if given.
+
+        Helm skips the schema validation of values here, because a schema could refer to the network. The renderer has
+        validated them before without access to the network.
         """
         return self._change(
             ("upgrade", release, chart),
@@ -112,12 +123,12 @@ class Helm:
         )
 
     def rollback(self, release: str, revision: int, namespace: str, *, user: str = "") -> Operation:
-        """Roll back to *revision*, which the caller names instead of trusting a default; as *user*, as above."""
+        """Roll back to *revision*, always explicit instead of Helm's default. Helm impersonates *user* if given."""
         return self._change(("rollback", release, revision), namespace, user=user)
 
     @property
     def _validation(self) -> tuple[str, ...]:
-        """Return the options for installs and upgrades of the version that is known."""
+        """Return the validation options of the binary's version for installs and upgrades."""
         return VALIDATED_BY_SERVER if self._version.startswith("4.") else ()
 
     def _change(
@@ -128,7 +139,7 @@ class Helm:
         hidden: tuple[str, ...] = (),
         user: str = "",
     ) -> Operation:
-        """Run a verb with *options*, and some that are *hidden*: a person would do without them."""
+        """Run a verb with *options*, and with *hidden* options, which the shown command omits: a user needs none."""
         chart = next((each for each in verb if isinstance(each, Path)), None)
         shown = (f"./{each.name}" if isinstance(each, Path) else str(each) for each in verb)
         command = ["helm", *shown, "--namespace", namespace, *options]
@@ -136,7 +147,7 @@ class Helm:
         try:
             self._program.run(
                 [*map(str, verb), "--namespace", namespace, *options, *hidden, f"--timeout={limit:g}s"],
-                timeout=limit + self._time_limits.command,  # Helm ends first, and says what it waited for
+                timeout=limit + self._time_limits.command,  # Helm times out first and reports what it waited for
                 chart=chart,
                 environment=self._environment,
                 user=user,
