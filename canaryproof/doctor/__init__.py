@@ -1,5 +1,5 @@
-"""What each provider needs of a machine, what this one lacks of it, and the command that closes each gap.
+"""Diagnoses this machine: reports what each provider needs and lacks here, and the command that fixes each problem.
 
-:mod:`machine_facts` is what is known, :mod:`machine_probes` finds it out, :mod:`diagnosis` draws conclusions,
-:mod:`diagnosis_text` words them.
+:mod:`machine_facts` defines the facts about a machine. :mod:`machine_probes` collects them. :mod:`diagnosis` derives
+findings from them. :mod:`diagnosis_text` formats the findings.
 """

@@ -1,4 +1,4 @@
-"""What a machine lacks for each provider; pure."""
+"""Derives the findings for each provider from the facts about a machine."""
 
 from __future__ import annotations
 
@@ -12,19 +12,27 @@ from canaryproof.doctor.machine_facts import Facts, Version
 
 NAMESPACES = frozenset({"pid", "mnt", "net", "uts", "ipc", "cgroup"})
 CONTROLLERS = frozenset({"cpu", "memory", "pids"})
-"""Without these, kubelet does not start."""
+"""The cgroup controllers without which kubelet does not start."""
 INSTANCES, WATCHES = 512, 524_288
-"""Of inotify, for a node in a container (kind, "Known Issues": pod errors due to "too many open files")."""
+"""The inotify limits that a node in a container needs (kind, "Known Issues": pod errors due to "too many open
+files")."""
 FEW_INSTANCES = 64
-"""Kubelet, containerd and a shim for each pod watch files; below this, an embedded cluster of some pods runs out."""
+"""The minimum of inotify instances per user for an embedded cluster with some pods.
+
+kubelet, containerd and the shim of each pod watch files.
+"""
 HELM_OLDEST = (3, 6)
-"""The first Helm 3 that renders for a given version of Kubernetes (helm/helm#9040)."""
+"""The first version of Helm 3 that can render for a given version of Kubernetes (helm/helm#9040)."""
 KIND_OLDEST = (0, 20)
-"""Older ones make nodes of Kubernetes 1.26 and older by default; pytest-kind alone would fetch 0.17.0."""
+"""The oldest usable version of kind. Older ones create nodes of Kubernetes 1.26 and older by default.
+
+pytest-kind by itself would download kind 0.17.0.
+"""
 KIND_IMAGE = 1_500_000_000
-"""Bytes of a node image when unpacked."""
+"""The size of an unpacked node image, in bytes."""
 SKEW = 1
-"""Minor versions between kubectl and the API server (Kubernetes, "Version Skew Policy")."""
+"""The maximum difference between the minor versions of kubectl and the API server (Kubernetes, "Version Skew
+Policy")."""
 
 
 Code = Literal[
@@ -65,41 +73,41 @@ Code = Literal[
     "helm-silent",
     "helm-too-old",
 ]
-"""What a machine lacks, or has and should not; `canaryproof.doctor.diagnosis_text` has the words."""
+"""The codes of findings. `canaryproof.doctor.diagnosis_text` has the text for each."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Something that a machine lacks, or has and should not."""
+    """Something that a machine lacks, or has although it should not. Its code determines which fields are set."""
 
     code: Code
     name: str = ""
-    """Of a command, a context, a setting of the kernel, or a folder."""
+    """The name of a command, a kubeconfig context, a kernel setting, or a folder."""
     names: tuple[str, ...] = ()
-    """Namespaces of the kernel, controllers of cgroups, or rights."""
+    """Kernel namespaces, cgroup controllers, or rights."""
     found: str = ""
-    """The version, the value or the server that there is."""
+    """The actual platform, version, value or server."""
     needed: str = ""
-    """The oldest version or the least value that works."""
+    """The oldest version or the lowest value that works."""
     free: int = 0
-    """Bytes."""
+    """The free disk space, in bytes."""
     taken: int = 0
-    """Bytes that are needed."""
+    """The required disk space, in bytes."""
     detail: str = ""
-    """The text of a command, or of what else was asked."""
+    """The message of a command or another source."""
     remedy: str = ""
-    """What closes a gap of a machine without root."""
+    """The remedy for a problem of a cluster without root."""
     stops: bool = True
-    """Whether the provider does not work for it; else it may be trouble later on."""
+    """Whether the provider cannot work because of this finding. If false, the finding may cause problems later."""
 
 
 def works(findings: Iterable[Finding]) -> bool:
-    """Report whether a provider with these findings works."""
+    """Report whether a provider with *findings* works."""
     return not any(finding.stops for finding in findings)
 
 
 def examine(facts: Facts) -> Mapping[str, tuple[Finding, ...]]:
-    """Return what was found for each provider."""
+    """Return the findings for each provider."""
     return {provider: tuple(rule(facts)) for provider, rule in RULES.items()}
 
 
@@ -210,7 +218,7 @@ def _existing(facts: Facts) -> Iterator[Finding]:
 
 
 def _helm(facts: Facts) -> Iterator[Finding]:
-    """On clusters that were there: PATH's Helm, else one that is built."""
+    """Yield findings about Helm, for the providers that use the Helm on PATH, or else a built one."""
     helm = facts.helm
     if helm.path and not helm.version:
         yield Finding(code="helm-silent", name=str(helm.path), detail=helm.error)
@@ -220,7 +228,7 @@ def _helm(facts: Facts) -> Iterator[Finding]:
 
 
 def _missing(name: Literal["helm", "kind"], facts: Facts, command: Command, built: bool) -> Iterator[Finding]:  # noqa: FBT001
-    """Yield what becomes of a command that is not on PATH: canaryproof builds it, where that is possible."""
+    """Yield a finding if the command *name* is neither on PATH nor built. canaryproof builds it if possible."""
     if command.path or built:
         return
     if facts.tools.go:
@@ -236,13 +244,13 @@ def _kubectl(kubectl: Command, server: str) -> Iterator[Finding]:
 
 
 def version_of(text: str) -> Version:
-    """Return the numbers of a version; empty where there are none."""
+    """Return the numbers of a version. Empty if *text* does not start with a version."""
     found = re.match(r"v?(\d+(?:\.\d+)*)", text)
     return tuple(map(int, found[1].split("."))) if found else ()
 
 
 def _is_older(version: str, oldest: Version) -> bool:
-    """Report whether *version* is known, and older than *oldest*."""
+    """Report whether *version* is older than *oldest*. False if *version* is unknown."""
     numbers = version_of(version)
     return bool(numbers) and numbers[: len(oldest)] < oldest
 

@@ -1,4 +1,4 @@
-"""Words what was found; pure."""
+"""Formats the findings of a diagnosis as text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAGES = {
     "helm": "https://helm.sh/docs/intro/install",
     "kind": "https://kind.sigs.k8s.io/docs/user/quick-start",
 }
-"""Where the commands come from that canaryproof can build."""
+"""The installation pages of the commands that canaryproof can also build."""
 
 TEXTS: Mapping[Code, tuple[str, str]] = {
     "account-unusable": ("{detail}", "give --kubeconfig FILE and --kube-context NAME, or set KUBECONFIG"),
@@ -87,13 +87,17 @@ TEXTS: Mapping[Code, tuple[str, str]] = {
         "make room, or set XDG_CACHE_HOME, GOCACHE and GOMODCACHE to folders on another disk",
     ),
 }
-"""The problem and the remedy for each code."""
+"""The problem and the remedy for each code, as format strings."""
 
 Findings = Mapping[str, tuple[Finding, ...]]
 
 
 def report(found: Findings, auto: str, disk: Disk) -> Iterator[str]:
-    """Yield the lines: each provider, what it lacks, how to close each gap; what ``auto`` takes; where tools are."""
+    """Yield the lines of the report.
+
+    The report lists each provider with its problems and their remedies, then the choice of ``--cluster auto``, and last
+    the folder of the built tools, if any.
+    """
     width = max(map(len, found))
     for provider, findings in found.items():
         yield f"{provider.ljust(width)}   {_verdict(findings)}"
@@ -108,7 +112,7 @@ def report(found: Findings, auto: str, disk: Disk) -> Iterator[str]:
 
 
 def describe(finding: Finding) -> tuple[str, str]:
-    """Return the problem, and what to do about it."""
+    """Return the problem and the remedy."""
     values = {
         **vars(finding),
         "names": ", ".join(finding.names),
@@ -122,7 +126,7 @@ def describe(finding: Finding) -> tuple[str, str]:
 
 
 def size(number: int) -> str:
-    """Write a number of bytes for people."""
+    """Return a number of bytes as text in GB."""
     return f"{number / 10**9:.1f} GB"
 
 

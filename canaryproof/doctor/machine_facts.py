@@ -1,4 +1,4 @@
-"""What is known of a machine; values without a way to find them out."""
+"""Defines the facts about a machine, as plain values. :mod:`machine_probes` collects them."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ Version = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Kernel:
-    """What the kernel has, and grants to this process."""
+    """The features of the kernel, and the capabilities of this process."""
 
     namespaces: frozenset[str] = frozenset()
-    """``pid``, ``mnt`` and so on, of those that processes may have of their own."""
+    """The kinds of namespaces that the kernel supports, such as ``pid`` and ``mnt``."""
     filesystems: frozenset[str] = frozenset()
     seccomp: bool = False
     inotify_instances: int | None = None
-    """Of one user, at most; None where it does not say."""
+    """The maximum number of inotify instances per user. None if unknown."""
     inotify_watches: int | None = None
+    """The maximum number of inotify watches per user. None if unknown."""
     capabilities: frozenset[str] = frozenset()
-    """Of those that matter here, what this process has: ``CAP_SYS_ADMIN``."""
+    """The relevant capabilities that this process has, such as ``CAP_SYS_ADMIN``."""
     bounding: frozenset[str] = frozenset()
-    """And what anybody on this machine can have."""
+    """The relevant capabilities that a process on this machine can have."""
 
 
 @dataclass(frozen=True)
 class Cgroups:
-    """The control groups: version 1 or 2, or 0 where none are mounted."""
+    """The cgroups of the machine. The version is 1 or 2, or 0 if none are mounted."""
 
     version: int = 0
     writable: bool = False
@@ -38,51 +39,55 @@ class Cgroups:
 
 @dataclass(frozen=True)
 class Tools:
-    """What the embedded cluster's tools are built with, and whether they are there already."""
+    """The tools that canaryproof builds, and the prerequisites of their build."""
 
     built: bool = False
+    """Whether the tools of the embedded cluster are built."""
     go: str = ""
-    """Why no Go can be had; empty when one can."""
+    """The reason why no Go is available. Empty if one is."""
     runc: str = ""
-    """Why no runc can be had that knows seccomp; empty when one can."""
+    """The reason why no runc with support for seccomp is available. Empty if one is."""
     helm_built: bool = False
     kind_built: bool = False
 
 
 @dataclass(frozen=True)
 class Disk:
-    """The cache folder, and the disk that it is on."""
+    """The cache folder, and the disk that contains it."""
 
     folder: str
+    """The cache folder, or the nearest parent folder that exists."""
     free: int
-    """Bytes."""
+    """The free disk space, in bytes."""
     needed: int
-    """Bytes, for what is not built yet."""
+    """The disk space that the missing tools need, in bytes."""
     against: str = ""
-    """Why the folder does not do; empty when it does."""
+    """The reason why the cache folder cannot be used. Empty if it can."""
     tools: str = ""
-    """The folder of the tools that were built."""
+    """The folder of the built tools."""
     tools_size: int = 0
-    """Bytes, with what an interrupted build left."""
+    """The size of that folder in bytes, including the files of an interrupted build."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """The cluster that kubectl would go to, and what the account may do there."""
+    """The cluster that kubectl would use, and the rights of the account there."""
 
     context: str = ""
     server: str = ""
     error: str = ""
-    """Why it cannot be asked; empty when it can."""
+    """The reason why the cluster cannot be used. Empty if it can."""
     is_local: bool = False
+    """Whether the cluster runs on this machine."""
     version: str = ""
+    """The version of the API server."""
     lacking: tuple[str, ...] = ()
-    """The rights that a run needs and the account has not."""
+    """The rights that a run needs and the account lacks."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything; `canaryproof.cluster.selection` can choose a provider by it."""
+    """All facts about a machine. `canaryproof.cluster.selection` can choose a provider from them."""
 
     platform: str
     root: bool
@@ -92,7 +97,7 @@ class Facts:
     tools: Tools
     account: Account
     rootless: tuple[Gap, ...] = ()
-    """What a cluster without root lacks; nothing where this is root."""
+    """The problems of a cluster without root. Empty if this process runs as root."""
     docker: Command = field(default_factory=Command)
     kind: Command = field(default_factory=Command)
     minikube: Command = field(default_factory=Command)
@@ -101,26 +106,26 @@ class Facts:
 
     @property
     def against_embedded(self) -> str:
-        """Return why the embedded cluster cannot run here; empty when it can."""
+        """Return why the embedded cluster cannot run here. Empty if it can."""
         foreign = "" if self.platform == "linux" else f"this is {self.platform}"
         return "; ".join(filter(None, (foreign, self.disk.against, *map(str, self.rootless))))
 
     @property
     def tools_built(self) -> bool:
-        """Report whether the embedded cluster's tools are there already."""
+        """Report whether the tools of the embedded cluster exist already."""
         return self.tools.built
 
     @property
     def against_docker(self) -> str:
-        """Return why no Docker daemon answers; empty when one does."""
+        """Return why no Docker daemon answers. Empty if one answers."""
         return self.docker.against("docker")
 
     @property
     def has_kind(self) -> bool:
-        """Report whether the command kind is there."""
+        """Report whether PATH has the command kind."""
         return bool(self.kind.path)
 
     @property
     def against_minikube(self) -> str:
-        """Return why there is no minikube that runs; empty when there is one."""
+        """Return why no minikube cluster runs. Empty if one runs."""
         return self.minikube.against("minikube")

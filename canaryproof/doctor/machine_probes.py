@@ -1,4 +1,4 @@
-"""Finds out all that the rules want to know; changes nothing."""
+"""Collects the facts about this machine that the rules of :mod:`diagnosis` need. Changes nothing on the machine."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CAPABILITIES = {"CAP_SYS_ADMIN": 21, "CAP_SYS_RESOURCE": 24}  # include/uapi/lin
 
 @dataclass(frozen=True)
 class Where:
-    """Which cluster is meant by ``existing``, and where everything is looked for; tests bring their own."""
+    """The cluster that ``existing`` uses, and the environment and folders to examine. Tests pass their own values."""
 
     environment: Mapping[str, str] = field(repr=False)
     cache: Path
@@ -52,7 +52,7 @@ class Where:
 
 
 def ask(where: Where) -> Facts:
-    """Return the facts of this machine; commands run side by side."""
+    """Return the facts about this machine. Runs the commands concurrently."""
     with ThreadPoolExecutor(thread_name_prefix="doctor") as pool:
         commands = {name: pool.submit(ask_command, name, where.environment, where.time_limits) for name in COMMANDS}
         account = pool.submit(_account, where)
@@ -76,7 +76,7 @@ def ask(where: Where) -> Facts:
 
 
 def kernel(root: Path) -> Kernel:
-    """Return what the kernel below *root* has, and grants to this process."""
+    """Return the features of the kernel and the capabilities of this process, from ``/proc`` below *root*."""
     status = _read(root / "proc/self/status")
     spaces = root / "proc/self/ns"
     return Kernel(
@@ -97,7 +97,10 @@ def _capabilities(status: str, which: str) -> frozenset[str]:
 
 
 def cgroups(folder: Path) -> Cgroups:
-    """Return what is mounted at *folder*: version 2 is one hierarchy, version 1 has one for each set of controllers."""
+    """Return the cgroups that are mounted at *folder*.
+
+    Version 2 has one hierarchy. Version 1 has one hierarchy for each set of controllers.
+    """
     if (controllers := folder / "cgroup.controllers").exists():
         return Cgroups(2, os.access(folder, os.W_OK), frozenset(_read(controllers).split()))
     hierarchies = [each for each in folder.iterdir() if (each / "cgroup.procs").exists()] if folder.is_dir() else []
@@ -134,13 +137,13 @@ def _tools(where: Where) -> Tools:
 
 
 def _account(where: Where) -> Account:
-    """Return what the account of the current context is; a command that it takes for credentials is run."""
+    """Return the account of the selected context, and its rights. Runs the context's credentials command, if any."""
     try:
         files = kubeconfig.read(kubeconfig.paths(where.kubeconfig, where.environment))
         target = kubeconfig.target_of(files, where.context)
     except CanaryproofError as error:
         return Account(error=error.message)
-    time_limits = replace(where.time_limits, request=where.time_limits.question / 4)  # a request is repeated twice
+    time_limits = replace(where.time_limits, request=where.time_limits.question / 4)  # a request has two retries
     account = Account(target.context, redacted(target.server), is_local=target.is_local)
     try:
         with scratch() as folder:
