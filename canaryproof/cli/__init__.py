@@ -1,4 +1,4 @@
-"""The command ``canaryproof``."""
+"""Provides the command ``canaryproof``."""
 
 from canaryproof.cli.subcommands import main
 

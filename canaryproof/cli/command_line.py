@@ -1,4 +1,4 @@
-"""The parser of the command line, made from a table of commands."""
+"""Parses the command line, with a parser that is built from a table of commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from canaryproof.pytest_plugin.option_table import Option
 
 USAGE = 4
-"""The exit code when the command line is wrong: pytest's own."""
+"""The exit code for a wrong command line. It is the same as in pytest."""
 
 
 @dataclass(frozen=True)
@@ -25,28 +25,28 @@ class Argument:
 
 @dataclass(frozen=True)
 class Command:
-    """A command: what it is called, what ``--help`` says of it, and what it does."""
+    """A command: its name, its help text for ``--help``, and the function that runs it."""
 
     name: str
     help: str
     do: Callable[[argparse.Namespace], int]
     arguments: tuple[Argument, ...] = ()
     usage: str | None = None
-    """What stands between its name and its options, for a command that runs pytest; None for one that does not."""
+    """For a command that runs pytest, the usage text between its name and its options. None for other commands."""
 
     @property
     def runs_pytest(self) -> bool:
-        """Report whether it passes what follows ``--`` to pytest."""
+        """Report whether the command passes the arguments after ``--`` to pytest."""
         return self.usage is not None
 
 
 def argument(*names: str, **settings: Any) -> Argument:
-    """Return an argument as :meth:`argparse.ArgumentParser.add_argument` takes it."""
+    """Return an argument for :meth:`argparse.ArgumentParser.add_argument`."""
     return Argument(names, settings)
 
 
 def option_arguments(options: Sequence[Option]) -> tuple[Argument, ...]:
-    """Return the arguments that stand for *options* of the pytest plugin; each may be given several times."""
+    """Return the command line arguments for *options* of the pytest plugin. Each can be given several times."""
     return tuple(
         argument(each.flag, dest=each.dest, help=each.help, action="append_const", const="")
         if each.switch
@@ -56,7 +56,9 @@ def option_arguments(options: Sequence[Option]) -> tuple[Argument, ...]:
 
 
 def parse(commands: Sequence[Command], given: Sequence[str]) -> argparse.Namespace:
-    """Return the options of *given*: ``command`` is the command, ``further`` what stands after ``--``.
+    """Parse the arguments *given* and return their options.
+
+    The option ``command`` is the command, and ``further`` are the arguments after ``--``.
 
     Exits with `USAGE` when the command line is wrong.
     """
@@ -74,7 +76,7 @@ def parse(commands: Sequence[Command], given: Sequence[str]) -> argparse.Namespa
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that ends as pytest does when the command line is wrong."""
+    """A parser that exits with the same code as pytest when the command line is wrong."""
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
@@ -82,7 +84,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser_of(commands: Sequence[Command]) -> argparse.ArgumentParser:
-    """Return the parser of what stands before ``--``."""
+    """Return the parser for the arguments before ``--``."""
     parser = _Parser(
         "canaryproof",
         description="Prove on a real Kubernetes, with the real Helm, that a canary release fails safely.",

@@ -1,4 +1,4 @@
-"""The command ``canaryproof``: the acceptance suite, and what is around a run of it."""
+"""Implements the subcommands of ``canaryproof``, which run the acceptance suite or prepare for a run."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from canaryproof.timeouts import TimeLimits, patience_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says; return the exit code.
+    """Run the subcommand that *arguments* name and return the exit code.
 
-    What follows ``--`` is for pytest, in the commands that run it.
+    Subcommands that run pytest pass the arguments after ``--`` to pytest.
     """
     options = parse(COMMANDS, list(sys.argv[1:] if arguments is None else arguments))
     try:

@@ -1,7 +1,7 @@
-"""Runs the acceptance suite for ``canaryproof check``, ``replay`` and ``observe``: pytest, in this process.
+"""Runs the acceptance suite with pytest in this process, for ``canaryproof check``, ``replay`` and ``observe``.
 
-pytest would look for its configuration, for ``conftest.py`` and for tests in the current folder and around the
-submission.  Neither is to be trusted, so that all of this is named here, and found in the package.
+By default, pytest searches for its configuration, for ``conftest.py`` and for tests in the current folder and around
+the submission. Files in both places are untrusted, so the arguments here point pytest to files in the package.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ SUITE = (
     f"--config-file={ACCEPTANCE / 'pytest.ini'}",
     f"--rootdir={ACCEPTANCE}",
     "--noconftest",
-    "--assert=plain",  # the suite has findings instead of assertions, and the package is imported already
+    "--assert=plain",  # the suite reports findings instead of assertions, and the package is already imported
     "-p",
-    "no:cacheprovider",  # it would write to the folder of the package
+    "no:cacheprovider",  # the cache provider would write to the folder of the package
     "-p",
-    "canaryproof.pytest_plugin",  # also where PYTEST_DISABLE_PLUGIN_AUTOLOAD is set
+    "canaryproof.pytest_plugin",  # needed if PYTEST_DISABLE_PLUGIN_AUTOLOAD is set
     "-p",
     "canaryproof.pytest_plugin.check_command",
 )
@@ -44,8 +44,8 @@ OBSERVE_OPTIONS = tuple(
 def run_suite(said: Mapping[str, Any], options: Sequence[Option], *arguments: str, further: Sequence[str] = ()) -> int:
     """Run the suite and return pytest's exit code.
 
-    *said* has the values of *options* by their attributes, None where nobody said anything.  *arguments* and *further*
-    are handed to pytest; the latter come last, so that they win.
+    *said* maps the ``dest`` of each of *options* to its values, or to None if the user did not give the option.
+    *arguments* and *further* go to pytest. *further* comes last, so it takes precedence.
     """
     return int(pytest.main([*SUITE, *arguments, *_flags(said, options), *further]))
 
