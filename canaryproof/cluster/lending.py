@@ -112,8 +112,8 @@ def toolchain_of(options: ClusterOptions, environment: Mapping[str, str], progre
 def helm_of(choice: Choice, options: ClusterOptions, environment: Mapping[str, str], progress: Progress) -> Path:
     """Return the path of Helm.
 
-    A Helm from the user comes first. The embedded cluster uses the pinned version. The other providers use the one on
-    PATH unless the user provides a toolchain, and otherwise a built one.
+    A Helm from the user comes first. Otherwise, the embedded cluster uses the Helm of its toolchain, and the other
+    providers use the Helm of the user's toolchain, or else the one on PATH, or else one that is built now.
 
     Raises ToolchainError when Helm cannot be built.
     """
@@ -177,7 +177,8 @@ def _kind(
 ) -> KindProvider:
     """Return the kind provider.
 
-    kind is the user's, or the one on PATH, or else built now. agnhost is built if the run uses stand-ins.
+    kind is the user's, or the one on PATH. If both are missing, it comes from the user's toolchain or is built now. So
+    does agnhost, if the run uses stand-ins.
     """
     binary, kubectl = (
         said or (Path(found) if (found := shutil.which(name)) else None)

@@ -124,7 +124,7 @@ def kind_of(
 
 def _caller(binary: Path, folder: Path, complaint: Path, time_limits: TimeLimits) -> Path:
     file = folder / "kind"
-    # pytest-kind passes paths relative to the current folder, so the script must not change it.
+    # pytest-kind passes relative paths, so the script must stay in the current folder.
     command = module_command(
         kind_wrapper.__name__, str(complaint), f"{time_limits.kind:g}", f"{time_limits.grace:g}", str(binary)
     )
