@@ -1,4 +1,4 @@
-"""Loads the parts of the plugin that acceptance tests need, once there is such a test."""
+"""Loads the parts of the plugin that acceptance tests need as soon as pytest collects such a test."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DISTRIBUTED = (
     "Leave out -n and --dist; --parallel N sets how many experiments run at once"
 )
 REFUSED = "canaryproof_refused"
-"""The key by which a worker of pytest-xdist tells the controller that it was to run acceptance tests."""
+"""The key by which a pytest-xdist worker tells the controller that it ended because it would run acceptance tests."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,17 +31,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Load the parts; :mod:`parametrize`, one of them, then multiplies the tests by the submissions."""
+    """Load the parts of the plugin. One of them, :mod:`parametrize`, then runs the tests once per submission."""
     if SUBMISSION in metafunc.fixturenames:
         manager = metafunc.config.pluginmanager
         for part in PARTS:
             if not manager.has_plugin(part):
-                manager.register(import_module(part), part)  # import_plugin warns of a module that a test imported
+                manager.register(import_module(part), part)  # import_plugin warns of modules that a test imported
         manager.getplugin(PARTS[0]).multiply(metafunc)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """End the run of pytest-xdist whose worker was ended for its acceptance tests."""
-    if REFUSED in getattr(node, "workeroutput", ()):  # a worker that crashed has none
+    """End the pytest-xdist run if a worker ended because of acceptance tests."""
+    if REFUSED in getattr(node, "workeroutput", ()):  # a worker that crashed has no workeroutput
         raise pytest.UsageError(DISTRIBUTED)

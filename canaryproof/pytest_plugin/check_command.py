@@ -1,1 +1,1 @@
-"""A plugin that ``canaryproof check`` adds: its presence tells that options have the names of that command."""
+"""A plugin that ``canaryproof check`` registers. While it is registered, messages name the options of that command."""

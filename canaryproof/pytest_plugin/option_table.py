@@ -1,7 +1,7 @@
-"""The options of a run, once: ``canaryproof check`` has them as they are called here, pytest with a prefix.
+"""The options of a run. ``canaryproof check`` uses these names, and pytest adds a prefix.
 
-``--report-dir`` is ``--canaryproof-report-dir`` for pytest, ``CANARYPROOF_REPORT_DIR`` in the environment and
-``canaryproof_report_dir`` in an ini file.
+The option ``--report-dir`` is ``--canaryproof-report-dir`` for pytest, ``CANARYPROOF_REPORT_DIR`` in the environment
+and ``canaryproof_report_dir`` in an ini file.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ PROVIDERS = ("auto", "embedded", "kind", "minikube", "existing")
 IMAGES = ("stand-in", "upstream")
 DEFAULT_SUBMISSION = "upcommerce"
 SUBMISSION = "canaryproof_submission"
-"""The parameter by which tests run once per submission; fixtures that nobody else should use have such names."""
+"""The parameter by which tests run once per submission. Fixtures that are internal have names with the same prefix."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """One option under all of its names."""
+    """One option with all of its names."""
 
     name: str
-    """``report-dir``."""
+    """The name without a prefix, such as ``report-dir``."""
     metavar: str
     help: str
     several: bool = False
     separator: str = os.pathsep
-    """What is between several values in the environment."""
+    """The separator between several values in the environment variable."""
     switch: bool = False
-    """Whether the flag takes no value; elsewhere it is yes or no."""
+    """Whether the flag takes no value. The environment variable and the ini setting take yes or no."""
     kind: bool = False
-    """Whether pytest-kind defines the flag for pytest, where it has no prefix."""
+    """Whether pytest-kind defines the flag for pytest. Such a flag has no prefix."""
 
     @property
     def flag(self) -> str:
@@ -45,12 +45,12 @@ class Option:
 
     @property
     def dest(self) -> str:
-        """Return its name in an ini file, and as an attribute: ``canaryproof_report_dir``."""
+        """Return the name in an ini file, which is also the attribute's name: ``canaryproof_report_dir``."""
         return f"{PREFIX}_{self.name.replace('-', '_')}"
 
     @property
     def variable(self) -> str:
-        """Return its name in the environment: ``CANARYPROOF_REPORT_DIR``."""
+        """Return the name of the environment variable: ``CANARYPROOF_REPORT_DIR``."""
         return self.dest.upper()
 
 
@@ -96,4 +96,4 @@ KIND_OPTIONS = (
     Option("kind-bin", "PATH", "kind: the kind program to use", kind=True),
     Option("kind-kubectl-bin", "PATH", "kind: the kubectl program to use", kind=True),
 )
-"""As pytest-kind names them, and by its rules."""
+"""The options whose names and meanings are those of pytest-kind."""

@@ -1,4 +1,4 @@
-"""Shows the user what is under way, though pytest captures the output of fixtures."""
+"""Shows the progress of a run to the user although pytest captures the output of fixtures."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from canaryproof.system.progress import Progress, TerminalProgress, ticking
 
 @contextmanager
 def visible(config: pytest.Config) -> Iterator[Progress]:
-    """Yield progress that reaches the terminal, on a line of its own; nothing is captured until the block ends."""
+    """Yield progress that is printed on the terminal, on its own line. pytest captures nothing until the block ends."""
     capturing = config.pluginmanager.getplugin("capturemanager")
     with capturing.global_and_fixture_disabled() if capturing else nullcontext():
         if reporter := config.pluginmanager.getplugin("terminalreporter"):
             reporter.ensure_newline()
-            reporter.flush()  # the progress goes to another stream, which may be the same file
+            reporter.flush()  # the progress is written to standard error, which may be the same file
         yield TerminalProgress(sys.stderr)
 
 
 def announce(config: pytest.Config, line: str, *, before: pytest.Item) -> None:
-    """Print one line between the results of tests; the result of *before* is the next."""
+    """Print one line between the results of tests. The next result is that of the test *before*."""
     reporter = config.pluginmanager.getplugin("terminalreporter")
     if reporter is None:
         return
     with visible(config):
         if reporter.showlongtestinfo:
-            reporter.write(line)  # what names the next test begins with a line end
+            reporter.write(line)  # the line that names the next test begins with a line end
         elif reporter.showfspath:
             reporter.write(line)
             reporter.write_fspath_result(before.nodeid, "")
@@ -44,9 +44,9 @@ def announce(config: pytest.Config, line: str, *, before: pytest.Item) -> None:
 
 @contextmanager
 def class_progress(config: pytest.Config, total: int) -> Iterator[None]:
-    """Show how far a class of *total* submissions is, whatever pytest captures meanwhile, until the block ends.
+    """Show the progress of a class of *total* submissions until the block ends, even while pytest captures output.
 
-    With ``-v`` pytest itself shows every test instead.
+    With ``-v``, pytest shows each test instead.
     """
     if config.get_verbosity(pytest.Config.VERBOSITY_TEST_CASES) > 0:
         yield
@@ -65,10 +65,10 @@ def class_progress(config: pytest.Config, total: int) -> Iterator[None]:
 
 
 def _uncaptured() -> AbstractContextManager[TextIO]:
-    """Lend standard error as it is now, whatever is put in its place meanwhile."""
+    """Open a duplicate of standard error, which stays on the terminal while pytest replaces the original."""
     try:
         return os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8")
-    except OSError:  # it is no file, as in a run within a run
+    except OSError:  # standard error is no file when a test runs pytest in its own process
         return nullcontext(sys.stderr)
 
 

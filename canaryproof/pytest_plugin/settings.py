@@ -1,6 +1,7 @@
-"""The user's choices, read from the options and checked before anything starts.
+"""The user's settings, read from the options and validated before anything starts.
 
-Paths of flags and the environment count from the current folder, those of the ini file from its own.
+Relative paths from flags and the environment start at the current folder. Those from the ini file start at the folder
+of that file.
 """
 
 from __future__ import annotations
@@ -31,17 +32,17 @@ STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(ClusterOptions):
-    """What the user chose."""
+    """The user's settings."""
 
     submissions: tuple[Submission, ...]
     scenario: Course
     parallel: int | None = None
     report_dir: Path | None = None
     records: Mapping[Submission, Path] = field(default_factory=dict)
-    """What is judged again instead of being tried: the flight record of each submission; empty where all are tried."""
+    """The flight records that are judged without an experiment, by submission. It is empty unless this is a replay."""
     resume: bool = False
     step_summary: Path | None = None
-    """Where GitHub Actions takes a summary in Markdown from, when it runs this."""
+    """The Markdown file from which GitHub Actions shows a job summary; None outside of GitHub Actions."""
     yes: bool = False
 
 
@@ -49,11 +50,11 @@ _SETTINGS = pytest.StashKey[Settings | UsageError]()
 
 
 def settings_of(config: pytest.Config) -> Settings:
-    """Return what the user chose.
+    """Return the user's settings.
 
-    A test that needs no submissions gets what there is without them.
+    A test that needs no submissions gets the settings even when the submissions are invalid.
 
-    Raises pytest.UsageError that names everything that is wrong with it.
+    Raises pytest.UsageError that lists every invalid setting.
     """
     settings = settings_or_error(config)
     if isinstance(settings, UsageError):
@@ -65,7 +66,7 @@ def settings_of(config: pytest.Config) -> Settings:
 
 
 def settings_or_error(config: pytest.Config) -> Settings | UsageError:
-    """Return what the user chose, or everything that is wrong with it."""
+    """Return the user's settings, or the error that lists every invalid one."""
     if _SETTINGS not in config.stash:
         try:
             config.stash[_SETTINGS] = read_settings(config, os.environ)
@@ -75,9 +76,9 @@ def settings_or_error(config: pytest.Config) -> Settings | UsageError:
 
 
 def read_settings(config: pytest.Config, environment: Environment, *, submissions: bool = True) -> Settings:
-    """Return what the user chose; without *submissions*, for tests that need none, none is looked for.
+    """Return the user's settings. With *submissions* false, no submission is searched for.
 
-    Raises UsageError that names everything that is wrong with it.
+    Raises UsageError that lists every invalid setting.
     """
     return _Reading(config, environment, submissions).settings()
 
@@ -133,7 +134,7 @@ class _Reading:
         return self._observed(scenario) if observe else self._submissions(scenario)
 
     def _observed(self, scenario: Course) -> tuple[Submission, ...]:
-        """Return the release that the scenario names, which stands for what was handed in."""
+        """Return the release that the scenario names, as a submission."""
         if said := self._given("submissions"):
             self.problems.append(
                 f"{said.by}: --observe judges a release in the cluster, not a submission; give one of them"
@@ -141,7 +142,7 @@ class _Reading:
         return (Submission(scenario.release, f"release {scenario.release} in namespace {scenario.namespace}", Path()),)
 
     def _submissions(self, scenario: Course) -> tuple[Submission, ...]:
-        """Return what there is at all paths; each path's problem is a problem of its own."""
+        """Return the submissions at all paths. Each invalid path is recorded as its own problem."""
         said = self._given("submissions")
         folder = said.folder if said else self.config.invocation_params.dir
         paths = [folder / Path(each).expanduser() for each in (said.values if said else (DEFAULT_SUBMISSION,))]
@@ -179,7 +180,10 @@ def _images(said: Given) -> str:
 
 
 def _mirror(said: Given) -> str:
-    """Return the URL of a mirror; containerd and dockerd take no user in it, and command lines would show one."""
+    """Return the URL of the mirror.
+
+    Raises UsageError for a URL with a user: containerd and dockerd do not accept one, and command lines would show it.
+    """
     try:
         url = urlsplit(said.last)
         Registries.of(mirror=said.last)
@@ -239,7 +243,7 @@ def _executable(said: Given) -> Path:
 
 
 def _own_executable(said: Given) -> Path:
-    """Return a program that nobody else could replace: it runs as this user, often root."""
+    """Return the path of a program that no other user can replace, because it runs as this user, who is often root."""
     path = _executable(said)
     require_own(path, said.by)
     return path
@@ -257,7 +261,7 @@ def _is_executable(path: Path) -> bool:
 
 
 def _creatable(said: Given) -> Path:
-    """Return a folder that exists or can be made: finding out after the run would lose its reports."""
+    """Return the path of a folder that exists or can be created. This check prevents a run whose reports are lost."""
     path = said.path()
     nearest = next(each for each in (path, *path.parents) if each.exists())
     if not (nearest.is_dir() and os.access(nearest, os.W_OK)):

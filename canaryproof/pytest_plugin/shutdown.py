@@ -1,4 +1,4 @@
-"""Ends a run in order when the machine ends it, as Ctrl-C does: reports of what is done, and no cluster left."""
+"""Ends a run on SIGTERM or SIGHUP as on Ctrl-C: the reports so far are written, and the cluster is removed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from canaryproof.system.signals import taken_for_ctrl_c
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
-    """Take SIGTERM and SIGHUP for Ctrl-C while submissions are tried."""
+    """Handle SIGTERM and SIGHUP like Ctrl-C while submissions are tried."""
     if not selected(session) or threading.current_thread() is not threading.main_thread():
         return (yield)
     with taken_for_ctrl_c():

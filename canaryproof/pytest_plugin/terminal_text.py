@@ -1,4 +1,7 @@
-"""Words what a run found, for a terminal: causes first, then what follows from them, then what to do; pure."""
+"""Composes the terminal summary of a run. Causes come first, then their consequences, then the advice.
+
+It does no input or output.
+"""
 
 from __future__ import annotations
 
@@ -16,23 +19,23 @@ from canaryproof.model.evidence import ContainerLog, Evidence, Observed
 from canaryproof.system.progress import elapsed, one_line
 
 FEW = 5
-"""So many submissions are told in full; of more, the accepted ones take one line each."""
+"""The largest number of submissions shown in full. In a larger class, an accepted submission takes one line."""
 SURE = 3
-"""From so many on, those that are judged say how long the others will take."""
+"""The number of judged submissions from which on the remaining time is estimated."""
 LONGEST_NAME = 40
 COLOURS = {"ACCEPTED": "green", "REJECTED": "red", "ERROR": "yellow", "INCOMPLETE": "yellow"}
 
 
 @dataclass(frozen=True)
 class Line:
-    """One paragraph: *text* hangs beside *lead*, which alone is coloured."""
+    """One paragraph. *text* is indented to stand beside *lead*, and only *lead* is coloured."""
 
     lead: str
     text: str = ""
     colour: str = ""
 
     def wrapped(self, width: int) -> tuple[str, ...]:
-        """Return the lines that it takes; what is left of the width beside a long lead is never less than 20."""
+        """Return the paragraph as lines of at most *width* columns. Beside a long lead, at least 20 columns remain."""
         indent = " " * len(self.lead)
         room = max(width, len(self.lead) + 20)
         lines = textwrap.wrap(
@@ -40,7 +43,7 @@ class Line:
             room,
             initial_indent=indent,
             subsequent_indent=indent,
-            break_long_words=False,  # a path is copied whole
+            break_long_words=False,  # keep a path in one piece, so that it can be copied
             break_on_hyphens=False,
         )
         first, *others = lines or [""]
@@ -48,7 +51,7 @@ class Line:
 
 
 def cluster_line(cluster: Cluster, helm: str, patience: float = 1) -> str:
-    """Return on what the submissions are tried: ``embedded Kubernetes 1.37.2, 1 node, ready in 3.8 s · Helm 4.3.1``."""
+    """Return the description of the cluster: ``embedded Kubernetes 1.37.2, 1 node, ready in 3.8 s · Helm 4.3.1``."""
     slow = f" · waiting {patience:g} times longer" if patience > 1 else ""
     nodes = f" {cluster.nodes} node{'' if cluster.nodes == 1 else 's'}," if cluster.nodes else ""
     return (
@@ -58,9 +61,9 @@ def cluster_line(cluster: Cluster, helm: str, patience: float = 1) -> str:
 
 
 def standing(standings: Sequence[str], *, total: int, running: int, seconds: float, resumed: int = 0) -> str:
-    """Return how far a class is: *standings* of those that are judged, after so many *seconds*.
+    """Return the progress of a class from the *standings* of the judged submissions after *seconds*.
 
-    Of these, *resumed* were tried in an earlier run, in no time.
+    Of these, *resumed* come from an earlier run and are left out of the time estimate.
     """
     done = len(standings)
     said = [f"{done} done, {running} running", *([_counted(standings)] if standings else [])]
@@ -70,7 +73,7 @@ def standing(standings: Sequence[str], *, total: int, running: int, seconds: flo
 
 
 def summary(results: RunResults, evidence: Mapping[str, Evidence], kept: Mapping[str, Path]) -> Iterator[Line]:
-    """Yield what is said about all submissions; *evidence* and their pages, *kept*, go by their names."""
+    """Yield the summary of all submissions. *evidence* and *kept*, the kept pages, map submission names to values."""
     names = [one_line(each.name) for each in results.submissions]
     width = min(LONGEST_NAME, max(map(len, names), default=0))
     brief = len(names) > FEW
@@ -95,7 +98,7 @@ def summary(results: RunResults, evidence: Mapping[str, Evidence], kept: Mapping
 
 
 def _faults(submissions: Sequence[SubmissionResult]) -> Iterator[Line]:
-    """Yield, of a class, what ended without a verdict for a fault of the infrastructure: it is to be seen first."""
+    """Yield the infrastructure faults of a class, which are shown first."""
     reasons = Counter(one_line(each.reason) for each in submissions if each.ended("error"))
     if len(submissions) > 1:
         for reason, count in reasons.most_common():
@@ -112,7 +115,7 @@ def _head(name: str, result: SubmissionResult) -> Line:
 
 
 def _causes(result: SubmissionResult) -> Iterator[Line]:
-    """Yield what failed, and then what was not judged for it."""
+    """Yield the failed checks, then those that were skipped or not run because of them."""
     failed = result.ended("failed")
     width = max((len(each.check.id) for each in failed), default=0)
     for each in failed:
@@ -128,7 +131,7 @@ def _causes(result: SubmissionResult) -> Iterator[Line]:
 
 
 def _remarks(result: SubmissionResult, *, brief: bool) -> Iterator[Line]:
-    """Yield what to look at, though it is no fault: a line for each, and only the codes where there are many."""
+    """Yield one line per remark. In a large class, yield one line with all codes."""
     if brief and result.remarks:
         yield Line("  i remarks: ", ", ".join(codes(result.remarks)), "cyan")
     for each in () if brief else result.remarks:
@@ -145,7 +148,7 @@ def _failure(result: CheckResult, width: int) -> Iterator[Line]:
 
 
 def phases(evidence: Evidence) -> Iterator[Line]:
-    """Yield the three steps of an experiment, and what was seen of each."""
+    """Yield one line for each of the three steps of an experiment."""
     timings = evidence.timings
     yield _phase("1 install", timings.install, "stable ready")
     yield _phase("2 upgrade", timings.upgrade, one_line(evidence.decision.reason))
@@ -155,7 +158,7 @@ def phases(evidence: Evidence) -> Iterator[Line]:
 
 
 def revisions(evidence: Evidence, observed: Observed) -> Iterator[Line]:
-    """Yield which revisions of a release that was handled by hand were what."""
+    """Yield the role of each revision of a release that a user handled by hand."""
     roles = {
         observed.stable: "the stable app",
         observed.canary: f"the canary: {one_line(evidence.decision.reason)}",
@@ -170,7 +173,7 @@ def _phase(name: str, seconds: float, text: str) -> Line:
 
 
 def last_words(logs: Sequence[ContainerLog]) -> str:
-    """Return the last line that a container wrote before it ended; empty where none wrote any."""
+    """Return the last line that a container wrote before it ended, or an empty string."""
     for log in sorted(logs, key=lambda each: not each.previous):
         if lines := [said for line in log.text.splitlines() if (said := one_line(line))]:
             return lines[-1]
@@ -178,7 +181,7 @@ def last_words(logs: Sequence[ContainerLog]) -> str:
 
 
 def answers(evidence: Evidence) -> str:
-    """Return how the stable Service did: ``stable answered 52 of 52 requests``, and its longest outage."""
+    """Return the availability of the stable Service: ``stable answered 52 of 52 requests``, and its longest outage."""
     probes = evidence.probes
     answered = sum(not each.error for each in probes)
     longest = max((each.seconds for each in outages(probes, evidence.time_limits)), default=0.0)

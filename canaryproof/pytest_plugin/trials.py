@@ -1,4 +1,4 @@
-"""The experiments of a run: all of them are on their way before the first check reads any evidence."""
+"""The experiments of a run. All of them are submitted before the first check reads any evidence."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from canaryproof.submissions.discovery import Submission
 from canaryproof.submissions.fingerprint import fingerprint
 
 Trials = Mapping[str, Future[Evidence]]
-"""The evidence that is promised, by the name of the submission."""
+"""The pending evidence by submission name."""
 
 
 def opened(config: pytest.Config, cluster: Cluster, helm: Path) -> AbstractContextManager[Runner | Observer]:
-    """Open what runs the experiments on the cluster, or what observes a release that was handled by hand."""
+    """Open the runner of the experiments, or with ``--observe`` the observer of a release that a user handled."""
     settings = settings_of(config)
     scenario, time_limits = settings.scenario, settings.time_limits
     if settings.observe:
@@ -43,7 +43,7 @@ def opened(config: pytest.Config, cluster: Cluster, helm: Path) -> AbstractConte
 
 
 def begin(session: pytest.Session, runner: Runner | Observer) -> Trials:
-    """Submit everything that is selected, and return what is promised."""
+    """Submit all selected submissions to the runner, and return their pending evidence."""
     config, wanted = session.config, selected(session)
     ledger, settings = ledger_of(config), settings_of(config)
     if isinstance(runner, Runner):
@@ -60,7 +60,7 @@ def begin(session: pytest.Session, runner: Runner | Observer) -> Trials:
 
 
 def _unchanged(submissions: Iterable[Submission], settings: Settings, ledger: Ledger) -> dict[str, Path]:
-    """Return the records of an earlier run that are still good, where the user wants to go on with it."""
+    """Return the flight records of submissions that have not changed since the earlier run, if the user resumes it."""
     setting = ledger.setting(settings.patience)
     if not settings.resume or not settings.report_dir or not setting:
         return {}
@@ -68,7 +68,7 @@ def _unchanged(submissions: Iterable[Submission], settings: Settings, ledger: Le
 
 
 def look_up(submission: Submission, config: pytest.Config) -> None:
-    """Enter what was seen of a submission, as far as it is known by now, be it from an earlier run.
+    """Add the evidence of a submission to the ledger if it is available, also from an earlier run.
 
     Raises UsageError when the record of the earlier run cannot be read.
     """
@@ -82,9 +82,9 @@ def look_up(submission: Submission, config: pytest.Config) -> None:
 
 
 def evidence_of(submission: Submission, request: pytest.FixtureRequest) -> Evidence:
-    """Return the evidence of the submission, once its experiment has ended.
+    """Return the evidence of the submission once its experiment has ended.
 
-    Raises InfrastructureError when it says nothing about the submission.
+    Raises InfrastructureError when the infrastructure failed, because the evidence then proves nothing.
     """
     config, ledger, name = request.config, ledger_of(request.config), submission.name
     if not settings_of(config).records:
@@ -101,7 +101,7 @@ def evidence_of(submission: Submission, request: pytest.FixtureRequest) -> Evide
 
 
 def _awaited(trial: Future[Evidence], name: str, config: pytest.Config) -> Evidence:
-    """Wait for a trial, visibly where there is something to wait for."""
+    """Wait for an experiment, and show the progress if it has not ended yet."""
     if not trial.done():
         with visible(config) as progress, progress.step(f"trying {name}"):
             wait([trial])
@@ -109,7 +109,7 @@ def _awaited(trial: Future[Evidence], name: str, config: pytest.Config) -> Evide
 
 
 def _gap(evidence: Evidence, test: pytest.Item) -> str:
-    """Return why the evidence does not allow the check; empty where it does."""
+    """Return the reason why the evidence is insufficient for the check, or an empty string."""
     check = check_of_item(test)
     gap = gap_in(evidence, check) if check else None
     return describe(gap) if gap else ""

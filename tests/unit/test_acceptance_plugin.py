@@ -1,4 +1,4 @@
-"""Whole runs of pytest with the plugins, on a laboratory that returns what it was given."""
+"""Whole pytest runs with the plugins. A fake laboratory returns the evidence that the test supplies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import canaryproof.pytest_plugin.parametrize
 import canaryproof.pytest_plugin.reporting
 import canaryproof.pytest_plugin.runloop
 import canaryproof.pytest_plugin.shutdown
-import canaryproof.pytest_plugin.terminal  # noqa: F401 - what is loaded here, no run in this process loads again
+import canaryproof.pytest_plugin.terminal  # noqa: F401 - loaded once for all runs within this process
 from canaryproof.acceptance import test_acceptance
 from canaryproof.checks.judging import JUDGES
 from canaryproof.checks.registry import CHECKS as CHECKS_OF_THE_REGISTRY
@@ -130,14 +130,14 @@ NO_CANARY = replace(
 )
 FAULT = replace(ACCEPTED, fault=Cause(code="cluster-fault", detail="etcd ended with code 2"))
 REMARKED = remarkable(ACCEPTED)
-"""Accepted, though its canary runs a program that the chart chooses."""
+"""The evidence of a submission that is accepted although its canary runs a program that the chart chooses."""
 
 Run = Callable[..., pytest.RunResult]
 
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Return how to run the checks on submissions, given by name and what is seen of them."""
+    """Return a function that runs the checks on submissions. Keyword arguments map their names to their evidence."""
     for name in [each for each in os.environ if each.startswith("CANARYPROOF_") or each == STEP_SUMMARY]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "100")
@@ -166,13 +166,13 @@ def says_nothing_of(result: pytest.RunResult, *texts: str) -> None:
 
 
 def results(file: Path = Path("out/results.json")) -> dict[str, Any]:
-    """Return what a run reported."""
+    """Return the parsed results.json of a run."""
     found: dict[str, Any] = json.loads(file.read_text())
     return found
 
 
 def by_name(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the submissions of a report by their names."""
+    """Return the submissions of a report by name."""
     return {each["name"]: each for each in document["submissions"]}
 
 
@@ -184,7 +184,10 @@ CONTRACT = [
 
 
 def test_the_acceptance_criteria_are_those_of_the_contract() -> None:
-    """Thirteen checks in the contract's order, each worth one point, with a title, a hint and a judge."""
+    """The acceptance suite declares the contract's thirteen checks in order.
+
+    Each has one point, a title, a hint and a judge.
+    """
     checks = declared_in([test_acceptance])
 
     assert [each.id for each in checks] == CONTRACT
@@ -196,7 +199,7 @@ def test_the_acceptance_criteria_are_those_of_the_contract() -> None:
 
 
 def test_nothing_else_is_marked_e2e() -> None:
-    """-m e2e means the acceptance of the submissions, and nothing more."""
+    """No test outside of the acceptance suite has the marker e2e."""
     marked = [
         file
         for folder in ("canaryproof", "fixtures", "tests")
@@ -208,7 +211,7 @@ def test_nothing_else_is_marked_e2e() -> None:
 
 
 def test_plain_pytest_starts_nothing_and_says_nothing(run: Run) -> None:
-    """A run that selects no acceptance test has neither cluster nor summary, whatever the options are."""
+    """A run starts no cluster and prints no summary if it selects no acceptance test, even with invalid options."""
     result = run("--canaryproof-parallel", "many")
 
     assert result.ret == 0
@@ -221,7 +224,7 @@ def test_plain_pytest_starts_nothing_and_says_nothing(run: Run) -> None:
 def test_acceptance_tests_cannot_be_distributed(
     run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
-    """With pytest-xdist the run ends before anything starts, and says that nothing would be gained."""
+    """The run ends with a usage error before anything starts if pytest-xdist would distribute acceptance tests."""
     pytest.importorskip("xdist", reason="pytest-xdist is not needed to use the harness")
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
 
@@ -234,7 +237,7 @@ def test_acceptance_tests_cannot_be_distributed(
 
 
 def test_all_other_tests_can_be_distributed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With pytest-xdist the workers run what is no acceptance test."""
+    """The workers of pytest-xdist run all other tests."""
     pytest.importorskip("xdist", reason="pytest-xdist is not needed to use the harness")
     monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
 
@@ -246,7 +249,7 @@ def test_all_other_tests_can_be_distributed(run: Run, monkeypatch: pytest.Monkey
 
 
 def test_what_is_only_collected_starts_nothing(run: Run) -> None:
-    """The tests can be listed, by submission, without a cluster."""
+    """``--collect-only`` lists the tests by submission without a cluster."""
     result = run("-m", "e2e", "--collect-only", "-q", "--canaryproof-report-dir", "out", shop=ACCEPTED)
 
     assert result.ret == 0
@@ -256,7 +259,7 @@ def test_what_is_only_collected_starts_nothing(run: Run) -> None:
 
 
 def test_an_accepted_submission_shows_what_was_seen(run: Run) -> None:
-    """The summary has the verdict, the phases and the last words of the canary, without what moves a cursor."""
+    """The summary shows the verdict, the phases and the canary's last log line without its escape codes."""
     result = run("-m", "e2e", shop=ACCEPTED)
 
     assert result.ret == 0
@@ -275,7 +278,7 @@ def test_an_accepted_submission_shows_what_was_seen(run: Run) -> None:
 
 
 def test_a_rejected_submission_shows_the_cause_first(run: Run) -> None:
-    """The failed check comes with its advice, what follows from it in one line, and no traceback at all."""
+    """The summary shows the failed check with its hint, its consequences in one line, and no traceback."""
     result = run("-m", "e2e", "--canaryproof-report-dir", "out", shop=NO_CANARY)
 
     assert result.ret == 1
@@ -294,7 +297,7 @@ def test_a_rejected_submission_shows_the_cause_first(run: Run) -> None:
 
 
 def test_rejections_survive_every_way_of_reporting(run: Run) -> None:
-    """The options of pytest's own reports neither break the summary nor repeat it."""
+    """The summary stays complete with pytest's options ``-rA``, ``--tb=long`` and ``-v``, which do not repeat it."""
     result = run("-m", "e2e", "-rA", "--tb=long", "-v", shop=NO_CANARY)
 
     assert result.ret == 1
@@ -303,7 +306,7 @@ def test_rejections_survive_every_way_of_reporting(run: Run) -> None:
 
 
 def test_results_have_one_row_for_each_check(run: Run) -> None:
-    """results.json follows the contract: rows in order, what was skipped names its cause, times are in milliseconds."""
+    """results.json lists the checks in order, names the cause of each skip, and rounds times to milliseconds."""
     run("-m", "e2e", "--canaryproof-report-dir", "out", good=ACCEPTED, bad=NO_CANARY)
 
     document = results()
@@ -320,7 +323,7 @@ def test_results_have_one_row_for_each_check(run: Run) -> None:
 
 
 def test_independent_faults_all_show(run: Run) -> None:
-    """A check that does not depend on the failed one is judged all the same."""
+    """The plugin judges a check that does not depend on the failed one."""
     run("-m", "e2e", "--canaryproof-report-dir", "out", shop=replace(NO_CANARY, probes=(Probe(1, 1, "refused"),)))
 
     (shop,) = results()["submissions"]
@@ -328,7 +331,7 @@ def test_independent_faults_all_show(run: Run) -> None:
 
 
 def test_the_advice_of_the_docstring_stands_in(run: Run) -> None:
-    """A finding without a hint of its own takes the rest of the test's docstring; its place in the chart is shown."""
+    """A finding without its own hint shows the rest of the test's docstring, and its place in the chart."""
     result = run(
         "-m", "e2e", shop=replace(ACCEPTED, chart=replace(ACCEPTED.chart, error="line 7: expected a map " * 6))
     )
@@ -345,7 +348,10 @@ def test_the_advice_of_the_docstring_stands_in(run: Run) -> None:
 
 
 def test_a_fault_of_the_infrastructure_rejects_nobody(run: Run) -> None:
-    """The submission that met it is not scored, the others keep their verdicts, and the exit code is 8."""
+    """A submission that met an infrastructure fault gets no score.
+
+    Others keep their verdicts, and the exit code is 8.
+    """
     result = run("-m", "e2e", "--canaryproof-report-dir", "out", ill=FAULT, good=ACCEPTED, bad=NO_CANARY)
 
     assert result.ret == 8
@@ -356,7 +362,10 @@ def test_a_fault_of_the_infrastructure_rejects_nobody(run: Run) -> None:
 
 
 def test_a_cluster_that_does_not_start_is_an_error(run: Run) -> None:
-    """Every submission is told so, once in words, and the reports are written all the same."""
+    """Each submission ends with an error if the cluster does not start.
+
+    The reason is printed once, and reports are written.
+    """
     conftest = CONFTEST.replace("return Laboratory()", "raise canaryproof.errors.ClusterError('kubelet ended')")
 
     result = run("-m", "e2e", "--canaryproof-report-dir", "out", conftest=conftest, one=ACCEPTED, two=ACCEPTED)
@@ -370,7 +379,7 @@ def test_a_cluster_that_does_not_start_is_an_error(run: Run) -> None:
 
 
 def test_a_plain_assertion_rejects_too(run: Run) -> None:
-    """Its message is told without what pytest adds to explain it."""
+    """A plain assertion rejects the submission, and the message leaves out pytest's explanation."""
     two = replace(CANARY, replicas=2)
 
     result = run("-m", "e2e", "--canaryproof-report-dir", "out", shop=replace(ACCEPTED, canary=two))
@@ -381,7 +390,7 @@ def test_a_plain_assertion_rejects_too(run: Run) -> None:
 
 
 def test_a_cluster_that_does_not_end_well_is_nobodys_fault(run: Run) -> None:
-    """The verdicts stand, but the exit code and the last lines say that something went wrong."""
+    """A cluster that fails to stop changes no verdict, but the last lines report it, and the exit code is 8."""
     conftest = CONFTEST.replace(
         "    return Laboratory()", "    yield Laboratory()\n    raise canaryproof.errors.ClusterError('kubelet stays')"
     )
@@ -394,7 +403,7 @@ def test_a_cluster_that_does_not_end_well_is_nobodys_fault(run: Run) -> None:
 
 
 def test_reports_that_cannot_be_written_are_told(run: Run, pytester: pytest.Pytester) -> None:
-    """The summary is shown all the same, and the exit code says that the reports are missing."""
+    """The plugin prints the summary and exits with code 8 if it cannot write the reports."""
     pytester.mkdir("out").joinpath("results.json").mkdir()
 
     result = run("-m", "e2e", "--canaryproof-report-dir", "out", shop=ACCEPTED)
@@ -404,7 +413,7 @@ def test_reports_that_cannot_be_written_are_told(run: Run, pytester: pytest.Pyte
 
 
 def test_a_fault_of_the_harness_keeps_its_traceback(run: Run) -> None:
-    """What is neither an assertion nor expected is an error of the harness, shown as pytest shows it."""
+    """An unexpected exception in a check is an error of the harness and keeps pytest's traceback."""
     checks = CHECKS.replace('"two replicas"', '""').replace("assert evidence.canary.replicas == 1", "1 / 0")
 
     result = run("-m", "e2e", "--canaryproof-report-dir", "out", checks=checks, shop=ACCEPTED)
@@ -415,7 +424,7 @@ def test_a_fault_of_the_harness_keeps_its_traceback(run: Run) -> None:
 
 
 def test_a_part_of_the_checks_accepts_nobody(run: Run) -> None:
-    """With -k, what was not selected is reported as not run, and there is neither a score nor an acceptance."""
+    """The plugin reports unselected checks as not run. The submission gets neither a score nor an acceptance."""
     result = run("-m", "e2e", "-k", "never_down", "--canaryproof-report-dir", "out", shop=ACCEPTED)
 
     assert result.ret == 0
@@ -429,7 +438,7 @@ def test_a_part_of_the_checks_accepts_nobody(run: Run) -> None:
 
 
 def test_an_interrupted_run_reports_as_far_as_it_came(run: Run) -> None:
-    """Ctrl-C ends with pytest's own exit code, and results.json says what was not run."""
+    """A run that Ctrl-C interrupts ends with pytest's exit code. results.json lists the checks that were not run."""
     checks = CHECKS.replace("assert evidence.canary.replicas == 1", "raise KeyboardInterrupt").replace(
         ', "two replicas"', ""
     )
@@ -443,7 +452,7 @@ def test_an_interrupted_run_reports_as_far_as_it_came(run: Run) -> None:
 
 
 def test_submissions_run_one_after_the_other(run: Run) -> None:
-    """The tests of a submission stand together, and all submissions are on their way before the first is read."""
+    """The tests of a submission run in one group. The plugin submits all submissions before it reads any evidence."""
     result = run("-m", "e2e", "-v", one=ACCEPTED, two=ACCEPTED)
 
     assert Path("submitted").read_text() == "one two "
@@ -475,7 +484,10 @@ class Laboratory:
 
 
 def test_who_is_done_is_judged_first(run: Run) -> None:
-    """A slow submission keeps no other from its verdict and its reports; results come in the order of the class."""
+    """The plugin judges and reports other submissions while a slow one runs.
+
+    The results keep the order of the class.
+    """
     before, after = CONFTEST[: CONFTEST.index("class Laboratory")], CONFTEST[CONFTEST.rindex("@pytest.fixture") :]
 
     result = run(
@@ -494,7 +506,7 @@ def test_who_is_done_is_judged_first(run: Run) -> None:
 
 
 def test_a_class_makes_no_mark_for_each_test(run: Run) -> None:
-    """Thousands of dots say nothing; pytest's own count at the end is right."""
+    """The plugin prints no mark for each test of a class, and pytest's final counts are correct."""
     result = run("-m", "e2e", good=ACCEPTED, bad=NO_CANARY, ill=FAULT)
 
     result.assert_outcomes(passed=6, failed=1, skipped=1, errors=4, deselected=1)
@@ -502,7 +514,7 @@ def test_a_class_makes_no_mark_for_each_test(run: Run) -> None:
 
 
 def test_an_interrupted_class_keeps_what_is_done(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C while experiments run: those that have ended are judged and reported, the others were not run."""
+    """After Ctrl-C during the experiments, the plugin reports finished submissions and marks the others as not run."""
 
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -521,7 +533,7 @@ def test_an_interrupted_class_keeps_what_is_done(run: Run, monkeypatch: pytest.M
 
 
 def test_a_submission_that_is_not_selected_is_not_tried(run: Run) -> None:
-    """-k with the name of a submission leaves the others alone."""
+    """The plugin tries only the submissions that ``-k`` selects."""
     checks = CHECKS.replace("== SUBMISSIONS", "== 1")
 
     run("-m", "e2e", "-k", "two", "--canaryproof-report-dir", "out", checks=checks, one=ACCEPTED, two=ACCEPTED)
@@ -531,10 +543,10 @@ def test_a_submission_that_is_not_selected_is_not_tried(run: Run) -> None:
 
 
 def test_junit_knows_outcome_and_points(run: Run) -> None:
-    """Every test case carries the outcome of its submission and the points of its check."""
+    """Each JUnit test case has the outcome of its submission and the points of its check."""
     run("-m", "e2e", "--junitxml", "junit.xml", shop=NO_CANARY)
 
-    cases = ET.parse("junit.xml").iter("testcase")  # noqa: S314 - this test had it written
+    cases = ET.parse("junit.xml").iter("testcase")  # noqa: S314 - this test wrote the file
     properties = {
         case.attrib["name"]: {each.attrib["name"]: each.attrib["value"] for each in case.iter("property")}
         for case in cases
@@ -545,10 +557,10 @@ def test_junit_knows_outcome_and_points(run: Run) -> None:
 
 
 def test_junit_knows_the_remarks(run: Run) -> None:
-    """By their codes, for each test case of a submission that has any, and for no other."""
+    """Each JUnit test case of a submission with remarks lists their codes, and no other test case has the property."""
     run("-m", "e2e", "--junitxml", "junit.xml", shop=REMARKED, other=ACCEPTED)
 
-    cases = ET.parse("junit.xml").findall(".//testcase")  # noqa: S314 - this test had it written
+    cases = ET.parse("junit.xml").findall(".//testcase")  # noqa: S314 - this test wrote the file
     remarks = {
         (case.attrib["name"].partition("[")[2], each.attrib["value"])
         for case in cases
@@ -558,7 +570,7 @@ def test_junit_knows_the_remarks(run: Run) -> None:
 
 
 def test_remarks_outlive_a_fault_and_change_no_verdict(run: Run) -> None:
-    """What was seen before the cluster failed is remarked on; an accepted submission stays accepted."""
+    """Remarks from before an infrastructure fault are reported, and remarks change no verdict."""
     result = run(
         "-m",
         "e2e",
@@ -577,15 +589,15 @@ def test_remarks_outlive_a_fault_and_change_no_verdict(run: Run) -> None:
 
 
 def test_junit_gives_no_points_for_an_error(run: Run) -> None:
-    """A fault of the infrastructure is neither won nor lost."""
+    """A JUnit test case has empty points if the infrastructure failed."""
     run("-m", "e2e", "--junitxml", "junit.xml", shop=FAULT)
 
-    points = ET.parse("junit.xml").iterfind(".//property[@name='points']")  # noqa: S314 - this test had it written
+    points = ET.parse("junit.xml").iterfind(".//property[@name='points']")  # noqa: S314 - this test wrote the file
     assert {each.attrib["value"] for each in points} == {""}
 
 
 def test_a_page_about_a_rejection_is_kept_without_reports(run: Run) -> None:
-    """What was rejected can be looked into, though nobody asked for reports; nothing else is kept."""
+    """The plugin keeps the page and the evidence of a rejected submission without a report folder, and nothing else."""
     result = run("-m", "e2e", good=ACCEPTED, bad=NO_CANARY)
 
     (line,) = [line for line in result.outlines if "see:" in line]
@@ -596,7 +608,7 @@ def test_a_page_about_a_rejection_is_kept_without_reports(run: Run) -> None:
 
 
 def test_reports_are_written_as_submissions_are_judged(run: Run) -> None:
-    """When the second submission is tried, all about the first is there already."""
+    """The plugin has written the reports of the first submission when it judges the second."""
     seen = "assert evidence.name == 'one' or Path('out/feedback/one.md').is_file()"
     checks = CHECKS.replace("    accept(None if", f"    {seen}\n    accept(None if")
 
@@ -607,7 +619,7 @@ def test_reports_are_written_as_submissions_are_judged(run: Run) -> None:
 
 
 def test_a_large_class_is_not_kept_in_memory(run: Run) -> None:
-    """What was seen of a submission is let go once it is told; the verdicts stay."""
+    """The plugin drops the evidence of each submission of a large class after its reports, and keeps the verdict."""
     letting_go = "assert len(ledger_of(pytestconfig).evidence) == 1"
     checks = CHECKS.replace("def test_present(evidence):", "def test_present(evidence, pytestconfig):").replace(
         "    accept(None if", f"    {letting_go}\n    accept(None if"
@@ -623,7 +635,7 @@ def test_a_large_class_is_not_kept_in_memory(run: Run) -> None:
 
 
 def test_tests_that_cannot_be_collected_leave_earlier_reports_alone(run: Run) -> None:
-    """Nothing was tried, and nothing is told."""
+    """The plugin leaves earlier reports unchanged if the collection of tests fails."""
     run("-m", "e2e", "--canaryproof-report-dir", "out", shop=ACCEPTED)
     Path("test_broken.py").write_text("import nothing_of_that_name")
 
@@ -635,7 +647,7 @@ def test_tests_that_cannot_be_collected_leave_earlier_reports_alone(run: Run) ->
 
 
 def test_github_shows_a_summary_where_it_runs_this(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It names the file in the environment."""
+    """The plugin appends a summary to the file that ``GITHUB_STEP_SUMMARY`` names."""
     monkeypatch.setenv(STEP_SUMMARY, "step.md")
 
     result = run("-m", "e2e", shop=NO_CANARY)
@@ -645,7 +657,7 @@ def test_github_shows_a_summary_where_it_runs_this(run: Run, monkeypatch: pytest
 
 
 def test_a_name_gives_no_commands_to_the_ci_system(run: Run) -> None:
-    """A line that would begin with a workflow command reads as text."""
+    """A submission's name cannot inject a workflow command of the CI system into the output."""
     result = run("-m", "e2e", "--canaryproof-report-dir", "out", **{"::error::owned ##[error]": NO_CANARY})
 
     assert not [line for line in result.outlines if line.strip().startswith("::") or "##[" in line]
@@ -653,7 +665,7 @@ def test_a_name_gives_no_commands_to_the_ci_system(run: Run) -> None:
 
 
 def test_a_replay_gives_the_same_verdicts_without_a_cluster(run: Run) -> None:
-    """What an earlier run recorded is judged by the same checks; nothing is tried, and the reports are written anew."""
+    """A replay gives the same verdicts from the flight records, tries nothing and writes the reports again."""
     run("-m", "e2e", "--canaryproof-report-dir", "out", good=REMARKED, bad=NO_CANARY, ill=FAULT)
     Path("started").unlink()
     Path("submitted").write_text("1 2 3")
@@ -696,7 +708,10 @@ class Laboratory""",
 
 
 def test_a_run_that_goes_on_tries_only_what_it_must(run: Run) -> None:
-    """What has not changed is taken over, and marked so; what changed, is new or met a fault is tried."""
+    """A resumed run takes over unchanged submissions and marks them.
+
+    It tries those that are changed, new or met a fault.
+    """
     first = {"good": ACCEPTED, "bad": NO_CANARY, "ill": FAULT}
     run("-m", "e2e", "--canaryproof-report-dir", "out", conftest=RESUMABLE, **first)
     Path("submitted").unlink()
@@ -724,7 +739,7 @@ def test_a_run_that_goes_on_tries_only_what_it_must(run: Run) -> None:
 
 
 def test_without_resume_everything_is_tried(run: Run) -> None:
-    """A run that is started anew starts anew."""
+    """A run without ``--resume`` tries every submission, even with an earlier run's reports."""
     run("-m", "e2e", "--canaryproof-report-dir", "out", conftest=RESUMABLE, good=ACCEPTED)
 
     run(
@@ -742,7 +757,7 @@ def test_without_resume_everything_is_tried(run: Run) -> None:
 
 
 def test_a_replay_of_nothing_is_refused(run: Run, pytester: pytest.Pytester) -> None:
-    """It is said what was expected there."""
+    """A replay of an empty folder is refused, and the error names the expected files."""
     pytester.mkdir("empty")
 
     result = run("-m", "e2e", "--canaryproof-replay", "empty")
@@ -759,7 +774,10 @@ def course(points: str) -> None:
 
 
 def test_the_course_says_what_a_check_is_worth(run: Run) -> None:
-    """What it does not name is worth what the test says; the score is the part that was won."""
+    """A check is worth the points in the course file, else those in the test.
+
+    The score is the sum of the points won.
+    """
     course("{renders: 10, present: 0, never-down: 2.5}")
 
     run("-m", "e2e", "--canaryproof-report-dir", "out", "--canaryproof-course", "course.yaml", shop=NO_CANARY)
@@ -786,7 +804,7 @@ def test_later(evidence):
 
 
 def test_the_course_may_name_a_check_by_its_former_id(run: Run) -> None:
-    """So may a check of one's own; reports have the present id."""
+    """The plugin accepts a check's former id in the course file and in ``needs``, and reports the current id."""
     course("{canary-crash-loop: 5}")
     options = ("-m", "e2e", "--canaryproof-report-dir", "out", "--canaryproof-course", "course.yaml")
 
@@ -800,7 +818,7 @@ def test_the_course_may_name_a_check_by_its_former_id(run: Run) -> None:
 
 
 def test_a_run_goes_on_with_records_that_have_a_former_id(run: Run) -> None:
-    """A record of the version before, which names a check by its former id, counts for the check."""
+    """A resumed run applies a gap in an older flight record that names a check by its former id."""
     options = ("-m", "e2e", "--canaryproof-report-dir", "out")
     gaps = {"canary-crash-loop": Cause(code="told", detail="no events")}
     seen = replace(ACCEPTED, observed=Observed(1, 2, 3, "superseded", gaps=gaps))
@@ -826,13 +844,13 @@ def test_a_run_goes_on_with_records_that_have_a_former_id(run: Run) -> None:
 
 
 def test_a_misspelt_id_of_the_registry_is_an_error_at_import() -> None:
-    """The acceptance suite names checks of the registry, and no others."""
+    """A criterion with a misspelt id raises KeyError at import."""
     with pytest.raises(KeyError, match="canary-replcas"):
         criterion("canary-replcas")
 
 
 def test_points_for_no_check_are_refused(run: Run) -> None:
-    """A misspelt id is found before anything starts, and the right ones are named."""
+    """A course file with points for an unknown check is refused before any start. The error lists the checks."""
     course("{rendres: 10}")
 
     result = run("-m", "e2e", "--canaryproof-course", "course.yaml", shop=ACCEPTED)
@@ -850,7 +868,7 @@ def test_points_for_no_check_are_refused(run: Run) -> None:
     ],
 )
 def test_checks_that_contradict_each_other_are_refused(run: Run, declared: str, complaint: str) -> None:
-    """Ids are unique, and a check needs only earlier ones; it is said before anything starts."""
+    """A duplicate id, or a need that no earlier check declares, is refused before anything starts."""
     checks = CHECKS.replace('"replicas", needs=["present"], points=2', declared)
 
     result = run("-m", "e2e", checks=checks, shop=ACCEPTED)
