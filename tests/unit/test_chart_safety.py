@@ -1,4 +1,4 @@
-"""What reaches out of its namespace is refused before it is applied, and what does not is let through."""
+"""The chart check refuses objects that reach out of their namespace before they are applied, and allows all others."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ GROUPS = {each.kind: f"{each.group}/v1" if each.group else "v1" for each in ALLO
 
 
 def deployment(spec: dict[str, Any] | None = None, container: dict[str, Any] | None = None, **own: Any) -> Manifest:
-    """Return a Deployment with fields added to its own spec, to that of its pods, and to their container."""
+    """Return a Deployment with fields added to its own spec, its pod spec and its container."""
     pod = {"containers": [{"name": "app", "image": "a", **(container or {})}], **(spec or {})}
     return thing("Deployment", spec={"template": {"spec": pod}, **own})
 
 
 def thing(kind: str, namespace: str = "", name: str = "it", **body: Any) -> Manifest:
-    """Return an object of a kind, as if from a template."""
+    """Return an object of this kind, as if a template had rendered it."""
     metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
     api = GROUPS.get(kind, "v1")
     return Manifest({"apiVersion": api, "kind": kind, "metadata": metadata, **body}, "shop/templates/it.yaml")
 
 
 def policy(*, namespaced: bool | None = True, shared: bool = False, nodes: int = 1) -> Policy:
-    """Return what may be applied in the namespace ``sre-1`` of a course whose own is ``sre``."""
+    """Return the policy for the namespace ``sre-1`` in a course whose own namespace is ``sre``."""
     return Policy(("sre-1", "sre"), lambda _: namespaced, shared_cluster=shared, nodes=nodes)
 
 
 def refused(*manifests: Manifest, **policies: Any) -> str:
-    """Return the sentence in which objects are refused; empty where they are not."""
+    """Return the sentence that refuses the objects, or an empty string."""
     return describe_refusals(check_chart(manifests, policy(**policies)))
 
 
@@ -111,7 +111,10 @@ REFUSED = {
 
 @pytest.mark.parametrize(("manifest", "reason"), REFUSED.values(), ids=REFUSED)
 def test_what_reaches_out_is_refused(manifest: Manifest, reason: str) -> None:
-    """The refusal names the object, its template, and what is wrong with it."""
+    """The check refuses an object that reaches out of its namespace.
+
+    The message names the object, its template and the fault.
+    """
     assert reason in refused(manifest)
 
 
@@ -140,24 +143,24 @@ ALLOWED = {
 
 @pytest.mark.parametrize("manifest", ALLOWED.values(), ids=ALLOWED)
 def test_what_stays_inside_is_allowed(manifest: Manifest) -> None:
-    """A right chart is never refused, and a wrong one is judged by what is wrong with it."""
+    """The check allows an object that stays in its namespace, even if its fields are invalid."""
     assert refused(manifest) == ""
 
 
 @pytest.mark.parametrize("kind", sorted(CLUSTER_SCOPED))
 def test_kinds_of_the_whole_cluster_are_known_without_one(kind: str) -> None:
-    """A cluster that does not have the kind does not make it harmless."""
+    """The check refuses a known cluster-scoped kind even if the cluster does not have it."""
     assert "belongs to the whole cluster" in refused(thing(kind), namespaced=None)
 
 
 def test_other_kinds_are_asked_of_the_cluster() -> None:
-    """A kind that nobody knows here is refused when the cluster says that it has no namespace."""
+    """The check refuses an unknown kind if the cluster reports it as cluster-scoped."""
     assert "belongs to the whole cluster" in refused(thing("Widget"), namespaced=False)
     assert refused(thing("Widget"), namespaced=None) == ""
 
 
 def test_lists_hooks_and_subcharts_count() -> None:
-    """Wherever an object comes from, it is looked at."""
+    """The check covers the items of Lists, the objects of subcharts, and hooks."""
     rendered = parse(
         """---
 # Source: shop/templates/list.yaml
@@ -182,7 +185,7 @@ metadata: {name: hooked, annotations: {helm.sh/hook: pre-upgrade}}
 
 
 def test_a_message_can_be_read() -> None:
-    """A chart with a hundred faults is told of a few."""
+    """A message lists at most five faults and counts the rest."""
     reason = refused(*[thing("ClusterRole", name=f"role-{number}") for number in range(50)])
 
     assert reason.count("belongs to the whole cluster") == 5
@@ -190,7 +193,7 @@ def test_a_message_can_be_read() -> None:
 
 
 def test_too_many_objects_are_refused() -> None:
-    """A chart of a thousand objects is not an assignment."""
+    """The check refuses a chart with too many objects."""
     assert "objects; at most" in refused(*[thing("ConfigMap", name=f"c{n}") for n in range(MOST_OBJECTS + 1)])
 
 
@@ -205,39 +208,39 @@ def projected(**source: Any) -> Manifest:
 
 
 def role(verbs: list[str], resources: list[str], *groups: str) -> Manifest:
-    """Return a Role of one rule."""
+    """Return a Role with one rule."""
     return thing("Role", rules=[{"apiGroups": [*groups] or [""], "resources": resources, "verbs": verbs}])
 
 
 def binding(kind: str, name: str, subject: str = "ServiceAccount/default") -> Manifest:
-    """Return a RoleBinding to a role."""
+    """Return a RoleBinding that refers to this role."""
     group, (whose, _, who) = "rbac.authorization.k8s.io", subject.partition("/")
     reference = {"apiGroup": group, "kind": kind, "name": name}
     return thing("RoleBinding", roleRef=reference, subjects=[{"kind": whose, "name": who}])
 
 
 def claim(**spec: Any) -> Manifest:
-    """Return a claim of storage."""
+    """Return a PersistentVolumeClaim."""
     return thing("PersistentVolumeClaim", spec=spec)
 
 
 def stored(size: object) -> dict[str, Any]:
-    """Return the spec of a claim of so much storage."""
+    """Return the spec of a claim for storage of this size."""
     return {"resources": {"requests": {"storage": size}}}
 
 
 def secret(labels: dict[str, str] | None = None, name: str = "it", **body: Any) -> Manifest:
-    """Return a Secret with labels."""
+    """Return a Secret with these labels."""
     return thing("Secret", metadata={"name": name, "labels": labels or {}}, **body)
 
 
 def of(api_version: str, kind: str, name: str = "it") -> Manifest:
-    """Return an object of any kind."""
+    """Return an object of any API version and kind."""
     return Manifest({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}})
 
 
 def noted(kind: str, field: str, key: str) -> Manifest:
-    """Return an object with an annotation or a label."""
+    """Return an object with one annotation or label."""
     return thing(kind, metadata={"name": "it", field: {key: "x"}})
 
 
@@ -330,7 +333,10 @@ EVERYWHERE |= {
 
 @pytest.mark.parametrize(("manifest", "code"), EVERYWHERE.values(), ids=EVERYWHERE)
 def test_a_rule_of_all_clusters_holds_on_each(manifest: Manifest, code: Code) -> None:
-    """Whoever owns the cluster, the refusal has its code, and names the object where it is about one."""
+    """The check applies a general rule on every cluster.
+
+    A refusal has the rule's code, and the object's key if there is one.
+    """
     for shared in (False, True):
         found = check_chart([manifest], policy(shared=shared))
         assert code in [each.code for each in found]
@@ -460,13 +466,13 @@ ALLOWED_EVERYWHERE = {
 
 @pytest.mark.parametrize("manifest", ALLOWED_EVERYWHERE.values(), ids=ALLOWED_EVERYWHERE)
 def test_an_honest_object_is_allowed_on_each_cluster(manifest: Manifest) -> None:
-    """No rule of any cluster meets what stays in the namespace."""
+    """The check allows an object that stays in its namespace on every cluster."""
     assert codes(manifest, shared=True) == []
     assert codes(manifest) == []
 
 
 def test_a_kind_that_the_cluster_does_not_know_is_left_to_helm() -> None:
-    """Helm says best what is wrong with a misspelt kind."""
+    """The check leaves a kind that the cluster does not know to Helm, whose error explains it best."""
     assert codes(of("argoproj.io/v1alpha1", "Rollout"), namespaced=None) == []
 
 
@@ -503,12 +509,12 @@ def test_a_number_counts_as_the_most_that_the_cluster_could_make_of_it(value: ob
     [("1Gi", 2**30), (" 1.5k", 1500), (1024, 1024), ("9e999", 2**63), ("-5Gi", 0), ("much", 0), (True, 0), (None, 0)],
 )
 def test_what_is_no_quantity_counts_as_nothing(written: object, size: int) -> None:
-    """It is left to the API server, as one below nothing is."""
+    """The check reads an invalid or negative quantity as zero and leaves it to the API server."""
     assert quantity(written) == size
 
 
 def autoscaler(least: object, most: object = 5, name: str = "it") -> Manifest:
-    """Return an autoscaler of a Deployment."""
+    """Return a HorizontalPodAutoscaler of a Deployment."""
     target = {"kind": "Deployment", "name": name}
     return thing("HorizontalPodAutoscaler", spec={"scaleTargetRef": target, "minReplicas": least, "maxReplicas": most})
 
@@ -529,24 +535,27 @@ COUNTED = {
 
 @pytest.mark.parametrize(("manifests", "pods"), COUNTED.values(), ids=COUNTED)
 def test_all_pods_of_a_chart_are_counted(manifests: list[Manifest], pods: int) -> None:
-    """Each object counts with the most pods that it may have."""
+    """The check counts each object with the largest number of pods that it may have."""
     assert f"the chart asks for {pods} pods; at most 20 are tried" in refused(*manifests)
 
 
 def test_a_daemon_set_has_a_pod_on_each_node() -> None:
-    """A cluster of many nodes makes many of one object; one whose nodes are not known makes one."""
+    """The check counts a DaemonSet once per node, or once if the number of nodes is unknown."""
     assert codes(thing("DaemonSet"), nodes=21) == ["too-many-pods"]
     assert codes(thing("DaemonSet"), nodes=20) == codes(thing("DaemonSet"), nodes=0) == []
 
 
 def test_an_autoscaler_does_not_count_what_its_deployment_has_already() -> None:
-    """The course's own canary with an autoscaler stays far below the limit; templates make no pods."""
+    """The check does not count a Deployment's pods again for its autoscaler, and counts no pods for a PodTemplate."""
     assert codes(deployment(replicas=20), autoscaler(20)) == []
     assert codes(deployment(replicas=0), *[thing("PodTemplate", name=f"t{n}") for n in range(30)]) == []
 
 
 def test_services_and_ports_of_the_nodes_are_counted() -> None:
-    """A Service takes an address of the cluster, and each port of a NodePort one of 2768 that all share."""
+    """The check limits the number of Services, because each takes a cluster IP.
+
+    It also limits the number of node ports, because the whole cluster shares 2768 of them.
+    """
     service = thing("Service", spec={"type": "NodePort", "ports": [{"port": n} for n in range(21)]})
     assert codes(service) == ["too-many-node-ports"]
     assert codes(*[thing("Service", name=f"s{n}") for n in range(21)]) == ["too-many-services"]
@@ -554,19 +563,19 @@ def test_services_and_ports_of_the_nodes_are_counted() -> None:
 
 
 def test_the_size_of_all_objects_is_limited() -> None:
-    """Many objects below the limit of one are still too much for the database of all."""
+    """The check limits the total size of all objects, because they share one database."""
     large = [thing("ConfigMap", name=f"c{n}", data={"a": "x" * 250_000}) for n in range(9)]
     assert codes(*large) == ["too-many-bytes"]
     assert codes(*large[:8]) == []
 
 
 def test_each_code_has_a_sentence() -> None:
-    """A refusal that cannot be told would be a fault of the harness in the middle of a run."""
+    """Every refusal code has a sentence."""
     assert set(SENTENCES) == set(get_args(Code))
 
 
 def test_each_code_is_tried() -> None:
-    """A rule that no object meets may as well not be there."""
+    """The tests provoke every refusal code."""
     objects = [each for each, _ in (*REFUSED.values(), *EVERYWHERE.values(), *SHARED_ONLY.values())]
     many = [thing("Service", name=f"s{n}", spec={"type": "NodePort", "ports": [{"port": 1}]}) for n in range(101)]
     large = [thing("ConfigMap", name=f"c{n}", data={"a": "x" * 250_000}) for n in range(9)]
@@ -578,7 +587,7 @@ def test_each_code_is_tried() -> None:
 
 @pytest.mark.parametrize("value", ["", 7, [], ["x"], {}, {"a": []}, [[]], True, None])
 def test_no_shape_of_a_body_breaks_a_rule(value: object) -> None:
-    """What is of the wrong type is refused or left to the API server; it never raises."""
+    """The check raises no exception for fields of the wrong type."""
     for each in ALLOWED_KINDS:
         for shared in (False, True):
             check_chart([thing(each.kind, spec=value, rules=value, roleRef=value)], policy(shared=shared))
@@ -591,7 +600,7 @@ def test_no_shape_of_a_body_breaks_a_rule(value: object) -> None:
 
 
 def test_ports_of_the_node_are_found() -> None:
-    """Only numbers that are asked for count; 0 leaves the choice to the cluster."""
+    """The check finds only the node ports that the chart sets. Port 0 leaves the choice to the cluster."""
     ports = [{"port": 1, "nodePort": 30003}, {"port": 2}, {"port": 3, "nodePort": 0}]
 
     assert node_ports([thing("Service", spec={"ports": ports}), deployment()]) == {30003}

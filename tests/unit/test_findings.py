@@ -1,4 +1,4 @@
-"""A finding has facts: its cause, its hint, the line to look at, and the check that has told it already."""
+"""A finding holds its cause, its hint, the line in the chart, and the check that has already reported its cause."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SERVICE = "upcommerce-canary-service"
 
 
 def written(*texts: str, upgrade: str = "", values: str = "") -> Evidence:
-    """Return evidence of a chart of these templates, with their files, whose upgrade Helm refused or did not."""
+    """Return evidence of a chart with these templates and files. *upgrade* is the error of Helm's upgrade, if any."""
     files = tuple(
         ChartFile(text.partition("# Source: upcommerce/")[2].partition("\n")[0], text.partition("# Source: ")[2])
         for text in texts
@@ -48,14 +48,14 @@ def written(*texts: str, upgrade: str = "", values: str = "") -> Evidence:
 
 
 def line_at(given: Evidence, found: Finding) -> str:
-    """Return the line that a finding points at; the path of the file where it points at no line."""
+    """Return the line that a finding refers to, or the path of the file if there is no line number."""
     path, _, number = found.where.partition(":")
     text = next((file.text for file in given.files if file.path == path), "")
     return text.splitlines()[int(number) - 1].strip() if number else path
 
 
 def changed(text: str, old: str, new: str) -> str:
-    """Return a template in which *old* is there, and was replaced."""
+    """Return the template with *old* replaced. *old* must occur in it."""
     assert old in text
     return text.replace(old, new)
 
@@ -202,7 +202,10 @@ CANARY_CASES = [
 def test_a_finding_about_the_canary_points_at_the_line_that_decides(
     judge: str, chart: tuple[str, ...], hint: str, line: str, facts: dict[str, Any]
 ) -> None:
-    """The cause names the canary and has the facts. The hint fits them."""
+    """A finding about the canary names the Deployment and the facts in its cause, and refers to the decisive line.
+
+    Its hint fits the cause.
+    """
     given = written(*chart)
 
     found = finding_of(getattr(judging, judge), given)
@@ -306,7 +309,7 @@ RELEASE_CASES = [
 def test_a_finding_about_the_release_has_the_facts(
     judge: Judge, given: Evidence, hint: str, facts: dict[str, Any]
 ) -> None:
-    """Only restarts since the rollback count. A finding without a hint leaves it to the check."""
+    """A finding about the release has all facts in its cause. Restarts before the rollback do not count."""
     found = finding_of(judge, given)
 
     assert to_fields(found.cause) == facts
@@ -337,7 +340,7 @@ def test_a_finding_about_the_release_has_the_facts(
     ],
 )
 def test_each_difference_of_the_stable_deployment_is_a_fact(old: str, new: str, facts: dict[str, Any]) -> None:
-    """With the former and the present value."""
+    """A finding names each change of the stable Deployment with the former and the current value."""
     found = finding_of(judging.stable_untouched, written(changed(STABLE_DEPLOYMENT, old, new), STABLE_SERVICE))
 
     differs = {"code": "stable-changed", "object": "Deployment/upcommerce-app", "parts": [facts]}
@@ -390,7 +393,7 @@ def test_each_difference_of_the_stable_deployment_is_a_fact(old: str, new: str, 
     ],
 )
 def test_each_difference_of_the_stable_service_is_a_fact(old: str, new: str, facts: dict[str, Any]) -> None:
-    """What it selects, and where each of its ports leads."""
+    """A finding names each change of the selector and the port routes of the stable Service."""
     found = finding_of(judging.stable_untouched, written(STABLE_DEPLOYMENT, changed(STABLE_SERVICE, old, new)))
 
     differs = {"code": "stable-changed", "object": "Service/upcommerce-service", "parts": [facts]}
@@ -399,7 +402,10 @@ def test_each_difference_of_the_stable_service_is_a_fact(old: str, new: str, fac
 
 
 def test_a_stable_app_that_is_missing_or_has_another_container_is_told() -> None:
-    """A container that replaces another one is one more, and the other one is left out."""
+    """The check reports a missing stable Deployment.
+
+    It reports a replaced container as one container more and one left out.
+    """
     missing = finding_of(judging.stable_untouched, written(CANARY_DEPLOYMENT, STABLE_SERVICE))
     other = changed(
         STABLE_DEPLOYMENT, "- name: main\n          image: uonyeka/upcommerce:v3", "- name: x\n          image: x"
@@ -414,7 +420,10 @@ def test_a_stable_app_that_is_missing_or_has_another_container_is_told() -> None
 
 
 def test_silence_is_told_in_figures() -> None:
-    """How long, how long it may be, how many requests were answered, how many failed in a row, and with which error."""
+    """A finding about an outage states its duration, the limit, and the counts of requests.
+
+    It also states the number of consecutive failures and the last error.
+    """
     failing = (Probe(2 + number / 10, 0.01, f"error {number}") for number in range(30))
 
     found = finding_of(judging.stable_never_down, evidence(probes=(*answers(until=10), *failing, Probe(6, 0.01))))
@@ -522,12 +531,15 @@ def test_silence_is_told_in_figures() -> None:
     ],
 )
 def test_a_finding_follows_from_the_check_that_has_told_its_cause(judge: Judge, given: Evidence, follows: str) -> None:
-    """One mistake counts once. A finding with a cause of its own follows from nothing."""
+    """A finding follows from the check that has already reported its cause, so that one mistake counts once.
+
+    A finding with its own cause follows from no check.
+    """
     assert finding_of(judge, given).follows == follows
 
 
 def test_leftovers_are_facts() -> None:
-    """The finding counts all of them, and lists those that no other leftover owns with what holds each."""
+    """The finding counts all leftovers. It lists those that no other leftover owns, each with its holder."""
     kept = changed(CANARY_SERVICE, "metadata:\n", "metadata:\n  annotations:\n    helm.sh/resource-policy: keep\n")
     given = replace(
         written(STABLE, CANARY_DEPLOYMENT, kept),
@@ -554,7 +566,7 @@ def test_leftovers_are_facts() -> None:
 
 
 def test_a_leftover_that_only_others_own_is_told_all_the_same() -> None:
-    """Its owner may have gone meanwhile."""
+    """The finding lists a leftover whose owner is no leftover itself."""
     owned = Leftover(ObjectKey("Pod", "x"), Holder("owner", "ReplicaSet/y"))
 
     found = finding_of(judging.canary_gone, evidence(leftovers=(owned,)))
@@ -588,5 +600,8 @@ def test_a_leftover_that_only_others_own_is_told_all_the_same() -> None:
     ],
 )
 def test_a_stable_app_that_does_the_same_is_untouched(chart: list[str]) -> None:
-    """Names of containers and of ports, more replicas, and probes of its own port change nothing for users."""
+    """The check ignores changes that users of the stable app do not notice.
+
+    These are container and port names, more replicas, and probes of the app's own port.
+    """
     assert judging.stable_untouched(written(*chart), COURSE) is None

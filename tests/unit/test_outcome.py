@@ -1,4 +1,4 @@
-"""The fate of a canary is decided as soon as it is certain, and not before."""
+"""The outcome of a canary is decided as soon as it is certain, and not before."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ TIMED_OUT = 'failed to do request: Head "https://registry/v2/": dial tcp: i/o ti
 
 
 def fate(story: Story, now: float, *, replicas: int = 1) -> Decision | None:
-    """Decide at *now*, after an upgrade that ended at 1 s."""
+    """Decide at *now* (seconds), after an upgrade that ended at 1 s."""
     return decide(story.timeline, replace(CANARY, replicas=replicas), 1.0, now, TimeLimits())
 
 
 def first_decision(story: Story) -> Decision:
-    """Decide after every observation and at the end of the longest time, as an experiment does."""
+    """Decide after every observation and at the end of the longest observation time, as an experiment does."""
     moments = [observation.at for observation in story.timeline.observations]
     decisions = (fate(story, now) for now in (*moments, 1.0 + TimeLimits().observation_extended))
     return next(decision for decision in decisions if decision)
 
 
 def crashing(code: int = 1, reason: str = "") -> Story:
-    """Tell of a container that ends, is restarted and ends again."""
+    """Record a container that ends, restarts and ends again."""
     story = Story().at(1.5).pod().at(2).running().at(2.1).ended(code, reason)
     return story.at(3).running().at(3.1).ended(code, reason)
 
 
 def test_two_crashes_of_one_container_are_a_crash_loop() -> None:
-    """The second crash decides, at the instant it is seen; a back-off need not be seen."""
+    """The second crash of a container decides a crash loop at once, without an observed back-off."""
     decision = first_decision(crashing())
 
     assert (decision.outcome, decision.at, decision.proven_at) == ("crash-loop", 3.1, 3.1)
@@ -47,7 +47,7 @@ def test_two_crashes_of_one_container_are_a_crash_loop() -> None:
 
 
 def test_one_crash_decides_nothing() -> None:
-    """A container that crashed once and was restarted has no certain fate yet."""
+    """One crash and a restart decide nothing."""
     story = Story().at(1.5).pod().at(2).running().at(2.1).ended(1).at(3).running()
 
     assert fate(story, 3) is None
@@ -55,14 +55,14 @@ def test_one_crash_decides_nothing() -> None:
 
 
 def test_one_crash_told_many_times_is_one() -> None:
-    """A list that repeats a pod, and ``lastState`` that repeats the run, do not make a second crash."""
+    """A crash counts once, even if a list repeats the pod or ``lastState`` repeats the run."""
     story = Story().at(1.5).pod().at(2).running().at(2.1).ended(1).again().again().at(3).running().again().again()
 
     assert fate(story, 3) is None
 
 
 def test_first_crash_is_only_in_last_state() -> None:
-    """A crash that came between two looks counts by its trace in ``lastState``."""
+    """A crash between two observations counts, because ``lastState`` records it."""
     story = Story().at(1.5).pod().at(2).running(seen=False).ended(1, seen=False).running(seen=False)
     story.at(3).ended(2)
 
@@ -73,7 +73,7 @@ def test_first_crash_is_only_in_last_state() -> None:
 
 
 def test_restart_count_stands_for_crashes_nobody_saw() -> None:
-    """A restart count that jumps to two, with one crash seen, is a crash loop, and the proof says what went unseen."""
+    """A restart count of two after one observed crash decides a crash loop. The proof counts the unobserved ends."""
     story = Story().at(1.5).pod().at(2)
     story.running(seen=False).ended(1, seen=False).running(seen=False).ended(1, seen=False).running(seen=False)
     story.at(4).again()
@@ -85,7 +85,7 @@ def test_restart_count_stands_for_crashes_nobody_saw() -> None:
 
 
 def test_flapping_ends_in_a_crash_loop() -> None:
-    """Running, terminated, back-off and running again do not hide the loop; back-off seen becomes a proof."""
+    """A crash loop that was decided stays one while the container runs again, and an observed back-off adds proof."""
     story = crashing(137).at(3.2).waiting("CrashLoopBackOff", "back-off 10s restarting").at(13).running()
 
     decision = fate(story, 13)
@@ -96,7 +96,7 @@ def test_flapping_ends_in_a_crash_loop() -> None:
 
 
 def test_back_off_after_one_crash_seen_is_a_crash_loop() -> None:
-    """Back-off with a restart behind it stands for two ends, of which the last is in ``lastState``."""
+    """A back-off with a restart count decides a crash loop, even if only ``lastState`` shows a crash."""
     story = Story().at(1.5).pod().running(seen=False).ended(1, seen=False).running(seen=False).ended(1, seen=False)
     story.at(4).waiting("CrashLoopBackOff")
 
@@ -104,7 +104,7 @@ def test_back_off_after_one_crash_seen_is_a_crash_loop() -> None:
 
 
 def test_two_pods_that_crash_once_each_are_no_crash_loop() -> None:
-    """A crash of a pod and one of its successor are not the same container ending twice."""
+    """One crash in each of two pods is no crash loop."""
     story = Story().at(1.5).pod().running().at(2).ended(1).at(3).deleting().gone()
     story.at(4).pod("two").running("two").at(5).ended(1, pod="two").at(6).running("two")
 
@@ -112,21 +112,21 @@ def test_two_pods_that_crash_once_each_are_no_crash_loop() -> None:
 
 
 def test_pod_that_is_deleted_does_not_crash() -> None:
-    """Runs that end with their pod did not end by themselves."""
+    """A run that ends with the deletion of its pod is no crash."""
     story = Story().at(1.5).pod().running().at(2).ended(1).at(3).running().at(4).deleting().at(5).ended(143)
 
     assert fate(story, 5) is None
 
 
 def test_crashes_of_another_deployment_do_not_count() -> None:
-    """Only pods that the canary's Deployment owns are looked at."""
+    """Only crashes of pods that the canary's Deployment owns count."""
     story = Story().at(1.5).pod(replica_set="somebody-else").running().ended(1).running().ended(1)
 
     assert fate(story, 2) is None
 
 
 def test_sidecar_that_crashes_is_a_crash_loop() -> None:
-    """An init container that restarts always is a container like any other."""
+    """An init container that always restarts crash-loops like any other container."""
     story = Story().at(1.5).pod(init=True, spec={"restartPolicy": "Always"})
     story.running(container="setup").ended(1, container="setup").running(container="setup").ended(1, container="setup")
 
@@ -148,20 +148,20 @@ def test_sidecar_that_crashes_is_a_crash_loop() -> None:
     ],
 )
 def test_ends_have_their_own_names(code: int, reason: str, outcome: OutcomeName) -> None:
-    """What ends twice in the same way is named after that way."""
+    """Two ends of the same kind give the outcome of that kind."""
     assert first_decision(crashing(code, reason)).outcome == outcome
 
 
 @pytest.mark.parametrize(("first", "second"), [("OOMKilled", "Error"), ("Error", "OOMKilled")])
 def test_a_kill_for_memory_that_the_runtime_missed_is_one(first: str, second: str) -> None:
-    """A container that was killed for its memory once, and killed once more, is no crash loop."""
+    """Two kills decide ``oom-killed`` if the runtime gives the reason OOMKilled for only one of them."""
     story = Story().at(1.5).pod().at(2).running().at(2.1).ended(137, first)
 
     assert first_decision(story.at(3).running().at(3.1).ended(137, second)).outcome == "oom-killed"
 
 
 def test_a_crash_besides_a_kill_for_memory_is_neither_twice() -> None:
-    """Only what was killed is taken for another kill: an end by an exit code of its own decides nothing with it."""
+    """An OOM kill and an exit with the container's own code decide nothing together."""
     story = Story().at(1.5).pod().at(2).running().at(2.1).ended(137, "OOMKilled")
 
     assert fate(story.at(3).running().at(3.1).ended(1), 4) is None
@@ -169,7 +169,7 @@ def test_a_crash_besides_a_kill_for_memory_is_neither_twice() -> None:
 
 @pytest.mark.parametrize("code", [137, 143, 0, 1])
 def test_probe_kills_are_not_crashes(code: int) -> None:
-    """A container that the kubelet kills for its probe is probe-killed, whatever code it ends with."""
+    """A container that the kubelet kills because of its probe is probe-killed, whatever its exit code is."""
     story = Story().at(1.5).pod(spec=LIVENESS).running().at(31).event("Killing", KILLING).ended(code)
     story.at(32).running().at(61).event("Killing", KILLING, count=2).ended(code)
 
@@ -181,14 +181,17 @@ def test_probe_kills_are_not_crashes(code: int) -> None:
 
 
 def test_crash_beside_a_harmless_probe_is_a_crash_loop() -> None:
-    """A probe in the spec makes no probe kill: the kubelet has to say that it killed."""
+    """A crash is a probe kill only if the kubelet reports it. A probe in the spec does not suffice."""
     story = Story().at(1.5).pod(spec=LIVENESS).running().ended(137).at(2).running().ended(137)
 
     assert first_decision(story).outcome == "crash-loop"
 
 
 def test_crash_and_probe_kill_are_told_apart() -> None:
-    """One crash and one kill decide nothing yet; the kill is the end with the code of a signal."""
+    """One crash and one probe kill decide nothing.
+
+    Among the ends, the one with the exit code of a signal is the probe kill.
+    """
     story = Story().at(1.5).pod(spec=LIVENESS).running().at(2).ended(1).running()
     story.at(31).event("Killing", KILLING).ended(143)
 
@@ -199,14 +202,14 @@ def test_crash_and_probe_kill_are_told_apart() -> None:
 
 
 def test_kill_for_another_reason_is_no_probe_kill() -> None:
-    """Without a liveness or startup probe in its spec, no container is killed for one."""
+    """A kill is no probe kill if the container has neither a liveness nor a startup probe."""
     story = Story().at(1.5).pod().running().event("Killing", KILLING, count=2).ended(137).running().ended(137)
 
     assert first_decision(story).outcome == "crash-loop"
 
 
 def test_one_probe_kill_is_named_when_time_is_up() -> None:
-    """A canary that was killed for its probe once is probe-killed at the end, even if it was Ready since."""
+    """A canary with one probe kill is probe-killed at the end of the observation, even if it is Ready again."""
     story = Story().at(1.5).pod(spec=LIVENESS).running().at(10).event("Unhealthy", "Liveness probe failed: refused")
     story.at(30).event("Killing", KILLING).at(31).ended(137).running()
 
@@ -216,7 +219,7 @@ def test_one_probe_kill_is_named_when_time_is_up() -> None:
 
 
 def test_init_container_that_crashes_has_its_own_name() -> None:
-    """An init container that fails twice is an init crash loop."""
+    """Two failures of an init container decide an init crash loop."""
     story = Story().at(1.5).pod(init=True)
     story.running(container="setup").ended(1, container="setup").running(container="setup").ended(1, container="setup")
 
@@ -227,7 +230,7 @@ def test_init_container_that_crashes_has_its_own_name() -> None:
 
 
 def test_init_container_that_never_ends_keeps_the_canary_from_being_ready() -> None:
-    """An init container that still runs when time is up is what the others wait for."""
+    """An init container that still runs at the end of the observation makes the canary not ready."""
     story = Story().at(1.5).pod(init=True).at(2).running(container="setup", ready=False)
 
     assert fate(story, 1.0 + TimeLimits().observation) is None
@@ -238,7 +241,7 @@ def test_init_container_that_never_ends_keeps_the_canary_from_being_ready() -> N
 
 
 def test_init_container_that_does_its_work_is_no_end() -> None:
-    """An init container that ended well, even twice, says nothing."""
+    """An init container that ends successfully decides nothing, even twice."""
     story = Story().at(1.5).pod(init=True)
     story.running(container="setup").ended(0, container="setup").running(container="setup").ended(0, container="setup")
 
@@ -246,7 +249,7 @@ def test_init_container_that_does_its_work_is_no_end() -> None:
 
 
 def test_different_ends_wait_for_one_that_comes_again() -> None:
-    """A clean exit and a crash decide nothing; the next of either kind does."""
+    """Two different ends decide nothing. The next end of either kind decides."""
     story = Story().at(1.5).pod().running().ended(0).running().at(3).ended(1)
 
     assert fate(story, 3) is None
@@ -254,7 +257,7 @@ def test_different_ends_wait_for_one_that_comes_again() -> None:
 
 
 def test_different_ends_are_decided_by_the_last_when_time_is_up() -> None:
-    """Where no end came again, the last one names the fate."""
+    """The last end decides at the end of the observation if no kind of end occurred twice."""
     story = Story().at(1.5).pod().running().ended(0).running().at(3).ended(1)
 
     decision = first_decision(story)
@@ -273,7 +276,7 @@ def test_different_ends_are_decided_by_the_last_when_time_is_up() -> None:
     ],
 )
 def test_image_that_is_not_there_is_decided_at_once(reason: str, message: str) -> None:
-    """One failure is enough where another try cannot help."""
+    """The first failure to pull an image decides if another attempt cannot succeed."""
     decision = first_decision(Story().at(1.5).pod().at(2).waiting(reason, message))
 
     assert (decision.outcome, decision.at, decision.proven_at) == ("image-pull", 2, 2)
@@ -281,7 +284,7 @@ def test_image_that_is_not_there_is_decided_at_once(reason: str, message: str) -
 
 
 def test_image_that_may_come_is_decided_at_the_second_failure() -> None:
-    """A failure that may pass is not certain until it came again."""
+    """A failure to pull an image that may pass decides only when it occurs again."""
     story = Story().at(1.5).pod().at(2).waiting("ErrImagePull", TIMED_OUT).again()
     story.at(3).waiting("ImagePullBackOff", "Back-off")
 
@@ -291,14 +294,14 @@ def test_image_that_may_come_is_decided_at_the_second_failure() -> None:
 
 
 def test_image_that_came_after_all_is_no_image_pull() -> None:
-    """A pull that failed once and then succeeded leaves the canary's fate open."""
+    """A failed pull decides nothing if a later one succeeds."""
     story = Story().at(1.5).pod().at(2).waiting("ErrImagePull", TIMED_OUT).at(14).running()
 
     assert fate(story, 15) is None
 
 
 def test_missing_configuration_must_persist() -> None:
-    """A missing ConfigMap decides once it has been missing for a while."""
+    """A missing ConfigMap decides only after it has been missing for the persistence time."""
     story = Story().at(1.5).pod().at(2).waiting("CreateContainerConfigError", 'configmap "settings" not found')
 
     assert fate(story, 3) is None
@@ -309,7 +312,7 @@ def test_missing_configuration_must_persist() -> None:
 
 
 def test_cache_that_is_not_filled_is_no_missing_configuration() -> None:
-    """The kubelet's own cache running late is not the canary's fate."""
+    """A late cache of the kubelet is no configuration error."""
     message = "failed to sync configmap cache: timed out waiting for the condition"
     story = Story().at(1.5).pod().at(2).waiting("CreateContainerConfigError", message)
 
@@ -317,7 +320,7 @@ def test_cache_that_is_not_filled_is_no_missing_configuration() -> None:
 
 
 def test_container_that_cannot_be_created_is_a_start_error() -> None:
-    """A container without any command never comes to be."""
+    """A container without a command decides a start error, because it cannot be created."""
     story = Story().at(1.5).pod().at(2).waiting("CreateContainerError", "no command specified")
 
     decision = fate(story, 10)
@@ -327,7 +330,7 @@ def test_container_that_cannot_be_created_is_a_start_error() -> None:
 
 
 def test_volume_of_a_missing_config_map_is_a_config_error() -> None:
-    """A pod whose volume cannot be mounted stays without any container; an event says why."""
+    """A pod whose volume cannot be mounted decides a configuration error, from the event that names the reason."""
     message = 'MountVolume.SetUp failed for volume "settings" : configmap "settings" not found'
     story = Story().at(1.5).pod().at(2).event("FailedMount", message)
 
@@ -338,7 +341,7 @@ def test_volume_of_a_missing_config_map_is_a_config_error() -> None:
 
 
 def test_volume_that_came_late_is_no_config_error() -> None:
-    """A mount that failed at first and then succeeded is forgotten once the container runs."""
+    """A failed mount decides nothing once the container runs."""
     message = 'MountVolume.SetUp failed for volume "settings" : configmap "settings" not found'
     story = Story().at(1.5).pod().at(2).event("FailedMount", message).at(4).running()
 
@@ -346,7 +349,7 @@ def test_volume_that_came_late_is_no_config_error() -> None:
 
 
 def test_unschedulable_must_persist() -> None:
-    """A pod waits for room for a moment in every upgrade; only for long is it unschedulable."""
+    """A pod is unschedulable only after it has waited for the time limit, because every upgrade has a short wait."""
     story = Story().at(1.5).pod().unschedulable("0/1 nodes are available: 1 Insufficient cpu.")
 
     assert fate(story, 5) is None
@@ -357,14 +360,14 @@ def test_unschedulable_must_persist() -> None:
 
 
 def test_pod_that_found_its_node_is_not_unschedulable() -> None:
-    """Room that came late ends the wait."""
+    """A pod that gets a node late is not unschedulable."""
     story = Story().at(1.5).pod().unschedulable("Insufficient cpu").at(10).running()
 
     assert fate(story, 18) is None
 
 
 def test_refused_pods_are_decided_soon() -> None:
-    """A quota or an admission rule that refuses the pods decides."""
+    """Pods that a quota or an admission rule refuses decide the outcome after the persistence time."""
     story = Story().at(1.5).refused('pods "x" is forbidden: violates PodSecurity "baseline:latest"')
 
     assert fate(story, 2) is None
@@ -385,7 +388,7 @@ def test_account_that_is_not_there_yet_gets_more_time() -> None:
 
 
 def test_ready_for_the_whole_observation_is_healthy() -> None:
-    """A canary that was Ready all the time without a restart is healthy, and no earlier."""
+    """A canary is healthy once it has been Ready for the whole observation time without a restart."""
     story = Story().at(1.5).pod().at(3).running()
 
     assert fate(story, 2.9 + TimeLimits().observation) is None
@@ -396,7 +399,7 @@ def test_ready_for_the_whole_observation_is_healthy() -> None:
 
 
 def test_every_replica_must_be_ready_to_be_healthy() -> None:
-    """One Ready pod of two is not a healthy canary; two are."""
+    """A canary is healthy only if all of its replicas are Ready."""
     story = Story().at(1.5).pod().running()
 
     assert fate(story, 30, replicas=2) is None
@@ -407,7 +410,7 @@ def test_every_replica_must_be_ready_to_be_healthy() -> None:
 
 
 def test_one_replica_that_crash_loops_is_enough() -> None:
-    """A Ready pod beside a looping one does not make the canary healthy."""
+    """One pod that crash-loops decides a crash loop, even if another pod is Ready."""
     story = Story().at(1.5).pod().running().pod("two").running("two")
     story.at(3).ended(1, pod="two").running("two").at(4).ended(1, pod="two")
 
@@ -415,7 +418,7 @@ def test_one_replica_that_crash_loops_is_enough() -> None:
 
 
 def test_recovery_from_one_crash_is_healthy_only_in_the_end() -> None:
-    """A canary that crashed once and held since is healthy, and the reason does not hide the restart."""
+    """A canary that recovers from one crash is healthy at the end. The reason mentions the restart."""
     story = Story().at(1.5).pod().running().at(2).ended(1).running()
 
     assert fate(story, 40) is None
@@ -425,7 +428,7 @@ def test_recovery_from_one_crash_is_healthy_only_in_the_end() -> None:
 
 
 def test_one_late_crash_leaves_it_undecided() -> None:
-    """A crash that had no time to come again is reported as what it is."""
+    """A canary with one late crash stays undecided, and the reason describes the crash."""
     story = Story().at(1.5).pod().running().at(15).ended(3).at(50).running()
 
     decision = first_decision(story)
@@ -435,7 +438,7 @@ def test_one_late_crash_leaves_it_undecided() -> None:
 
 
 def test_running_but_never_ready_is_not_ready() -> None:
-    """A canary that runs all the time and never becomes Ready says so, with what its probe said."""
+    """A canary that runs and never becomes Ready is not ready, and the reason quotes its probe."""
     story = Story().at(1.5).pod().running(ready=False).at(5).event("Unhealthy", "Readiness probe failed: refused")
 
     assert fate(story, 15) is None
@@ -446,7 +449,7 @@ def test_running_but_never_ready_is_not_ready() -> None:
 
 
 def test_readiness_that_was_lost_is_undecided() -> None:
-    """A canary that was Ready once, and is not any more, has neither of the two fates."""
+    """A canary that loses its readiness is undecided."""
     story = Story().at(1.5).pod().running().at(5).ready(ready=False)
 
     decision = first_decision(story)
@@ -456,7 +459,7 @@ def test_readiness_that_was_lost_is_undecided() -> None:
 
 
 def test_no_replicas_are_not_ready() -> None:
-    """A canary that asks for no pods gets none."""
+    """A canary with no replicas is not ready."""
     decision = fate(Story(), 1, replicas=0)
 
     assert decision
@@ -464,7 +467,7 @@ def test_no_replicas_are_not_ready() -> None:
 
 
 def test_no_pod_is_undecided_when_time_is_up() -> None:
-    """A Deployment that never gets a pod is not waited for any longer than necessary."""
+    """A Deployment that gets no pod is undecided at the end of the normal observation time."""
     assert fate(Story(), 0.9 + TimeLimits().observation) is None
     decision = fate(Story(), 1 + TimeLimits().observation)
     assert decision
@@ -473,7 +476,7 @@ def test_no_pod_is_undecided_when_time_is_up() -> None:
 
 
 def test_waiting_pod_is_undecided_in_the_end() -> None:
-    """A pod that never gets its container says what it waits for."""
+    """A pod that never starts its container is undecided, and the reason names the state in which it waits."""
     decision = first_decision(Story().at(1.5).pod().event("FailedCreatePodSandBox", "no network"))
 
     assert decision.outcome == "undecided"
@@ -491,14 +494,17 @@ def test_waiting_pod_is_undecided_in_the_end() -> None:
 def test_a_sandbox_that_is_killed_for_memory_is_told_from_one_that_ends(
     limits: dict[str, str], message: str, outcome: str
 ) -> None:
-    """A sandbox never ends before its start by itself; without a limit of the pod, the machine may be at fault."""
+    """A sandbox that ends before its start is OOM-killed if the pod has a memory limit or runc reports it.
+
+    Without either, the machine may be at fault, and the outcome stays undecided.
+    """
     spec = {"resources": {"limits": limits}} if limits else {}
 
     assert first_decision(Story().at(1.5).pod(spec=spec).event("FailedCreatePodSandBox", message)).outcome == outcome
 
 
 def test_later_observations_do_not_change_an_earlier_decision() -> None:
-    """What came after *now* is not looked at: a full recording replays as it happened."""
+    """Observations after *now* change no decision, so that a full recording replays as it happened."""
     story = crashing()
 
     assert fate(story, 3) is None

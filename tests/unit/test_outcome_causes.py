@@ -1,4 +1,4 @@
-"""A decision tells all that it rests on: the cause with its facts, when it was certain, and what was seen."""
+"""A decision holds the cause with its facts, the time when it became certain, and the observations that prove it."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ NESTED = (
     "failed to create shim task: unable to start container process: "
     'error during init: unable to start container process: exec: "/nope": no such file'
 )
-"""What runc says of a program that is not there, passed on by two others."""
+"""The message of runc about a missing program, wrapped by two other programs."""
 
 
 def caused(code: Code, **fields: Any) -> Cause:
-    """Return a cause of the canary."""
+    """Return a cause that names the canary's Deployment."""
     return Cause(code=code, deployment=CANARY.deployment, **fields)
 
 
@@ -48,7 +48,7 @@ def ends(*codes: int, reason: str = "Error", at: tuple[float, ...] = (2.1, 3.1))
 
 
 def probed(kind: str) -> Story:
-    """Tell of a container that the kubelet kills twice for its probe of this *kind*."""
+    """Record a container that the kubelet kills twice because of its probe of this *kind*."""
     killing = f"Container canary failed {kind} probe, will be restarted"
     story = Story().at(1.5).pod(spec=LIVENESS).running().at(31).event("Killing", killing).ended(137)
     return story.at(32).running().at(61).event("Killing", killing, count=2).ended(137)
@@ -174,7 +174,7 @@ def test_a_decision_tells_all_that_it_rests_on(story: Story, expected: Decision)
 
 
 def test_the_last_of_three_different_ends_names_the_outcome() -> None:
-    """The middle one is as good as forgotten."""
+    """The last of three different ends determines the outcome."""
     story = Story().at(1.5).pod().running().at(2).ended(0).running().at(3).ended(1).running().at(4)
 
     decision = first_decision(story.ended(137, "OOMKilled"))
@@ -183,7 +183,7 @@ def test_the_last_of_three_different_ends_names_the_outcome() -> None:
 
 
 def test_no_pod_in_the_whole_time_tells_how_long_that_was() -> None:
-    """The time counts from the upgrade."""
+    """The cause states how long the canary had no pod, in seconds from the upgrade."""
     decision = fate(Story(), 1 + TimeLimits().observation)
 
     assert decision
@@ -192,7 +192,7 @@ def test_no_pod_in_the_whole_time_tells_how_long_that_was() -> None:
 
 
 def test_an_end_without_a_reason_is_told_as_one() -> None:
-    """A runtime need not name one."""
+    """The proof states that an end has no reason, because a runtime need not give one."""
     story = crashing()
     for observation in story.timeline.observations:
         for status in observation.object.body.get("status", {}).get("containerStatuses", ()):
@@ -203,7 +203,7 @@ def test_an_end_without_a_reason_is_told_as_one() -> None:
 
 
 def test_the_last_ends_name_the_reason() -> None:
-    """Later ends of the same kind are told too, and the restarts that the kubelet counted by the end."""
+    """The cause lists the exit codes up to the latest end, and the proof has the restart count of the kubelet."""
     story = Story().at(1.5).pod().at(2).running().ended(1, "Error").at(3).running().ended(2, "Error")
     for _ in range(2):
         story.at(4).running(seen=False).ended(2, seen=False)
@@ -230,7 +230,7 @@ def test_the_last_ends_name_the_reason() -> None:
     ],
 )
 def test_a_failed_start_is_told_by_the_words_of_the_last_program(messages: tuple[str, str], detail: str) -> None:
-    """Programs that pass a message on put their own words before it; where there is none, the reason is told."""
+    """The cause of a failed start quotes the innermost error message, or the reason if there is no message."""
     story = Story().at(1.5).pod().at(2)
     for message in messages:
         story.running().ended(128, "StartError", message=message)
@@ -241,7 +241,7 @@ def test_a_failed_start_is_told_by_the_words_of_the_last_program(messages: tuple
 
 
 def test_only_a_failed_start_is_told_by_its_words() -> None:
-    """The message of a container that ran is its own text."""
+    """The cause of a crash does not quote the container's termination message."""
     story = Story().at(1.5).pod().at(2).running().ended(1, message="mine").running().ended(1, message="mine")
 
     assert first_decision(story).cause.detail == ""
@@ -259,7 +259,7 @@ def test_only_a_failed_start_is_told_by_its_words() -> None:
 def test_an_image_that_cannot_be_pulled_is_told_by_what_the_kubelet_says(
     image: str, waiting: str, message: str, code: Code
 ) -> None:
-    """The image, the container and the kubelet's words."""
+    """The cause of a failed pull names the image and the container and quotes the kubelet."""
     decision = first_decision(Story(image=image).at(1.5).pod().at(2).waiting(waiting, message))
 
     assert decision == Decision(
@@ -272,7 +272,7 @@ def test_an_image_that_cannot_be_pulled_is_told_by_what_the_kubelet_says(
 
 
 def test_an_image_that_still_fails_when_time_is_up_is_told_by_the_last_failure() -> None:
-    """A registry may be slow: only the end of the time decides. The reason stands for no message."""
+    """A failed pull that may pass decides at the end of the observation. The last reason replaces a missing message."""
     story = Story().at(1.5).pod().at(2).waiting("ErrImagePull", TIMED_OUT).at(3).waiting("ImagePullBackOff")
 
     assert fate(story, 1.0 + TimeLimits().observation) is None
@@ -286,14 +286,14 @@ def test_an_image_that_still_fails_when_time_is_up_is_told_by_the_last_failure()
 
 
 def test_capitals_behind_the_host_say_nothing() -> None:
-    """Only the first word of an image is taken for the host of a registry."""
+    """Capital letters after the registry host of an image do not make its name invalid."""
     story = Story(image="registry.lan/Team/app:1").at(1.5).pod().at(2).waiting("ErrImagePull", TIMED_OUT)
 
     assert fate(story, 2) is None
 
 
 def test_a_limit_of_another_resource_is_no_limit_of_memory() -> None:
-    """A sandbox of a pod that may take any memory is not killed for it."""
+    """A CPU limit is no memory limit, so that a sandbox that ends is not counted as OOM-killed."""
     spec = {"resources": {"limits": {"cpu": "1"}}}
     ended = "failed to start sandbox container task: cannot start a stopped process"
 
@@ -301,7 +301,7 @@ def test_a_limit_of_another_resource_is_no_limit_of_memory() -> None:
 
 
 def refusing(kind: str = "Deployment", **condition: str) -> Body:
-    """Return the canary's Deployment, or another object of its name, with one condition."""
+    """Return the canary's Deployment, or another object with its name, with one condition."""
     return {
         "kind": kind,
         "metadata": {"name": CANARY.deployment, "uid": "u"},
@@ -310,7 +310,7 @@ def refusing(kind: str = "Deployment", **condition: str) -> Body:
 
 
 def test_a_refusal_is_told_from_its_first_moment() -> None:
-    """Told again in other words, it is the same one, and what it says last counts."""
+    """A refusal lasts from its first observation, and the cause quotes the latest message."""
     story = Story().at(3).refused("exceeded quota: a").at(4).refused("exceeded quota: b")
 
     assert fate(story, 3 + TimeLimits().persistence - 0.1) is None
@@ -324,7 +324,7 @@ def test_a_refusal_is_told_from_its_first_moment() -> None:
 
 
 def test_a_refusal_that_may_pass_is_told_when_time_is_up() -> None:
-    """A ServiceAccount that never comes is missed until the end."""
+    """A missing ServiceAccount decides at the end of the observation."""
     missing = 'error looking up service account sre/default: serviceaccount "default" not found'
 
     decision = fate(Story().at(1.5).refused(missing), 1 + TimeLimits().observation)
@@ -343,7 +343,10 @@ def test_a_refusal_that_may_pass_is_told_when_time_is_up() -> None:
     ],
 )
 def test_a_refusal_is_told_by_the_condition_of_the_deployment(body: Body, detail: str) -> None:
-    """By its message, else by its reason; where not even a ReplicaSet could be made, ``Progressing`` has it."""
+    """The cause of a refusal quotes the condition's message, or else its reason.
+
+    If not even a ReplicaSet can be created, the condition is ``Progressing``.
+    """
     decision = fate(Story().at(1.5).observe(body, "MODIFIED"), 1.5 + TimeLimits().persistence)
 
     assert decision
@@ -360,12 +363,12 @@ def test_a_refusal_is_told_by_the_condition_of_the_deployment(body: Body, detail
     ],
 )
 def test_other_conditions_are_no_refusal(body: Body) -> None:
-    """Nor are conditions of other objects."""
+    """Other conditions, and conditions of other objects, are no refusal."""
     assert fate(Story().at(1.5).observe(body, "MODIFIED"), 15) is None
 
 
 def test_a_healthy_canary_tells_since_when_and_with_which_images() -> None:
-    """The last pod to become Ready counts; an image that two containers run is named once."""
+    """The cause of a healthy canary counts from the last pod that became Ready, and names each image once."""
     story = Story().at(0).pod().running().at(1.5).pod("two").at(3).running("two")
     canary = replace(CANARY, replicas=2, images=(IMAGE, "side", IMAGE))
 
@@ -381,7 +384,7 @@ def test_a_healthy_canary_tells_since_when_and_with_which_images() -> None:
 
 
 def test_a_canary_that_was_ready_from_the_first_moment_on_is_healthy_as_soon() -> None:
-    """The recording may begin when it is Ready."""
+    """A canary that is Ready when the recording begins is healthy once the observation time has passed."""
     decision = fate(Story().at(0).pod().running(), 20)
 
     assert decision
@@ -389,7 +392,10 @@ def test_a_canary_that_was_ready_from_the_first_moment_on_is_healthy_as_soon() -
 
 
 def test_a_pod_that_never_becomes_ready_is_told_by_its_probe() -> None:
-    """A pod beside it that was Ready once says nothing about it; without words of the probe there are none."""
+    """The cause of a pod that never becomes Ready quotes the latest message of its probe, if there is one.
+
+    Another pod that was Ready before does not change this.
+    """
     story = Story().at(1.5).pod("other").running("other").at(4).ready("other", ready=False)
     story.at(5).pod().running(ready=False)
 
@@ -420,7 +426,7 @@ def _said_of(pod: str, message: str) -> Body:
 
 
 def test_an_init_container_that_ended_is_not_waited_for() -> None:
-    """Its last state counts: one that ran, ended well and left the stage to others is not stuck."""
+    """The canary does not wait for an init container that has ended."""
     story = Story().at(1.5).pod(init=True).at(2).running(container="setup", ready=False)
     story.at(3).ended(0, container="setup").at(4).waiting("PodInitializing")
 
@@ -428,7 +434,7 @@ def test_an_init_container_that_ended_is_not_waited_for() -> None:
 
 
 def test_what_a_pod_waits_for_in_the_end_is_what_it_waits_for_last() -> None:
-    """An earlier state is over; the last warning is told, where there is one."""
+    """The cause names the latest waiting state and quotes the latest warning."""
     story = Story().at(1.5).pod().at(2).waiting("PodInitializing").at(3).waiting("ContainerCreating")
     story.event("FailedCreatePodSandBox", "no network")
 
@@ -441,12 +447,12 @@ CRASHED = Decision("crash-loop", caused("crash-looped", container="canary"))
 
 
 def log(text: str, *, container: str = "canary", previous: bool = True) -> ContainerLog:
-    """Return what a container logged."""
+    """Return a log of a container."""
     return ContainerLog("one", container, previous=previous, text=text)
 
 
 def test_the_last_words_are_those_of_the_container_that_decided() -> None:
-    """A sidecar may have said more, and a run that was restarted has not said yet why the one before gave up."""
+    """The last log line is that of the deciding container's previous run."""
     logs = (
         log("listening\n", previous=False),
         log("sidecar: no peer\n", container="side"),
@@ -457,7 +463,7 @@ def test_the_last_words_are_those_of_the_container_that_decided() -> None:
 
 
 def test_the_running_container_is_asked_where_the_one_before_said_nothing() -> None:
-    """Logs of the run before may be gone, or empty."""
+    """The last log line comes from the running container if the previous run logged nothing."""
     assert with_last_words(CRASHED, (log("starting", previous=False), log("\n"))).cause.last_words == "starting"
     assert with_last_words(CRASHED, (log("x", container="side"),)) == CRASHED
     assert with_last_words(CRASHED, ()) == CRASHED
@@ -477,12 +483,12 @@ def test_the_running_container_is_asked_where_the_one_before_said_nothing() -> N
     ],
 )
 def test_only_containers_that_ran_and_ended_have_last_words(outcome: OutcomeName, *, told: bool) -> None:
-    """What a healthy canary logs is no reason of its fate."""
+    """Only a container that ran and ended gets a last log line in its cause."""
     assert bool(with_last_words(replace(CRASHED, outcome=outcome), (log("bye"),)).cause.last_words) is told
 
 
 def test_many_last_words_are_cut_after_200_characters() -> None:
-    """Control characters are left out before."""
+    """The last log line is cut after 200 characters, and control characters are removed first."""
     kept, cut = "x" * 200, "y" * 201
 
     assert with_last_words(CRASHED, (log(f"\x1b[1m{kept[3:]}"),)).cause.last_words.startswith("[1m")
@@ -511,7 +517,7 @@ def test_a_kill_for_memory_may_leave_any_exit_code() -> None:
     ],
 )
 def test_the_last_of_three_failed_starts_is_told(ends_in_order: list[tuple[str, str]], detail: str) -> None:
-    """Its message, or the reason where it has none."""
+    """The cause quotes the message of the last failed start, or its reason if there is no message."""
     story = Story().at(1.5).pod().at(2)
     for reason, message in ends_in_order:
         story.running().ended(128, reason, message=message)
@@ -569,12 +575,15 @@ KILLED_AT_START = "runc create failed: container init was OOM-killed (memory lim
     ],
 )
 def test_a_canary_that_cannot_start_tells_what_it_lacks(story: Story, expected: Decision) -> None:
-    """As the kubelet says it, from when on it has lasted too long to pass."""
+    """The cause of a canary that cannot start quotes the kubelet.
+
+    The decision is certain once the failure has lasted for the persistence time.
+    """
     assert fate(story, 10) == expected
 
 
 def test_a_pod_without_a_node_tells_what_the_scheduler_says() -> None:
-    """The pod may have been made late: its own time counts, not that of the recording."""
+    """The cause of an unschedulable pod quotes the scheduler. The time limit counts from the first such observation."""
     story = Story().at(8).pod().unschedulable("0/1 nodes are available: 1 Insufficient cpu.")
 
     assert fate(story, 20) is None
@@ -588,7 +597,7 @@ def test_a_pod_without_a_node_tells_what_the_scheduler_says() -> None:
 
 
 def test_a_canary_that_asks_for_no_pod_is_told_so() -> None:
-    """At once, with the field that says it."""
+    """A canary with zero replicas is decided at once, and the proof names the field."""
     assert fate(Story(), 1, replicas=0) == Decision(
         "not-ready", caused("zero-replicas"), at=1, proven_at=1, proof=("spec.replicas: 0",)
     )
@@ -598,12 +607,12 @@ def test_a_canary_that_asks_for_no_pod_is_told_so() -> None:
     ("reason", "message"), [("FailedMount", "timed out waiting for the condition"), ("Unhealthy", SOURCE_MISSING)]
 )
 def test_other_events_say_nothing_of_a_missing_source(reason: str, message: str) -> None:
-    """Only a mount that fails for it does."""
+    """Only a failed mount with a missing source is a configuration error."""
     assert fate(Story().at(1.5).pod().at(2).event(reason, message), 15) is None
 
 
 def test_a_container_that_is_seen_waiting_first_waits_since_then() -> None:
-    """The recorder may miss the moment before."""
+    """A container that is first observed while it waits has waited since that observation."""
     status = {"name": "canary", "state": {"waiting": {"reason": "CreateContainerError"}}}
     pod = Manifest({"metadata": {"name": "one"}, "status": {"containerStatuses": [status]}})
     seen = PodHistory("u", (Observation(3, "ADDED", pod), Observation(4, "MODIFIED", pod)))

