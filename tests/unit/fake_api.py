@@ -1,4 +1,4 @@
-"""An API server in a thread: it answers what a test has prepared, over real connections."""
+"""An API server in a thread, which sends prepared answers over real connections."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 Answer = tuple[int, Any]
-"""A status, and a body: text as it is, anything else as JSON."""
+"""A status code and a body. A string is sent unchanged, any other value as JSON."""
 
 
 class FakeApi:
-    """What is asked of the server, and what it answers; ``{}`` with 200 where nothing was prepared."""
+    """Records the requests, and sends the prepared answers. An unprepared request gets ``{}`` with status 200."""
 
     def __init__(self) -> None:
-        """Start with nothing prepared."""
+        """Start without prepared answers."""
         self.answers: dict[tuple[str, str], Answer] = {}
         self.asked: list[tuple[str, str]] = []
         self.queries: list[dict[str, list[str]]] = []
@@ -32,7 +32,7 @@ class FakeApi:
 
     @contextmanager
     def serve(self, folder: Path) -> Iterator[FakeApi]:
-        """Answer until the end of the block, with a kubeconfig in *folder*, context ``lab``."""
+        """Serve until the block ends. The kubeconfig is written to *folder* with the context ``lab``."""
         server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -86,7 +86,7 @@ def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(text)
 
         def stream(self) -> None:
-            """Send the lines of a watch, cut in two at an awkward place, and keep the watch open."""
+            """Send the lines of a watch with a break within a line, and keep the watch open."""
             self.send_response(200)
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
@@ -97,9 +97,9 @@ def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
             api.released.wait(10)
             self.close_connection = True
 
-        do_GET = do_POST = do_DELETE = do_PATCH = answer  # noqa: N815 - the names that http.server calls
+        do_GET = do_POST = do_DELETE = do_PATCH = answer  # noqa: N815 - http.server's names
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's signature
-            """Say nothing."""
+            """Log nothing."""
 
     return Handler

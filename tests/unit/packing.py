@@ -1,4 +1,4 @@
-"""Makes archives as the tools of this world do, and as those do who mean harm."""
+"""Makes archives, both as common tools make them and as an attacker would."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ CHART = {
     "values.yaml": "replicaCount: 1\n",
     "templates/app.yaml": "kind: Deployment\n",
 }
-"""The smallest chart, by the paths of its files."""
+"""The smallest chart, as a map of paths to contents."""
 
 Files = Mapping[str, str | bytes]
 
 
 def chart(folder: str = "upcommerce/") -> dict[str, str | bytes]:
-    """Return the files of a chart in a folder, ``""`` for none."""
+    """Return the files of a chart in a folder. ``""`` stands for no folder."""
     return {f"{folder}{path}": text for path, text in CHART.items()}
 
 
 def write(folder: Path, files: Files) -> Path:
-    """Write files to a folder, and return that."""
+    """Write files to a folder, and return the folder."""
     for path, content in files.items():
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ def write(folder: Path, files: Files) -> Path:
 
 
 def pack_zip(archive: Path, files: Files, *, modes: Mapping[str, int] | None = None) -> Path:
-    """Make a zip; *modes* are of Unix, by path."""
+    """Make a zip. *modes* maps paths to Unix modes."""
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
         for path, content in files.items():
             info = zipfile.ZipInfo(path)
@@ -43,7 +43,7 @@ def pack_zip(archive: Path, files: Files, *, modes: Mapping[str, int] | None = N
 
 
 def pack_tar(archive: Path, files: Files, *others: tarfile.TarInfo) -> Path:
-    """Make a tar, compressed unless it is called ``.tar``; *others* are entries of other kinds."""
+    """Make a tar, compressed unless its name ends in ``.tar``. *others* are entries of other types."""
     with tarfile.open(archive, "w" if archive.suffix == ".tar" else "w:gz") as packed:
         for path, content in files.items():
             info = tarfile.TarInfo(path)
@@ -55,7 +55,7 @@ def pack_tar(archive: Path, files: Files, *others: tarfile.TarInfo) -> Path:
 
 
 def tar_entry(path: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
-    """Return an entry without content: a link, a device, a pipe."""
+    """Return a tar entry without content, such as a link, a device or a pipe."""
     info = tarfile.TarInfo(path)
     info.type, info.linkname = kind, target
     return info

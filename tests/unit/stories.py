@@ -1,4 +1,4 @@
-"""Charts and timelines for tests, as short as they can be told."""
+"""Short builders of charts and timelines for tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Labels = dict[str, str]
 
 
 def because(text: str) -> Cause:
-    """Return a cause whose sentence is *text*, for tests of what is made of a decision."""
+    """Return a cause whose sentence is *text*, for tests that use a decision."""
     return Cause(code="told", detail=text)
 
 
@@ -28,7 +28,10 @@ CANARY = Canary(
 
 
 def deployment(name: str, *, image: str, port: int, replicas: int = 1, labels: Labels | None = None) -> str:
-    """Return a Deployment as the assignment writes it; *labels* are its pods' and, the first of them, its selector."""
+    """Return a Deployment as in the assignment.
+
+    *labels* are its pods' labels, and the first of them is its selector.
+    """
     labels = labels or {"app": name}
     first, value = next(iter(labels.items()))
     return f"""
@@ -55,7 +58,7 @@ spec:
 
 
 def service(name: str, selector: Labels, *, port: int, target: int | str = "") -> str:
-    """Return a Service; *target* is its ``targetPort``, where given."""
+    """Return a Service. *target* is its ``targetPort``, if given."""
     return f"""
 ---
 # Source: upcommerce/templates/{name}.yaml
@@ -78,15 +81,15 @@ CANARY_SERVICE = service("upcommerce-canary-service", {"app": "upcommerce-canary
 
 
 def rendering(text: str) -> Rendering:
-    """Return *text* as Helm would have rendered it."""
+    """Return *text* as the rendering of a chart."""
     return Rendering(parse(text))
 
 
 class Story:
-    """The timeline of a Deployment, told step by step; each step that is seen adds what the API reports of it."""
+    """Builds the timeline of a Deployment step by step. Each observed step adds the API's report of it."""
 
     def __init__(self, name: str = CANARY.deployment, *, image: str = CANARY.images[0]) -> None:
-        """Begin with the Deployment and its ReplicaSet, at 0 s."""
+        """Begin at 0 s with the Deployment and its ReplicaSet."""
         self._name = name
         self._image = image
         self._now = 0.0
@@ -98,23 +101,23 @@ class Story:
 
     @property
     def timeline(self) -> Timeline:
-        """Return what was told so far."""
+        """Return the timeline so far."""
         return Timeline(tuple(self._observations))
 
     def at(self, seconds: float) -> Self:
-        """Let the next steps happen then."""
+        """Set the time of the following steps in seconds."""
         self._now = seconds
         return self
 
     def observe(self, body: Body, change: Change = "ADDED") -> Self:
-        """Add any object."""
+        """Add an observation of any object."""
         self._observations.append(Observation(self._now, change, Manifest(body)))
         return self
 
     def pod(self, name: str = "one", *, replica_set: str = "", init: bool = False, spec: Body | None = None) -> Self:
-        """Add a pod with one container, ``canary``, or with an init container, ``setup``, before it.
+        """Add a pod with the container ``canary``, and optionally with the init container ``setup`` before it.
 
-        *spec* is what else their specs say.
+        *spec* holds further fields of the containers' specs.
         """
         owner = ObjectKey("ReplicaSet", replica_set or f"{self._name}-1")
         body = _object("Pod", name, owner=owner)
@@ -129,7 +132,7 @@ class Story:
         return self.observe(_copy(body))
 
     def running(self, pod: str = "one", *, container: str = "canary", ready: bool = True, seen: bool = True) -> Self:
-        """Start a container, for the first time or again."""
+        """Start or restart a container."""
         status = self._status(pod, container)
         if ended := status["state"].get("terminated") or status.pop("pending", None):
             status["lastState"] = {"terminated": ended}
@@ -138,7 +141,7 @@ class Story:
         return self.ready(pod, ready=ready, seen=seen)
 
     def ready(self, pod: str = "one", *, ready: bool = True, seen: bool = True) -> Self:
-        """Let a pod become Ready, or not."""
+        """Set whether a pod is Ready."""
         self._pods[pod]["status"]["conditions"] = [{"type": "Ready", "status": str(ready)}]
         return self._tell(pod, seen=seen)
 
@@ -168,7 +171,7 @@ class Story:
         return self.ready(pod, ready=False, seen=seen)
 
     def waiting(self, reason: str, message: str = "", *, pod: str = "one", container: str = "canary") -> Self:
-        """Let a container wait; a run that ended goes to ``lastState``, as the kubelet does it."""
+        """Set a container to waiting. Its last run moves to ``lastState``, as in the kubelet's report."""
         status = self._status(pod, container)
         if ended := status["state"].get("terminated"):
             status["lastState"] = {"terminated": ended}
@@ -177,26 +180,26 @@ class Story:
         return self.ready(pod, ready=False)
 
     def unschedulable(self, message: str, pod: str = "one") -> Self:
-        """Let the scheduler find no node."""
+        """Report that the scheduler finds no node."""
         conditions = [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}]
         self._pods[pod]["status"]["conditions"] = conditions
         return self._tell(pod)
 
     def deleting(self, pod: str = "one") -> Self:
-        """Ask for the end of a pod."""
+        """Request the deletion of a pod."""
         self._pods[pod]["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
         return self._tell(pod)
 
     def gone(self, pod: str = "one") -> Self:
-        """End a pod."""
+        """Delete a pod."""
         return self.observe(_copy(self._pods[pod]), "DELETED")
 
     def again(self, pod: str = "one") -> Self:
-        """Tell a pod once more as it is, as a fresh list does."""
+        """Report a pod again without a change, as a new list does."""
         return self.observe(_copy(self._pods[pod]))
 
     def event(self, reason: str, message: str, *, pod: str = "one", container: str = "canary", count: int = 1) -> Self:
-        """Say something about a container of a pod."""
+        """Add an event about a container of a pod."""
         return self.observe(
             _object("Event", f"{pod}.{reason}")
             | {
@@ -209,7 +212,7 @@ class Story:
         )
 
     def refused(self, message: str) -> Self:
-        """Let the API server refuse the Deployment's pods."""
+        """Report that the API server refuses the Deployment's pods."""
         failure = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
         return self.observe(_object("Deployment", self._name) | {"status": {"conditions": [failure]}}, "MODIFIED")
 

@@ -1,4 +1,4 @@
-"""A run goes on only on a cluster that was seen to refuse privileged pods."""
+"""A run continues only on a cluster that has refused a privileged pod."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ PATIENT = TimeLimits(namespace=60, start_tick=0.001)
 
 
 class Api:
-    """An API server that answers from a list, about a harmless pod and a privileged one in turn.
+    """An API server that answers from a list, in turn for a harmless pod and for a privileged one.
 
-    The last two answers stay.
+    The last two answers repeat.
     """
 
     def __init__(self, *answers: str) -> None:
@@ -41,12 +41,12 @@ class Api:
 
 
 def probe(api: Api, faults: list[str], time_limits: TimeLimits = PATIENT) -> AdmissionProbe:
-    """Return a probe that has not been made."""
+    """Return a probe that has not run yet."""
     return AdmissionProbe(api, time_limits, lambda: None, faults.append)
 
 
 def test_a_refusal_by_pod_security_is_the_proof() -> None:
-    """Once for the run, as the user that is going to act."""
+    """The probe asks once per run, as the user of the experiments, and accepts a refusal by Pod Security as proof."""
     api, faults = Api("", POD_SECURITY), list[str]()
     proof = probe(api, faults)
 
@@ -58,7 +58,7 @@ def test_a_refusal_by_pod_security_is_the_proof() -> None:
 
 
 def test_a_cluster_that_admits_a_privileged_pod_ends_the_run() -> None:
-    """The error says what was expected, what was found and what to do; every experiment hears of it."""
+    """The run ends if the cluster admits a privileged pod, and every experiment gets the error with the remedy."""
     faults: list[str] = []
 
     with pytest.raises(InfrastructureError, match=r"must refuse .* admitted one .* enable the admission plugin"):
@@ -69,30 +69,33 @@ def test_a_cluster_that_admits_a_privileged_pod_ends_the_run() -> None:
 
 @pytest.mark.parametrize("early", [NO_ACCOUNT, NO_RIGHT])
 def test_a_refusal_of_any_pod_proves_nothing(early: str) -> None:
-    """A namespace that has no ServiceAccount, or whose Role is not known yet, refuses everything for a moment."""
+    """The probe asks again if the cluster refuses every pod.
+
+    This happens while a namespace has no ServiceAccount or its Role has no effect yet.
+    """
     with pytest.raises(InfrastructureError, match="admitted one"):
         probe(Api(early, early, early, early, "", ""), []).prove("sre", "")
 
 
 @pytest.mark.parametrize("early", [NO_ACCOUNT, NO_RIGHT])
 def test_a_refusal_that_ends_between_two_questions_proves_nothing(early: str) -> None:
-    """The harmless pod is asked first: what it was refused for may be over when the privileged one is."""
+    """The probe asks again if a temporary refusal ended between the harmless and the privileged pod."""
     with pytest.raises(InfrastructureError, match="admitted one"):
         probe(Api(early, "", ""), []).prove("sre", "")
 
 
 def test_a_right_that_another_api_server_does_not_know_yet_proves_nothing() -> None:
-    """Of several API servers, one may admit the harmless pod while another one still lacks the Role."""
+    """The probe asks again if only some of several API servers know the Role yet."""
     with pytest.raises(InfrastructureError, match="admitted one"):
         probe(Api("", NO_RIGHT, "", ""), []).prove("sre", "")
 
 
 def test_a_right_that_is_missing_for_good_is_told() -> None:
-    """After a while the run ends with what the API server said."""
+    """The run ends with the API server's message if a right stays missing."""
     with pytest.raises(InfrastructureError, match=r'cannot create resource "pods"'):
         probe(Api(NO_RIGHT, NO_RIGHT), [], TimeLimits(namespace=0.1, start_tick=0.001)).prove("sre", "")
 
 
 def test_a_policy_of_the_cluster_that_refuses_any_pod_is_no_hindrance() -> None:
-    """What refuses the privileged pod must be something else than what refuses the harmless one."""
+    """The probe accepts a policy that refuses every pod if the privileged pod is refused for another reason."""
     probe(Api("policy: set requests", POD_SECURITY), []).prove("sre", "")

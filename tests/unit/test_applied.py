@@ -1,4 +1,4 @@
-"""A chart that renders to something else each time is judged by what Helm has applied."""
+"""A chart that renders differently each time is judged by the objects that Helm has applied."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.unit.test_judging import REFERENCE, evidence
 
 
 def test_a_name_that_changes_is_the_one_that_was_applied() -> None:
-    """The canary, and all that the upgrade added, have the names that are in the cluster."""
+    """The canary and the added objects have the names in the cluster."""
     applied = rendering(REFERENCE.replace("upcommerce-canary-app", "canary-x7f2a"))
 
     judged = as_applied(evidence(), applied)
@@ -23,14 +23,14 @@ def test_a_name_that_changes_is_the_one_that_was_applied() -> None:
 
 
 def test_a_canary_that_is_only_rendered_is_none() -> None:
-    """What the upgrade left out was not added."""
+    """A Deployment that is rendered but not applied is no canary."""
     judged = as_applied(evidence(), rendering(STABLE))
 
     assert (judged.canary, judged.added, judged.decision.outcome) == (None, (), "no-canary")
 
 
 def test_what_was_applied_as_rendered_changes_nothing() -> None:
-    """Templates stay known where Helm's record does not know them, and a record that cannot be read tells nothing."""
+    """An applied chart that equals the rendering keeps its template names, and an unreadable record changes nothing."""
     given = evidence()
     elsewhere = Rendering(
         tuple(replace(each, source="upcommerce/templates/objects.yaml") for each in given.chart.manifests)

@@ -1,4 +1,4 @@
-"""An outage is what was seen to fail, and no more."""
+"""An outage covers only the time in which requests were observed to fail."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TIMED_OUT = "no answer within 2 s"
 
 
 def test_outage_lasts_from_the_first_failure_to_the_last() -> None:
-    """The answers before and after it do not belong to it."""
+    """An outage lasts from the first failure to the last, without the answers before and after it."""
     (outage,) = outages(
         [Probe(0, 0.5), Probe(1, 2, TIMED_OUT, timed_out=True), Probe(3.1, 0.1, "refused"), Probe(4, 0.25)],
         TimeLimits(),
@@ -25,7 +25,7 @@ def test_outage_lasts_from_the_first_failure_to_the_last() -> None:
 
 
 def test_what_was_refused_at_one_moment_was_not_silent_for_longer() -> None:
-    """A busy machine makes a request now and learns seconds later what became of it: both may have met one moment."""
+    """An outage does not count the delay before a busy machine notices a refused connection."""
     stalled = [Probe(3.1, 0.03), Probe(3.5, 3.7, "refused"), Probe(5.0, 2.2, "refused"), Probe(7.2, 0.02)]
     (outage,) = outages(stalled, TimeLimits())
 
@@ -34,7 +34,10 @@ def test_what_was_refused_at_one_moment_was_not_silent_for_longer() -> None:
 
 
 def refused(every: float, seconds: float, at_once: int = 4, until: float = 5.0) -> list[Probe]:
-    """Return what is seen of an outage of 5 s: requests that are refused after *seconds*, so many *at_once* at most."""
+    """Return the observations of an outage of 5 s.
+
+    Requests are refused after *seconds*, with at most *at_once* in parallel.
+    """
     probes, at = list[Probe](), 0.0
     while at < until:
         probes.append(Probe(at, seconds, "refused"))
@@ -56,7 +59,7 @@ def test_refusals_one_after_the_other_are_an_outage(every: float, seconds: float
 
 
 def test_more_failures_are_no_shorter_outage() -> None:
-    """What was learned late at its beginning does not make what followed unseen."""
+    """A failure that was noticed late does not shorten the outage that follows."""
     late, following = Probe(0, 3, "refused"), [Probe(2.5 + number / 4, 0.01, "refused") for number in range(13)]
 
     (without,) = outages(following, TimeLimits())
@@ -65,21 +68,21 @@ def test_more_failures_are_no_shorter_outage() -> None:
 
 
 def test_requests_that_were_sent_late_do_not_lengthen_it() -> None:
-    """A busy machine asks late: in that time nobody knows whether the Service would have answered."""
+    """A request that was sent late does not extend an outage, because nothing was asked in the meantime."""
     (outage,) = outages([Probe(1, 0, "refused"), Probe(6, 0, "refused"), Probe(6.1, 0, "refused")], TimeLimits())
 
     assert outage.seconds == pytest.approx(0.1 + 2 * TimeLimits().probe_every)
 
 
 def test_a_time_out_that_was_noticed_late_does_not_lengthen_it() -> None:
-    """No request has longer than its limit to be answered."""
+    """A timeout that was noticed late does not extend an outage beyond the request's time limit."""
     (outage,) = outages([Probe(1, 3.5, "no answer within 2 s", timed_out=True)], TimeLimits())
 
     assert outage.seconds == pytest.approx(2)
 
 
 def test_one_lost_request_is_no_outage_that_counts() -> None:
-    """A request to a pod that has just gone may hang: the next one is sent in time to show that it was alone."""
+    """One lost request is no relevant outage, because the next request is sent in time to succeed."""
     worst = longest(
         [Probe(0, 0.01), Probe(0.1, 2, "no answer within 2 s", timed_out=True), Probe(0.2, 0.01), Probe(0.3, 0.01)],
         TimeLimits(),
@@ -90,7 +93,7 @@ def test_one_lost_request_is_no_outage_that_counts() -> None:
 
 
 def test_requests_that_overlap_are_counted_once() -> None:
-    """Silence of four requests at once lasts as long as that of one."""
+    """Overlapping failed requests count once."""
     waiting = [Probe(number / 10, 2, "no answer within 2 s", timed_out=True) for number in range(4)]
     (outage,) = outages([*waiting, Probe(2.3, 0, "refused"), Probe(2.6, 0)], TimeLimits())
 
@@ -98,7 +101,7 @@ def test_requests_that_overlap_are_counted_once() -> None:
 
 
 def test_every_outage_is_told() -> None:
-    """Outages are apart where an answer came between them; a slow answer is none."""
+    """An answer between two failures separates two outages, and a slow answer is no outage."""
     probes = [Probe(0, 0), Probe(1, 0, "x"), Probe(2, 0), Probe(3, 1.9), Probe(5, 0, "y"), Probe(6, 0)]
 
     assert [outage.error for outage in outages(probes, TimeLimits())] == ["x", "y"]
@@ -107,7 +110,7 @@ def test_every_outage_is_told() -> None:
 
 
 def test_silence_is_certain_once_it_lasts() -> None:
-    """A moment after a switch says nothing; an answer does, and so does silence beyond the limit."""
+    """The stable Service counts as available after an answer, and as unavailable after an outage beyond the limit."""
     failing = tuple(Probe(number / 10, 0, "refused") for number in range(30))
 
     assert not is_certain((), 0, TimeLimits())
@@ -118,7 +121,7 @@ def test_silence_is_certain_once_it_lasts() -> None:
 
 
 def test_the_longest_outage_is_not_the_first_nor_the_last() -> None:
-    """It is the one with the longest silence, by the limits of the run."""
+    """The longest outage is that with the longest duration by the run's time limits, wherever it occurs."""
     patient = TimeLimits(probe_timeout=4)
     probes = [
         Probe(0, 0, "first"),
@@ -137,7 +140,7 @@ def test_the_longest_outage_is_not_the_first_nor_the_last() -> None:
 
 
 def test_silence_is_certain_by_the_limits_of_the_run() -> None:
-    """On a slow machine an outage may be longer, and requests are further apart; a request at *since* counts."""
+    """The time limits of the run decide when an outage is certain. A request sent at *since* counts."""
     patient = TimeLimits(probe_every=1, probe_timeout=8, outage=8)
     failing = tuple(Probe(number * patient.probe_every, 0, "refused") for number in range(5))
     long = Probe(0, patient.probe_timeout, "no answer", timed_out=True)
@@ -149,7 +152,7 @@ def test_silence_is_certain_by_the_limits_of_the_run() -> None:
 
 
 def test_a_short_request_does_not_hide_that_a_longer_one_was_under_way() -> None:
-    """Requests overlap: no time counts as unasked while one of them waits."""
+    """A time in which a longer request waits counts as covered, even if a shorter request overlaps it."""
     waiting = Probe(0, 2, "no answer within 2 s", timed_out=True)
     (outage,) = outages([waiting, Probe(0.2, 0, "refused"), Probe(2.1, 0, "refused")], TimeLimits())
 

@@ -1,4 +1,4 @@
-"""A thread in the background ends with its block."""
+"""A background thread ends with its block."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pytest
 from canaryproof.system.background import in_background
 
 LONG = 5
-"""Seconds that a test waits only when it fails."""
+"""The seconds that a test waits before it fails."""
 
 
 def test_work_goes_on_during_the_block_and_has_ended_after_it() -> None:
-    """The pause of the work ends early, and the thread is gone when the block is left."""
+    """The thread works during the block. At the end of the block its pause is cut short and it ends."""
     events: list[str] = []
     begun = threading.Event()
 
@@ -34,7 +34,7 @@ def test_work_goes_on_during_the_block_and_has_ended_after_it() -> None:
 
 
 def test_work_ends_when_the_block_raises() -> None:
-    """The error of the block is passed on."""
+    """The thread ends if the block raises, and the exception propagates."""
     ended: list[bool] = []
 
     with (

@@ -1,4 +1,4 @@
-"""The course's chart is rendered as often as it must be."""
+"""The course's chart is rendered only as often as necessary."""
 
 from __future__ import annotations
 

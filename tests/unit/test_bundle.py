@@ -1,4 +1,4 @@
-"""What the process that parses hands back is checked: it may have been taken over by what it parsed."""
+"""The harness validates the output of the parsing process, because a hostile archive may have taken it over."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FILES = {PurePosixPath("Chart.yaml"): b"name: a\n", PurePosixPath("templates/a.y
 
 
 def test_what_is_written_is_read() -> None:
-    """Paths and contents, in order."""
+    """The reader returns the written paths and contents in order."""
     stream = io.BytesIO()
     write_bundle(stream, FILES)
 
@@ -48,14 +48,14 @@ EVIL = {
 
 @pytest.mark.parametrize("index", EVIL.values(), ids=EVIL)
 def test_what_no_chart_may_have_is_refused(index: object) -> None:
-    """Whoever says so."""
+    """The reader refuses content that no chart may have, whatever its source is."""
     with pytest.raises(UnsafeError):
         list(read_bundle(io.BytesIO(json.dumps(index).encode() + b"\n")))
 
 
 @pytest.mark.parametrize("line", [b"", b"[", b"[" * 100_000, b"\xff", b"[[]" + b" " * 2**21])
 def test_what_is_no_index_is_refused(line: bytes) -> None:
-    """However long it is, and however it is nested."""
+    """The reader refuses an invalid index, whatever its length and nesting are."""
     with pytest.raises(UnsafeError):
         list(read_bundle(io.BytesIO(line)))
 
@@ -64,7 +64,7 @@ def test_what_is_no_index_is_refused(line: bytes) -> None:
     "said", ["", "[]", "{}", '{"chart": "../a"}', '{"chart": "/"}', '{"chart": 1}', '{"chart": ""}', "[" * 100_000]
 )
 def test_an_answer_of_another_form_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
-    """Nothing is written under a name that leads elsewhere."""
+    """The reader refuses a malformed answer, and writes no file whose name leads out of the folder."""
     monkeypatch.setattr(chart_copy, "run", lambda *_, **__: said)
     submission = Submission("a", "a", pack_zip(tmp_path / "a.zip", chart()))
 

@@ -1,4 +1,4 @@
-"""The canary is the Deployment that the submission adds, whatever it is called."""
+"""The canary is the Deployment that the submission adds, whatever its name is."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ CANARY_IMAGE = "uonyeka/canary:linux-amd64"
 
 
 def find(chart: str) -> CanaryFinding:
-    """Compare *chart* with the course's."""
+    """Compare *chart* with the course's chart."""
     return find_canary(rendering(STABLE), rendering(chart))
 
 
 def canary_of(chart: str) -> Canary:
-    """Return the canary that must be there."""
+    """Return the canary, which must exist."""
     found = find(chart).canary
     assert found
     return found
 
 
 def refusal_of(chart: str) -> Decision:
-    """Return why there is no canary."""
+    """Return the reason why there is no canary."""
     finding = find(chart)
     assert finding.canary is None
     assert finding.decision
@@ -41,7 +41,7 @@ def refusal_of(chart: str) -> Decision:
 
 
 def test_reference_chart_has_its_canary() -> None:
-    """The added Deployment is described, with the Service that leads to it."""
+    """The canary of the reference chart is described with the Service that leads to it."""
     finding = find(STABLE + CANARY_DEPLOYMENT + CANARY_SERVICE)
 
     canary = finding.canary
@@ -62,7 +62,7 @@ def test_reference_chart_has_its_canary() -> None:
     [("upcommerce-app-canary", "name"), ("upcommerce-0-1-0-canary", "app.kubernetes.io/name"), ("blue", "track")],
 )
 def test_names_and_labels_may_vary(name: str, label: str) -> None:
-    """Neither the name of the canary nor its label keys matter."""
+    """The canary may have any name and label keys."""
     labels = {label: name}
     text = deployment(name, image=CANARY_IMAGE, port=5003, labels=labels) + service("any", labels, port=5003)
 
@@ -73,21 +73,21 @@ def test_names_and_labels_may_vary(name: str, label: str) -> None:
 
 
 def test_named_target_ports_are_resolved() -> None:
-    """A Service that leads to a port by name leads to the number the container gives it."""
+    """A Service that names its target port leads to the number that the container declares."""
     text = service("s", {"app": "upcommerce-canary-app"}, port=5003, target="http")
 
     assert canary_of(STABLE + CANARY_DEPLOYMENT + text).services[0].ports == ((5003, 5003),)
 
 
 def test_service_that_picks_nothing_is_no_route() -> None:
-    """A Service whose selector misses the canary's labels does not lead to it."""
+    """A Service whose selector does not match the canary's labels does not lead to it."""
     text = service("s", {"app": "upcommerce--canary-app"}, port=5003)
 
     assert canary_of(STABLE + CANARY_DEPLOYMENT + text).services == ()
 
 
 def test_stable_service_that_picks_the_canary_is_a_route() -> None:
-    """A canary that carries the stable labels gets stable's traffic."""
+    """The stable Service leads to a canary that has the stable labels."""
     text = deployment("c", image=CANARY_IMAGE, port=5003, labels={"track": "canary", "app": "upcommerce-app"})
 
     (route,) = canary_of(STABLE + text).services
@@ -96,7 +96,7 @@ def test_stable_service_that_picks_the_canary_is_a_route() -> None:
 
 
 def test_service_that_picks_other_pods_too_says_so() -> None:
-    """The other workloads whose pods a selector picks are named."""
+    """The canary lists other workloads whose pods its Service selects."""
     text = deployment("c", image=CANARY_IMAGE, port=5003, labels={"app": "upcommerce-app"})
     text += service("s", {"app": "upcommerce-app"}, port=5003)
 
@@ -106,7 +106,7 @@ def test_service_that_picks_other_pods_too_says_so() -> None:
 
 
 def test_renamed_stable_is_no_canary() -> None:
-    """A stable Deployment that goes by another name is told from the canary beside it."""
+    """A renamed stable Deployment is not taken for the canary beside it."""
     renamed = STABLE_DEPLOYMENT.replace("name: upcommerce-app", "name: upcommerce-stable")
 
     assert canary_of(renamed + STABLE_SERVICE + CANARY_DEPLOYMENT).deployment == "upcommerce-canary-app"
@@ -114,7 +114,7 @@ def test_renamed_stable_is_no_canary() -> None:
 
 
 def test_stable_renamed_with_its_labels_is_no_canary() -> None:
-    """A Deployment with stable's image, while stable is missing, is stable under other labels."""
+    """A Deployment with the stable image is the renamed stable one if the stable Deployment is missing."""
     renamed = STABLE_DEPLOYMENT.replace("upcommerce-app", "upcommerce-stable")
 
     assert canary_of(renamed + STABLE_SERVICE + CANARY_DEPLOYMENT).deployment == "upcommerce-canary-app"
@@ -129,7 +129,7 @@ def test_stable_renamed_by_selector_is_told_before_one_with_its_image() -> None:
 
 
 def test_canary_without_stable_is_a_canary() -> None:
-    """That stable is gone is another check's finding: the Deployment that is added is the canary all the same."""
+    """An added Deployment is the canary even if the stable one is missing, which another check reports."""
     assert canary_of(CANARY_DEPLOYMENT + STABLE_SERVICE).deployment == "upcommerce-canary-app"
 
 
@@ -162,7 +162,7 @@ def test_canary_without_stable_is_a_canary() -> None:
     ],
 )
 def test_what_is_there_instead_is_named(chart: str, instead: str) -> None:
-    """A chart without a canary is told what it has in its place."""
+    """The reason for a missing canary names the objects that the chart adds instead."""
     decision = refusal_of(chart)
 
     assert decision.outcome == "no-canary"
@@ -170,7 +170,7 @@ def test_what_is_there_instead_is_named(chart: str, instead: str) -> None:
 
 
 def test_two_candidates_are_ambiguous() -> None:
-    """Two added Deployments are both named."""
+    """The reason names both Deployments if the chart adds two."""
     decision = refusal_of(STABLE + CANARY_DEPLOYMENT + deployment("second", image="x", port=1))
 
     assert decision.outcome == "ambiguous"
@@ -179,7 +179,7 @@ def test_two_candidates_are_ambiguous() -> None:
 
 
 def test_all_containers_are_described() -> None:
-    """Sidecars count, and so do init containers, but no port of an init container serves anybody."""
+    """The canary lists the ports of its containers and sidecars, but none of an init container."""
     more = "      initContainers:\n        - {name: setup, image: i, ports: [{containerPort: 1}]}\n      containers:"
     more += "\n        - {name: side, image: s, ports: [{containerPort: 2}]}"
 
@@ -190,7 +190,10 @@ def test_all_containers_are_described() -> None:
 
 
 def test_an_ambiguous_chart_lists_what_it_adds() -> None:
-    """Each Deployment with the template that has it; the objects that were added are known all the same."""
+    """The reason for an ambiguous canary lists each added Deployment with its template.
+
+    The added objects are known nevertheless.
+    """
     finding = find(STABLE + CANARY_DEPLOYMENT + deployment("second", image="x", port=1))
 
     assert finding.decision
@@ -203,7 +206,7 @@ def test_an_ambiguous_chart_lists_what_it_adds() -> None:
 
 
 def test_what_has_no_template_is_listed_without_one() -> None:
-    """Helm names the template of what it renders; what it has on record may lack it."""
+    """A Deployment without a known template is listed without one, as Helm's record may lack it."""
     bare = rendering(
         STABLE + CANARY_SERVICE.replace("# Source: upcommerce/templates/upcommerce-canary-service.yaml", "")
     )
@@ -215,7 +218,7 @@ def test_what_has_no_template_is_listed_without_one() -> None:
 
 
 def test_the_canary_and_its_services_name_their_templates() -> None:
-    """A finding points at the file that has the fault."""
+    """The canary and its Services name their templates, to which a finding refers."""
     canary = canary_of(STABLE + CANARY_DEPLOYMENT + CANARY_SERVICE)
 
     assert canary.source == "upcommerce/templates/upcommerce-canary-app.yaml"
@@ -223,7 +226,7 @@ def test_the_canary_and_its_services_name_their_templates() -> None:
 
 
 def test_an_image_that_must_not_be_pulled_is_there_only_if_stable_runs_it() -> None:
-    """``imagePullPolicy: Never`` works with an image that revision 1 has brought to the node, and with no other."""
+    """An image with ``imagePullPolicy: Never`` is on the node only if the stable app of revision 1 runs it."""
     unpulled = CANARY_DEPLOYMENT.replace("          image:", "          imagePullPolicy: Never\n          image:")
 
     assert canary_of(STABLE + CANARY_DEPLOYMENT).unpulled == ()
@@ -232,7 +235,7 @@ def test_an_image_that_must_not_be_pulled_is_there_only_if_stable_runs_it() -> N
 
 
 def test_workloads_are_named_first_where_a_canary_is_missing() -> None:
-    """A StatefulSet is likelier to be meant for the canary than the Service before it."""
+    """The reason for a missing canary names workloads before other objects, because they are likelier to be meant."""
     stateful = CANARY_DEPLOYMENT.replace("kind: Deployment", "kind: StatefulSet")
 
     decision = refusal_of(CANARY_SERVICE + STABLE + stateful)

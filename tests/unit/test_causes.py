@@ -1,4 +1,4 @@
-"""A cause shows the facts that it has, and its sentence tells each of them."""
+"""A cause shows its known facts, and its sentence contains each of them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ FULL = Cause(
 
 
 def test_only_facts_that_say_something_are_shown() -> None:
-    """Times in whole milliseconds; the causes that it is made of in the same way."""
+    """A cause shows only facts that are set, with times in milliseconds, and so do its parts."""
     cause = Cause(
         code="several-deployments-added",
         count=2,
@@ -87,7 +87,7 @@ def test_only_facts_that_say_something_are_shown() -> None:
     ],
 )
 def test_a_sentence_tells_the_facts(code: Code, facts: list[str]) -> None:
-    """Each of those that it is about."""
+    """A sentence contains each fact of its cause."""
     told = describe(replace(FULL, code=code))
 
     assert [fact for fact in facts if fact not in told] == []
@@ -95,7 +95,7 @@ def test_a_sentence_tells_the_facts(code: Code, facts: list[str]) -> None:
 
 @pytest.mark.parametrize("code", get_args(Code))
 def test_a_sentence_has_no_gap_where_a_cause_has_few_facts(code: Code) -> None:
-    """What is not known is left out, brackets and commas with it."""
+    """A sentence leaves out unknown facts with their brackets and commas."""
     told = describe(Cause(code=code, container="main", deployment="shop-canary"))
 
     assert [gap for gap in ("()", "(, ", ", line", "None", "{") if gap in told] == []
@@ -121,12 +121,12 @@ def test_a_sentence_has_no_gap_where_a_cause_has_few_facts(code: Code) -> None:
     ],
 )
 def test_a_sentence_fits_the_facts(cause: Cause, told: str) -> None:
-    """One is singular, none is said in words, and what is not known is not made up."""
+    """A sentence uses the singular for one and a word for zero, and invents no unknown fact."""
     assert told in describe(cause)
 
 
 def test_the_error_of_a_rendering_is_told_with_its_parts() -> None:
-    """Helm's own error has none; what the objects lack has one cause each."""
+    """A rendering error shows Helm's message, or a cause for each fault of the objects."""
     parts = (Cause(code="no-containers", object="Deployment/a"),)
     malformed = Rendering(error="no", cause=Cause(code="chart-malformed", parts=parts), rendered=True)
 
@@ -135,21 +135,21 @@ def test_the_error_of_a_rendering_is_told_with_its_parts() -> None:
 
 
 def test_a_step_of_helm_knows_how_long_it_took_and_whether_it_succeeded() -> None:
-    """An error is no success, whatever it says."""
+    """A step of Helm states its duration and whether it succeeded. A step with an error never succeeded."""
     failed, done = Step("helm upgrade", 1.5, 4, "timed out"), Step("helm upgrade", 1.5, 4)
 
     assert (done.seconds, done.succeeded, failed.succeeded) == (2.5, True, False)
 
 
 def test_an_outcome_is_told_by_its_cause() -> None:
-    """In one sentence."""
+    """An outcome is described by the sentence of its cause."""
     cause = Cause(code="not-reached")
 
     assert Decision("undecided", cause).reason == describe(cause)
 
 
 def test_an_experiment_is_judged_by_the_time_limits_that_it_had() -> None:
-    """A machine that was said to be slower has longer ones."""
+    """The judgement uses the time limits of the experiment, which are longer with more patience."""
     slow = Setting("embedded", "1.37.2", 1, "4.3.1", "stand-in", patience=3)
 
     assert Evidence("a", "a").time_limits.outage == 2
@@ -157,5 +157,5 @@ def test_an_experiment_is_judged_by_the_time_limits_that_it_had() -> None:
 
 
 def test_a_sentence_ends_where_the_facts_end() -> None:
-    """Without a colon behind which nothing stands."""
+    """A sentence does not end with a colon if no facts follow."""
     assert describe(Cause(code="never-ready", deployment="shop")).endswith("never became Ready")

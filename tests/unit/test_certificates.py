@@ -1,4 +1,4 @@
-"""The cluster's certificates hold where they must, and nowhere else."""
+"""The certificates of a cluster are valid only for that cluster and its addresses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def certificates() -> Certificates:
 
 
 def test_client_and_server_trust_each_other(certificates: Certificates, tmp_path: Path) -> None:
-    """Both sides present a certificate, strict verification included, and both accept it."""
+    """Client and server accept each other's certificate under strict verification."""
     server = _context(ssl.Purpose.CLIENT_AUTH, certificates, certificates.server, tmp_path)
     client = _context(ssl.Purpose.SERVER_AUTH, certificates, certificates.admin, tmp_path)
 
@@ -30,7 +30,7 @@ def test_client_and_server_trust_each_other(certificates: Certificates, tmp_path
 
 
 def test_another_address_is_not_trusted(certificates: Certificates, tmp_path: Path) -> None:
-    """A server certificate does not hold for an address that it does not name."""
+    """A client rejects the server certificate for an address that it does not name."""
     server = _context(ssl.Purpose.CLIENT_AUTH, certificates, certificates.server, tmp_path)
     client = _context(ssl.Purpose.SERVER_AUTH, certificates, certificates.admin, tmp_path)
 
@@ -39,7 +39,7 @@ def test_another_address_is_not_trusted(certificates: Certificates, tmp_path: Pa
 
 
 def test_another_clusters_administrator_is_not_trusted(certificates: Certificates, tmp_path: Path) -> None:
-    """Two clusters on one machine do not take each other's certificates."""
+    """A cluster rejects the administrator's certificate of another cluster."""
     stranger = make_certificates(("127.0.0.1",))
     server = _context(ssl.Purpose.CLIENT_AUTH, certificates, certificates.server, tmp_path)
     client = _context(ssl.Purpose.SERVER_AUTH, stranger, stranger.admin, tmp_path)
@@ -50,7 +50,7 @@ def test_another_clusters_administrator_is_not_trusted(certificates: Certificate
 
 def _context(purpose: ssl.Purpose, trusted: Certificates, own: Pair, folder: Path) -> ssl.SSLContext:
     context = ssl.create_default_context(purpose, cadata=trusted.authority)
-    context.verify_flags |= ssl.VERIFY_X509_STRICT  # Python's default from 3.13 on
+    context.verify_flags |= ssl.VERIFY_X509_STRICT  # Python's default since 3.13
     context.verify_mode = ssl.CERT_REQUIRED
     file = folder / "pair.pem"
     file.write_text(own.certificate + own.key, encoding="ascii")
@@ -59,7 +59,7 @@ def _context(purpose: ssl.Purpose, trusted: Certificates, own: Pair, folder: Pat
 
 
 def _handshake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> dict[str, str]:
-    """Return the subject of the client's certificate, as the server saw it."""
+    """Return the subject of the client's certificate as the server receives it."""
     ours, theirs = socket.socketpair()
     seen: list[dict[str, str]] = []
     thread = threading.Thread(target=_serve, args=(server, theirs, seen))
@@ -77,7 +77,7 @@ def _serve(context: ssl.SSLContext, connection: socket.socket, seen: list[dict[s
         try:
             accepted = context.wrap_socket(connection, server_side=True)
         except (ssl.SSLError, OSError):
-            return  # the client refused, which is what its side of the test looks at
+            return  # the test examines the refusal on the client's side
         with accepted:
             subject = (accepted.getpeercert() or {})["subject"]
             seen.append(dict(entry for group in subject for entry in group))  # type: ignore[misc]  # typeshed is vague here

@@ -1,4 +1,4 @@
-"""A cluster gets cgroups of its own in whatever hierarchy the machine has, and none is left."""
+"""A cluster gets its own cgroups in either version of the hierarchy, and leaves none behind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from canaryproof.errors import ClusterError
 
 @pytest.fixture
 def legacy(tmp_path: Path) -> Path:
-    """A machine with cgroup v1: a folder per hierarchy, and links from the short names."""
+    """A machine with cgroup v1, which has a folder per hierarchy and links from the short names."""
     for name in ("cpu,cpuacct", "cpuset", "memory"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "cgroup.procs").touch()
@@ -25,7 +25,10 @@ def legacy(tmp_path: Path) -> Path:
 
 
 def test_every_legacy_hierarchy_gets_one(legacy: Path) -> None:
-    """On cgroup v1 kubelet insists that its root exists in every hierarchy; links would name one twice."""
+    """The cluster gets a cgroup in each v1 hierarchy, because kubelet requires its root in all of them.
+
+    Links do not count.
+    """
     made = make_cgroups("ours", legacy)
 
     assert [Path(seen_at).name for _, seen_at in made] == ["cpu,cpuacct", "cpuset", "memory"]
@@ -33,7 +36,7 @@ def test_every_legacy_hierarchy_gets_one(legacy: Path) -> None:
 
 
 def test_a_legacy_cpuset_takes_over_processors_and_memory(legacy: Path) -> None:
-    """A new cpuset takes no process before it has both."""
+    """A new v1 cpuset copies the processors and memory nodes, because it accepts no process before it has both."""
     make_cgroups("ours", legacy)
 
     assert (legacy / "cpuset" / "ours" / "cpuset.cpus").read_text(encoding="ascii") == "0-1\n"
@@ -41,7 +44,7 @@ def test_a_legacy_cpuset_takes_over_processors_and_memory(legacy: Path) -> None:
 
 
 def test_a_busy_machine_gives_the_cluster_its_share(legacy: Path) -> None:
-    """A cgroup weighs as much as one process by default, and a cluster is more than that."""
+    """The cluster's cgroup gets a larger weight than the default, which is that of one process."""
     (legacy / "cpu,cpuacct" / "cpu.shares").write_text("1024\n", encoding="ascii")
     make_cgroups("ours", legacy)
 
@@ -49,13 +52,13 @@ def test_a_busy_machine_gives_the_cluster_its_share(legacy: Path) -> None:
 
 
 def test_a_root_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    """Inside a container without a writable cgroup tree the message says so, and what to do."""
+    """The error names the cgroup root and the remedy if a container's cgroup tree is not writable."""
     with pytest.raises(ClusterError, match=r"cannot make the cgroup ours: .*needs a writable .*privileged"):
         make_cgroups("ours", tmp_path / "nowhere")
 
 
 def test_removal_takes_the_deepest_first(tmp_path: Path) -> None:
-    """A cgroup goes only when those below it are gone."""
+    """The removal starts with the deepest cgroup, because a cgroup with children cannot be removed."""
     (tmp_path / "ours" / "kubepods" / "pod1").mkdir(parents=True)
 
     remove_cgroups("ours", 60, tmp_path)
@@ -64,7 +67,7 @@ def test_removal_takes_the_deepest_first(tmp_path: Path) -> None:
 
 
 def test_removal_leaves_others_alone(legacy: Path) -> None:
-    """Only the cgroup of that name goes."""
+    """The removal affects only the cgroup with that name."""
     make_cgroups("ours", legacy)
     make_cgroups("theirs", legacy)
     (legacy / "cpuset" / "ours" / "cpuset.cpus").unlink()
@@ -77,13 +80,16 @@ def test_removal_leaves_others_alone(legacy: Path) -> None:
 
 
 def test_removing_what_is_not_there_is_no_fault(legacy: Path) -> None:
-    """A start that was killed before it made cgroups is swept like any other."""
+    """The removal of a missing cgroup succeeds, for example after a start that was killed early."""
     remove_cgroups("never-made", 60, legacy)
 
 
 @pytest.mark.parametrize("contained", [False, True])
 def test_a_containers_processes_make_way(tmp_path: Path, *, contained: bool) -> None:
-    """A container's root hands on controllers only when no process is in it; the machine's own needs no such thing."""
+    """The processes in a container's root cgroup move away, because it delegates controllers only without processes.
+
+    The machine's own root cgroup does not need this.
+    """
     files = {"cgroup.controllers": "cpu memory pids", "cgroup.subtree_control": "memory", "cgroup.procs": "1\n7\n"}
     for name, text in files.items():
         (tmp_path / name).write_text(text)
@@ -91,7 +97,7 @@ def test_a_containers_processes_make_way(tmp_path: Path, *, contained: bool) -> 
         (tmp_path / "cgroup.type").write_text("domain\n")
     made = tmp_path / "ours"
 
-    with pytest.raises(ClusterError, match="cannot make"):  # a plain folder gets no files from the kernel
+    with pytest.raises(ClusterError, match="cannot make"):  # the kernel adds no files to a plain folder
         make_cgroups("ours", tmp_path)
 
     assert made.is_dir()

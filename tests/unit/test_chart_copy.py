@@ -1,4 +1,4 @@
-"""Helm gets a copy: plain files in a folder of their own that is gone afterwards, or a reason why there is none."""
+"""Helm gets a copy of the chart as plain files in a temporary folder, or an error with the reason."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.unit.packing import CHART, chart, pack_tar, pack_zip, write
 
 
 def copied(source: Path, *, problem: str = "", unsafe: bool = False, doom: str = "", **seconds: float) -> list[str]:
-    """Take a copy of what was handed in, and return its files once it is gone again."""
+    """Copy the submission, and return its files after the copy's removal."""
     submission = Submission("alice", str(source), source, problem, unsafe=unsafe)
     with clean_copy(submission, "upcommerce", TimeLimits(**seconds), lambda: doom or None) as place:
         files = sorted(str(each.relative_to(place)) for each in place.rglob("*") if each.is_file())
@@ -30,7 +30,7 @@ def copied(source: Path, *, problem: str = "", unsafe: bool = False, doom: str =
 
 
 def test_a_copy_is_lent_and_taken_back(tmp_path: Path) -> None:
-    """From folders and archives alike; the submission itself stays as it is."""
+    """The copy of a folder or an archive is removed after its use, and the submission stays unchanged."""
     folder = write(tmp_path / "folder", chart(""))
 
     for source in (folder, pack_zip(tmp_path / "a.zip", chart()), pack_tar(tmp_path / "a.tgz", chart())):
@@ -42,7 +42,7 @@ def test_a_copy_is_lent_and_taken_back(tmp_path: Path) -> None:
     ("unsafe", "error"), [(True, UnsafeError), (False, SubmissionError)], ids=["refused", "missing"]
 )
 def test_what_was_wrong_from_the_start_is_said(tmp_path: Path, *, unsafe: bool, error: type[CanaryproofError]) -> None:
-    """Nothing is copied where intake has found a reason not to."""
+    """The copy repeats the reason if intake has already refused the submission."""
     with pytest.raises(error, match="for this reason") as caught:
         copied(tmp_path, problem="for this reason", unsafe=unsafe)
 
@@ -50,7 +50,7 @@ def test_what_was_wrong_from_the_start_is_said(tmp_path: Path, *, unsafe: bool, 
 
 
 def test_each_refusal_keeps_its_kind(tmp_path: Path) -> None:
-    """What another process has found comes back as if it had been found here."""
+    """The copy raises the refusal with the same type as the process that found it."""
     with pytest.raises(UnsafeError, match="leads out of it"):
         copied(pack_zip(tmp_path / "a.zip", {"../a": ""}))
     with pytest.raises(SubmissionError, match=r"saw no Chart\.yaml") as caught:
@@ -59,7 +59,7 @@ def test_each_refusal_keeps_its_kind(tmp_path: Path) -> None:
 
 
 def test_time_and_memory_are_limited(tmp_path: Path) -> None:
-    """An archive whose list of contents alone is too much is refused, and holds up nobody."""
+    """The copy refuses an archive whose index exceeds the limits of time or memory."""
     archive = tmp_path / "many.zip"
     with zipfile.ZipFile(archive, "w") as packed:
         for number in range(60_000):
@@ -72,7 +72,7 @@ def test_time_and_memory_are_limited(tmp_path: Path) -> None:
 
 
 def test_the_end_of_the_run_waits_for_no_copy(tmp_path: Path) -> None:
-    """Ctrl-C is not the submission's fault."""
+    """A copy that Ctrl-C interrupts is no fault of the submission."""
     with pytest.raises(InfrastructureError, match="the run was ended"):
         copied(pack_zip(tmp_path / "a.zip", chart()), doom="the run was ended")
 
@@ -91,7 +91,7 @@ def test_nothing_of_the_submission_is_run(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_the_users_environment_stays_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The copying process sees nothing of it."""
+    """The copying process does not get the user's environment."""
     monkeypatch.setenv("PYTHONSTARTUP", "/nowhere")
     monkeypatch.setenv("PYTHONHOME", "/nowhere")
 
@@ -104,7 +104,7 @@ def test_the_users_environment_stays_at_home(tmp_path: Path, monkeypatch: pytest
 def test_a_folder_that_becomes_a_link_is_not_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, swapped: str
 ) -> None:
-    """Students may own what they hand in, and change it while it is read: each part of the path is opened by itself."""
+    """The copy opens each part of a path separately, so that a folder that turns into a link is not followed."""
     secret = write(tmp_path / "secret", {**chart("upcommerce/"), "upcommerce/values.yaml": "of the teacher\n"})
     pack_zip(secret / "upcommerce" / "a.zip", chart())
     place = write(tmp_path / "class", chart("work/upcommerce/"))
@@ -136,7 +136,7 @@ def test_a_folder_that_becomes_a_link_is_not_followed(
 
 
 def test_texts_are_read_through_no_link(tmp_path: Path) -> None:
-    """A link in a chart, and a pipe, are left out."""
+    """The reader of texts leaves out links and pipes in a chart."""
     (tmp_path / "secret.yaml").write_text("of the teacher")
     folder = write(tmp_path / "chart", chart(""))
     (folder / "link.yaml").symlink_to(tmp_path / "secret.yaml")

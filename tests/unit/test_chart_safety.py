@@ -398,7 +398,7 @@ SHARED_ONLY: dict[str, tuple[Manifest, Code]] = {
 
 @pytest.mark.parametrize(("manifest", "code"), SHARED_ONLY.values(), ids=SHARED_ONLY)
 def test_a_cluster_of_others_has_further_rules(manifest: Manifest, code: Code) -> None:
-    """What takes something from its owners is refused there, and allowed on a cluster of the run's own."""
+    """The check refuses objects that use others' resources on a shared cluster, and allows them on a run's own."""
     assert set(codes(manifest, shared=True)) == {code}
     assert codes(manifest) == []
 
@@ -500,7 +500,7 @@ def test_a_kind_that_the_cluster_does_not_know_is_left_to_helm() -> None:
     ],
 )
 def test_a_number_counts_as_the_most_that_the_cluster_could_make_of_it(value: object, number: int) -> None:
-    """It is never negative, never fractional, and never too large to be written."""
+    """The check reads a number as the largest non-negative integer that the cluster could read, up to a maximum."""
     assert whole(value) == number
 
 

@@ -1,4 +1,4 @@
-"""The text of a chart is kept as far as messages need it, and places in it are found where they are certain."""
+"""The evidence keeps the text of a chart for its messages, and finds a place in it only if it is unambiguous."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from canaryproof.model.evidence import ChartFile
 
 
 def test_text_files_of_a_chart_are_read_in_order(tmp_path: Path) -> None:
-    """By their paths from the chart's folder; other files are left out."""
+    """The reader returns the text files of a chart, ordered by path from the chart's folder."""
     (tmp_path / "templates").mkdir()
     for name in ("values.yaml", "Chart.yml", "_helpers.tpl", "notes.txt", "schema.json", ".helmignore"):
         (tmp_path / name).write_text(f"of {name}")
@@ -34,7 +34,7 @@ def test_text_files_of_a_chart_are_read_in_order(tmp_path: Path) -> None:
 
 
 def test_folders_are_read_in_order(tmp_path: Path) -> None:
-    """So that the same files are kept of the same chart, everywhere."""
+    """The reader visits folders in order, so that the same chart always keeps the same files."""
     for name in ("c", "a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "x.yaml").write_text("")
@@ -43,7 +43,7 @@ def test_folders_are_read_in_order(tmp_path: Path) -> None:
 
 
 def test_too_much_is_left_out(tmp_path: Path) -> None:
-    """Of many files the first 200, and of a long one the first 64 KiB; what is no UTF-8 is marked."""
+    """The reader keeps the first 200 files and the first 64 KiB of each, and marks text that is no UTF-8."""
     (tmp_path / "000.yaml").write_bytes(b"\xff" + b"x" * 65535 + b"y")
     for number in range(1, 201):
         (tmp_path / f"{number:03}.yaml").write_text("")
@@ -56,7 +56,7 @@ def test_too_much_is_left_out(tmp_path: Path) -> None:
 
 
 def test_what_is_no_plain_file_is_passed_over(tmp_path: Path) -> None:
-    """Links lead out of the chart, and pipes and sockets never end; the files beside them are read."""
+    """The reader skips links, pipes and sockets, and reads the files beside them."""
     secret = tmp_path / "secret"
     secret.write_text("secret")
     chart = tmp_path / "chart"
@@ -72,7 +72,7 @@ def test_what_is_no_plain_file_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_an_error_of_the_machine_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that cannot be read for another reason is a fault."""
+    """The reader raises other errors of the machine instead of skipping the file."""
     (tmp_path / "a.yaml").write_text("a")
 
     def denied(*_arguments: object, **_options: object) -> int:
@@ -120,7 +120,7 @@ def test_a_key_is_found_where_it_stands_once(keys: tuple[str, ...], line: str) -
 
 
 def test_a_template_that_was_not_kept_is_named_alone() -> None:
-    """Another one with the key says nothing about it."""
+    """The search names only the template if its text was not kept, even if another template has the key."""
     assert place(FILES, "templates/c.yaml", "kind") == "templates/c.yaml"
 
 
@@ -137,5 +137,5 @@ def test_a_template_that_was_not_kept_is_named_alone() -> None:
     ],
 )
 def test_a_value_is_found_where_it_stands_once(text: str, where: str) -> None:
-    """In values and templates, as a whole, with a comment behind it or not."""
+    """The search finds a whole value in values and templates, with or without a comment behind it."""
     assert line_with(FILES, text) == where

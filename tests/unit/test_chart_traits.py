@@ -1,4 +1,4 @@
-"""A chart may insist on the namespace that the assignment names, and what may take long is known from it."""
+"""The harness derives from a chart whether it needs the assignment's namespace and whether it may take long."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from canaryproof.model.objects import Body, Manifest
 
 
 def chart(**metadata: str) -> Rendering:
-    """Return a chart of one object."""
+    """Return a chart with one object."""
     kind = "Namespace" if metadata["name"] == "sre" else "Service"
     return Rendering((Manifest({"kind": kind, "metadata": metadata}),))
 
 
 def test_objects_may_name_the_namespace() -> None:
-    """Objects that name it, and the Namespace itself, count; others do not."""
+    """A chart needs the namespace if its objects name it, or if it contains the Namespace itself."""
     assert insists_on("sre", chart(name="a", namespace="sre"), ())
     assert insists_on("sre", chart(name="sre"), ())
     assert not insists_on("sre", chart(name="a"), ())
@@ -37,19 +37,19 @@ PRINTING = (
 
 @pytest.mark.parametrize("text", ASKING)
 def test_a_template_that_decides_by_the_namespace_insists(text: str) -> None:
-    """It is rendered as the assignment's command would; what is no template decides nothing."""
+    """A chart needs the namespace if a template branches on it. Other files do not count."""
     assert insists_on("sre", chart(name="a"), [ChartFile("templates/canary.yaml", text)])
     assert not insists_on("sre", chart(name="a"), [ChartFile("README.txt", text)])
 
 
 @pytest.mark.parametrize("text", PRINTING)
 def test_a_template_that_prints_the_namespace_does_not(text: str) -> None:
-    """It renders to the same in every namespace but for its name."""
+    """A chart that only prints the namespace renders alike in every namespace, and does not need a particular one."""
     assert not insists_on("sre", chart(name="a"), [ChartFile("templates/canary.yaml", text)])
 
 
 def test_no_text_takes_long_to_read() -> None:
-    """Braces that are never closed are passed over."""
+    """The analysis takes little time for unclosed braces."""
     assert not insists_on("sre", chart(name="a"), [ChartFile("templates/a.yaml", "{{" * 30_000 + " .Release.Names")])
 
 
@@ -59,7 +59,7 @@ REF = {"secretKeyRef": {"name": "a", "key": "b"}}
 
 
 def workload(name: str, container: Body, *, kind: str = "Deployment", hook: str = "", **pod: object) -> Manifest:
-    """Return a workload with one container, and more in its pods' spec."""
+    """Return a workload with one container and further fields in its pod spec."""
     metadata = {"name": name, "annotations": {"helm.sh/hook": hook} if hook else {}}
     spec = {"containers": [{"name": "app", "image": CANARY, **container}], **pod}
     return Manifest({"kind": kind, "metadata": metadata, "spec": {"template": {"spec": spec}}})
@@ -69,7 +69,7 @@ BASELINE = Rendering((workload("app", {"image": STABLE, "readinessProbe": {}}),)
 
 
 def foreseen(*more: Manifest) -> bool:
-    """Say what is foreseen of the course's chart with something more in it."""
+    """Return whether the course's chart with further objects may take long."""
     return may_take_long(Rendering((*BASELINE.manifests, *more)), BASELINE)
 
 
@@ -82,7 +82,7 @@ def foreseen(*more: Manifest) -> bool:
     ],
 )
 def test_a_canary_that_only_runs_its_image_ends_soon(container: Body) -> None:
-    """What it may take does not delay its crash; the course's own Deployment is not asked."""
+    """A canary that only runs its image ends soon. The stable Deployment is not considered."""
     assert not foreseen(workload("canary", container))
 
 
@@ -102,15 +102,15 @@ def test_a_canary_that_only_runs_its_image_ends_soon(container: Body) -> None:
     ids=["command", "probe", "config", "variable", "init", "volume", "node", "stable-image", "hook"],
 )
 def test_a_canary_that_has_more_to_do_may_take_long(canary: Manifest) -> None:
-    """Each of these can keep it from crashing, or from starting."""
+    """A canary may take long if a field can delay its start or its crash."""
     assert foreseen(canary)
 
 
 def test_nothing_is_foreseen_where_nothing_is_added() -> None:
-    """A chart without a canary is done as soon as it is rendered, upgraded and rolled back."""
+    """A chart without a canary ends soon."""
     assert not foreseen(Manifest({"kind": "Service", "metadata": {"name": "canary"}}))
 
 
 def test_a_dependency_may_insist_too() -> None:
-    """The templates of a chart's own charts are rendered with it."""
+    """A chart needs the namespace if the templates of a dependency do."""
     assert insists_on("sre", chart(name="a"), [ChartFile("charts/db/templates/db.yaml", ASKING[0])])

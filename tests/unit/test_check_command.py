@@ -1,4 +1,4 @@
-"""The commands that run the acceptance suite: what they hand to pytest, and what they keep from it."""
+"""The commands that run the acceptance suite pass options to pytest and isolate it from the current folder."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ IN_FOLDER = {f"upcommerce/{name}": text for name, text in chart().items()}
 
 @pytest.fixture
 def handed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What pytest is called with."""
+    """The arguments with which the command calls pytest."""
     arguments: list[str] = []
 
     def pytest_main(given: Sequence[str]) -> pytest.ExitCode:
@@ -45,12 +45,12 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def hostile(tmp_path: Path) -> Path:
-    """A current folder with a chart in it, and much that Python and pytest would run or read."""
+    """A current folder with a chart and many files that Python or pytest would run or read."""
     return write(tmp_path / "hostile", {**IN_FOLDER, **HOSTILE})
 
 
 def called(folder: Path, *arguments: str, allowed: Sequence[str] = ()) -> str:
-    """Return what the command prints when it is called in *folder*; one of the *allowed* ends is no failure."""
+    """Return the output of the command called in *folder*. Each exit code in *allowed* counts as success."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         command = [str(Path(sys.executable).with_name("canaryproof")), *arguments]
@@ -62,13 +62,13 @@ def called(folder: Path, *arguments: str, allowed: Sequence[str] = ()) -> str:
 
 
 def was_run(place: Path) -> list[str]:
-    """Return which of the traps went off."""
+    """Return the traps that were triggered."""
     return [each.name for each in place.rglob("*") if each.suffix == ".ran" or each.name == "__pycache__"]
 
 
 @pytest.mark.parametrize("where", [".", "upcommerce"])
 def test_nothing_of_the_current_folder_is_run(hostile: Path, where: str) -> None:
-    """Neither its Python files nor its configurations are read, be it a submission or not."""
+    """The command reads neither Python files nor configurations of the current folder."""
     path = ["."] if where == "upcommerce" else []
 
     said = called(hostile / where, "check", *path, "--", "--collect-only", "-q")
@@ -78,7 +78,7 @@ def test_nothing_of_the_current_folder_is_run(hostile: Path, where: str) -> None
 
 
 def test_a_module_of_the_current_folder_replaces_none_of_python_m(hostile: Path) -> None:
-    """``python -m`` puts the current folder first; what the command imports is not taken from there."""
+    """``python -m`` imports no module from the current folder for the command, although it is first on the path."""
     for name in ("argparse.py", "sitecustomize.py"):
         (hostile / name).unlink()
     command = [sys.executable, "-m", "canaryproof", "check", "--", "--collect-only", "-q"]
@@ -90,7 +90,7 @@ def test_a_module_of_the_current_folder_replaces_none_of_python_m(hostile: Path)
 
 
 def test_options_are_those_of_pytest_without_the_prefix(handed: list[str]) -> None:
-    """Paths and options are handed on, further options of pytest come last, and its exit code is the command's."""
+    """The command passes on paths and options, puts further options of pytest last, and returns pytest's exit code."""
     code = main(
         [
             *("check", "class", "a.zip", "--report-dir", "out", "--yes", "--keep-cluster"),
@@ -116,7 +116,7 @@ def test_options_are_those_of_pytest_without_the_prefix(handed: list[str]) -> No
     ],
 )
 def test_replay_and_observe_are_commands(handed: list[str], arguments: list[str], expected: list[str]) -> None:
-    """Each sets the option of pytest that it is called like."""
+    """The commands replay and observe set pytest's options of the same names."""
     main(arguments)
 
     assert handed[len(suite.SUITE) :] == expected
@@ -135,7 +135,7 @@ def test_replay_and_observe_are_commands(handed: list[str], arguments: list[str]
 def test_wrong_usage_has_the_exit_code_of_pytest(
     capsys: pytest.CaptureFixture[str], handed: list[str], arguments: list[str], message: str
 ) -> None:
-    """It is told before pytest starts."""
+    """Invalid arguments end the command with pytest's exit code before pytest starts."""
     with pytest.raises(SystemExit, match="4"):
         main(arguments)
 
@@ -144,7 +144,7 @@ def test_wrong_usage_has_the_exit_code_of_pytest(
 
 
 def test_messages_name_options_as_they_are_called_here(tmp_path: Path) -> None:
-    """Whoever said --parallel is told of --parallel; a value that does not hold has exit code 4."""
+    """Messages use the command's own option names, and an invalid value has exit code 4."""
     said = called(tmp_path, "check", "missing", "--parallel", "many", allowed=["exit code 4"])
 
     assert "--parallel must be a number of experiments" in said

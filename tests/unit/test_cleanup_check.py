@@ -1,4 +1,4 @@
-"""The wait after a rollback ends when all is gone, or as soon as what is left is certain to stay."""
+"""The wait after a rollback ends when all added objects are gone, or when the remaining ones are certain to stay."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROLE = ObjectKey("ClusterRole", "reader")
 
 
 class FakeClock:
-    """Time that passes only when told."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         """Start at zero."""
@@ -28,32 +28,32 @@ class FakeClock:
 
 
 class FakeObjects:
-    """Live objects as a test has put them."""
+    """Live objects that a test sets."""
 
     def __init__(self) -> None:
-        """Start with none."""
+        """Start without objects."""
         self.bodies: dict[str, Body] = {}
         self.freed: list[str] = []
 
     def resource(self, api_version: str, kind: str) -> Resource | None:
-        """Know every kind."""
+        """Accept every kind."""
         return Resource(kind, f"/apis/{api_version}", kind.lower(), namespaced=kind != "ClusterRole")
 
     def get(self, resource: Resource, name: str, namespace: str = "") -> Body | None:
-        """Return what was put."""
+        """Return the object that the test set."""
         del namespace
         return self.bodies.get(f"{resource.kind}/{name}")
 
     def drop_finalizers(self, resource: Resource, name: str, namespace: str) -> None:
-        """Note the call."""
+        """Record the call."""
         self.freed.append(f"{namespace}/{resource.kind}/{name}")
 
 
 class Scene:
-    """A check for one added object, and the strings to pull."""
+    """A cleanup check for one added object, with methods that change the cluster."""
 
     def __init__(self, key: ObjectKey = CANARY) -> None:
-        """Start right after the rollback, with stable not ready."""
+        """Start right after the rollback, with the stable app not ready."""
         self.clock = FakeClock()
         self.recording = Recording(self.clock)
         self.objects = FakeObjects()
@@ -68,7 +68,7 @@ class Scene:
         )
 
     def put(self, kind: str, name: str, **metadata: Any) -> Body:
-        """Make an object live, and let the recording see it."""
+        """Add a live object, and record its observation."""
         version = str(len(self.recording.timeline.observations))
         meta = {"name": name, "uid": name, "resourceVersion": version, **metadata}
         body = {"kind": kind, "apiVersion": "apps/v1", "metadata": meta}
@@ -77,18 +77,18 @@ class Scene:
         return body
 
     def remove(self, body: Body) -> None:
-        """Let the recording see that an object is gone."""
+        """Record the deletion of an object."""
         self.objects.bodies.pop(f"{body['kind']}/{body['metadata']['name']}", None)
         self.recording.record("DELETED", body)
 
     def at(self, now: float) -> bool:
-        """Look at *now*."""
+        """Run the check at *now*."""
         self.clock.now = now
         return self.check.look(1)
 
 
 def test_it_is_over_when_stable_has_held_and_all_is_gone() -> None:
-    """Stable must be ready for the whole hold time, counted anew after every lapse."""
+    """The check ends when all objects are gone and the stable app was ready without a break for the hold time."""
     scene = Scene()
 
     assert not scene.at(1)
@@ -104,7 +104,7 @@ def test_it_is_over_when_stable_has_held_and_all_is_gone() -> None:
 
 
 def test_what_is_going_is_waited_for() -> None:
-    """An object that is being deleted, or whose owner is gone, is not taken for a leftover."""
+    """The check waits for an object that is being deleted or whose owner is gone."""
     scene = Scene()
     scene.unready = ""
     owner = {"ownerReferences": [{"kind": "Deployment", "name": "canary"}]}
@@ -136,7 +136,7 @@ def test_what_nobody_deletes_is_not_waited_for() -> None:
 
 
 def test_a_recording_that_lags_behind_does_not_make_leftovers() -> None:
-    """An object that the API no longer has is as good as gone, once the recording has heard of it."""
+    """An object that the API no longer has is gone once the recording has reported it."""
     scene = Scene()
     scene.unready = ""
     scene.put("Deployment", "canary")
@@ -147,7 +147,7 @@ def test_a_recording_that_lags_behind_does_not_make_leftovers() -> None:
 
 
 def test_kinds_that_nobody_watches_are_asked_for() -> None:
-    """A ConfigMap that the upgrade added is found although no watch tells of it."""
+    """The check asks the API for added objects whose kind is not watched, such as a ConfigMap."""
     scene = Scene(CONFIG)
     scene.unready = ""
     scene.objects.bodies["ConfigMap/extra"] = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "extra"}}
@@ -158,7 +158,7 @@ def test_kinds_that_nobody_watches_are_asked_for() -> None:
 
 
 def test_what_others_have_outside_the_namespace_is_not_ours() -> None:
-    """A cluster-wide object counts only when Helm notes on it that it is of our release."""
+    """A cluster-scoped object counts as a leftover only if Helm's annotations assign it to this release."""
     scene = Scene(ROLE)
     body: Body = {"kind": "ClusterRole", "apiVersion": "v1", "metadata": {"name": "reader", "annotations": {}}}
     scene.objects.bodies["ClusterRole/reader"] = body
@@ -173,7 +173,10 @@ def test_what_others_have_outside_the_namespace_is_not_ours() -> None:
 
 
 def test_finalizers_do_not_hold_up_the_end_of_the_namespace() -> None:
-    """What hangs on a finalizer is let go, once it is on record as a leftover; what is not going stays as it is."""
+    """The check drops the finalizers of an object in deletion after it is recorded as a leftover.
+
+    Other objects keep their finalizers.
+    """
     scene = Scene()
     going = {"deletionTimestamp": "2026-11-24T08:17:29Z", "finalizers": ["example.com/stay"]}
     scene.put("Deployment", "canary", **going)

@@ -1,4 +1,4 @@
-"""Requests to the API server come back as values, or as errors that say whose fault it is."""
+"""The client returns the API server's answers as values, or raises errors that name the responsible side."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def api(tmp_path: Path) -> Iterator[FakeApi]:
 
 @pytest.fixture
 def client(api: FakeApi) -> Iterator[KubeClient]:
-    """Talk to the fake API, with little patience."""
+    """A client of the fake API with short time limits."""
     client = KubeClient(api.kubeconfig, "lab", TimeLimits(request=2, probe_timeout=0.3, watch=7))
     yield client
     client.close()
 
 
 def refusal(code: int, message: str) -> tuple[int, dict[str, object]]:
-    """Return how the API says no."""
+    """Return a refusal as the API server formats it."""
     return code, {"kind": "Status", "code": code, "message": message}
 
 
@@ -68,33 +68,33 @@ def refusal(code: int, message: str) -> tuple[int, dict[str, object]]:
     ],
 )
 def test_a_quantity_is_read_with_every_suffix(text: str, number: str) -> None:
-    """Decimal and binary suffixes, fractions and exponents all count, without rounding."""
+    """The client reads quantities with decimal and binary suffixes, fractions and exponents without rounding."""
     assert quantity(text) == Decimal(number)
 
 
 @pytest.mark.parametrize("text", ["", "many", "1mi", "1KiB"])
 def test_a_text_that_is_no_quantity_is_the_clusters_fault(text: str) -> None:
-    """The error quotes the text."""
+    """The client reports an invalid quantity as a cluster fault that quotes the text."""
     with pytest.raises(InfrastructureError, match=f"'{text}', which is not a quantity"):
         quantity(text)
 
 
 def test_an_object_comes_as_json(api: FakeApi, client: KubeClient) -> None:
-    """What the API has is returned as it is."""
+    """The client returns an object as the API's JSON."""
     api.answers["GET", "/api/v1/namespaces/lab/pods/a"] = (200, {"metadata": {"name": "a"}})
 
     assert client.get(PODS, "a", "lab") == {"metadata": {"name": "a"}}
 
 
 def test_an_object_that_is_not_there_is_none(api: FakeApi, client: KubeClient) -> None:
-    """404 is an answer, not an error."""
+    """The client returns None for status 404."""
     api.answers["GET", "/api/v1/namespaces/lab/pods/a"] = refusal(404, "not found")
 
     assert client.get(PODS, "a", "lab") is None
 
 
 def test_a_refusal_is_an_infrastructure_error_with_the_apis_words(api: FakeApi, client: KubeClient) -> None:
-    """Missing rights are the cluster's affair, and the message says which."""
+    """The client raises an infrastructure error for missing rights, with the API's message."""
     api.answers["GET", "/api/v1/pods"] = refusal(403, "pods is forbidden")
 
     with pytest.raises(InfrastructureError, match=r"refused GET /api/v1/pods: pods is forbidden \(HTTP 403\)"):
@@ -102,7 +102,7 @@ def test_a_refusal_is_an_infrastructure_error_with_the_apis_words(api: FakeApi, 
 
 
 def test_an_api_that_is_not_there_is_an_infrastructure_error(api: FakeApi, tmp_path: Path) -> None:
-    """A connection that is refused says which server was asked for."""
+    """The client raises an infrastructure error that names the server if the connection is refused."""
     dead = KubeClient(_aimed_at_nothing(api, tmp_path), "lab", TimeLimits())
 
     for ask in (lambda: dead.list(PODS), lambda: dead.visit("lab", "shop", 5000), lambda: dead.watch(PODS, "1")):
@@ -111,7 +111,7 @@ def test_an_api_that_is_not_there_is_an_infrastructure_error(api: FakeApi, tmp_p
 
 
 def _aimed_at_nothing(api: FakeApi, folder: Path) -> Path:
-    """Return a kubeconfig whose server listens nowhere."""
+    """Return a kubeconfig whose server does not listen."""
     kubeconfig = folder / "nothing"
     before, _, after = api.kubeconfig.read_text().partition("127.0.0.1:")
     kubeconfig.write_text(f"{before}127.0.0.1:1{after.lstrip('0123456789')}")
@@ -119,13 +119,13 @@ def _aimed_at_nothing(api: FakeApi, folder: Path) -> Path:
 
 
 def test_an_unknown_context_is_the_users_affair(api: FakeApi) -> None:
-    """The error names the kubeconfig and the context that was looked for."""
+    """The client reports an unknown context as a user error that names the kubeconfig and the context."""
     with pytest.raises(UsageError, match=r"kubeconfig.*'typo'"):
         KubeClient(api.kubeconfig, "typo", TimeLimits())
 
 
 def test_a_namespace_is_made_once(api: FakeApi, client: KubeClient) -> None:
-    """A conflict is told, not raised; the labels are those that were asked for."""
+    """The client creates a namespace with the requested labels, and returns a conflict instead of raising it."""
     api.answers["POST", "/api/v1/namespaces"] = (201, {"metadata": {"uid": "u-1"}})
 
     assert client.create_namespace("lab", {"canaryproof/run": "7"}) == "u-1"
@@ -138,17 +138,17 @@ def test_a_namespace_is_made_once(api: FakeApi, client: KubeClient) -> None:
 
 @pytest.mark.parametrize("code", [200, 404, 409])
 def test_a_namespace_may_be_gone_already(api: FakeApi, client: KubeClient, code: int) -> None:
-    """Deleting what is not there, or is going, is no failure."""
+    """The client deletes a namespace without an error if it is missing or already being deleted."""
     api.answers["DELETE", "/api/v1/namespaces/lab"] = (code, {})
 
     client.delete_namespace("lab", "u-1")
 
     assert api.asked == [("DELETE", "/api/v1/namespaces/lab")]
-    assert api.bodies == [{"preconditions": {"uid": "u-1"}}]  # one of that name that somebody made meanwhile stays
+    assert api.bodies == [{"preconditions": {"uid": "u-1"}}]  # a namespace of that name from another user stays
 
 
 def test_an_account_is_asked_for_its_rights(api: FakeApi, client: KubeClient) -> None:
-    """The question names verb, group, kind and part; only a plain yes counts."""
+    """The client asks for an account's rights by verb, group, kind and subresource. Only a clear yes counts."""
     assert not client.may("get", "", "pods/log")
 
     path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
@@ -161,7 +161,7 @@ def test_an_account_is_asked_for_its_rights(api: FakeApi, client: KubeClient) ->
 
 @pytest.mark.parametrize("code", [400, 403, 422])
 def test_an_object_is_tried_out_as_somebody_else(api: FakeApi, client: KubeClient, code: int) -> None:
-    """A dry run, whose refusal comes back in the API server's words, whichever rule refused it."""
+    """The client sends a dry run as another user, and returns the API server's refusal unchanged."""
     path = "/api/v1/namespaces/lab/pods"
     api.answers["POST", path] = refusal(code, "violates PodSecurity")
 
@@ -175,7 +175,7 @@ def test_an_object_is_tried_out_as_somebody_else(api: FakeApi, client: KubeClien
 
 
 def test_a_server_that_cannot_answer_refuses_nothing(api: FakeApi, client: KubeClient) -> None:
-    """Its fault is an error, and neither a refusal nor an admission."""
+    """The client raises an error if the server cannot answer a dry run, which is neither a refusal nor an admission."""
     api.answers["POST", "/api/v1/namespaces/lab/pods"] = refusal(500, "etcdserver: no leader")
 
     with pytest.raises(InfrastructureError, match="no leader"):
@@ -183,7 +183,7 @@ def test_a_server_that_cannot_answer_refuses_nothing(api: FakeApi, client: KubeC
 
 
 def test_the_server_tells_its_version_and_its_time(api: FakeApi, client: KubeClient) -> None:
-    """Clocks of several machines differ; that of the API server is one for all."""
+    """The client returns the version and the clock of the server, which is the same for all machines."""
     api.answers["GET", "/version"] = (200, {"gitVersion": "v1.37.2-gke.1"})
 
     assert client.version() == "1.37.2-gke.1"
@@ -191,7 +191,10 @@ def test_the_server_tells_its_version_and_its_time(api: FakeApi, client: KubeCli
 
 
 def test_a_command_that_gives_no_credentials_shows(api: FakeApi, client: KubeClient) -> None:
-    """The client of Kubernetes only logs it, and would go on as nobody."""
+    """The client raises an error if the kubeconfig's command gives no credentials.
+
+    The Kubernetes package only logs this, and would continue without a user.
+    """
     assert client.connection.has_credentials
     kubeconfig = json.loads(api.kubeconfig.read_text())
     plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": "/no/such/plugin"}
@@ -202,7 +205,7 @@ def test_a_command_that_gives_no_credentials_shows(api: FakeApi, client: KubeCli
 
 
 def test_a_kind_is_discovered_once(api: FakeApi, client: KubeClient) -> None:
-    """The plural of any kind is looked up; subresources are no kinds; an unknown kind is None."""
+    """The client looks up the plural of a kind once, ignores subresources, and returns None for an unknown kind."""
     pods = {"name": "ingresses", "kind": "Ingress", "namespaced": True}
     status = {"name": "ingresses/status", "kind": "Ingress", "namespaced": True}
     api.answers["GET", "/apis/networking.k8s.io/v1"] = (200, {"resources": [pods, status]})
@@ -216,7 +219,7 @@ def test_a_kind_is_discovered_once(api: FakeApi, client: KubeClient) -> None:
 
 
 def test_a_list_says_where_a_watch_goes_on(api: FakeApi, client: KubeClient) -> None:
-    """A list has a version, and an empty one may leave out its items."""
+    """The client returns a list with the version for the watch. An empty list may have no items field."""
     api.answers["GET", "/api/v1/pods"] = (200, {"metadata": {"resourceVersion": "42"}, "items": None})
 
     listing = client.list(PODS)
@@ -225,7 +228,7 @@ def test_a_list_says_where_a_watch_goes_on(api: FakeApi, client: KubeClient) -> 
 
 
 def test_a_watch_yields_whole_lines(api: FakeApi, client: KubeClient) -> None:
-    """Lines that arrive in pieces are put together; the server is told when to end."""
+    """The client joins the parts of a watch's lines, and tells the server when to end the watch."""
     api.watched = ['{"type": "ADDED"}', '{"type": "DELETED"}']
 
     watch = client.watch(PODS, "42")
@@ -240,7 +243,7 @@ def test_a_watch_yields_whole_lines(api: FakeApi, client: KubeClient) -> None:
 
 
 def test_a_silent_watch_ends_at_once_from_another_thread(client: KubeClient) -> None:
-    """Closing does not wait for news."""
+    """Another thread closes a silent watch at once."""
     watch = client.watch(PODS, "42")
     reader = threading.Thread(target=lambda: list(watch))
     reader.start()
@@ -254,7 +257,7 @@ def test_a_silent_watch_ends_at_once_from_another_thread(client: KubeClient) -> 
 
 
 def test_a_watch_from_too_long_ago_has_expired(api: FakeApi, client: KubeClient) -> None:
-    """410 Gone has an error of its own: whoever watches must list again."""
+    """The client raises its own error for 410 Gone, after which the watcher must list again."""
     api.answers["GET", "/api/v1/pods"] = refusal(410, "too old resource version")
 
     with pytest.raises(ExpiredError, match="too old"):
@@ -262,7 +265,7 @@ def test_a_watch_from_too_long_ago_has_expired(api: FakeApi, client: KubeClient)
 
 
 def test_a_watch_that_breaks_off_is_an_infrastructure_error(api: FakeApi, client: KubeClient) -> None:
-    """A connection that ends in the middle is not taken for the end of the watch."""
+    """The client raises an infrastructure error if a watch's connection breaks, instead of ending the watch."""
     watch = client.watch(PODS, "42")
     api.released.set()
 
@@ -271,7 +274,7 @@ def test_a_watch_that_breaks_off_is_an_infrastructure_error(api: FakeApi, client
 
 
 def test_a_service_that_answers_is_no_failure(api: FakeApi, client: KubeClient) -> None:
-    """Success is None."""
+    """The client returns None if the Service answers."""
     api.answers["GET", PROXY] = (200, "welcome")
 
     assert client.visit("lab", "shop", 5000) is None
@@ -288,14 +291,14 @@ def test_a_service_that_answers_is_no_failure(api: FakeApi, client: KubeClient) 
 def test_a_service_that_fails_says_why(
     api: FakeApi, client: KubeClient, answer: tuple[int, object], error: str
 ) -> None:
-    """The API's own words, or the status of the app."""
+    """The client returns the API's message, or the app's status, if a Service fails."""
     api.answers["GET", PROXY] = answer
 
     assert client.visit("lab", "shop", 5000) == Unanswered(error)
 
 
 def test_rights_that_are_missing_say_nothing_about_the_service(api: FakeApi, client: KubeClient) -> None:
-    """A request that the API server does not pass on is not held against the Service."""
+    """A request that the API server does not forward is no failure of the Service."""
     api.answers["GET", PROXY] = refusal(403, "services/proxy is forbidden")
 
     with pytest.raises(InfrastructureError, match="forbidden"):
@@ -303,14 +306,14 @@ def test_rights_that_are_missing_say_nothing_about_the_service(api: FakeApi, cli
 
 
 def test_an_app_may_say_forbidden(api: FakeApi, client: KubeClient) -> None:
-    """The same status from the app itself is the app's answer."""
+    """The status 403 from the app itself is an answer of the app."""
     api.answers["GET", PROXY] = (403, "members only")
 
     assert client.visit("lab", "shop", 5000) == Unanswered("HTTP 403")
 
 
 def test_a_service_that_is_silent_is_given_up(api: FakeApi, client: KubeClient) -> None:
-    """A request has its time limit, and the message says which."""
+    """The client stops a request to a silent Service at its time limit, and the message states the limit."""
     api.silent.add(PROXY)
 
     assert client.visit("lab", "shop", 5000) == Unanswered("no answer within 0.3 s", timed_out=True)
@@ -328,7 +331,7 @@ def test_a_service_that_is_silent_is_given_up(api: FakeApi, client: KubeClient) 
 def test_a_log_that_is_not_there_is_empty(
     api: FakeApi, client: KubeClient, answer: tuple[int, object], text: str
 ) -> None:
-    """Only a container's own words are its log."""
+    """The client returns an empty log if the container has none."""
     api.answers["GET", "/api/v1/namespaces/lab/pods/a/log"] = answer
 
     assert client.logs("lab", "a", "app", previous=True, lines=5, size=100) == text
@@ -337,7 +340,10 @@ def test_a_log_that_is_not_there_is_empty(
 
 @pytest.mark.parametrize("code", [200, 404, 409])
 def test_an_object_is_deleted_without_grace(api: FakeApi, client: KubeClient, code: int) -> None:
-    """Whoever it owns is left to the cluster, and it may be gone already."""
+    """The client deletes an object without a grace period, and without an error if it is missing.
+
+    Its dependents stay.
+    """
     api.answers["DELETE", "/api/v1/namespaces/lab/pods/a"] = (code, {"kind": "Status"})
 
     client.delete_now(PODS, "a", "lab")
@@ -346,7 +352,7 @@ def test_an_object_is_deleted_without_grace(api: FakeApi, client: KubeClient, co
 
 
 def test_finalizers_are_dropped(api: FakeApi, client: KubeClient) -> None:
-    """The patch empties the finalizers and touches nothing else."""
+    """The client's patch clears the finalizers and changes nothing else."""
     client.drop_finalizers(PODS, "a", "lab")
 
     assert api.asked == [("PATCH", "/api/v1/namespaces/lab/pods/a")]
@@ -354,7 +360,7 @@ def test_finalizers_are_dropped(api: FakeApi, client: KubeClient) -> None:
 
 
 def connect_and_lose(*_: object, **__: object) -> socket.socket:
-    """Return a connection that its server has reset already, as that of a cluster that has just died."""
+    """Return a connection that the server has already reset, as if the cluster had just died."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         client = socket.create_connection(server.getsockname())
         peer, _ = server.accept()
@@ -365,7 +371,7 @@ def connect_and_lose(*_: object, **__: object) -> socket.socket:
 
 
 def kubeconfig_of(folder: Path, **cluster: object) -> Path:
-    """Write a kubeconfig, context ``lab``."""
+    """Write a kubeconfig with the context ``lab``."""
     named = [{"name": "lab", "cluster": {"server": "https://127.0.0.1:1", **cluster}}]
     contexts = [{"name": "lab", "context": {"cluster": "lab", "user": "lab"}}]
     users = [{"name": "lab", "user": {"token": "secret"}}]
@@ -375,7 +381,10 @@ def kubeconfig_of(folder: Path, **cluster: object) -> Path:
 
 
 def test_a_server_that_hangs_up_leaves_no_socket_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python 3.11 forgets one whose peer is gone before the handshake: a warning that comes at any time later."""
+    """The client leaves no socket open if the server resets the connection before the TLS handshake.
+
+    Python 3.11 loses such a socket, and its ResourceWarning appears at any later time.
+    """
     monkeypatch.setattr("urllib3.util.connection.create_connection", connect_and_lose)
     client = KubeClient(kubeconfig_of(tmp_path, **{"insecure-skip-tls-verify": True}), "lab", TimeLimits())
     with warnings.catch_warnings(record=True) as seen:
@@ -389,7 +398,7 @@ def test_a_server_that_hangs_up_leaves_no_socket_open(tmp_path: Path, monkeypatc
 
 
 def test_certificates_that_cannot_be_read_are_refused_at_once(tmp_path: Path) -> None:
-    """A kubeconfig that names a file which is no certificate is the user's to mend."""
+    """The client reports a kubeconfig with an invalid certificate file as a user error at once."""
     (tmp_path / "ca.crt").write_text("no certificate")
     kubeconfig = kubeconfig_of(tmp_path, **{"certificate-authority": str(tmp_path / "ca.crt")})
 
@@ -398,9 +407,9 @@ def test_certificates_that_cannot_be_read_are_refused_at_once(tmp_path: Path) ->
 
 
 def test_errors_of_the_api_do_not_repeat_the_token(api: FakeApi, tmp_path: Path) -> None:
-    """Whatever a server says, the credentials of the kubeconfig are not in the message."""
+    """The client's errors do not contain the kubeconfig's credentials, whatever the server returns."""
     kubeconfig = tmp_path / "with-token"
-    token = "plain-static-token-7"  # noqa: S105  # what must not be seen again
+    token = "plain-static-token-7"  # noqa: S105  # must not appear in the output
     kubeconfig.write_text(api.kubeconfig.read_text().replace('"secret"', f'"{token}"'))
     client = KubeClient(kubeconfig, "lab", TimeLimits(request=2))
     api.answers["GET", "/api/v1/namespaces/lab/pods/a"] = refusal(401, f"no such account: {token}, of password: x1y2z3")
@@ -416,7 +425,7 @@ def test_errors_of_the_api_do_not_repeat_the_token(api: FakeApi, tmp_path: Path)
 def test_a_command_for_credentials_that_fails_is_not_quoted(
     api: FakeApi, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The package logs what the command said; a log is captured, and reported."""
+    """The client does not log the output of a failed credentials command, because logs are captured and reported."""
     command = tmp_path / "login"
     command.write_text("#!/bin/sh\necho 'refused: password=hidden-77 Bearer abc123def456' >&2\nexit 1\n")
     command.chmod(0o755)

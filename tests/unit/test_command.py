@@ -1,4 +1,4 @@
-"""Commands end, in time, with an error that can be run again by hand."""
+"""Commands end within their time limit, and their errors contain what is needed to run them again."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from canaryproof.system.wait import Ticks, wait_for
 
 
 def test_the_output_comes_back() -> None:
-    """Standard output is the result; standard error is not mixed into it."""
+    """The result is standard output, without standard error."""
     assert run(["sh", "-c", "echo seen; echo noise >&2"], timeout=10) == "seen\n"
 
 
 def test_a_failure_holds_command_code_and_both_streams() -> None:
-    """Everything needed to repeat a failed command stands in its message."""
+    """The error of a failed command contains the command, the exit code and both streams."""
     with pytest.raises(CommandError) as caught:
         run(["sh", "-c", "echo out; echo it broke >&2; exit 3"], timeout=10)
 
@@ -31,7 +31,7 @@ def test_a_failure_holds_command_code_and_both_streams() -> None:
 
 
 def test_a_hanging_command_and_its_children_are_ended(tmp_path: Path) -> None:
-    """A time limit ends the whole process group: no child goes on in the background."""
+    """The time limit ends the whole process group, including child processes."""
     pid_file = tmp_path / "pid"
     script = f"sleep 600 & echo $! > {pid_file}; wait"
 
@@ -43,7 +43,7 @@ def test_a_hanging_command_and_its_children_are_ended(tmp_path: Path) -> None:
 
 
 def test_a_command_that_ignores_sigterm_is_killed() -> None:
-    """Politeness has a limit of its own."""
+    """A command that ignores SIGTERM is killed."""
     script = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"
 
     with pytest.raises(CommandError, match="did not end") as caught:
@@ -53,13 +53,13 @@ def test_a_command_that_ignores_sigterm_is_killed() -> None:
 
 
 def test_a_command_that_prints_without_end_is_ended() -> None:
-    """Only so much output is taken; the error names the limit."""
+    """A command is ended at the output limit, and the error states the limit."""
     with pytest.raises(LimitError, match="prints more than 1 MiB"):
         run(["yes"], timeout=60, limits=Limits(output=2**20))
 
 
 def test_a_command_that_takes_all_memory_is_ended() -> None:
-    """The kernel gives it no more than the limit, and the error says so instead of showing its traceback only."""
+    """A command cannot exceed its memory limit, and the error states the limit beside the traceback."""
     script = "import sys; sys.stdin.read(); bytearray(2**30)"
 
     with pytest.raises(LimitError, match="needs more than 256 MiB of memory"):
@@ -74,7 +74,7 @@ def test_a_command_that_takes_all_memory_is_ended() -> None:
     ],
 )
 def test_a_crash_of_gos_runtime_is_a_lack_of_memory(words: str, error: type[CommandError]) -> None:
-    """A crash in a program's own code is its own."""
+    """A crash of Go's runtime counts as lack of memory, and a crash in the program's code does not."""
     with pytest.raises(error) as caught:
         run(["sh", "-c", 'echo "$0" >&2; exit 2', words], timeout=60, limits=Limits(memory=2**30))
 
@@ -82,23 +82,23 @@ def test_a_crash_of_gos_runtime_is_a_lack_of_memory(words: str, error: type[Comm
 
 
 def test_a_command_within_its_limits_is_left_alone() -> None:
-    """Limits change nothing for what keeps to them."""
+    """The limits do not affect a command that stays within them."""
     assert run(["echo", "seen"], timeout=10, limits=Limits(memory=2**30, output=2**20)) == "seen\n"
 
 
 def test_a_missing_command_is_named() -> None:
-    """Nobody has to guess which program is not installed."""
+    """The error names a program that is not installed."""
     with pytest.raises(InfrastructureError, match="cannot run no-such-tool: No such file or directory"):
         run(["no-such-tool"], timeout=1)
 
 
 def test_the_environment_is_the_one_given() -> None:
-    """A command sees what it is given and nothing else."""
+    """A command gets only the given environment."""
     assert run(["/usr/bin/env"], timeout=10, env={"ONLY": "this"}) == "ONLY=this\n"
 
 
 def _is_gone(pid: int) -> bool | None:
-    """Report whether a process ended; a zombie that nobody reaped yet has ended too."""
+    """Return whether a process has ended. A zombie counts as ended."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
@@ -107,8 +107,8 @@ def _is_gone(pid: int) -> bool | None:
 
 
 def test_errors_hold_no_secret_of_the_environment() -> None:
-    """What a command repeats of its environment, as it is or in Base64, is in no part of its error."""
-    secret = "tr1cky-v4lue-of-CI"  # noqa: S105  # what must not be seen again
+    """No part of an error contains a secret from the environment, neither plain nor in Base64."""
+    secret = "tr1cky-v4lue-of-CI"  # noqa: S105  # must not appear in the output
     script = 'echo "$DEPLOY_TOKEN"; printf %s "$DEPLOY_TOKEN" | base64 >&2; exit 3'
     environment = {"PATH": os.environ["PATH"], "DEPLOY_TOKEN": secret}
 
@@ -124,7 +124,7 @@ def test_errors_hold_no_secret_of_the_environment() -> None:
 
 
 def test_lines_hold_no_secret_of_the_environment() -> None:
-    """Nor are they handed over with it: lines are shown as they come."""
+    """The lines of a command contain no secret from its environment."""
     lines: list[str] = []
     environment = {"PATH": os.environ["PATH"], "REGISTRY_PASSWORD": "s3same"}
 
@@ -134,5 +134,5 @@ def test_lines_hold_no_secret_of_the_environment() -> None:
 
 
 def test_errors_hold_no_credential() -> None:
-    """Messages of this package's errors are without what has the shape of one."""
+    """The messages of the package's errors contain no text in the form of a credential."""
     assert str(InfrastructureError("no way to http://me:s3cr3t@proxy.lan")) == f"no way to http://{MARK}@proxy.lan"

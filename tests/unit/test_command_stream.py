@@ -1,4 +1,4 @@
-"""A command that runs long hands over its lines as they come, and ends as surely as a short one."""
+"""A long-running command delivers its lines at once, and ends as reliably as a short one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from canaryproof.system.wait import Ticks, wait_for
 
 
 def test_lines_of_both_streams_come_without_their_ends() -> None:
-    """Standard output and standard error are one stream, and the last line needs no line end."""
+    """The lines of both streams arrive as one stream without line ends. The last one needs no line end."""
     lines: list[str] = []
 
     stream(
@@ -25,7 +25,7 @@ def test_lines_of_both_streams_come_without_their_ends() -> None:
 
 
 def test_a_line_comes_while_the_command_still_runs(tmp_path: Path) -> None:
-    """Each line is handed over at once: the command here waits for the answer to it."""
+    """Each line arrives while the command still runs. The command in this test waits for the reply."""
     answer = tmp_path / "answer"
     script = f"echo ready; while ! [ -e {answer} ]; do sleep 0.02; done"
 
@@ -35,7 +35,7 @@ def test_a_line_comes_while_the_command_still_runs(tmp_path: Path) -> None:
 
 
 def test_a_failure_holds_what_was_printed() -> None:
-    """The error carries the code and the lines."""
+    """The error of a failed command has the exit code and the lines."""
     with pytest.raises(CommandError, match="exit code 3") as caught:
         stream(["sh", "-c", "echo broken; exit 3"], timeout=10, on_line=lambda _: None)
 
@@ -44,7 +44,7 @@ def test_a_failure_holds_what_was_printed() -> None:
 
 @pytest.mark.parametrize("output", ["echo one;", "exec >&- 2>&-;", "exit 0;"])
 def test_a_hanging_command_and_its_children_are_ended(tmp_path: Path, output: str) -> None:
-    """A time limit ends the whole process group, also when its first process closed its output or left."""
+    """The time limit ends the whole process group, even if its first process has closed its output or ended."""
     pid_file = tmp_path / "pid"
     began = time.monotonic()
 
@@ -56,7 +56,7 @@ def test_a_hanging_command_and_its_children_are_ended(tmp_path: Path, output: st
 
 
 def test_an_error_of_the_listener_ends_the_command(tmp_path: Path) -> None:
-    """Whatever ends the caller, Ctrl-C included, ends the process group too."""
+    """The process group ends if the caller is interrupted, also by Ctrl-C."""
     pid_file = tmp_path / "pid"
 
     def interrupt(_: str) -> None:
@@ -69,7 +69,7 @@ def test_an_error_of_the_listener_ends_the_command(tmp_path: Path) -> None:
 
 
 def test_a_command_that_is_not_there_is_the_machines_fault() -> None:
-    """What cannot be started says so."""
+    """The error names a command that cannot be started."""
     with pytest.raises(InfrastructureError, match="cannot run no-such-command"):
         stream(["no-such-command"], timeout=10, on_line=lambda _: None)
 

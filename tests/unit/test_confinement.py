@@ -1,4 +1,4 @@
-"""Who may only work in one namespace hears what anybody else would hear."""
+"""A user who is confined to one namespace gets the same errors as any other user."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNKNOWN = Manifest({"kind": "Deploymnet", "apiVersion": "apps/v1", "metadata": {
 
 
 def test_a_kind_that_there_is_not_is_named() -> None:
-    """What Helm 3 could not ask for is said for it; any other error is Helm's own."""
+    """Helm's error names an unknown kind although Helm 3 may not look it up. Other errors stay Helm's own."""
     assert hidden_cause(REFUSED, [UNKNOWN]) == Cause(code="kind-unknown", object="Deploymnet/canary", detail="apps/v1")
     assert hidden_cause(REFUSED, []) is None
     assert hidden_cause("field is immutable", [UNKNOWN]) is None

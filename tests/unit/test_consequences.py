@@ -1,4 +1,4 @@
-"""One mistake counts once: what fails on account of another finding says which."""
+"""One mistake counts once: a check that fails because of another finding names that check."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.unit.test_judging import COURSE, REFERENCE, evidence, finding_of
 
 
 def refused(error: str) -> Step:
-    """Return an upgrade that Helm could not make."""
+    """Return an upgrade that Helm refused."""
     return Step("helm upgrade upcommerce ./alice", 1.5, 2, error)
 
 
@@ -28,7 +28,7 @@ def refused(error: str) -> Step:
     ],
 )
 def test_a_kind_that_nobody_knows_is_no_canary_and_nothing_else(kind: str, error: str) -> None:
-    """A misspelt kind is told where the canary is missed; that Helm refuses it follows."""
+    """The missing canary reports an unknown kind, and the refused upgrade follows from it."""
     chart = REFERENCE.replace(
         "kind: Deployment\nmetadata:\n  name: upcommerce-canary", f"kind: {kind}\nmetadata:\n  name: c"
     )
@@ -43,7 +43,7 @@ def test_a_kind_that_nobody_knows_is_no_canary_and_nothing_else(kind: str, error
 
 
 def test_a_kind_that_helm_s_error_hides_is_told_as_well() -> None:
-    """The account of an experiment may not list kinds: what the error hides counts, and not its text."""
+    """An unknown kind is recognised even if the confined user's error hides it."""
     chart = REFERENCE.replace(
         "kind: Deployment\nmetadata:\n  name: upcommerce-canary", "kind: Rollout\nmetadata:\n  name: c"
     )
@@ -58,7 +58,7 @@ def test_a_kind_that_helm_s_error_hides_is_told_as_well() -> None:
 
 
 def test_another_object_of_an_unknown_kind_is_a_mistake_of_its_own() -> None:
-    """Where the canary is there, a refused upgrade follows from nothing."""
+    """A refused upgrade is a finding of its own if the canary is present and another object has the unknown kind."""
     chart = REFERENCE + "---\napiVersion: x/v1\nkind: Monitor\nmetadata: {name: m}\n"
     unknown = evidence(chart, upgrade=refused('no matches for kind "Monitor" in version "x/v1"'))
 
@@ -67,7 +67,7 @@ def test_another_object_of_an_unknown_kind_is_a_mistake_of_its_own() -> None:
 
 
 def test_a_stable_object_that_kubernetes_refuses_is_told_once() -> None:
-    """A changed selector of the stable Deployment is immutable: that the upgrade fails follows."""
+    """A refused upgrade follows from the touched stable app if its changed selector is immutable."""
     chart = REFERENCE.replace("matchLabels: {app: upcommerce-app}", "matchLabels: {name: upcommerce}")
     error = 'Deployment.apps "upcommerce-app" is invalid: spec.selector: Invalid value: {}: field is immutable'
     touched = evidence(chart, upgrade=refused(error))
@@ -77,7 +77,7 @@ def test_a_stable_object_that_kubernetes_refuses_is_told_once() -> None:
 
 
 def test_a_refused_canary_does_not_follow_from_a_touched_stable_app() -> None:
-    """Two mistakes are two: what Kubernetes refused is not what stable lost."""
+    """A refused canary and a changed stable app are two findings."""
     chart = REFERENCE.replace("upcommerce:v3", "upcommerce:v4")
     error = 'Deployment.apps "upcommerce-canary-app" is invalid: spec.selector: Required value'
 
@@ -85,7 +85,7 @@ def test_a_refused_canary_does_not_follow_from_a_touched_stable_app() -> None:
 
 
 def test_a_canary_that_asks_for_no_replica_cannot_crash() -> None:
-    """That nothing crashes follows from the number of replicas."""
+    """The missing crash follows from a canary with zero replicas."""
     none_asked = evidence(
         STABLE + CANARY_DEPLOYMENT.replace("replicas: 1", "replicas: 0") + CANARY_SERVICE,
         decision=Decision("not-ready", because("it asks for 0 replicas")),
@@ -96,7 +96,7 @@ def test_a_canary_that_asks_for_no_replica_cannot_crash() -> None:
 
 
 def test_all_that_is_touched_of_stable_is_told_at_once() -> None:
-    """Who changed Deployment and Service sees both, and both templates."""
+    """The finding lists the changed stable Deployment and Service, and both templates."""
     chart = REFERENCE.replace("{app: upcommerce-app}", "{name: shop}")
 
     found = finding_of(judging.stable_untouched, evidence(chart))
@@ -107,7 +107,7 @@ def test_all_that_is_touched_of_stable_is_told_at_once() -> None:
 
 
 def test_a_stable_container_may_be_called_otherwise() -> None:
-    """Its name is nobody's business: what it runs, and its ports, are."""
+    """A changed name of a stable container is no finding, unlike its image, program or ports."""
     renamed = STABLE.replace("- name: main", "- name: app")
     other = renamed.replace("upcommerce:v3", "upcommerce:v4")
     canary = REFERENCE.removeprefix(STABLE)
@@ -117,7 +117,7 @@ def test_a_stable_container_may_be_called_otherwise() -> None:
 
 
 def test_a_stable_port_may_get_a_name() -> None:
-    """A Service that leads to the same port by its name leads where it led."""
+    """A stable Service that leads to the same port by name is no finding."""
     named = REFERENCE.replace("port: 5000, targetPort: 5000", "port: 5000, targetPort: http")
     wrong = REFERENCE.replace("port: 5000, targetPort: 5000", "port: 5000, targetPort: web")
 
@@ -128,7 +128,7 @@ def test_a_stable_port_may_get_a_name() -> None:
 
 
 def test_an_autoscaler_overrules_the_deployment() -> None:
-    """One that scales the canary to more than one replica is as wrong as a Deployment that asks for more."""
+    """An autoscaler with more than one minimum replica is a finding like a Deployment with several replicas."""
     scaler = """
 ---
 # Source: upcommerce/templates/hpa.yaml
@@ -162,7 +162,7 @@ spec:
     ],
 )
 def test_where_a_service_leads_is_told_by_number_name_and_protocol(ports: str, told: str, hint: str) -> None:
-    """A student reads what the template says, and what it comes to."""
+    """The finding states a Service's route by number, name and protocol."""
     found = finding_of(judging.canary_service, evidence(REFERENCE.replace("port: 5003, targetPort: 5003", ports)))
 
     assert told in found.message
@@ -170,7 +170,7 @@ def test_where_a_service_leads_is_told_by_number_name_and_protocol(ports: str, t
 
 
 def test_an_external_name_leads_to_no_pods() -> None:
-    """Kubernetes makes no endpoints for it, whatever its selector says."""
+    """A Service of type ExternalName leads to no pods, whatever its selector is (Kubernetes)."""
     external = CANARY_SERVICE.replace("spec:\n", "spec:\n  type: ExternalName\n  externalName: canary.example.org\n")
 
     found = finding_of(judging.canary_service, evidence(REFERENCE.replace(CANARY_SERVICE, external)))
@@ -195,7 +195,7 @@ def test_a_probe_that_asks_elsewhere_is_no_probe_of_stable(probe: str) -> None:
 
 
 def test_labels_that_are_refused_are_not_missed_again() -> None:
-    """Labels one level too far left are no labels: that the Service finds none follows."""
+    """A Service that selects nothing follows from labels that Kubernetes refuses for their indentation."""
     chart = REFERENCE.replace("labels: {app: upcommerce-canary-app}", "app: upcommerce-canary-app")
     error = ".spec.template.metadata.app: field not declared in schema"
 

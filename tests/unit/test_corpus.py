@@ -1,4 +1,4 @@
-"""The corpus: each mutation changes what it says and nothing else, and asks for what can be said of it."""
+"""Each mutation in the corpus changes exactly its files and expects only possible results."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.corpus.mutation import CONSEQUENCES, REFERENCE, VALUES, Below, Bytes,
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Return every file below *folder* with what is in it."""
+    """Return the content of every file below *folder*."""
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
 @pytest.mark.parametrize("name", CORPUS)
 def test_a_mutation_changes_what_it_says(tmp_path: Path, name: str) -> None:
-    """The files that differ from the reference are those that the edits name, all of them."""
+    """A mutation changes exactly the files that its edits name."""
     CORPUS[name].write(tmp_path / name)
 
     before, after = contents(REFERENCE), contents(tmp_path / name)
@@ -29,7 +29,7 @@ def test_a_mutation_changes_what_it_says(tmp_path: Path, name: str) -> None:
 
 
 def test_no_two_mutations_are_the_same_chart(tmp_path: Path) -> None:
-    """A chart that stands there twice is judged twice, for nothing."""
+    """No two mutations give the same chart."""
     charts: dict[frozenset[tuple[str, bytes]], str] = {}
     for name, mutation in CORPUS.items():
         mutation.write(tmp_path / name)
@@ -40,24 +40,24 @@ def test_no_two_mutations_are_the_same_chart(tmp_path: Path) -> None:
 
 
 def test_every_name_is_there_once() -> None:
-    """No theme hides a mutation of another one."""
+    """Every mutation has a unique name across the themes."""
     assert sum(len(theme.MUTATIONS) for theme in THEMES) == len(CORPUS)
 
 
 @pytest.mark.parametrize("check", [check.id for check in CHECKS])
 def test_every_check_is_failed_by_some_mutation(check: str) -> None:
-    """A check that nothing fails may as well pass everything."""
+    """Every check fails for at least one mutation."""
     assert any(check in mutation.failed for mutation in CORPUS.values())
 
 
 def test_mutations_fail_checks_that_there_are() -> None:
-    """A mistyped check could never fail."""
+    """The mutations expect only failures of existing checks."""
     assert {check for mutation in CORPUS.values() for check in mutation.failed} <= {check.id for check in CHECKS}
     assert {check for follows in CONSEQUENCES.values() for check in follows} <= {check.id for check in CHECKS}
 
 
 def test_what_follows_from_a_failure_is_skipped() -> None:
-    """All that needs a failed check is skipped, but what failed itself."""
+    """The checks that need a failed check are expected to be skipped, unless they fail themselves."""
     mutation = Mutation((), "no-canary", frozenset({"canary-present", "canary-port"}))
 
     assert "canary-service" in mutation.skipped
@@ -70,6 +70,6 @@ def test_what_follows_from_a_failure_is_skipped() -> None:
     [Replace(VALUES, "nothing", "something"), Below(VALUES, "nothing:", "something: 1"), Bytes(VALUES)],
 )
 def test_an_edit_that_changes_nothing_is_refused(tmp_path: Path, edit: Edit) -> None:
-    """The reference may change; a mutation that misses its target must not pass for a chart of its own."""
+    """An edit that changes nothing raises an error, so that a changed reference cannot hide it."""
     with pytest.raises(AssertionError):
         accepted(edit).write(tmp_path / "chart")

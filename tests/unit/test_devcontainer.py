@@ -1,4 +1,4 @@
-"""The devcontainer has what the embedded cluster asks of a container."""
+"""The devcontainer meets the embedded cluster's requirements for containers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FOLDER = Path(__file__).parents[2] / ".devcontainer"
 
 
 def test_the_devcontainer_is_one_in_which_a_cluster_can_start() -> None:
-    """Root, all capabilities, a cgroup hierarchy whose root it may use, and a cache that is no layer of its image."""
+    """The devcontainer has root, all capabilities, a usable cgroup root, and a cache outside of its image layers."""
     said = json.loads((FOLDER / "devcontainer.json").read_text(encoding="utf-8"))
 
     assert (FOLDER / said["build"]["dockerfile"]).is_file()
@@ -17,5 +17,5 @@ def test_the_devcontainer_is_one_in_which_a_cluster_can_start() -> None:
     assert said["remoteUser"] == "root"
     assert (
         "--cgroupns=host" in said["runArgs"]
-    )  # the root of a cgroup namespace holds processes, so it hands on nothing
+    )  # the root of a cgroup namespace holds processes, and therefore delegates no controllers
     assert [it["target"] for it in said["mounts"]] == ["/root/.cache"]

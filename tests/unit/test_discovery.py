@@ -1,4 +1,4 @@
-"""Charts are found in what the user named, and what cannot be found is said in the user's terms."""
+"""Discovery finds the charts in the paths that the user names, and its errors use the user's terms."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from canaryproof.submissions.discovery import find_submissions
 
 
 def make_chart(folder: Path, name: str = "upcommerce") -> Path:
-    """Make a chart of hardly anything."""
+    """Make a minimal chart."""
     folder.mkdir(parents=True)
     (folder / "Chart.yaml").write_text(f"name: {name}\n")
     return folder
 
 
 def test_a_chart_folder_is_a_submission(tmp_path: Path) -> None:
-    """The folder of a chart is taken as it is, under its own name."""
+    """A chart folder is a submission with the folder's name."""
     chart = make_chart(tmp_path / "upcommerce")
 
     (found,) = find_submissions([chart])
@@ -28,7 +28,7 @@ def test_a_chart_folder_is_a_submission(tmp_path: Path) -> None:
 
 
 def test_a_repository_is_named_after_itself(tmp_path: Path) -> None:
-    """The chart may lie anywhere in a repository; what git keeps for itself is not looked at."""
+    """A repository gives its name to the chart in any of its folders. Discovery skips the folder ``.git``."""
     chart = make_chart(tmp_path / "alice" / "week-4" / "deploy" / "upcommerce")
     make_chart(tmp_path / "alice" / ".git" / "upcommerce")
 
@@ -38,7 +38,7 @@ def test_a_repository_is_named_after_itself(tmp_path: Path) -> None:
 
 
 def test_subcharts_belong_to_their_chart(tmp_path: Path) -> None:
-    """A chart inside a chart is not another submission."""
+    """A chart inside a chart is no submission."""
     chart = make_chart(tmp_path / "upcommerce")
     make_chart(chart / "charts" / "postgres", "postgres")
 
@@ -48,7 +48,7 @@ def test_subcharts_belong_to_their_chart(tmp_path: Path) -> None:
 
 
 def test_of_several_charts_the_courses_is_meant(tmp_path: Path) -> None:
-    """A repository that holds other charts too is no riddle when one has the course's name."""
+    """Discovery chooses the chart with the course's name if a repository holds several."""
     (tmp_path / ".git").mkdir()
     make_chart(tmp_path / "a" / "other", "other")
     chart = make_chart(tmp_path / "b" / "shop")
@@ -59,7 +59,7 @@ def test_of_several_charts_the_courses_is_meant(tmp_path: Path) -> None:
 
 
 def test_several_charts_that_could_be_meant_are_refused(tmp_path: Path) -> None:
-    """Which of two charts is meant is for the user to say."""
+    """Discovery refuses a repository with several possible charts."""
     (tmp_path / ".git").mkdir()
     make_chart(tmp_path / "a" / "upcommerce")
     make_chart(tmp_path / "b" / "upcommerce")
@@ -69,7 +69,7 @@ def test_several_charts_that_could_be_meant_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_class_is_a_submission_per_folder(tmp_path: Path) -> None:
-    """Each folder of a class is one submission, charts and repositories alike, in the order of their names."""
+    """Each folder of a class is one submission, whether chart or repository, in name order."""
     make_chart(tmp_path / "bob")
     make_chart(tmp_path / "alice" / "src" / "upcommerce")
 
@@ -77,7 +77,7 @@ def test_a_class_is_a_submission_per_folder(tmp_path: Path) -> None:
 
 
 def test_nobody_in_a_class_is_lost(tmp_path: Path) -> None:
-    """A folder without a chart, or with two, stays a submission, with what is wrong with it."""
+    """A class folder without a chart or with several stays a submission, with the reason of its refusal."""
     for name in ("alice", "bob"):
         make_chart(tmp_path / name / "upcommerce")
     (tmp_path / "carol").mkdir()
@@ -92,7 +92,7 @@ def test_nobody_in_a_class_is_lost(tmp_path: Path) -> None:
 
 
 def test_names_are_unique(tmp_path: Path) -> None:
-    """Two submissions of the same name can be told apart, and no number collides with a name that exists."""
+    """Discovery gives submissions of the same name distinct names that collide with no other."""
     paths = [make_chart(tmp_path / place / "shop") for place in ("a", "b")]
     paths += [make_chart(tmp_path / "c" / "shop-2"), make_chart(tmp_path / "d" / "shop")]
 
@@ -122,13 +122,13 @@ def test_a_path_without_a_chart_is_refused(tmp_path: Path, make: object, seen: s
 
 
 def test_no_paths_are_refused() -> None:
-    """A run of nothing does not pass for a run."""
+    """Discovery refuses an empty list of paths."""
     with pytest.raises(UsageError, match="no submissions"):
         find_submissions([])
 
 
 def test_an_unreadable_chart_file_still_counts_as_a_chart(tmp_path: Path) -> None:
-    """What is wrong inside a chart is for Helm to say."""
+    """A chart with an unreadable Chart.yaml is a submission, and Helm reports the fault."""
     chart = make_chart(tmp_path / "upcommerce")
     (chart / "Chart.yaml").write_text(": [")
 
@@ -136,7 +136,7 @@ def test_an_unreadable_chart_file_still_counts_as_a_chart(tmp_path: Path) -> Non
 
 
 def test_an_archive_is_a_submission_of_its_name(tmp_path: Path) -> None:
-    """It is not opened yet: what is in it may be anything."""
+    """An archive is a submission with the archive's name. Discovery does not open it."""
     archive = tmp_path / "alice.tar.gz"
     archive.write_text("anything")
 
@@ -146,7 +146,7 @@ def test_an_archive_is_a_submission_of_its_name(tmp_path: Path) -> None:
 
 
 def test_a_class_may_be_mixed(tmp_path: Path) -> None:
-    """Folders, repositories, archives, and folders with an archive in them, side by side; loose files are nobody's."""
+    """A class may mix folders, repositories, archives and folders with one archive. Discovery ignores loose files."""
     make_chart(tmp_path / "alice")
     make_chart(tmp_path / "bob" / ".github" / "upcommerce")
     make_chart(tmp_path / "bob" / "deploy" / "upcommerce")
@@ -164,7 +164,7 @@ def test_a_class_may_be_mixed(tmp_path: Path) -> None:
 
 
 def test_a_class_may_be_one_archive(tmp_path: Path) -> None:
-    """Nobody packs an archive into a folder to hand in the folder."""
+    """A class may be a single archive."""
     (tmp_path / "alice.zip").touch()
     (tmp_path / "bob").mkdir()
 
@@ -175,7 +175,7 @@ def test_a_class_may_be_one_archive(tmp_path: Path) -> None:
 
 
 def test_a_chart_and_its_package_are_one(tmp_path: Path) -> None:
-    """``helm package`` leaves an archive beside the folder; the folder is what is meant."""
+    """Discovery prefers the chart folder to the archive that ``helm package`` leaves beside it."""
     chart = make_chart(tmp_path / "upcommerce")
     (tmp_path / "upcommerce-0.1.0.tgz").touch()
 
@@ -192,7 +192,7 @@ def test_a_chart_and_its_package_are_one(tmp_path: Path) -> None:
 def test_a_folder_of_archives_in_a_class_says_what_is_wrong(
     tmp_path: Path, files: list[str], says: str, advice: str
 ) -> None:
-    """Several, or one that nobody opens."""
+    """A class folder with several archives, or with an unsupported one, states its fault."""
     make_chart(tmp_path / "alice")
     (tmp_path / "carol.zip").touch()
     (tmp_path / "bob").mkdir()
@@ -206,7 +206,7 @@ def test_a_folder_of_archives_in_a_class_says_what_is_wrong(
 
 
 def test_a_rar_is_somebodys_submission(tmp_path: Path) -> None:
-    """It cannot be opened, and is not lost."""
+    """A RAR archive is a submission, which is refused because it cannot be opened."""
     make_chart(tmp_path / "alice")
     make_chart(tmp_path / "carol")
     (tmp_path / "bob.rar").touch()
@@ -218,7 +218,7 @@ def test_a_rar_is_somebodys_submission(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(10)
 def test_one_bad_submission_spoils_no_other(tmp_path: Path) -> None:
-    """Links that lead out, pipes and folders without end are refused, each for itself."""
+    """Links that lead out, pipes and endless folders refuse only their own submission."""
     make_chart(tmp_path / "alice")
     for name in ("bob", "carol", "dave"):
         make_chart(tmp_path / name)
@@ -244,7 +244,7 @@ def test_one_bad_submission_spoils_no_other(tmp_path: Path) -> None:
 
 
 def test_a_single_submission_that_is_refused_is_no_wrong_path(tmp_path: Path) -> None:
-    """It is judged, as it would be in a class."""
+    """A single refused submission is judged as in a class, instead of being reported as a wrong path."""
     (make_chart(tmp_path / "alice") / "secret").symlink_to("/etc/passwd")
 
     (found,) = find_submissions([tmp_path / "alice"])
@@ -253,7 +253,7 @@ def test_a_single_submission_that_is_refused_is_no_wrong_path(tmp_path: Path) ->
 
 
 def test_names_can_be_written(tmp_path: Path) -> None:
-    """Whatever a folder is called, reports and terminals can take it."""
+    """Discovery makes every folder name printable for reports and terminals."""
     name = os.fsdecode(b"\xff\n\x1b[31malice")
     make_chart(tmp_path / name)
 

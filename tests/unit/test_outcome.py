@@ -378,7 +378,7 @@ def test_refused_pods_are_decided_soon() -> None:
 
 
 def test_account_that_is_not_there_yet_gets_more_time() -> None:
-    """A new namespace's ServiceAccount may come late; one that never comes is refused in the end."""
+    """A missing ServiceAccount decides only at the end of the observation, because a new namespace gets it late."""
     story = Story().at(1.5).refused('error looking up service account sre/default: serviceaccount "default" not found')
 
     assert fate(story, 10) is None

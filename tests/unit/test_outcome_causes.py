@@ -169,7 +169,7 @@ def probed(kind: str) -> Story:
     ],
 )
 def test_a_decision_tells_all_that_it_rests_on(story: Story, expected: Decision) -> None:
-    """What decided, in which container, when it was certain, and each observation that proves it."""
+    """A decision names the cause, the container, the time when it became certain, and the observations as proof."""
     assert first_decision(story) == expected
 
 
@@ -497,7 +497,10 @@ def test_many_last_words_are_cut_after_200_characters() -> None:
 
 
 def test_an_end_soon_after_the_upgrade_is_told_in_parts_of_a_second() -> None:
-    """A canary that ended before Helm returned ended at once."""
+    """The cause states the time from the upgrade in fractions of a second.
+
+    It is 0 for an end before the upgrade returned.
+    """
     story = Story().at(0.2).pod().running().ended(1)
 
     assert first_decision(story.at(1.5).running().ended(1)).cause.seconds == 0.5
@@ -505,7 +508,10 @@ def test_an_end_soon_after_the_upgrade_is_told_in_parts_of_a_second() -> None:
 
 
 def test_a_kill_for_memory_may_leave_any_exit_code() -> None:
-    """The kernel may kill a child, and the program ends with a code of its own."""
+    """A container with the reason OOMKilled is OOM-killed whatever its exit code is.
+
+    The kernel may have killed a child, after which the program ends with its own code.
+    """
     assert first_decision(crashing(1, "OOMKilled")).outcome == "oom-killed"
 
 

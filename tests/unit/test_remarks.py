@@ -39,7 +39,7 @@ SIDECAR = {"name": "helper", "image": "example/helper:1", "command": ["/pause"]}
 
 
 def canary(*, container: Fields | None = None, pod: Fields | None = None, others: tuple[Body, ...] = ()) -> Manifest:
-    """Return the canary's Deployment, with these fields in its container and its pods, and *others* beside it."""
+    """Return the canary's Deployment with these fields in its container and pod spec, and with *others* beside it."""
     (manifest,) = parse(CANARY_DEPLOYMENT)
     spec = manifest.body["spec"]["template"]["spec"]
     (main,) = maps_at(spec, "containers")
@@ -97,7 +97,10 @@ def test_the_assignments_own_solution_has_none() -> None:
     ],
 )
 def test_a_replaced_program_is_remarked(fields: Fields, cause: Fields) -> None:
-    """Command, arguments and folder of a container replace those of its image (Kubernetes, "Container v1 core")."""
+    """A container gets a remark if its command, arguments or folder replace those of its image.
+
+    Source: Kubernetes, "Container v1 core".
+    """
     evidence = tried(canary(container=fields))
 
     assert causes(evidence) == [ProgramReplaced(container="main", image=IMAGE, **cause)]
@@ -179,7 +182,10 @@ def test_a_program_that_runs_beside_the_canary_is_remarked(way: str) -> None:
     ],
 )
 def test_probes_and_hooks_that_run_nothing_in_it_are_silent(fields: Fields) -> None:
-    """Nor does a hook that runs when the pod is ended anyway."""
+    """A probe or hook without a command gets no remark.
+
+    Neither does a preStop hook, because it runs when the pod ends anyway.
+    """
     assert found(container=fields) == []
 
 
@@ -217,7 +223,7 @@ def mounted(volume: Fields, path: str = "/etc/shop") -> list[Cause]:
     ],
 )
 def test_mounted_programs_are_remarked(volume: Fields, origin: str, mode: str) -> None:
-    """Executable files from an object of the chart may be the program that runs."""
+    """A mounted volume with executable files or an image gets a remark, because it may hold the program that runs."""
     (cause,) = mounted(volume)
 
     assert isinstance(cause, ProgramMounted)
@@ -343,7 +349,7 @@ def test_variables_from_objects_of_the_chart_are_looked_into(kind: str, data: Fi
 
 
 def test_shared_processes_are_remarked_where_there_are_several_containers() -> None:
-    """One container alone shares its processes with nobody."""
+    """A pod with several containers that share a process namespace gets a remark. A pod with one container does not."""
     shared = {"shareProcessNamespace": True}
 
     assert found(pod=shared, others=(SIDECAR,)) == ["processes-shared"]
@@ -383,7 +389,10 @@ def test_what_else_acts_in_the_namespace_is_remarked(extra: Body, code: str) -> 
     ],
 )
 def test_what_usually_goes_with_a_canary_is_silent(extra: Body) -> None:
-    """Nor is a hook remarked that an upgrade does not run."""
+    """An object that usually accompanies a canary gets no remark.
+
+    Neither does a hook that an upgrade does not run.
+    """
     assert causes(tried(None, extra)) == []
 
 

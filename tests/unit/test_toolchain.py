@@ -435,7 +435,7 @@ def test_a_build_that_goes_on_needs_no_space_for_what_is_done(workshop: Workshop
 
 
 def test_a_run_waits_for_another_and_uses_what_it_built(workshop: Workshop) -> None:
-    """Another process that builds is waited for and named; when it is killed, its lock is gone with it."""
+    """A run waits for another run that builds, and names its process. It takes the lock once that process is killed."""
     folder = workshop.folder / "cache" / "toolchain"
     heard = Heard()
     with _another_run_holding(folder / "lock") as other:
@@ -576,7 +576,7 @@ def test_a_tool_that_does_not_exist_is_refused(workshop: Workshop) -> None:
 
 
 def test_the_pins_are_complete() -> None:
-    """Each tool ships its pins and tells its version; the embedded cluster needs none of Helm 3 and kind nodes."""
+    """Every tool has pins with an exact version. The embedded cluster needs all tools but those of Helm 3 and kind."""
     versions = {tool.name: tool.version for tool in TOOLS}
 
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in versions.values())

@@ -1,4 +1,4 @@
-"""Text that tries to be more than text, wherever it is put."""
+"""Text that tries to act as markup, a formula or a control sequence in the reports."""
 
 from __future__ import annotations
 
@@ -82,15 +82,15 @@ EVIDENCE = Evidence(
     logs=(ContainerLog("one", "canary", previous=True, text="starting\n  bad flag\n"),),
     timings=Timings(1.3, 0.4, 1.7, 0.3, 0.7, 6.0),
 )
-"""One experiment as it should be."""
+"""The evidence of a successful experiment."""
 
 
 BY_HAND = replace(EVIDENCE, observed=Observed(1, 2, 3, "superseded", gaps={"waits": Cause(code="not-watched")}))
-"""The same, done by hand: one of the checks cannot be known."""
+"""The same evidence from a release that a user handled by hand. One check cannot be judged."""
 
 
 def remarkable(evidence: Evidence = EVIDENCE, text: str = "false") -> Evidence:
-    """Return *evidence* of a canary that runs *text*, mounts programs and adds a Job, each named *text*."""
+    """Return *evidence* of a canary that runs *text*, mounts programs and adds a Job. All names are *text*."""
     (canary,) = parse(CANARY_DEPLOYMENT)
     canary.body["metadata"]["name"] = text
     canary.body["spec"]["template"]["spec"] = {
@@ -105,7 +105,7 @@ def remarkable(evidence: Evidence = EVIDENCE, text: str = "false") -> Evidence:
 
 
 def hostile_evidence(text: str = ALL) -> Evidence:
-    """Return evidence that says *text* wherever a submission can have it said."""
+    """Return evidence that contains *text* in every place that a submission controls."""
     story = CRASHED.at(5.5).event("BackOff", text).at(5.6).pod(text).at(5.7).waiting(text, text, pod=text)
     said = replace(
         EVIDENCE,
@@ -125,7 +125,7 @@ def hostile_evidence(text: str = ALL) -> Evidence:
 
 
 def judged(evidence: Evidence | None, *, failed: str = "", error: str = "", name: str = "shop") -> SubmissionResult:
-    """Return a verdict: what is said of the failed check, and of the one that met a fault."""
+    """Return a result with one failed check and one that ended with an error."""
     judgements = {
         "passes": Judgement("passed"),
         "canary-outcome": Judgement("failed", failed, failed, failed) if failed else Judgement("passed"),

@@ -1,4 +1,4 @@
-"""The picture of an experiment shows what was seen, when it was seen."""
+"""The chart of an experiment shows each observed state at the time of its observation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.unit.stories import Story, because
 
 
 def lane(story: Story, evidence: Evidence = EVIDENCE) -> Lane:
-    """Return what is drawn of the only pod of *story*."""
+    """Return the drawn lane of the only pod in *story*."""
     drawn = picture(replace(evidence, timeline=story.timeline))
     assert drawn
     (only,) = drawn.lanes
@@ -19,12 +19,12 @@ def lane(story: Story, evidence: Evidence = EVIDENCE) -> Lane:
 
 
 def states(drawn: Lane) -> list[tuple[str, float, float]]:
-    """Return the stretches of a lane: state, beginning and end."""
+    """Return the spans of a lane as state, start and end."""
     return [(each.state, each.began, each.ended) for each in drawn.stretches]
 
 
 def test_a_crash_loop_is_drawn_from_its_start_to_its_end() -> None:
-    """Each state as long as it lasted, and a mark for each end of the container."""
+    """The chart draws each state of a crash loop for its duration, and marks each end of the container."""
     story = (
         Story()
         .at(2.0)
@@ -63,7 +63,7 @@ def test_a_crash_loop_is_drawn_from_its_start_to_its_end() -> None:
 
 
 def test_an_end_that_nobody_saw_is_marked_where_it_was_told() -> None:
-    """A container that was restarted between two looks has crashed all the same."""
+    """The chart marks a crash between two observations at the time when the restart count reports it."""
     drawn = lane(Story().at(2).pod().at(2.5).running().ended(1, seen=False).at(3).running())
 
     assert [crash.at for crash in drawn.crashes] == [3]
@@ -71,7 +71,7 @@ def test_an_end_that_nobody_saw_is_marked_where_it_was_told() -> None:
 
 
 def test_a_container_that_goes_with_its_pod_has_not_crashed() -> None:
-    """A program that is told to end may say so with any code."""
+    """The chart shows no crash for a container that ends with its pod, whatever its exit code is."""
     drawn = lane(Story().at(2).pod().at(3).running().at(4).deleting().at(4.5).ended(143).at(5).gone())
 
     assert drawn.crashes == ()
@@ -79,7 +79,7 @@ def test_a_container_that_goes_with_its_pod_has_not_crashed() -> None:
 
 
 def test_what_keeps_a_container_from_starting_has_its_name() -> None:
-    """An image that cannot be pulled is no crash and no back-off."""
+    """The chart shows an image that cannot be pulled under its own name, not as a crash or a back-off."""
     drawn = lane(Story().at(2).pod().at(3).waiting("ErrImagePull").at(4).waiting("ImagePullBackOff"))
 
     assert [(each.state, each.said) for each in drawn.stretches[1:]] == [
@@ -90,7 +90,7 @@ def test_what_keeps_a_container_from_starting_has_its_name() -> None:
 
 
 def test_running_is_not_ready_and_an_end_with_zero_is_no_crash() -> None:
-    """Each has a state of its own."""
+    """The chart shows a running container that is not Ready, and an end with exit code 0, each as its own state."""
     drawn = lane(Story().at(2).pod().at(3).running(ready=False).at(4).ended(0))
 
     assert [each.state for each in drawn.stretches] == ["waiting", "running", "ended"]
@@ -98,13 +98,13 @@ def test_running_is_not_ready_and_an_end_with_zero_is_no_crash() -> None:
 
 
 def test_pods_of_the_courses_app_are_told_from_others() -> None:
-    """By the Deployment that owns them, whatever they are called."""
+    """The chart recognises the pods of the stable app by the Deployment that owns them, not by their names."""
     assert lane(Story("upcommerce-app").at(1).pod()).role == "stable"
     assert lane(Story("something").at(1).pod()).role == "other"
 
 
 def test_revisions_follow_each_other() -> None:
-    """Each from the moment that Helm began with it; one that Helm could not apply is told apart."""
+    """The chart shows each revision from the start of Helm's operation, and marks a failed one."""
     drawn = picture(EVIDENCE)
     failed = picture(replace(EVIDENCE, upgrade=Step("helm upgrade", 1.5, 1.9, "no"), rollback=None))
 
@@ -119,7 +119,7 @@ def test_revisions_follow_each_other() -> None:
 
 
 def test_answers_and_silence_of_stable_are_told_apart() -> None:
-    """Requests in a row are one stretch; an outage says how long and why."""
+    """The chart draws consecutive answers of the stable Service as one span. An outage shows its duration and cause."""
     probes = (Probe(1.0, 0.1), Probe(1.2, 0.1), Probe(1.4, 0, "refused"), Probe(1.6, 0.1, "refused"), Probe(1.8, 0.1))
 
     drawn = picture(replace(EVIDENCE, probes=probes))
@@ -135,7 +135,7 @@ def test_answers_and_silence_of_stable_are_told_apart() -> None:
 
 
 def test_a_request_that_failed_alone_is_no_outage() -> None:
-    """It shows that the Service was silent for a moment, and not for how long."""
+    """The chart draws a single failed request not as an outage, because its duration is unknown."""
     drawn = picture(replace(EVIDENCE, probes=(Probe(1.0, 0.1), Probe(1.2, 0.1, "refused"), Probe(1.4, 0.1))))
 
     assert drawn
@@ -143,7 +143,10 @@ def test_a_request_that_failed_alone_is_no_outage() -> None:
 
 
 def test_each_moment_names_the_checks_that_it_settled() -> None:
-    """In the order of time; what never came is settled by the end."""
+    """The chart lists each moment in time order with the checks that it settled.
+
+    The end settles the remaining checks.
+    """
     drawn = picture(EVIDENCE)
     stays = picture(replace(EVIDENCE, gone_at=None))
 
@@ -158,12 +161,12 @@ def test_each_moment_names_the_checks_that_it_settled() -> None:
 
 
 def test_an_experiment_that_did_not_begin_has_no_picture() -> None:
-    """A chart that does not render leaves nothing to draw."""
+    """An experiment that did not start has no chart."""
     assert picture(Evidence("shop", "", decision=Decision("broken-chart", because("no")))) is None
 
 
 def test_a_chart_with_many_pods_keeps_the_picture_small() -> None:
-    """What is not drawn is counted."""
+    """The chart limits the number of pods, and counts the omitted ones."""
     story = Story()
     for number in range(PODS + 5):
         story.at(2).pod(str(number))

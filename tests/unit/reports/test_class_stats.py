@@ -1,4 +1,4 @@
-"""The class at a glance is counted right."""
+"""The statistics of a class are correct."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ GOOD, BAD, ILL = judged(EVIDENCE), judged(EVIDENCE, failed="it did not"), judged
 
 
 def test_verdicts_outcomes_and_failures_are_counted() -> None:
-    """Only what occurs, the most frequent first, each as a part of the class."""
+    """The statistics count the verdicts, outcomes and failures that occur, most frequent first, with their share."""
     seen = overview([GOOD, BAD, BAD, ILL])
 
     assert [(bar.name, bar.count, bar.share) for bar in seen.standings] == [
@@ -22,7 +22,7 @@ def test_verdicts_outcomes_and_failures_are_counted() -> None:
 
 
 def test_scores_are_those_that_were_given() -> None:
-    """An error is not counted as zero; all of the points are a step of their own."""
+    """The score distribution leaves out errors instead of counting them as zero. Full points have their own step."""
     seen = overview([GOOD, BAD, BAD, ILL])
 
     assert {bar.name: bar.count for bar in seen.scores if bar.count} == {"60": 2, "100": 1}
@@ -31,6 +31,6 @@ def test_scores_are_those_that_were_given() -> None:
 
 
 def test_nobody_was_judged() -> None:
-    """Without scores there is no middle of the class."""
+    """The statistics have no median if no submission has a score."""
     assert overview([ILL]).median is None
     assert overview([]).submissions == 0

@@ -1,4 +1,4 @@
-"""How a chart differs from the course's, as both render."""
+"""The difference between the rendered chart and the rendered course chart."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BASE = Evidence("shop", "", baseline=rendering(STABLE), chart=rendering(STABLE))
 
 
 def test_what_is_added_changed_and_removed_is_told_object_by_object() -> None:
-    """Each with its template and a unified diff; what is equal is left out."""
+    """The diff lists added, changed and removed objects with template and unified diff, and omits equal ones."""
     chart = STABLE_DEPLOYMENT.replace("replicas: 1", "replicas: 2") + CANARY_DEPLOYMENT
 
     changes = difference(replace(BASE, chart=rendering(chart))).changes
@@ -29,7 +29,7 @@ def test_what_is_added_changed_and_removed_is_told_object_by_object() -> None:
 
 
 def test_the_namespace_makes_no_other_object() -> None:
-    """A chart that names its namespace changes the object; it does not replace it."""
+    """The diff shows an object whose namespace was added as changed, not as replaced."""
     chart = rendering(STABLE.replace("  name: upcommerce-app\n", "  name: upcommerce-app\n  namespace: sre\n"))
 
     (change,) = difference(replace(BASE, chart=chart)).changes
@@ -38,13 +38,13 @@ def test_the_namespace_makes_no_other_object() -> None:
 
 
 def test_equal_charts_do_not_differ() -> None:
-    """Nor does anything where there is nothing to compare with."""
+    """The diff is empty for equal charts, and if there is nothing to compare with."""
     assert difference(BASE).changes == ()
     assert difference(Evidence("shop", "", chart=rendering(STABLE))).changes == ()
 
 
 def test_a_long_difference_is_shortened() -> None:
-    """What is not shown is counted."""
+    """The diff shortens a long difference and counts the omitted lines."""
     seen = difference(replace(BASE, chart=rendering(STABLE + CANARY_DEPLOYMENT)), most=5)
 
     (change,) = seen.changes
@@ -53,7 +53,7 @@ def test_a_long_difference_is_shortened() -> None:
 
 
 def test_lines_do_not_move_a_cursor() -> None:
-    """Whatever a value holds."""
+    """The lines of the diff contain no control characters, whatever the values are."""
     chart = rendering(STABLE.replace("replicas: 1", 'replicas: 1\n  paused: "\\e[2J\\u202e"'))
 
     (change,) = difference(replace(BASE, chart=chart)).changes

@@ -1,4 +1,4 @@
-"""What a student gets back: the cause first, then what to try."""
+"""The feedback for a student states the cause first, then the advice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_rejection_begins_with_the_cause() -> None:
 
 
 def test_remarks_are_neutral() -> None:
-    """They follow what has to be done, and say that they change no points; where there are none, nothing is said."""
+    """The feedback lists remarks after the required changes, and states that they change no points."""
     lines = feedback(remarkable(), failed="it did not")
 
     place = lines.index("## Remarks")
@@ -38,7 +38,7 @@ def test_remarks_are_neutral() -> None:
 
 
 def test_the_last_words_of_the_canary_are_quoted() -> None:
-    """As a block of code, with the lines before them."""
+    """The feedback quotes the last log lines of the canary as a code block."""
     lines = feedback(failed="it did not")
 
     place = lines.index("```text")
@@ -46,7 +46,7 @@ def test_the_last_words_of_the_canary_are_quoted() -> None:
 
 
 def test_what_happened_is_told_in_order() -> None:
-    """Each moment with its time."""
+    """The feedback lists the events of the experiment in order, each with its time."""
     moments = [line for line in feedback() if line.startswith("- ")]
 
     assert moments[0] == "- 0.1 s: the chart is rendered; Helm installs the course's: revision 1"
@@ -54,7 +54,7 @@ def test_what_happened_is_told_in_order() -> None:
 
 
 def test_an_acceptance_says_so() -> None:
-    """There is nothing to do, and what was seen is told."""
+    """The feedback of an acceptance lists no changes to make, and shows the timeline."""
     lines = feedback()
 
     assert lines[0] == "# shop: accepted, 5 of 5 points"
@@ -63,7 +63,7 @@ def test_an_acceptance_says_so() -> None:
 
 
 def test_an_error_blames_nobody() -> None:
-    """No points were given, none taken; the reason is told."""
+    """The feedback of an error states the reason, and that no points were given or lost."""
     lines = feedback(error="etcd ended")
 
     assert lines[0] == "# shop: error, no points given"
@@ -73,12 +73,12 @@ def test_an_error_blames_nobody() -> None:
 
 
 def test_without_evidence_there_are_the_checks() -> None:
-    """A submission that was never tried has feedback too."""
+    """The feedback of a submission without evidence lists the checks."""
     assert "## What happened" not in feedback(None, error="no cluster")
 
 
 def test_hostile_text_makes_no_markup() -> None:
-    """Outside of code there are no tags, links, images, mentions or lines of its own."""
+    """Hostile text creates no tag, link, image, mention or extra line outside of code."""
     lines = feedback(hostile_evidence(), failed=ALL)
 
     fence = next(line for line in lines if line.startswith("`````"))

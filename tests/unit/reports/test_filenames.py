@@ -1,4 +1,4 @@
-"""File names of submissions are harmless, and no two of them are one file anywhere."""
+"""File names of submissions are safe, and no two submissions share a file on any file system."""
 
 from __future__ import annotations
 
@@ -32,12 +32,15 @@ from canaryproof.reports.filenames import LENGTH, file_name, file_names
     ],
 )
 def test_a_file_name_leads_nowhere_else(name: str, expected: str) -> None:
-    """No separators, spaces, dots at the ends or devices; letters of all languages stay, in one of their ways."""
+    """A file name has no separator, space, device name or outer dot.
+
+    Letters of all languages stay, in normalised form.
+    """
     assert file_name(name) == expected
 
 
 def test_no_two_submissions_share_a_file() -> None:
-    """Names that differ by case, by how a letter is written, or beyond the length, get files of their own."""
+    """Names that differ only in case, Unicode form or beyond the maximum length get separate files."""
     names = ["shop", "Shop", "shop/", "é", "e\u0301", "a" * 300, "a" * 301, "../x", "..\\x"]
 
     files = file_names(names)

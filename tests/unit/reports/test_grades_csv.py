@@ -1,4 +1,4 @@
-"""Grades for a spreadsheet: numbers that can be added up, text that calculates nothing."""
+"""The grades file has numbers that a spreadsheet can sum, and no text that it would evaluate."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.unit.reports.hostile import BY_HAND, EVIDENCE, hostile_evidence, judg
 
 
 def rows(*submissions: SubmissionResult) -> list[dict[str, str]]:
-    """Return the rows by the names of their columns, as a program reads them."""
+    """Return the rows as dictionaries by column name."""
     return list(csv.DictReader(grades_csv(submissions).splitlines(keepends=True)))
 
 
 def test_a_row_has_the_verdict_and_the_points_of_each_check() -> None:
-    """Partial credit is what the checks brought; what was skipped brought nothing."""
+    """Each row has the verdict, and the points of each check. A skipped check has zero points."""
     (row,) = rows(judged(EVIDENCE, failed="it did not"))
 
     assert row == {
@@ -36,7 +36,7 @@ def test_a_row_has_the_verdict_and_the_points_of_each_check() -> None:
 
 
 def test_remarks_are_the_last_column() -> None:
-    """By their codes, so that a spreadsheet filters by them; the columns before are as they were."""
+    """The last column lists the codes of the remarks, and the columns before it stay unchanged."""
     (row,) = rows(judged(remarkable()))
 
     assert list(row)[-1] == "remarks"
@@ -45,14 +45,14 @@ def test_remarks_are_the_last_column() -> None:
 
 
 def test_an_error_is_no_grade() -> None:
-    """An empty score, never 0: a spreadsheet counts one and not the other."""
+    """The score of an error is empty instead of 0, because a spreadsheet would count 0."""
     (row,) = rows(judged(EVIDENCE, error="etcd ended"))
 
     assert (row["verdict"], row["score"], row["max_score"], row["breaks"]) == ("error", "", "5", "")
 
 
 def test_what_cannot_be_known_is_neither_won_nor_lost() -> None:
-    """Its cell is empty, and it counts for nothing."""
+    """The cell of a check that cannot be judged is empty and does not count."""
     (row,) = rows(judged(BY_HAND, failed="it did not"))
 
     assert (row["waits"], row["score"], row["max_score"]) == ("", "3", "4")
@@ -63,12 +63,12 @@ def test_what_cannot_be_known_is_neither_won_nor_lost() -> None:
     ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r\n=1", " =1", "\N{FULLWIDTH EQUALS SIGN}1", "\x00=1"],
 )
 def test_no_text_is_a_formula(formula: str) -> None:
-    """What a spreadsheet would calculate begins with an apostrophe, whatever stands before it."""
+    """Text that a spreadsheet would evaluate gets a leading apostrophe, whatever characters precede the formula."""
     assert str(cell(formula)).startswith("'")
 
 
 def test_hostile_text_stays_in_its_cell() -> None:
-    """It makes neither rows nor columns, not even where semicolons part them."""
+    """Hostile text creates no rows or columns, even where semicolons separate them."""
     text = '=1;"x",y\nz;=2'
 
     (row,) = rows(judged(hostile_evidence(text), failed=text))

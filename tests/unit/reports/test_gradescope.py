@@ -1,4 +1,4 @@
-"""What Gradescope reads: a row for each declared check, and no grade that is none."""
+"""The file for Gradescope has a row for each declared check, and exists only for a graded submission."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TEST_KEYS = {"score", "max_score", "status", "name", "number", "output", "tags",
 
 
 def document(result: SubmissionResult) -> dict[str, Any]:
-    """Return what the file holds."""
+    """Return the content of the file."""
     content = gradescope_json(result)
     assert content
     found: dict[str, Any] = json.loads(content)
@@ -22,7 +22,7 @@ def document(result: SubmissionResult) -> dict[str, Any]:
 
 
 def test_the_file_has_the_documented_shape() -> None:
-    """Keys and types are those of Gradescope's specification, and the rows add up to the score."""
+    """The keys and types are those of Gradescope's specification, and the rows add up to the score."""
     written = document(judged(EVIDENCE, failed="it did not"))
 
     assert written.keys() == KEYS | {"tests", "extra_data"}
@@ -35,7 +35,7 @@ def test_the_file_has_the_documented_shape() -> None:
 
 
 def test_a_row_says_what_is_wrong_and_what_to_try() -> None:
-    """What was skipped names what it waited for, and keeps its row."""
+    """A row states the fault and the advice. The row of a skipped check names the failed check that it needs."""
     _, failed, skipped, _ = document(judged(EVIDENCE, failed="it did not"))["tests"]
 
     assert failed["output"] == "it did not\nit did not\nTry: it did not"
@@ -44,7 +44,7 @@ def test_a_row_says_what_is_wrong_and_what_to_try() -> None:
 
 
 def test_what_cannot_be_known_is_for_information() -> None:
-    """A row without a score: it can neither be won nor lost."""
+    """The row of a check that cannot be judged has no score."""
     written = document(judged(BY_HAND, failed="it did not"))
 
     assert [test["tags"][0] for test in written["tests"] if "score" not in test] == ["waits"]
@@ -53,7 +53,7 @@ def test_what_cannot_be_known_is_for_information() -> None:
 
 
 def test_remarks_change_no_points() -> None:
-    """They stand below the verdict and among the data for programs, and in no row of their own."""
+    """The file lists remarks below the verdict and in the extra data, and no row scores them."""
     plain, written = document(judged(EVIDENCE)), document(judged(remarkable()))
 
     assert written["extra_data"]["remarks"] == ["program-replaced", "program-mounted", "workloads-added"]
@@ -68,7 +68,7 @@ def test_an_error_gives_no_file() -> None:
 
 
 def test_text_is_shown_as_text() -> None:
-    """Nothing is to be read as HTML, Markdown or colours, and nothing in it moves a cursor."""
+    """Text in the file has no effect as HTML, Markdown, colour or control sequence."""
     written = document(judged(hostile_evidence(), failed=ALL))
 
     formats = {written[key] for key in ("output_format", "test_output_format", "test_name_format")}

@@ -1,4 +1,4 @@
-"""The pages hold what was seen, need nothing from anywhere, and let no text of others be more than text."""
+"""The pages show the evidence, load no other resource, and treat text of submissions only as text."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ VOID = {"meta", "input"}
 
 
 class Page(HTMLParser):
-    """A page as a browser reads it: its elements, in order, and the text that it shows."""
+    """The elements of a page in order, and its visible text."""
 
     def __init__(self, source: str) -> None:
-        """Read *source*."""
+        """Parse *source*."""
         super().__init__()
         self.elements: list[tuple[str, dict[str, str]]] = []
         self.text = ""
@@ -47,7 +47,7 @@ class Page(HTMLParser):
             self.text += data
 
     def named(self, tag: str) -> list[dict[str, str]]:
-        """Return the attributes of all elements of a kind."""
+        """Return the attributes of all elements with this name."""
         return [attributes for name, attributes in self.elements if name == tag]
 
 
@@ -78,7 +78,7 @@ EVERY = {
 
 @pytest.mark.parametrize("name", EVERY)
 def test_a_page_is_whole_and_needs_nothing(name: str) -> None:
-    """Every element is closed, nothing is loaded, no attribute has code or style, and ids are unique."""
+    """A page has no unclosed element, external resource, inline code or style in an attribute, or duplicate id."""
     found = Page(EVERY[name])
 
     assert found.open == []
@@ -93,7 +93,7 @@ def test_a_page_is_whole_and_needs_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("name", EVERY)
 def test_the_policy_lets_our_own_through_and_nothing_else(name: str) -> None:
-    """Nothing may be loaded; the digests are of exactly what the page holds."""
+    """The content security policy allows only the scripts and styles in the page, by their digests."""
     source = EVERY[name]
     (policy,) = [each["content"] for each in Page(source).named("meta") if "http-equiv" in each]
 
@@ -106,7 +106,7 @@ def test_the_policy_lets_our_own_through_and_nothing_else(name: str) -> None:
 
 @pytest.mark.parametrize("name", EVERY)
 def test_a_page_can_be_read_without_seeing_it(name: str) -> None:
-    """Landmarks, one main heading, headings in order, a name for each control, region and picture."""
+    """A page has landmarks, one main heading, ordered headings, and a name for each control, region and picture."""
     found = Page(EVERY[name])
 
     assert len(found.named("main")) == len(found.named("h1")) == 1
@@ -125,7 +125,7 @@ def test_a_page_can_be_read_without_seeing_it(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["hostile", "hostile-class"])
 def test_hostile_text_is_text(name: str) -> None:
-    """It opens no element, carries no template, turns no direction, and is there to be read."""
+    """Hostile text opens no element, contains no template and changes no text direction, but stays visible."""
     found = Page(EVERY[name])
 
     assert len(found.named("script")) == (name == "hostile-class")
@@ -157,7 +157,7 @@ def test_remarks_stand_between_the_faults_and_the_picture() -> None:
 
 
 def test_the_class_counts_remarks_and_filters_by_them() -> None:
-    """Who has any is counted above, and marked in the list; there is a filter for each code."""
+    """The page of the class counts the submissions with remarks, marks them, and has a filter for each code."""
     found = Page(EVERY["remarked-class"])
 
     rows = [each["data-remarked"] for each in found.named("tr") if "data-standing" in each]
@@ -170,7 +170,7 @@ def test_the_class_counts_remarks_and_filters_by_them() -> None:
 
 
 def test_an_error_is_not_scored() -> None:
-    """The page says so, and the check has no points."""
+    """The page of an error states that it has no score, and its check has no points."""
     text = Page(page(error="etcd ended")).text
 
     assert "not scored" in text
@@ -179,7 +179,7 @@ def test_an_error_is_not_scored() -> None:
 
 
 def test_what_was_taken_over_is_marked() -> None:
-    """What an earlier run has seen is not told as if it were of this one."""
+    """The page marks results that come from an earlier run."""
     result = replace(judged(EVIDENCE), resumed=True)
 
     marked = submission_page(result, EVIDENCE, course="Releases")
@@ -189,12 +189,12 @@ def test_what_was_taken_over_is_marked() -> None:
 
 
 def test_the_page_of_a_submission_has_no_script() -> None:
-    """It works as it is, also where scripts are switched off."""
+    """The page of a submission contains no script."""
     assert not Page(page()).named("script")
 
 
 def test_the_page_of_the_class_leads_to_every_submission() -> None:
-    """Each in a row that carries what it is sorted and filtered by."""
+    """The page of the class links every submission in a row with the data for sorting and filters."""
     found = Page(class_of(EVIDENCE, replace(EVIDENCE, name="other"), failed="it did not"))
 
     rows = [each for each in found.named("tr") if "data-standing" in each]
@@ -204,7 +204,7 @@ def test_the_page_of_the_class_leads_to_every_submission() -> None:
 
 
 def test_a_page_is_small() -> None:
-    """Whatever a submission says, its page has a few hundred lines of it at most."""
+    """The page of a submission has at most a few hundred lines of its text."""
     loud = hostile_evidence("x" * 10_000)
 
     assert len(page(loud, failed="it did not")) < 1_000_000

@@ -1,4 +1,4 @@
-"""Text of others stays text in Markdown."""
+"""Text of submissions stays plain text in Markdown."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.unit.reports.hostile import ALL
     ],
 )
 def test_text_is_shown_as_it_is_written(words: str, expected: str) -> None:
-    """What Markdown, or GitHub's kind of it, would make something of is taken out of its hands; the rest stays."""
+    """Every character with a meaning in Markdown or GitHub's variant is escaped, and other text stays unchanged."""
     assert text(words) == expected
 
 
@@ -38,12 +38,12 @@ def test_text_is_shown_as_it_is_written(words: str, expected: str) -> None:
     [("plain", "`plain`"), ("a`b", "``a`b``"), ("`", "`` ` ``"), ("", "` `"), ("x\n```", "```` x ``` ````")],
 )
 def test_code_ends_where_it_should(words: str, expected: str) -> None:
-    """Its marks are longer than any run of them in it, on one line."""
+    """Inline code is on one line, and its delimiter is longer than any run of backquotes in it."""
     assert code(words) == expected
 
 
 def test_a_block_is_not_closed_from_inside() -> None:
-    """The fence is longer than any in the lines, and no line moves a cursor."""
+    """The fence of a code block is longer than any in its lines, and the lines contain no control characters."""
     shown = block(ALL.splitlines()).splitlines()
 
     assert shown[0] == "`````text"
@@ -53,5 +53,5 @@ def test_a_block_is_not_closed_from_inside() -> None:
 
 
 def test_a_block_keeps_indentation() -> None:
-    """A log reads as it was written."""
+    """A code block keeps the indentation."""
     assert block(["a", "\tb  ", "  c"]).splitlines()[1:-1] == ["a", "    b", "  c"]

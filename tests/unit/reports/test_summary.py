@@ -1,4 +1,4 @@
-"""The summary that a CI system shows: what needs looking at first, within the size that is shown."""
+"""The summary for a CI system shows errors first, and stays within the CI system's size limit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GOOD, BAD, ILL = judged(EVIDENCE), judged(EVIDENCE, failed="it did not"), judged
 
 
 def test_the_class_is_counted() -> None:
-    """Verdicts, the score in the middle, and what fails most."""
+    """The summary has the counts of the verdicts, the median score and the most frequent failure."""
     lines = summary(GOOD, BAD, ILL)
 
     assert lines[:3] == [
@@ -31,7 +31,7 @@ def test_the_class_is_counted() -> None:
 
 
 def test_what_needs_looking_at_comes_first() -> None:
-    """Errors, then rejections with their reasons, then the rest; an error has no score."""
+    """The summary lists errors first, then rejections with their reasons, then the rest. An error has no score."""
     rows = [line for line in summary(GOOD, BAD, ILL) if line.startswith("| shop")]
 
     assert rows == [
@@ -54,7 +54,7 @@ def test_remarks_are_counted_and_named() -> None:
 
 
 def test_a_summary_stays_within_its_limit() -> None:
-    """What has no room is counted, in bytes as they are written, and nothing is cut within a line."""
+    """The summary stays within its limit in bytes, cuts no line, and counts what it omits."""
     class_of_many = [judged(replace(EVIDENCE, name=f"é-{number}"), failed="it did not") for number in range(100)]
 
     lines = summary(*class_of_many, limit=2000)
@@ -68,7 +68,7 @@ def test_a_summary_stays_within_its_limit() -> None:
 
 
 def test_hostile_text_stays_in_its_cell() -> None:
-    """Each submission is one row, of five cells."""
+    """Hostile text in a submission leaves it a single row of five cells."""
     lines = summary(judged(hostile_evidence(), failed=ALL))
 
     (row,) = [line for line in lines if "rejected | 3 of 5" in line]

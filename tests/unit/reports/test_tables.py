@@ -1,4 +1,4 @@
-"""Tables read as those of kubectl and helm do."""
+"""The tables have the format of kubectl and helm."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from canaryproof.reports.writer import evidence_files
 
 
 def seen(at: float, kind: str, name: str, change: Change = "ADDED", **body: Any) -> Observation:
-    """Return one change of one object."""
+    """Return one observed change of an object."""
     return Observation(at, change, Manifest({"kind": kind, "metadata": {"name": name}, **body}))
 
 
 def pod(at: float, state: dict[str, Any], *, restarts: int, ready: bool = False) -> Observation:
-    """Return what is seen of a pod with one container."""
+    """Return an observed pod with one container."""
     status = {"phase": "Running", "containerStatuses": [{"state": state, "restartCount": restarts, "ready": ready}]}
     return seen(at, "Pod", "canary-1", spec={"containers": [{"image": "shop:canary"}]}, status=status)
 
@@ -61,7 +61,7 @@ def text(name: str) -> str:
 
 
 def test_tables_show_the_moment_before_the_rollback() -> None:
-    """What the rollback took away is still to be seen, as kubectl would have shown it."""
+    """The tables show the objects just before the rollback, as kubectl would show them."""
     assert text("pods.txt").splitlines() == [
         "NAME       READY   STATUS             RESTARTS   IMAGES",
         "canary-1   0/1     CrashLoopBackOff   2          shop:canary",
@@ -74,7 +74,7 @@ def test_tables_show_the_moment_before_the_rollback() -> None:
 
 
 def test_events_and_history_are_tables_too() -> None:
-    """One line each, whatever their messages hold."""
+    """The tables of events and of the history have one line per entry, whatever the messages contain."""
     assert text("events.txt").splitlines() == [
         "AT     TYPE      REASON    OBJECT         MESSAGE",
         "3.1s   Warning   BackOff   Pod/canary-1   restarting failed",
@@ -96,7 +96,7 @@ def test_events_and_history_are_tables_too() -> None:
     ],
 )
 def test_a_pod_has_the_status_that_kubectl_shows(state: dict[str, Any], ready: bool, status: str) -> None:  # noqa: FBT001 - a case's value
-    """The reason of a container that does not run goes before the phase of the pod."""
+    """The status of a pod is the reason of a container that does not run, or else the pod's phase."""
     evidence = Evidence("shop", "", timeline=Timeline((pod(1, state, restarts=0, ready=ready),)))
 
     row = evidence_files(evidence)["pods.txt"].splitlines()[1].split()
@@ -105,5 +105,5 @@ def test_a_pod_has_the_status_that_kubectl_shows(state: dict[str, Any], ready: b
 
 
 def test_an_empty_table_is_its_header() -> None:
-    """A reader sees that there was nothing, not that something is missing."""
+    """An empty table has its header."""
     assert table(("NAME", "STATE"), ()) == "NAME   STATE\n"
