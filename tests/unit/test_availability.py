@@ -52,7 +52,7 @@ def refused(every: float, seconds: float, at_once: int = 4, until: float = 5.0) 
     ids=["at-once", "slowly", "very-slowly", "hardly", "busy-machine", "very-busy-machine"],
 )
 def test_refusals_one_after_the_other_are_an_outage(every: float, seconds: float, known: float) -> None:
-    """However long a refusal takes, and on a machine that asks late, five seconds of them are more than two."""
+    """Consecutive refusals for five seconds exceed the limit of two, however slow the refusals and the machine are."""
     (outage,) = outages(refused(every, seconds), TimeLimits())
 
     assert known <= outage.seconds <= 5

@@ -24,7 +24,7 @@ metadata: {name: shop, namespace: %s}"
 def test_a_chart_that_names_its_namespace_is_rendered_for_each(
     tmp_path: Path, namespace: str, rendered: list[str]
 ) -> None:
-    """Two renderings tell whether it looks at where it is; one that does not serves a whole class."""
+    """The harness renders a chart once for a whole class, unless two renderings show that it uses its namespace."""
     binary = tmp_path / "helm"
     binary.write_text(HELM % namespace)
     binary.chmod(0o755)

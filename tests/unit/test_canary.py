@@ -121,7 +121,10 @@ def test_stable_renamed_with_its_labels_is_no_canary() -> None:
 
 
 def test_stable_renamed_by_selector_is_told_before_one_with_its_image() -> None:
-    """A canary that runs stable's image by mistake is not taken for the renamed stable."""
+    """The renamed stable Deployment is found by its selector before its image.
+
+    A canary that runs the stable image by mistake is therefore not taken for it.
+    """
     renamed = STABLE_DEPLOYMENT.replace("name: upcommerce-app", "name: upcommerce-stable")
     mistaken = CANARY_DEPLOYMENT.replace(CANARY_IMAGE, "uonyeka/upcommerce:v3")
 

@@ -78,7 +78,10 @@ def test_the_end_of_the_run_waits_for_no_copy(tmp_path: Path) -> None:
 
 
 def test_nothing_of_the_submission_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even where its folder is the current one, and its modules are called like those of Python."""
+    """The copying process runs no code of the submission.
+
+    This holds even if the submission's folder is the current one and its modules have the names of Python's own.
+    """
     trap = "from pathlib import Path; Path(__file__).with_name('ran').touch()\n"
     modules = ("json.py", "tarfile.py", "sitecustomize.py", "usercustomize.py", "conftest.py", "canaryproof.py")
     folder = write(tmp_path / "folder", {**chart(""), **dict.fromkeys(modules, trap), "a.pth": f"import os; {trap}"})

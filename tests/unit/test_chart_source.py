@@ -115,7 +115,10 @@ FILES = (
     ],
 )
 def test_a_key_is_found_where_it_stands_once(keys: tuple[str, ...], line: str) -> None:
-    """Quoted or not, in a list or not; in a comment it is none, and where it stands twice no line is guessed."""
+    """The search finds a key with or without quotes, in a list or not. It ignores comments.
+
+    It names no line if the key occurs twice.
+    """
     assert place(FILES, "templates/a.yaml", *keys) == f"templates/a.yaml{line}"
 
 

@@ -121,7 +121,10 @@ def test_what_is_going_is_waited_for() -> None:
 
 
 def test_what_nobody_deletes_is_not_waited_for() -> None:
-    """Helm asks for every deletion before it returns: what it did not ask for stays, with all that it owns."""
+    """The check does not wait for an object whose deletion Helm has not requested, or for the objects that it owns.
+
+    Helm requests every deletion before it returns.
+    """
     scene = Scene()
     scene.unready = ""
     scene.put("Deployment", "canary", annotations={"helm.sh/resource-policy": "keep"})

@@ -182,7 +182,10 @@ def test_an_external_name_leads_to_no_pods() -> None:
     "probe", ["livenessProbe: {tcpSocket: {port: 5003}}", "readinessProbe: {httpGet: {port: web}}"]
 )
 def test_a_probe_that_asks_elsewhere_is_no_probe_of_stable(probe: str) -> None:
-    """The stable app listens on its own port only: asked on the canary's, it is restarted, or never Ready."""
+    """A stable probe of a port that the app does not serve is a finding.
+
+    Kubernetes would restart the app, or it would never become Ready.
+    """
     image = "          image: uonyeka/upcommerce:v3\n"
     probed = REFERENCE.replace(image, f"{image}          {probe}\n")
     well = probed.replace("5003}}", "5000}}").replace("web}}", "http}}")

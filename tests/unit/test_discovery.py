@@ -112,7 +112,7 @@ def test_names_are_unique(tmp_path: Path) -> None:
     ids=["missing", "file", "empty"],
 )
 def test_a_path_without_a_chart_is_refused(tmp_path: Path, make: object, seen: str) -> None:
-    """The error names the path as it was typed, what was expected and what was seen."""
+    """Discovery refuses a path without a chart. The error names the path as typed, the expectation and the content."""
     path = tmp_path / "typo"
     assert callable(make)
     make(path)

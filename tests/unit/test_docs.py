@@ -1,4 +1,4 @@
-"""The documentation says what is true of the code: names, commands, examples."""
+"""The names, commands and examples in the documentation agree with the code."""
 
 from __future__ import annotations
 
@@ -38,25 +38,25 @@ DOCS = REPOSITORY / "docs"
 EXAMPLES = DOCS / "examples"
 ALL_OPTIONS = (*OPTIONS, *KIND_OPTIONS)
 BUILT = {"docs/_build/html"}
-"""Folders that the repository does not have, but a command makes."""
+"""The folders that the repository does not contain, because a command creates them."""
 OF_PYTEST = {"--junitxml", "--pyargs"}
-"""Flags of pytest itself."""
+"""The flags of pytest itself."""
 
 
 def texts() -> dict[Path, str]:
-    """Return all texts that people read, by file."""
+    """Return all texts for readers, by file."""
     files = [*REPOSITORY.glob("*.md"), *DOCS.rglob("*.md")]
     return {file: file.read_text(encoding="utf-8") for file in files if "_generated" not in file.parts}
 
 
 def generated(name: str) -> str:
-    """Return a part of the reference that comes from the code."""
+    """Return a part of the reference that is generated from the code."""
     return "\n".join(PAGES[name]())
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_each_generated_part_is_in_the_reference(name: str) -> None:
-    """A page includes it."""
+    """A page of the reference includes each generated part."""
     page = (DOCS / "reference" / f"{name}.md").read_text(encoding="utf-8")
 
     assert f"{{include}} ../_generated/{name}.md" in page
@@ -64,7 +64,7 @@ def test_each_generated_part_is_in_the_reference(name: str) -> None:
 
 @pytest.mark.parametrize("option", ALL_OPTIONS, ids=lambda each: each.name)
 def test_every_option_is_documented_in_all_its_forms(option: Any) -> None:
-    """One row has the flags, the environment variable and the ini setting."""
+    """The reference documents every option in one row with the flags, the environment variable and the ini setting."""
     (row,) = (line for line in generated("options").splitlines() if f"{{#option-{option.name}}}" in line)
 
     assert f"`{option.variable}`" in row
@@ -73,7 +73,7 @@ def test_every_option_is_documented_in_all_its_forms(option: Any) -> None:
 
 
 def test_every_check_is_documented() -> None:
-    """Each has a section with what holds, what it needs and what to try."""
+    """The reference has a section for every check with its criterion, the checks that it needs, and advice."""
     page = generated("checks")
 
     assert len(CHECKS) == 13
@@ -84,7 +84,7 @@ def test_every_check_is_documented() -> None:
 
 
 def test_every_outcome_is_documented_with_its_causes() -> None:
-    """Each has a section; every code of a cause that decides an outcome leads to one."""
+    """The reference has a section for every outcome, and every deciding cause links to one."""
     page = generated("outcomes")
 
     assert tuple(MEANINGS) == outcomes()
@@ -95,7 +95,7 @@ def test_every_outcome_is_documented_with_its_causes() -> None:
 
 
 def test_every_code_of_a_cause_is_documented() -> None:
-    """Those of findings and of parts, too, and all fields."""
+    """The reference lists every cause code, also of findings and their parts, and every field."""
     page = generated("causes")
 
     assert all(f"`{code}`" in page for code in codes())
@@ -105,14 +105,14 @@ def test_every_code_of_a_cause_is_documented() -> None:
 
 @pytest.mark.parametrize("name", RECORDED)
 def test_recorded_decisions_agree_with_the_table_of_causes(name: str) -> None:
-    """The outcome of a recording is documented with the cause that it has."""
+    """The reference documents the outcome of each recording with its cause."""
     decision = read(TIMELINES / f"{name}.json.gz").decision
 
     assert decision.cause.code in MEANINGS[decision.outcome].causes
 
 
 def test_every_remark_is_documented() -> None:
-    """The page about security lists their codes."""
+    """The security page lists the code of every remark."""
     page = (DOCS / "explanation" / "security.md").read_text(encoding="utf-8")
 
     for kind in get_args(RemarkCause):
@@ -121,7 +121,7 @@ def test_every_remark_is_documented() -> None:
 
 
 def test_the_documented_fields_of_evidence_exist() -> None:
-    """A check of one's own can rely on them."""
+    """The documented fields of evidence exist."""
     page = (DOCS / "reference" / "fixtures.md").read_text(encoding="utf-8").partition("## Evidence")[2]
     named = [name for row in re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE) for name in re.findall(r"`(\w+)", row)]
 
@@ -130,7 +130,7 @@ def test_the_documented_fields_of_evidence_exist() -> None:
 
 
 def commands_in(text: str) -> Iterator[list[str]]:
-    """Yield the commands of pytest and canaryproof in a text: in its blocks, and between backquotes."""
+    """Yield the pytest and canaryproof commands in a text, from its code blocks and inline code."""
     blocks = re.findall(r"^```([^\n]*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     shown = "".join(block for kind, block in blocks if kind in {"", "console", "text"})
     lines = shown.replace("\\\n", "").splitlines()
@@ -149,7 +149,7 @@ DOCUMENTED = {
 
 @pytest.mark.parametrize("command", DOCUMENTED.values(), ids=DOCUMENTED)
 def test_a_documented_command_can_be_run(command: list[str]) -> None:
-    """Its options exist, and its arguments are complete."""
+    """A documented command has existing options and complete arguments."""
     program, *arguments = command
     if program == "canaryproof" and len(arguments) == 1:
         assert arguments[0] in commands(help_of())
@@ -164,7 +164,7 @@ def test_a_documented_command_can_be_run(command: list[str]) -> None:
 
 
 def test_every_command_is_documented() -> None:
-    """The reference has its help text."""
+    """The reference contains the help text of every command."""
     page = generated("commands")
 
     assert len(commands(help_of())) > 5
@@ -172,7 +172,7 @@ def test_every_command_is_documented() -> None:
 
 
 def test_documented_flags_exist() -> None:
-    """Whatever looks like an option of canaryproof is one, also in a sentence."""
+    """Every documented option of canaryproof exists, also in running text."""
     known = {form for option in ALL_OPTIONS for form in (option.flag, option.pytest_flag)} | {"--canaryproof-"}
     found = {flag for text in texts().values() for flag in re.findall(r"--canaryproof-[a-z-]*", text)}
 
@@ -184,7 +184,7 @@ def test_documented_flags_exist() -> None:
 
 @pytest.mark.parametrize("file", texts(), ids=lambda file: str(file.relative_to(REPOSITORY)))
 def test_named_files_exist(file: Path) -> None:
-    """Links between documents, and paths of this repository between backquotes."""
+    """Documented links and repository paths lead to existing files."""
     text = texts()[file]
     links = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text)
     paths = re.findall(r"`((?:canaryproof(?!/run`)|docs|tests|requirements|fixtures)/[\w./*-]+[\w/])`", text)
@@ -195,7 +195,7 @@ def test_named_files_exist(file: Path) -> None:
 
 
 def test_documented_messages_exist() -> None:
-    """The guide for debugging quotes them; an ellipsis stands for what varies."""
+    """The debugging guide quotes existing messages. An ellipsis stands for a variable part."""
     guide = (DOCS / "how-to" / "debug.md").read_text(encoding="utf-8").partition("\n## A submission")[0]
     quoted = [
         message for row in re.findall(r"^\| (.*?) \|", guide, re.MULTILINE) for message in re.findall("`(.*?)`", row)
@@ -208,7 +208,7 @@ def test_documented_messages_exist() -> None:
 
 
 def test_the_architecture_is_that_of_the_linter() -> None:
-    """The page lists the packages in the order of the layers, and the folders of tests."""
+    """The architecture page lists the packages in the order of the linter's layers, and the folders of tests."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
     (layers,) = (each["layers"] for each in project["tool"]["importlinter"]["contracts"] if each["type"] == "layers")
     page = (DOCS / "architecture.md").read_text(encoding="utf-8")
@@ -226,7 +226,7 @@ def test_the_architecture_is_that_of_the_linter() -> None:
 
 
 def test_every_test_environment_is_described() -> None:
-    """CONTRIBUTING says what each runs."""
+    """CONTRIBUTING.md describes every test environment."""
     tox = ConfigParser(interpolation=None)
     tox.read(REPOSITORY / "tox.ini", encoding="utf-8")
     environments = [each.partition(":")[2] for each in tox.sections() if each.startswith("testenv:")]
@@ -236,7 +236,7 @@ def test_every_test_environment_is_described() -> None:
 
 
 def test_minor_versions_are_those_that_can_be_had() -> None:
-    """The guide names them."""
+    """The guide names the available minor versions of Kubernetes."""
     guide = (DOCS / "how-to" / "choose-a-cluster.md").read_text(encoding="utf-8")
 
     assert set(re.findall(r"1\.3\d", guide)) == set(kubernetes_minors())
@@ -244,14 +244,14 @@ def test_minor_versions_are_those_that_can_be_had() -> None:
 
 @pytest.mark.parametrize("transcript", [*EXAMPLES.glob("*.txt"), REPOSITORY / "README.md"], ids=lambda it: it.name)
 def test_transcripts_name_checks_that_exist(transcript: Path) -> None:
-    """A failed check stands there under the id that it has."""
+    """The transcripts name existing check ids."""
     failed = re.findall(r"^  x (\S+)   ", transcript.read_text(encoding="utf-8"), re.MULTILINE)
 
     assert set(failed) <= {each.id for each in CHECKS}
 
 
 def keys(value: Any, path: str = "") -> Iterator[str]:
-    """Yield the paths of all keys of a JSON value, but not those of causes, which vary."""
+    """Yield the paths of all keys of a JSON value except for those in causes, which vary."""
     for name, inner in value.items() if isinstance(value, dict) else ():
         yield f"{path}/{name}"
         if name != "cause":
@@ -261,7 +261,7 @@ def keys(value: Any, path: str = "") -> Iterator[str]:
 
 
 def test_the_example_of_results_json_has_its_keys() -> None:
-    """Those of the code and no others, and each is explained."""
+    """The example of results.json has exactly the keys of the code, and the page explains each."""
     check = Check("canary-port", "The port")
     tried = grade("a", "a", declared=[check], judgements={check.id: Judgement("failed")}, evidence=evidence())
     setting = Setting(provider="embedded", kubernetes="1.37.2", nodes=1, helm="4.3.1", images="stand-in")
@@ -274,7 +274,7 @@ def test_the_example_of_results_json_has_its_keys() -> None:
 
 
 def test_the_example_of_a_scenario_file_can_be_read() -> None:
-    """It names a stable chart, and gives points to checks that exist."""
+    """The example of a scenario file is valid, names a stable chart, and gives points to existing checks."""
     course = load_course(EXAMPLES / "rehearsal" / "checkout.yaml")
 
     assert course.release == "checkout"
@@ -285,7 +285,7 @@ def test_the_example_of_a_scenario_file_can_be_read() -> None:
 
 
 def test_the_example_of_a_workflow_runs_a_command_that_exists() -> None:
-    """GitHub Actions can read it."""
+    """The example of a workflow is valid for GitHub Actions, and runs an existing command."""
     workflow = yaml.safe_load((EXAMPLES / "workflow.yml").read_text(encoding="utf-8"))
     (step,) = (
         each["run"] for each in workflow["jobs"]["rehearse"]["steps"] if "canaryproof check" in each.get("run", "")
@@ -296,7 +296,7 @@ def test_the_example_of_a_workflow_runs_a_command_that_exists() -> None:
 
 
 def test_documented_times_are_those_of_the_code() -> None:
-    """The pages name time limits in seconds."""
+    """The documented time limits in seconds are those of the code."""
     page = (DOCS / "explanation" / "experiment.md").read_text(encoding="utf-8")
 
     assert f"after {LIMITS.observation:g} s, or after {LIMITS.observation_extended:g} s" in page
@@ -307,7 +307,7 @@ def test_documented_times_are_those_of_the_code() -> None:
 def test_the_example_of_a_program_reads_flight_records(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It prints the reason of the outcome."""
+    """The example program reads flight records, and prints the reason of the outcome."""
     record = tmp_path / "upcommerce.jsonl"
     record.write_bytes(to_lines(evidence()))
     monkeypatch.setattr("sys.argv", ["read_record.py", str(record)])
@@ -318,7 +318,7 @@ def test_the_example_of_a_program_reads_flight_records(
 
 
 def test_the_example_of_a_check_adds_one_to_the_suite() -> None:
-    """The module that imports the suite declares one check more, with title and hint."""
+    """The example module adds one check with a title and a hint to the imported suite."""
     names = runpy.run_path(str(EXAMPLES / "rehearsal" / "test_checkout.py"))
     *suite, own = filter(None, map(check_of, names.values()))
 

@@ -1,4 +1,4 @@
-"""What a machine lacks for each provider is told, each gap with the command that closes it."""
+"""The doctor reports each gap of the machine per provider, with the command that closes it."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ WELL = Facts(
 
 
 def of_kernel(**parts: Any) -> Facts:
-    """Return a machine that is well, but for its kernel."""
+    """Return a machine whose kernel has these gaps and that has no others."""
     return replace(WELL, kernel=replace(KERNEL, **parts))
 
 
 def unbuilt(**parts: Any) -> Facts:
-    """Return a machine without the embedded cluster's tools, which lacks something to build them."""
+    """Return a machine that lacks the embedded cluster's tools and something to build them."""
     return replace(WELL, tools=replace(Tools(), **parts), disk=replace(WELL.disk, needed=5 * 10**9))
 
 
 def test_a_machine_that_is_well_lacks_nothing() -> None:
-    """Every provider works, without a remark."""
+    """The doctor finds no gap and makes no remark on a complete machine, and every provider works."""
     assert set(examine(WELL).values()) == {()}
 
 
@@ -113,7 +113,7 @@ def test_a_machine_that_is_well_lacks_nothing() -> None:
     ],
 )
 def test_a_gap_is_told_with_what_closes_it(facts: Facts, provider: str, problem: str, remedy: str) -> None:
-    """The provider does not work for it."""
+    """The doctor reports a gap with its remedy, and the provider does not work."""
     findings = examine(facts)[provider]
 
     (finding,) = [each for each in findings if each.stops]
@@ -142,7 +142,7 @@ def test_a_gap_is_told_with_what_closes_it(facts: Facts, provider: str, problem:
     ],
 )
 def test_a_remark_stops_nothing(facts: Facts, provider: str, problem: str) -> None:
-    """It may be trouble later on, or take longer the first time."""
+    """The doctor makes a remark on a possible later problem or a longer first start, and the provider works."""
     findings = examine(facts)[provider]
 
     assert works(findings)
@@ -150,7 +150,7 @@ def test_a_remark_stops_nothing(facts: Facts, provider: str, problem: str) -> No
 
 
 def test_auto_chooses_by_the_facts_that_were_found() -> None:
-    """Nothing is asked a second time."""
+    """The choice of ``auto`` uses the facts of the doctor without another query."""
     stopped = Command("/usr/bin/docker", error="no daemon", failed="docker version")
     mac = replace(WELL, platform="darwin")
 
@@ -162,17 +162,17 @@ def test_auto_chooses_by_the_facts_that_were_found() -> None:
 
 
 def test_what_a_kernel_does_not_tell_is_no_gap() -> None:
-    """Inotify's limits may be hidden."""
+    """The doctor reports no gap for a setting that the kernel hides, such as inotify's limits."""
     assert set(examine(of_kernel(inotify_instances=None, inotify_watches=None)).values()) == {()}
 
 
 def test_each_code_has_its_words() -> None:
-    """A finding without them could not be told."""
+    """Every finding of the doctor has a sentence."""
     assert set(TEXTS) == set(get_args(Code))
 
 
 def test_the_report_reads_from_the_gravest() -> None:
-    """Each provider on a line, what stops it before what does not; one that works is enough for exit code 0."""
+    """The report lists each provider, with gaps before remarks. One working provider suffices for exit code 0."""
     found = {
         "embedded": (Finding(code="overlay-missing"), Finding(code="seccomp-missing")),
         "kind": (Finding(code="tools-not-built", stops=False),),
@@ -200,7 +200,7 @@ def test_the_report_reads_from_the_gravest() -> None:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Return a root of files with some of a kernel's."""
+    """Return a root folder with some of a kernel's files."""
     root = tmp_path / "root"
     for name, text in {
         "proc/filesystems": "nodev\tproc\n\text4\nnodev\toverlay\n",
@@ -215,7 +215,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_a_kernel_is_read_from_its_files(root: Path) -> None:
-    """Capabilities by their bits; what has no file is not known."""
+    """The doctor reads the capabilities from the kernel's bit mask, and treats a missing file as unknown."""
     assert kernel(root) == Kernel(
         namespaces=frozenset({"pid"}),
         filesystems=frozenset({"proc", "ext4", "overlay"}),
@@ -228,7 +228,7 @@ def test_a_kernel_is_read_from_its_files(root: Path) -> None:
 
 
 def test_cgroups_are_of_one_version_or_the_other(tmp_path: Path) -> None:
-    """One hierarchy with all controllers, one for each set of them, or none at all."""
+    """The doctor recognises cgroup v2, cgroup v1 and a machine without cgroups."""
     two, one = tmp_path / "two", tmp_path / "one"
     for file, text in {two / "cgroup.controllers": "cpu memory", one / "cpu,cpuacct" / "cgroup.procs": ""}.items():
         file.parent.mkdir(parents=True)
@@ -248,13 +248,13 @@ def api(tmp_path: Path) -> Iterator[FakeApi]:
 
 
 def script(folder: Path, name: str, text: str) -> None:
-    """Make a command."""
+    """Create a command."""
     (folder / name).write_text(f"#!/bin/sh\n{text}\n")
     (folder / name).chmod(0o755)
 
 
 def test_commands_and_cluster_are_asked(tmp_path: Path, api: FakeApi, root: Path) -> None:
-    """Each says its version; one that does not work is quoted by its last line."""
+    """The doctor reports the version of each command, or the last line of its error."""
     script(tmp_path, "helm", "echo v4.3.1")
     script(tmp_path, "kubectl", """echo '{"clientVersion": {"gitVersion": "v1.37.0"}}'""")
     script(tmp_path, "minikube", '[ "$1" = version ] && exec echo v1.36.0; echo host: Stopped; exit 7')
@@ -280,7 +280,7 @@ def test_commands_and_cluster_are_asked(tmp_path: Path, api: FakeApi, root: Path
 
 
 def test_a_cluster_that_does_not_answer_is_told(tmp_path: Path, root: Path) -> None:
-    """As is a kubeconfig that is not there."""
+    """The doctor reports a cluster that does not answer, and a missing kubeconfig."""
     environment = {"PATH": os.defpath, "HOME": str(tmp_path)}
 
     assert "no kubeconfig" in ask(Where(environment, tmp_path, TimeLimits(), root=root)).account.error
@@ -295,7 +295,7 @@ def test_a_cluster_that_does_not_answer_is_told(tmp_path: Path, root: Path) -> N
 
 
 def test_the_command_line_reports(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every provider is there, and the exit code says whether any works."""
+    """The command prints every provider, and its exit code states whether one of them works."""
     monkeypatch.setattr("canaryproof.cli.subcommands.ask", lambda where: WELL if isinstance(where, Where) else None)
 
     assert main(["doctor"]) == 0

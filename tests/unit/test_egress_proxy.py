@@ -1,4 +1,4 @@
-"""The way out for images: what containerd asks of its proxy is asked as this machine would ask it."""
+"""The egress proxy forwards containerd's image requests as this machine would send them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Seen = list[tuple[str, str, str | None]]
 
 
 class _Registry(BaseHTTPRequestHandler):
-    """Answers everything, and remembers what it was asked: method, target, and by whom."""
+    """Answers every request, and records its method, target and credentials."""
 
     def __init__(self, seen: Seen, *connection: object) -> None:
         self._seen = seen
-        super().__init__(*connection)  # type: ignore[arg-type]  # passed through as socketserver gives them
+        super().__init__(*connection)  # type: ignore[arg-type]  # passed on from socketserver
 
-    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # the name http.server calls
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # the name that http.server uses
         pass
 
     def do_GET(self) -> None:
@@ -40,14 +40,14 @@ class _Registry(BaseHTTPRequestHandler):
         self.wfile.write(b"layer")
 
     def do_CONNECT(self) -> None:
-        """Play a proxy whose other end is here, too."""
+        """Act as a proxy whose target is this server, too."""
         self._seen.append((self.command, self.path, self.headers["Proxy-Authorization"]))
         self.wfile.write(b"HTTP/1.1 200 go on\r\nX-More: 1\r\n\r\nthrough")
 
 
 @contextmanager
 def serving(seen: Seen) -> Iterator[str]:
-    """Serve for the length of the block; yield ``127.0.0.1:PORT``."""
+    """Serve until the block ends, and yield ``127.0.0.1:PORT``."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Registry, seen)) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
@@ -58,7 +58,7 @@ def serving(seen: Seen) -> Iterator[str]:
 
 @contextmanager
 def connected(folder: Path, upstream: Upstream) -> Iterator[socket.socket]:
-    """Lend a connection to the proxy, as it is reached from inside: by a port that leads to the socket."""
+    """Lend a connection to the proxy through a port that leads to its socket, as from inside the cluster."""
     with way_out(folder, upstream, 30) as place:
         entrance = socket.create_server(("127.0.0.1", 0))
         port = entrance.getsockname()[1]
@@ -87,14 +87,14 @@ def _get(connection: socket.socket, url: str) -> tuple[int, bytes]:
 
 @pytest.fixture
 def deep(tmp_path: Path) -> Path:
-    """A folder whose path has no room in the address of a socket."""
+    """A folder whose path is too long for the address of a Unix socket."""
     folder = tmp_path / ("f" * 100)
     folder.mkdir()
     return folder
 
 
 def test_a_registry_is_asked(deep: Path) -> None:
-    """Of a plain URL the registry gets to see its path, as if it had been asked at once."""
+    """The proxy forwards a plain HTTP request to the registry with the path, as in a direct request."""
     seen: Seen = []
     with serving(seen) as registry, connected(deep, Upstream(f"http://{registry}")) as connection:
         assert _get(connection, f"http://{registry}/v2/course/app/manifests/v1?ns=x") == (200, b"layer")
@@ -104,7 +104,7 @@ def test_a_registry_is_asked(deep: Path) -> None:
 
 
 def test_a_tunnel_leads_through(deep: Path) -> None:
-    """What is said after CONNECT is nobody's but the registry's."""
+    """The proxy forwards everything after CONNECT to the registry unchanged."""
     seen: Seen = []
     with serving(seen) as registry, connected(deep, Upstream(registries=(registry,))) as connection, connection:
         connection.sendall(f"CONNECT {registry} HTTP/1.1\r\nHost: {registry}\r\n\r\n".encode())
@@ -116,7 +116,7 @@ def test_a_tunnel_leads_through(deep: Path) -> None:
 
 
 def test_the_users_proxy_is_used(deep: Path) -> None:
-    """Behind a proxy the registry is reached by it, with the user's account; its own answer stays here."""
+    """The proxy uses the user's proxy and account, and does not pass on that proxy's own answer."""
     seen: Seen = []
     account = f"Basic {b64encode(b'me:p@ss').decode()}"
     with serving(seen) as proxy:
@@ -137,7 +137,7 @@ def test_the_users_proxy_is_used(deep: Path) -> None:
 
 @pytest.mark.parametrize("request_line", [b"CONNECT 127.0.0.1:1", b"GET http://127.0.0.1:2/v2/"])
 def test_where_nothing_answers_the_client_is_told(deep: Path, request_line: bytes) -> None:
-    """A registry that cannot be reached is an answer, which lands in the events of the pod."""
+    """The proxy answers with an error if the registry is unreachable, so that the pod's events show it."""
     upstream = Upstream("http://127.0.0.1:2", registries=("127.0.0.1:1",))
     with connected(deep, upstream) as connection, connection:
         connection.sendall(request_line + b" HTTP/1.1\r\n\r\n")
@@ -145,7 +145,7 @@ def test_where_nothing_answers_the_client_is_told(deep: Path, request_line: byte
 
 
 def test_proxies_are_read_as_curl_reads_them() -> None:
-    """Small letters go first, and what NO_PROXY names is reached without."""
+    """The proxy reads proxy variables like curl: lower case comes first, and NO_PROXY lists hosts for direct access."""
     upstream = upstream_of({"https_proxy": "a:1", "HTTPS_PROXY": "b:2", "NO_PROXY": ".lan,10.0.0.1"}, "http://mirror")
 
     assert upstream.mirror == "http://mirror"
@@ -179,7 +179,7 @@ REFUSED = (
 
 @pytest.mark.parametrize("proxied", [False, True])
 def test_only_registries_are_asked(deep: Path, *, proxied: bool) -> None:
-    """Neither an image nor a token realm leads anywhere else, with a proxy of the user's or without."""
+    """The proxy refuses every host that is no registry of the run, with and without a proxy of the user's."""
     seen: Seen = []
     with serving(seen) as service:
         proxies = dict.fromkeys(("http", "https"), service) if proxied else {}
@@ -200,7 +200,7 @@ def test_only_registries_are_asked(deep: Path, *, proxied: bool) -> None:
 def test_a_registry_with_an_address_that_is_not_public_is_refused(
     deep: Path, addresses: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every address of a name counts, unless the user has named that very host."""
+    """The proxy refuses a registry if any of its addresses is not public, unless the user has named that host."""
     answers = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, 443)) for each in addresses]
     monkeypatch.setattr("canaryproof.cluster.embedded.egress_proxy.socket.getaddrinfo", lambda *_, **__: answers)
     connected_to: list[str] = []
@@ -230,13 +230,13 @@ def _status_of(place: Path, request: bytes) -> bytes:
 def test_the_address_that_was_checked_is_the_one_that_is_connected_to(
     deep: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name is looked up once: a second answer of its server changes nothing."""
+    """The proxy connects to the address that it has checked, and resolves a name only once."""
     asked: list[str] = []
     look_up = socket.getaddrinfo
 
     def rebind(host: str, *arguments: object, **options: object) -> object:
         asked.append(host)
-        return look_up("127.0.0.1", *arguments, **options)  # type: ignore[arg-type]  # passed through
+        return look_up("127.0.0.1", *arguments, **options)  # type: ignore[arg-type]  # passed on
 
     seen: Seen = []
     with serving(seen) as service:
@@ -249,7 +249,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_connected_to(
 
 
 def test_other_methods_are_refused(deep: Path) -> None:
-    """Pulling takes GET, HEAD and CONNECT."""
+    """The proxy refuses all methods except for GET, HEAD and CONNECT, which a pull uses."""
     seen: Seen = []
     with serving(seen) as service, way_out(deep, Upstream(f"http://{service}"), 30) as place:
         for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"):
@@ -260,7 +260,7 @@ def test_other_methods_are_refused(deep: Path) -> None:
 
 
 def test_a_second_request_behind_the_first_is_not_passed_on(deep: Path) -> None:
-    """What follows a request on the same connection was not checked, so the user's proxy must not see it."""
+    """The proxy does not forward a second request on the same connection, because it has not been checked."""
     seen: Seen = []
     with serving(seen) as proxy, connected(deep, Upstream(MIRROR, {"http": proxy})) as connection, connection:
         first = f"GET {MIRROR}/v2/ HTTP/1.1\r\nContent-Length: 200\r\nHost: evil.invalid\r\n\r\n".encode()
@@ -277,7 +277,7 @@ def test_a_second_request_behind_the_first_is_not_passed_on(deep: Path) -> None:
 )
 @pytest.mark.parametrize("request_line", [b"CONNECT registry.invalid:443", b"GET http://registry.invalid/"])
 def test_the_account_at_a_proxy_is_not_told(deep: Path, proxy: str, request_line: bytes) -> None:
-    """The answer lands in the events of a pod, and in reports."""
+    """The proxy's answer does not contain the user's proxy account, because it appears in events and reports."""
     upstream = Upstream(MIRROR, dict.fromkeys(("http", "https"), proxy), registries=("registry.invalid",))
     with connected(deep, upstream) as connection, connection:
         connection.sendall(request_line + b" HTTP/1.1\r\n\r\n")

@@ -1,4 +1,4 @@
-"""What the embedded cluster is told to do is a value that can be looked at without starting it."""
+"""The plan of the embedded cluster is a value, which tests examine without starting the cluster."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BINARIES = components.Binaries(lambda name: Path("/tools") / name)
 
 
 def test_a_plan_survives_its_journey() -> None:
-    """The first process gets exactly the plan that the harness made."""
+    """The first process receives exactly the plan that the harness made."""
     plan = Plan(
         hostname="node1",
         node_address="192.0.2.10",
@@ -52,16 +52,19 @@ def test_a_plan_survives_its_journey() -> None:
 
 
 def test_everything_the_cluster_writes_is_in_memory() -> None:
-    """All files lie in folders that exist for this cluster alone; only logs go to the run folder."""
+    """The cluster writes only to its own folders in memory. Only its logs go to the run folder."""
     files = components.files(BINARIES, make_certificates(components.SERVER_ADDRESSES), LIMITS)
 
     assert all(name.startswith("/run/canaryproof/") for name in files)
-    # containerd's own folder for what may be installed would be in the host's /opt
+    # containerd's default folder for optional parts would be in the host's /opt
     assert 'path = "/run/canaryproof/opt"' in files["/run/canaryproof/containerd.toml"]
 
 
 def test_only_what_pulls_images_gets_out_and_only_where_it_is_asked_to() -> None:
-    """Stand-ins come from the cluster's registry alone; upstream images from a mirror too, by containerd's proxy."""
+    """Only containerd gets network access, through the proxy and only for images that are pulled.
+
+    Stand-ins come from the cluster's registry alone.
+    """
     certificates, mirror = make_certificates(components.SERVER_ADDRESSES), Upstream("http://mirror:5000")
     place = f"/run/canaryproof/certs.d/{components.COURSE_REGISTRY}/hosts.toml"
     plain, pulled = (components.files(BINARIES, certificates, LIMITS, upstream=it)[place] for it in (None, mirror))
@@ -74,7 +77,7 @@ def test_only_what_pulls_images_gets_out_and_only_where_it_is_asked_to() -> None
 
 
 def test_every_component_has_a_binary_and_a_log() -> None:
-    """Each process of the plan is a binary of the toolchain, and its log is named after it."""
+    """Each process of the plan runs a binary of the toolchain, and its log has the same name."""
     processes = components.processes(BINARIES, Path("/logs"), "1.37.2", TimeLimits())
 
     assert [it.name for it in processes][:2] == ["etcd", "kube-apiserver"]
@@ -83,7 +86,7 @@ def test_every_component_has_a_binary_and_a_log() -> None:
 
 @pytest.mark.parametrize(("kubernetes", "without"), [("1.36.3", False), ("1.37.2", True), ("2.0.0", True)])
 def test_endpoints_are_made_where_somebody_reads_them(*, kubernetes: str, without: bool) -> None:
-    """Until 1.36 the API server finds the pods of a Service by its Endpoints; later versions save the writing."""
+    """The cluster writes Endpoints only up to Kubernetes 1.36, whose API server uses them to find a Service's pods."""
     manager = components.processes(BINARIES, Path("/logs"), kubernetes, TimeLimits())[-1]
 
     assert ("--controllers=*,-endpoints-controller" in manager.argv) is without
@@ -91,19 +94,19 @@ def test_endpoints_are_made_where_somebody_reads_them(*, kubernetes: str, withou
 
 @pytest.mark.parametrize("hidden", ["/run/user/0/cache", "/var/lib/someone/.cache", "/var/log"])
 def test_a_cache_that_the_cluster_would_hide_is_refused(hidden: str) -> None:
-    """A run folder below a folder that the cluster covers would be lost to it."""
+    """The plan refuses a run folder below a folder that the cluster hides by a mount."""
     with pytest.raises(ClusterError, match="which the cluster hides; set XDG_CACHE_HOME"):
         refuse_unsuitable("linux", Path(hidden))
 
 
 def test_a_machine_that_cannot_run_it_is_told_what_can() -> None:
-    """Without Linux the message names the providers that work there."""
+    """The error names the providers that work if the machine is not Linux."""
     with pytest.raises(ClusterError, match=r"needs Linux, and this is darwin; use --cluster kind"):
         refuse_unsuitable("darwin", Path("/Users/me/.cache"))
 
 
 def test_the_sharing_rule_spares_pods_that_no_node_could_hold() -> None:
-    """The rule applies only below the size of the node, so that impossible requests stay impossible."""
+    """The admission rule applies only to pods that fit on the node, so that impossible requests stay unschedulable."""
     conditions = [it["expression"] for it in pod_requests.policy(cores=2, memory=4096)["spec"]["matchConditions"]]
 
     assert conditions[0].endswith("<= 2.0")
@@ -130,9 +133,9 @@ def test_a_kubelet_limits_pods_one_by_one_and_together() -> None:
 
 
 def test_what_pods_can_fill_is_apart_from_etcd() -> None:
-    """Layers and volumes have file systems of their own, apart from what the kubelet notes about pods too."""
+    """Image layers and volumes are on their own file systems, apart from etcd and the kubelet's records."""
     paths = [it.path for it in components.memory_folders(memory_sizes(LIMITS, pulls_images=False))]
 
     assert {"/run/canaryproof/etcd", "/run/canaryproof/containerd", "/run/canaryproof/kubelet/pods"} < set(paths)
-    for number, path in enumerate(paths):  # the later of two that lie in each other would hide the other
+    for number, path in enumerate(paths):  # a later mount would hide an earlier one below it
         assert not [later for later in paths[number:] if later != path and Path(path).is_relative_to(later)]

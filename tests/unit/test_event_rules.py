@@ -1,4 +1,4 @@
-"""What became of a canary is told from its pods while they are there, and from events when they are gone."""
+"""The outcome of a canary comes from its pods while they exist, and from events afterwards."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BACK_OFF = "Back-off restarting failed container canary in pod"
 
 
 def after(*events: tuple[str, str, int], about: str = POD, kind: str = "Pod", seconds: float = 60) -> ObservedOutcome:
-    """Return the outcome of a canary that was rolled back, from events about it: reason, message, count."""
+    """Return the outcome of a canary after its rollback, from events given by reason, message and count."""
     story = Story().at(1)
     for number, (reason, message, count) in enumerate(events):
         story.observe(
@@ -55,7 +55,7 @@ STARTED = ("Started", "Container started", 1)
     ],
 )
 def test_events_tell_what_became_of_it(events: list[tuple[str, str, int]], outcome: str, reason: str) -> None:
-    """As far as events go, and with what they say as proof."""
+    """The events decide the outcome as far as they can, and serve as its proof."""
     found = after(*events)
 
     assert (found.decision.outcome, found.is_unknown) == (outcome, False)
@@ -64,7 +64,7 @@ def test_events_tell_what_became_of_it(events: list[tuple[str, str, int]], outco
 
 
 def test_what_refuses_a_pod_is_said_of_its_replica_set() -> None:
-    """There is no pod to say it of."""
+    """The event of a refused pod is about its ReplicaSet, because the pod does not exist."""
     found = after(("FailedCreate", "exceeded quota", 3), about="upcommerce-canary-app-dcb7ccc7b", kind="ReplicaSet")
 
     assert (found.decision.outcome, found.decision.reason) == (
@@ -75,22 +75,22 @@ def test_what_refuses_a_pod_is_said_of_its_replica_set() -> None:
 
 @pytest.mark.parametrize("other", ["upcommerce-app-6fcc65885b-5gljr", "upcommerce-canary-app-two-dcb7ccc7b-crs8p"])
 def test_events_of_others_tell_nothing(other: str) -> None:
-    """Names that begin alike belong to other Deployments."""
+    """Events of other Deployments do not count, even if their names begin alike."""
     assert after(("BackOff", BACK_OFF, 4), about=other).is_unknown
 
 
 def test_events_are_kept_for_an_hour() -> None:
-    """Without them, the crash loop can no longer be judged, and the cause says so instead of guessing."""
+    """The outcome is undecided after Kubernetes has deleted the events, after an hour, and the cause states this."""
     assert "no events about the pods of upcommerce-canary-app are left" in after().decision.reason
 
 
 def test_a_canary_that_was_taken_away_at_once_shows_nothing() -> None:
-    """Started once, and rolled back seconds later: it may or may not have crashed."""
+    """A canary with one start and a rollback seconds later is undecided."""
     assert "do not tell its outcome: Scheduled, Started" in after(SCHEDULED, STARTED, seconds=2).decision.reason
 
 
 def test_a_canary_that_is_there_is_seen_itself() -> None:
-    """One look at a pod that backs off tells two ends: the last one, and those that were counted."""
+    """One observation of a pod in back-off proves two ends: the last one, and the counted ones."""
     story = Story().at(30).pod(POD)
     status = {
         "name": "canary",
@@ -110,7 +110,7 @@ def test_a_canary_that_is_there_is_seen_itself() -> None:
 
 
 def test_nothing_at_all_is_a_gap() -> None:
-    """Not a crash, and no error either."""
+    """A release without any evidence of the canary is a gap, and neither a crash nor an error."""
     found = observed_outcome(Timeline(), CANARY, upgraded_at=0, rolled_back_at=9, now=60, time_limits=TimeLimits())
 
     assert (found.decision.outcome, found.is_unknown) == ("undecided", True)

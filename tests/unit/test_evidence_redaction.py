@@ -1,4 +1,4 @@
-"""What is kept of an experiment holds no secret, and is judged as what was seen."""
+"""The stored evidence of an experiment contains no secret, and is judged like the original."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _redacted(evidence: Evidence) -> Evidence:
 
 
 def test_no_part_of_the_evidence_holds_a_secret() -> None:
-    """Not the record that is written, and not what is read back from it."""
+    """Neither the written record nor the evidence read from it contains a secret."""
     clean = _redacted(EVIDENCE)
     written = to_lines(clean)
 
@@ -109,13 +109,13 @@ def _texts(value: Any, name: str) -> list[str]:
 
 
 def test_fields_that_are_not_redacted_are_identifiers() -> None:
-    """Every other text of the evidence is in the test above."""
+    """The fields without redaction hold only identifiers. The test above covers all other text fields."""
     assert set(_texts(EVIDENCE, "")) <= IDENTIFIERS | {"command"}
 
 
 @pytest.mark.parametrize(("value", "differs"), [(VALUE, False), (f"{VALUE}-changed", True)])
 def test_a_change_of_a_secret_is_still_seen(value: str, *, differs: bool) -> None:
-    """Equal data is equal in the page, and changed data is not; so it is in the live objects of stable."""
+    """The redacted data of a changed Secret differs from the original's, and equal data stays equal."""
     before, after = Observation(1, "ADDED", _deployment(VALUE)), Observation(3, "MODIFIED", _deployment(value))
     evidence = replace(
         EVIDENCE,
@@ -131,7 +131,7 @@ def test_a_change_of_a_secret_is_still_seen(value: str, *, differs: bool) -> Non
 
 
 def test_evidence_without_secrets_is_the_same() -> None:
-    """Nothing is copied, and nothing changes."""
+    """Evidence without secrets stays the same object."""
     plain = replace(
         Evidence("alice", "class/alice"), timeline=Timeline((Observation(1, "ADDED", _deployment("plain")),))
     )
@@ -140,7 +140,7 @@ def test_evidence_without_secrets_is_the_same() -> None:
 
 
 def test_secrets_are_learned_one_after_the_other() -> None:
-    """What an earlier object held is still one; what identifies an object that is compared is none."""
+    """The redactor remembers the values of earlier objects, and leaves out identifiers of compared objects."""
     secrets = SecretValues()
     secrets.learn(bodies_of((_secret(VALUE),)))
     secrets.learn(
@@ -154,7 +154,7 @@ def test_secrets_are_learned_one_after_the_other() -> None:
 
 
 def test_the_last_words_of_a_container_hold_no_secret() -> None:
-    """They are quoted before all of the evidence is complete."""
+    """The last log line in a cause is redacted before the evidence is complete."""
     secrets = SecretValues()
     secrets.learn(bodies_of((_secret(VALUE),)))
     said = ContainerLog("pod", "app", previous=True, text=f"bad password {VALUE}")
@@ -165,12 +165,12 @@ def test_the_last_words_of_a_container_hold_no_secret() -> None:
 
 
 def test_what_is_left_of_an_object_keeps_its_template() -> None:
-    """Findings point at it."""
+    """A redacted object keeps its template's name, to which findings refer."""
     assert _redacted(EVIDENCE).baseline.manifests[0].source == "c/s"
 
 
 def test_a_file_keeps_its_lines() -> None:
-    """Findings name lines of the file as it was handed in."""
+    """A redacted file keeps its line numbers, to which findings refer."""
     secrets = SecretValues()
     secrets.learn(bodies_of((_secret(f"{VALUE}\n{VALUE}-2\n"),)))
     text = f"a:\n{VALUE}\n{VALUE}-2\nb: 1\n"
@@ -184,7 +184,7 @@ def test_a_file_keeps_its_lines() -> None:
 
 
 def test_names_in_a_list_are_identifiers_too() -> None:
-    """An image that is called like a Secret's value is still the image that checks compare."""
+    """An image whose name is the value of a Secret stays unchanged, because checks compare it."""
     canary = Canary("app", "c/t", 1, (5003,), (VALUE,))
 
     assert _redacted(replace(EVIDENCE, canary=canary)).canary == canary

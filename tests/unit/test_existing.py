@@ -1,4 +1,4 @@
-"""A cluster that was there is asked what it is, and whether it allows what a run does, before anything is made."""
+"""The existing cluster is asked for its version and for the required rights before anything is created."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ def provider(api: FakeApi, *, reading: bool = False) -> ExistingProvider:
 
 
 def test_it_is_asked_what_it_is(api: FakeApi) -> None:
-    """Version, nodes and cores; nothing is made, and the kubeconfig is gone afterwards."""
+    """The provider returns version, nodes and cores, creates nothing, and removes its kubeconfig afterwards."""
     with provider(api).lend() as cluster:
         assert (cluster.provider, cluster.kubernetes, cluster.nodes, cluster.cores) == ("existing", "1.37.2", 2, 7)
         assert (cluster.context, cluster.images) == ("lab", "upstream")
-        assert cluster.credentials == {}  # no command needs the user's environment
+        assert cluster.credentials == {}  # no command in the kubeconfig needs the user's environment
 
     assert not cluster.kubeconfig.exists()
     assert {path for method, path in api.asked if method != "GET"} == {REVIEWS}
 
 
 def test_nodes_may_be_none_of_our_business(api: FakeApi) -> None:
-    """An account that may not list them runs fewer experiments at once, and that is all."""
+    """The provider runs fewer experiments in parallel if the account may not list nodes."""
     api.answers["GET", "/api/v1/nodes"] = (403, {"kind": "Status", "message": "forbidden"})
 
     with provider(api).lend() as cluster:
@@ -55,7 +55,7 @@ def test_nodes_may_be_none_of_our_business(api: FakeApi) -> None:
 
 
 def test_missing_rights_are_named_before_anything_is_made(api: FakeApi) -> None:
-    """With the command that prints the role."""
+    """The error names the missing rights, and the command that prints the Role, before anything is created."""
     api.answers["POST", REVIEWS] = (201, {"status": {"allowed": False}})
 
     message = "may not create namespaces, delete namespaces, .* and [0-9]+ more: canaryproof rights"
@@ -64,7 +64,7 @@ def test_missing_rights_are_named_before_anything_is_made(api: FakeApi) -> None:
 
 
 def test_a_command_without_credentials_is_named(api: FakeApi) -> None:
-    """Not the rights that nobody has."""
+    """The error names the command that gave no credentials, instead of missing rights."""
     target = target_of(read([api.kubeconfig]))
     target.document["users"][0]["user"] = {
         "exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "/no/such/plugin"}
@@ -75,13 +75,13 @@ def test_a_command_without_credentials_is_named(api: FakeApi) -> None:
 
 
 def test_who_only_looks_asks_for_no_rights(api: FakeApi) -> None:
-    """Every question of an observer is a GET."""
+    """The observer needs no further rights and sends only GET requests."""
     with provider(api, reading=True).lend():
         assert {method for method, _ in api.asked} == {"GET"}
 
 
 def test_the_role_is_what_is_asked_for() -> None:
-    """What the role allows and what is checked cannot drift apart; no right is a wildcard."""
+    """The printed Role contains exactly the rights that the provider checks, without wildcards."""
     assert Right("create", "apps", "deployments") in needed()
     assert str(Right("get", "", "pods/log")) == "get pods/log"
     assert str(Right("create", "apps", "deployments")) == "create deployments.apps"

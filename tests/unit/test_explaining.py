@@ -1,4 +1,4 @@
-"""The cause stands first: what Helm and the cluster complain of is said in plain words, where it is understood."""
+"""The finding states the cause in plain words before the original message, if the cause is known."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REFUSED = (
     "line", ["  image: uonyeka/canary: linux-amd64", "  - image: uonyeka/canary:  # none", "  name: a b: c"]
 )
 def test_a_colon_in_a_value_is_shown(line: str) -> None:
-    """YAML takes it for another key, and says only that one is not allowed."""
+    """The finding shows a value with an unquoted colon, because YAML only reports an unexpected mapping."""
     found = explain(COLON, (ChartFile("values.yaml", f"canary:\n{line}\n"),))
 
     assert found.cause == Cause(code="colon-in-value")
@@ -37,12 +37,12 @@ def test_a_colon_in_a_value_is_shown(line: str) -> None:
     "line", ['  image: "a: b"', "  image: {a: b}", "  url: http://a", "  # a: b: c", "  a: 'b: c'"]
 )
 def test_other_colons_do_no_harm(line: str) -> None:
-    """Quotes, flow mappings, addresses and comments may have them."""
+    """The finding does not blame colons in quotes, flow mappings, addresses and comments."""
     assert explain(COLON, (ChartFile("values.yaml", f"canary:\n{line}\n"),)).cause is None
 
 
 def test_a_file_in_two_bytes_a_letter_is_named() -> None:
-    """Windows PowerShell writes such files; Helm's error does not say which it is."""
+    """The finding names a UTF-16 file, as Windows PowerShell writes it, which Helm's error does not name."""
     wide = "canary:\n".encode("utf-16").decode(errors="replace")
 
     found = explain("yaml: incomplete UTF-16 character", (ChartFile("values.yaml", wide),))
@@ -51,7 +51,7 @@ def test_a_file_in_two_bytes_a_letter_is_named() -> None:
 
 
 def test_a_value_without_its_dot_is_named() -> None:
-    """Helm takes it for a function."""
+    """The finding shows a value without its leading dot, which Helm takes for a function."""
     found = explain('parse error at (upcommerce/templates/c.yml:7): function "Values" not defined', ())
 
     assert found.cause == Cause(code="dot-missing", field="Values")
@@ -62,7 +62,7 @@ def test_a_value_without_its_dot_is_named() -> None:
     "error", ["nil pointer evaluating interface {}.image", 'no matches for kind "X" in version "v1"']
 )
 def test_a_quote_that_does_no_harm_is_not_blamed(error: str) -> None:
-    """A typographic quote, or a backtick, in a text explains no missing value."""
+    """The finding does not blame a harmless typographic quote or backtick for a missing value."""
     harmless = ChartFile("values.yaml", "motto: “Keep calm”\ncode: x`\n")
 
     cause = explain(error, (harmless,)).cause
@@ -92,7 +92,7 @@ def test_a_quote_that_does_no_harm_is_not_blamed(error: str) -> None:
     ],
 )
 def test_each_error_has_a_hint_of_its_own(error: str, hint: str) -> None:
-    """To run the command again is no advice where the reason is known."""
+    """Each known error has its own hint instead of the advice to run the command again."""
     found = explain(error, ()).hint
 
     assert found
@@ -111,7 +111,7 @@ def test_each_error_has_a_hint_of_its_own(error: str, hint: str) -> None:
     ],
 )
 def test_each_fault_of_an_object_has_a_hint_of_its_own(fault: Cause, hint: HintId) -> None:
-    """The facts decide, whatever the sentence that was made of them."""
+    """Each fault of an object has its own hint, chosen by the facts and not by the sentence."""
     cause = Cause(code="chart-malformed", parts=(replace(fault, file="templates/c.yml", line=3),))
 
     found = explain("noise", (), cause=cause)
@@ -121,7 +121,7 @@ def test_each_fault_of_an_object_has_a_hint_of_its_own(fault: Cause, hint: HintI
 
 
 def test_objects_that_are_not_well_formed_were_rendered() -> None:
-    """Nobody is sent to look for what Helm complains of, where Helm does not."""
+    """The hint for malformed objects does not refer to a message of Helm, because they were rendered."""
     rendering = Rendering(error="templates/c.yml: Deployment/c: spec.replicas must be a number, not '1'", rendered=True)
     given = replace(evidence(files=(ChartFile("templates/c.yml", ""),)), chart=rendering)
 
@@ -129,14 +129,14 @@ def test_objects_that_are_not_well_formed_were_rendered() -> None:
 
 
 def test_the_cluster_s_own_words_come_first() -> None:
-    """What Helm puts before them names the object once more, and a namespace that nobody knows."""
+    """The finding starts with the API server's message, without Helm's prefix and the experiment's namespace."""
     found = finding_of(judging.upgrade_applied, evidence(upgrade=Step("helm upgrade", 1, 2, REFUSED)))
 
     assert found.message == f"the upgrade failed: {INVALID}"
 
 
 def test_a_field_that_there_is_not_is_told_with_its_object() -> None:
-    """The namespace of an experiment is no help."""
+    """The finding on an unknown field names the object, without the experiment's namespace."""
     error = (
         "failed to create typed patch object (sre-a-1b63/canary; apps/v1, Kind=Deployment): .spec.x: field not declared"
     )
@@ -147,7 +147,7 @@ def test_a_field_that_there_is_not_is_told_with_its_object() -> None:
 
 
 def test_a_key_without_a_space_is_shown() -> None:
-    """YAML reads key and value as one word, and complains of the line below."""
+    """The finding shows a key without a space after its colon, because YAML reports the line below."""
     text = "spec:\n  url: http://a\n  image:{{ .Values.canary.image }}\n  ports: []\n"
 
     found = explain("yaml: line 4: could not find expected ':'", (ChartFile("templates/c.yaml", text),))
@@ -156,7 +156,7 @@ def test_a_key_without_a_space_is_shown() -> None:
 
 
 def test_values_of_the_wrong_kind_are_told() -> None:
-    """An empty file is no missing file, and a list has nothing below it."""
+    """The finding distinguishes an empty values file from a missing one, and a list from a map."""
     nil = "at <.Values.canary.image>: nil pointer evaluating interface {}.image"
     field = "at <.Values.canary.image>: can't evaluate field image in type interface {}"
     listed = (ChartFile("values.yaml", "canary:\n  - image: a\n"),)

@@ -1,4 +1,4 @@
-"""A submission is the same as long as nothing changed that its verdict depends on."""
+"""The fingerprint of a submission changes whenever something changes on which its verdict depends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SETTING = Setting("embedded", "1.37.2", 1, "4.3.1", "stand-in")
 
 @pytest.fixture
 def handed_in(tmp_path: Path) -> Submission:
-    """A chart of two files."""
+    """A chart with two files."""
     (tmp_path / "templates").mkdir()
     (tmp_path / "Chart.yaml").write_text("name: shop")
     (tmp_path / "templates" / "app.yaml").write_text("kind: Service")
@@ -32,7 +32,7 @@ def course() -> Course:
 
 
 def test_the_same_has_the_same_fingerprint(handed_in: Submission, course: Course) -> None:
-    """Where it lies under which name, how often it is looked at, and how patiently, makes no difference."""
+    """The fingerprint does not depend on the path, the name, the number of reads or the patience."""
     first = fingerprint(handed_in, course, SETTING)
     later = fingerprint(replace(handed_in, source="elsewhere"), course, replace(SETTING, patience=4, nodes=3))
 
@@ -40,7 +40,7 @@ def test_the_same_has_the_same_fingerprint(handed_in: Submission, course: Course
 
 
 def test_every_file_counts(handed_in: Submission, course: Course) -> None:
-    """A changed, a new, a renamed and a missing file each make another submission."""
+    """The fingerprint changes with a changed, new, renamed or missing file."""
     file = handed_in.chart / "templates" / "app.yaml"
     seen = {fingerprint(handed_in, course, SETTING)}
     for change in (
@@ -75,7 +75,7 @@ def test_what_is_asked_and_what_tries_it_count(handed_in: Submission, course: Co
 def test_the_version_of_the_harness_counts(
     handed_in: Submission, course: Course, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another version may see other things."""
+    """The fingerprint changes with the version of the harness."""
     before = fingerprint(handed_in, course, SETTING)
     monkeypatch.setattr("canaryproof.submissions.fingerprint.version", lambda _: "9.9")
 
@@ -83,7 +83,7 @@ def test_the_version_of_the_harness_counts(
 
 
 def test_an_archive_is_its_bytes(tmp_path: Path) -> None:
-    """Nobody unpacks it to find out."""
+    """The fingerprint of an archive depends on its bytes, and the archive is not unpacked."""
     archive = tmp_path / "alice.zip"
     archive.write_bytes(b"PK one")
     before = contents(archive)
@@ -93,7 +93,7 @@ def test_an_archive_is_its_bytes(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_is_no_failure(tmp_path: Path) -> None:
-    """A hostile folder keeps nobody waiting, and a missing one has a fingerprint too."""
+    """A hostile or missing folder has a fingerprint, too, and delays nothing."""
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("/dev/zero")
 

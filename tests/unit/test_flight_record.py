@@ -1,4 +1,4 @@
-"""Evidence survives being written down, and what is no evidence, or not all of it, is refused."""
+"""A flight record preserves the evidence, and the reader refuses other or incomplete files."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ FULL = Evidence(
 
 @pytest.mark.parametrize("evidence", [FULL, Evidence("bob", "bob/"), Evidence("x", "x", chart=Rendering(error="no"))])
 def test_round_trip_is_exact(evidence: Evidence) -> None:
-    """What is read back equals what was written, in every field."""
+    """The evidence that is read equals the written one in every field."""
     assert from_lines(to_lines(evidence)) == evidence
 
 
 def test_reading_containers_leaves_no_trace() -> None:
-    """Evidence that was looked at is written as evidence that was not."""
+    """The evidence is written alike whether or not its containers have been read."""
     before = to_lines(FULL)
     assert [container.name for manifest in FULL.chart.manifests for container in manifest.containers]
 
@@ -77,7 +77,7 @@ def test_reading_containers_leaves_no_trace() -> None:
 
 
 def test_what_was_seen_stands_line_by_line_in_its_order() -> None:
-    """After the head come observations and requests by their time, and the logs; each line says what it is."""
+    """The record has a head, then observations and requests by time, then logs, and each line states its type."""
     head, *lines = [json.loads(line) for line in to_lines(FULL).splitlines()]
 
     assert list(head) == ["schema", "lines", "evidence"]
@@ -89,14 +89,14 @@ def test_what_was_seen_stands_line_by_line_in_its_order() -> None:
 
 
 def test_the_first_line_tells_whose_record_it_is() -> None:
-    """A class can be listed without reading all that was seen of it."""
+    """The first line of a record names the submission, so that a class can be listed without reading the timelines."""
     head = head_from_line(to_lines(FULL).splitlines()[0])
 
     assert (head.name, head.source, head.probes) == ("alice", "class/alice.zip", ())
 
 
 def test_a_record_of_the_version_before_is_read() -> None:
-    """Where it has a sentence for what cannot be known, that becomes the detail of a cause."""
+    """A record of the previous version is read. The sentence of a gap becomes the detail of a cause."""
     observed = Observed(1, 2, 3, "superseded", gaps={"canary-gone": Cause(code="told", detail="no events")})
     now = to_lines(replace(FULL, observed=observed, fault=None))
     gap = json.dumps(to_builtins(observed.gaps["canary-gone"]), separators=(",", ":")).encode()
@@ -120,13 +120,13 @@ def test_a_record_of_the_version_before_is_read() -> None:
     ids=["nothing", "a-list", "no-evidence", "other-schema", "cut-off", "unknown-line", "more"],
 )
 def test_what_is_no_evidence_is_refused(text: bytes, message: str) -> None:
-    """Something else, a part, or another schema, is the user's mistake and says so."""
+    """The reader refuses another file, a partial record or another schema as a user error."""
     with pytest.raises(UsageError, match=message):
         from_lines(text)
 
 
 def test_a_record_with_zeros_is_still_read() -> None:
-    """Schema 3 wrote 0 for what never was, and why stable was not ready as a sentence."""
+    """The reader accepts schema 3, which has 0 for missing times and a sentence for the state of stable."""
     accepted, kept, observed, unstarted = (
         from_lines((RECORDS / f"schema-3-{name}.jsonl").read_bytes())
         for name in ("accepted", "kept", "observed", "unstarted")
@@ -144,7 +144,7 @@ def test_a_record_with_zeros_is_still_read() -> None:
 
 
 def test_an_old_record_is_judged_as_before() -> None:
-    """By the checks that failed when it was written."""
+    """An old record is judged as before, with the checks that failed when it was written."""
     course = load_course()
     accepted, kept = (from_lines((RECORDS / f"schema-3-{name}.jsonl").read_bytes()) for name in ("accepted", "kept"))
 
@@ -153,7 +153,7 @@ def test_an_old_record_is_judged_as_before() -> None:
 
 
 def test_the_first_line_has_nothing_that_has_a_line_of_its_own() -> None:
-    """A reader who needs no timeline reads one line: it must not grow with the experiment."""
+    """The first line contains nothing that has its own lines, so that its size does not grow with the experiment."""
     head = head_from_line(to_lines(FULL).splitlines()[0])
 
     assert (head.timeline.observations, head.probes, head.logs) == ((), (), ())
@@ -161,6 +161,6 @@ def test_the_first_line_has_nothing_that_has_a_line_of_its_own() -> None:
 
 
 def test_an_empty_record_is_refused() -> None:
-    """A file that was never written to."""
+    """The reader refuses an empty file."""
     with pytest.raises(UsageError, match="this is no flight record: line 1: Input data was truncated"):
         from_lines(b"")

@@ -1,4 +1,4 @@
-"""The gateway joins connections from outside to the API server inside, and ends them together."""
+"""The gateway connects clients outside to the API server inside, and closes both sides together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from canaryproof.cluster.embedded.supervisor import forwarding
 
 @pytest.fixture
 def server() -> Iterator[socket.socket]:
-    """What listens inside."""
+    """The server inside."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(5)
         yield listener
@@ -21,7 +21,7 @@ def server() -> Iterator[socket.socket]:
 
 @pytest.fixture
 def client(server: socket.socket) -> Iterator[socket.socket]:
-    """A connection through a gateway that leads to *server*; the gateway's threads end with the process."""
+    """A connection through a gateway to *server*. The gateway's threads end with the process."""
     entrance = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=forwarding.serve, args=(entrance, server.getsockname()), daemon=True).start()
     with socket.create_connection(entrance.getsockname(), timeout=5) as connection:
@@ -29,7 +29,7 @@ def client(server: socket.socket) -> Iterator[socket.socket]:
 
 
 def test_bytes_pass_both_ways(client: socket.socket, server: socket.socket) -> None:
-    """What one side sends arrives at the other, unchanged."""
+    """The gateway forwards bytes unchanged in both directions."""
     inside, _ = server.accept()
     with inside:
         client.sendall(b"request")
@@ -39,7 +39,7 @@ def test_bytes_pass_both_ways(client: socket.socket, server: socket.socket) -> N
 
 
 def test_the_end_of_one_side_ends_the_other(client: socket.socket, server: socket.socket) -> None:
-    """A server that closes a connection is seen to close it."""
+    """The gateway closes the client's connection if the server closes its own."""
     inside, _ = server.accept()
     inside.close()
 
@@ -47,7 +47,7 @@ def test_the_end_of_one_side_ends_the_other(client: socket.socket, server: socke
 
 
 def test_an_unreachable_server_looks_unreachable(server: socket.socket, client: socket.socket) -> None:
-    """While nothing listens inside, a connection is closed at once instead of hanging."""
+    """The gateway closes a connection at once while no server listens inside."""
     address = server.getsockname()
     server.close()
     entrance = socket.create_server(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""Messages that Helm prints become facts, whoever wrote them."""
+"""The messages that Helm prints become facts, whichever component wrote them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FORBIDDEN = 'ingresses.networking.k8s.io is forbidden: User "sre" cannot create 
     ],
 )
 def test_only_the_way_to_the_api_server_counts_as_unreachable(*, message: str, unreachable: bool) -> None:
-    """Webhooks and hooks that time out were reached through an API server that works."""
+    """A timeout of a webhook or a hook does not count as an unreachable API server, because that server works."""
     assert is_unreachable(message) is unreachable
 
 

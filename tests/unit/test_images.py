@@ -1,4 +1,4 @@
-"""Stand-in images are proper OCI images, and the cluster's registry serves them."""
+"""The stand-in images are valid OCI images, and the cluster's registry serves them."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def agnhost(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def layout(agnhost: Path, tmp_path: Path) -> Path:
-    """The images made of it."""
+    """The layout of the images made from the binary."""
     return provide_images(agnhost, STAND_INS, tmp_path / "cache")
 
 
 @pytest.fixture
 def node(layout: Path) -> Iterator[http.client.HTTPConnection]:
-    """A connection to the registry, as a node's container runtime makes it."""
+    """A connection to the registry, as from a node's container runtime."""
     server = image_registry.make_server(("127.0.0.1", 0), layout)
     thread = threading.Thread(target=partial(server.serve_forever, poll_interval=0.01))
     thread.start()
@@ -46,7 +46,7 @@ def node(layout: Path) -> Iterator[http.client.HTTPConnection]:
 
 
 def test_every_blob_is_named_by_its_digest(layout: Path) -> None:
-    """The layout is content-addressed: a node verifies each digest and would refuse anything else."""
+    """Every blob has the name of its digest, which a node verifies."""
     blobs = list((layout / "blobs" / "sha256").iterdir())
 
     assert blobs
@@ -54,7 +54,7 @@ def test_every_blob_is_named_by_its_digest(layout: Path) -> None:
 
 
 def test_images_are_made_once(agnhost: Path, layout: Path, tmp_path: Path) -> None:
-    """The same binary and stand-ins give the same folder; other stand-ins give another one."""
+    """The same binary and stand-ins give the same folder, and other stand-ins give another."""
     cache = tmp_path / "cache"
 
     assert provide_images(agnhost, STAND_INS, cache) == layout
@@ -63,7 +63,7 @@ def test_images_are_made_once(agnhost: Path, layout: Path, tmp_path: Path) -> No
 
 
 def test_a_node_pulls_an_image_by_tag_and_digest(node: http.client.HTTPConnection) -> None:
-    """Manifest, configuration and layer can be fetched one after the other, as a pull does."""
+    """A node can fetch manifest, configuration and layer of an image by tag and digest."""
     manifest = json.loads(_get(node, "/v2/course/app/manifests/v3?ns=somewhere")[1])
     _, config = _get(node, f"/v2/course/app/blobs/{manifest['config']['digest']}")
     _, layer = _get(node, f"/v2/course/app/blobs/{manifest['layers'][0]['digest']}")
@@ -73,7 +73,7 @@ def test_a_node_pulls_an_image_by_tag_and_digest(node: http.client.HTTPConnectio
 
 
 def test_the_sandbox_is_served_too(node: http.client.HTTPConnection) -> None:
-    """A pod needs the image that holds its namespaces before any other; its program only waits."""
+    """The registry serves the sandbox image, which every pod needs first and whose program only waits."""
     repository, _, tag = SANDBOX.partition(":")
 
     status, manifest = _get(node, f"/v2/{repository}/manifests/{tag}")
@@ -93,7 +93,7 @@ def test_the_sandbox_is_served_too(node: http.client.HTTPConnection) -> None:
     ],
 )
 def test_what_is_not_there_is_not_found(node: http.client.HTTPConnection, path: str) -> None:
-    """A mistyped tag gives the answer that makes kubelet say "not found"."""
+    """The registry answers 404 for a mistyped tag, so that the kubelet reports "not found"."""
     assert _is_not_found(node, path)
 
 
@@ -124,7 +124,7 @@ def test_what_is_not_there_is_not_found(node: http.client.HTTPConnection, path: 
 def test_only_listed_digests_are_served(
     node: http.client.HTTPConnection, layout: Path, kind: str, repository: str, reference: str
 ) -> None:
-    """No request reaches a file that the layout does not list, wherever it lies and however the request is written."""
+    """The registry serves only listed digests, whatever the request's path is."""
     secret = layout.parent / "SECRET"
     secret.write_text("outside of the layout")
     blobs = layout / "blobs" / "sha256"
@@ -147,7 +147,7 @@ def test_only_listed_digests_are_served(
 def test_a_blob_replaced_by_a_link_is_not_served(
     node: http.client.HTTPConnection, layout: Path, tmp_path: Path
 ) -> None:
-    """A link that takes the place of a listed file leads nowhere."""
+    """The registry does not serve a blob that was replaced by a link."""
     (tmp_path / "secret").write_text("outside of the layout")
     digest = json.loads((layout / "index.json").read_bytes())["manifests"][0]["digest"]
     blob = layout / "blobs" / "sha256" / digest.removeprefix("sha256:")
@@ -159,7 +159,7 @@ def test_a_blob_replaced_by_a_link_is_not_served(
 
 @pytest.mark.parametrize("digest", ["sha256:../../index.json", "../../../secret", "sha512:" + "0" * 128, "linked"])
 def test_a_layout_that_leads_elsewhere_is_refused(layout: Path, digest: str) -> None:
-    """An index whose digests are paths, or whose blobs are links, makes no server."""
+    """The registry does not start with an index whose digests are paths or whose blobs are links."""
     index = json.loads((layout / "index.json").read_bytes())
     if digest == "linked":
         digest = "sha256:" + "3" * 64
@@ -172,7 +172,7 @@ def test_a_layout_that_leads_elsewhere_is_refused(layout: Path, digest: str) -> 
 
 
 def test_head_tells_digest_and_size_without_a_body(node: http.client.HTTPConnection) -> None:
-    """A container runtime resolves a tag with HEAD."""
+    """The registry answers HEAD with digest and size but without a body, with which a runtime resolves a tag."""
     node.request("HEAD", "/v2/course/app/manifests/v3")
     answer = node.getresponse()
 

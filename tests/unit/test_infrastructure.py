@@ -1,4 +1,4 @@
-"""What this cluster has not, and others have, is no fault of a submission; nor is what a node lacks."""
+"""A missing feature of the cluster or the node is no fault of the submission."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PENDING = Decision(
 
 
 def told(message: str) -> Timeline:
-    """Tell what the cluster says of a claim."""
+    """Return the message of the cluster about a claim."""
     event: Body = {"kind": "Event", "metadata": {"name": "e", "uid": "e"}, "message": message}
     return Story().observe(event | {"involvedObject": {"kind": "PersistentVolumeClaim", "name": "data"}}).timeline
 
@@ -46,12 +46,12 @@ def test_images_beside_the_courses_are_foreign(images: tuple[str, ...], foreign:
 
 
 def test_where_images_are_pulled_none_is_foreign() -> None:
-    """Without stand-ins the cluster can pull what there is."""
+    """No image is foreign without stand-ins, because the cluster can pull every image."""
     assert foreign_images(replace(CANARY, images=("busybox", OURS)), ()) == ()
 
 
 def test_a_foreign_image_that_decides_is_out_of_reach() -> None:
-    """An init container that the cluster cannot have keeps the canary from starting, there and nowhere else."""
+    """An init container with a foreign image that keeps the canary from starting is an infrastructure fault."""
     canary = replace(CANARY, foreign=("busybox:1.36",))
     waits = Decision("image-pull", Cause(code="image-not-found", image="busybox:1.36", init=True))
     slip = Decision("image-pull", Cause(code="image-not-found", image=OURS))
@@ -61,7 +61,10 @@ def test_a_foreign_image_that_decides_is_out_of_reach() -> None:
 
 
 def test_an_image_of_another_registry_is_out_of_reach_where_only_some_are_asked() -> None:
-    """The user is told the option; a name that the course's registry does not know is still the author's slip."""
+    """An image of a registry that the proxy does not allow is an infrastructure fault that names the option.
+
+    An unknown image of the course's registry stays a fault of the author.
+    """
     canary = replace(CANARY, images=("elsewhere.lan:5000/app:1", OURS))
     refused = Decision("image-pull", Cause(code="image-pull-failed", image="elsewhere.lan:5000/app:1"))
     slip = Decision("image-pull", Cause(code="image-not-found", image=OURS))
@@ -83,13 +86,13 @@ def test_an_image_of_another_registry_is_out_of_reach_where_only_some_are_asked(
     ],
 )
 def test_a_claim_that_other_clusters_serve_is_out_of_reach(message: str) -> None:
-    """Minikube and kind have a default class, called standard."""
+    """A claim that uses the default class ``standard`` of minikube and kind is an infrastructure fault."""
     lack = Cause(code="no-storage-class", object="PersistentVolumeClaim/data")
     assert out_of_reach(PENDING, CANARY, told(message)) == lack
 
 
 def test_a_claim_that_no_cluster_serves_is_the_charts() -> None:
-    """A class by another name, and a pod that is too large, are the author's."""
+    """A claim for another class, or a pod that is too large, is a fault of the chart."""
     too_large = Decision("unschedulable", Cause(code="unscheduled", detail="Insufficient cpu"))
 
     assert out_of_reach(PENDING, CANARY, told('storageclass.storage.k8s.io "fsat" not found')) is None
@@ -112,7 +115,7 @@ def said(reason: str, message: str, by: str = "kubelet") -> Timeline:
     ],
 )
 def test_a_node_that_lacks_something_says_so(reason: str, message: str) -> None:
-    """Its own words are told."""
+    """The fault of a node quotes the node's message."""
     assert shortage(said(reason, message)) == Cause(code="node-exhausted", detail=message)
 
 
@@ -128,12 +131,12 @@ def test_a_node_that_lacks_something_says_so(reason: str, message: str) -> None:
     ],
 )
 def test_what_a_chart_lacks_is_no_shortage(reason: str, message: str, by: str) -> None:
-    """Neither missing objects, nor what a container says of itself, nor what others claim."""
+    """Missing objects, messages of containers and claims in other objects are no shortage of the node."""
     assert shortage(said(reason, message, by)) is None
 
 
 def test_many_words_are_cut() -> None:
-    """A reason is one sentence, not a page."""
+    """A long message is shortened to one sentence."""
     lack = shortage(said("Failed", f"{FULL} {'x' * 1000}"))
 
     assert lack
@@ -141,14 +144,14 @@ def test_many_words_are_cut() -> None:
 
 
 def test_the_images_of_the_courses_account_are_not_foreign() -> None:
-    """The first part of a name is the account, however many parts follow."""
+    """An image of the course's account is not foreign, however many parts its name has."""
     canary = replace(CANARY, images=("uonyeka/tools/debug:1", "uonyekatoo/x:1", "uonyeka/nested/image:1"))
 
     assert foreign_images(canary, {"uonyeka/nested/image:1"}) == ("uonyekatoo/x:1",)
 
 
 def test_an_image_that_must_not_be_pulled_is_in_reach() -> None:
-    """``imagePullPolicy: Never`` is the author's, whatever registry the image is of."""
+    """An image with ``imagePullPolicy: Never`` is a matter of the chart, whatever its registry is."""
     forbidden = Decision("image-pull", Cause(code="image-pull-forbidden", image="elsewhere.lan:5000/app:1"))
     canary = replace(CANARY, foreign=("elsewhere.lan:5000/app:1",))
 
@@ -156,14 +159,14 @@ def test_an_image_that_must_not_be_pulled_is_in_reach() -> None:
 
 
 def test_only_events_tell_of_storage() -> None:
-    """A submission can write the same words into an object of its own."""
+    """Only events prove a storage fault, because a submission can put the same text into its own objects."""
     written: Body = {"kind": "ConfigMap", "metadata": {"name": "e", "uid": "e"}, "message": "no storage class is set"}
 
     assert out_of_reach(PENDING, CANARY, Story().observe(written).timeline) is None
 
 
 def test_the_first_words_of_a_node_are_found_among_others() -> None:
-    """Other objects and events come before it; newer components name themselves in another field."""
+    """The fault quotes the first matching event, also among other objects, and with the newer name field."""
     pod = {"kind": "Pod", "metadata": {"name": "p"}}
     event = {"kind": "Event", "metadata": {"name": "b"}, "reason": "Failed", "message": FULL}
     others = said("Pulled", "Successfully pulled image").observations
@@ -175,7 +178,7 @@ def test_the_first_words_of_a_node_are_found_among_others() -> None:
 
 
 def test_words_of_the_greatest_length_are_not_cut() -> None:
-    """Only what is longer is."""
+    """A message of exactly the maximum length is not shortened."""
     message = FULL.ljust(300, "x")
 
     assert shortage(said("Failed", message)) == Cause(code="node-exhausted", detail=message)

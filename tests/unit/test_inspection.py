@@ -1,4 +1,4 @@
-"""What a release did in the cluster is inspected, and whose fault it is depends on when it is found."""
+"""The inspection of a release assigns a violation to the cluster or the submission by the time of its detection."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def api() -> FakeApi:
 
 
 def inspected(api: FakeApi, *refusals: Refusal) -> tuple[Inspection, KubeClient]:
-    """Return the inspection of a release whose renderings are refused with *refusals*."""
+    """Return the inspection of a release whose rendering is refused for *refusals*."""
     client = KubeClient(api.kubeconfig, "lab", TimeLimits())
     return Inspection(client, "shop", "sre", lambda _: refusals), client
 
 
 def holds(api: FakeApi, *secrets: bytes) -> None:
-    """Let the namespace have these Secrets."""
+    """Put these Secrets into the namespace."""
     items = [BODIES.decode(each) for each in secrets]
     api.answers["GET", SECRETS] = (200, {"metadata": {"resourceVersion": "1"}, "items": items})
 
 
 def test_a_record_too_many_after_the_install_is_the_clusters_fault(api: FakeApi, tmp_path: Path) -> None:
-    """Nothing of the submission has been applied by then; later it is the submission's."""
+    """An extra record after the install is a fault of the cluster. Later it is a violation of the submission."""
     with api.serve(tmp_path):
         inspection, client = inspected(api)
         holds(api, bytes(secret(1)), bytes(named("later")))
@@ -56,7 +56,7 @@ def test_a_record_too_many_after_the_install_is_the_clusters_fault(api: FakeApi,
 
 
 def test_the_records_of_the_upgrade_must_stay_until_the_rollback(api: FakeApi, tmp_path: Path) -> None:
-    """What was inspected once is compared again."""
+    """The records of the upgrade must stay unchanged until the rollback."""
     info = {"status": "deployed", "description": "", "last_deployed": "2026-01-01T12:00:00Z"}
     with api.serve(tmp_path):
         inspection, client = inspected(api)
@@ -81,14 +81,14 @@ def test_the_records_of_the_upgrade_must_stay_until_the_rollback(api: FakeApi, t
 
 
 def test_an_upgrade_without_a_record_applied_nothing(api: FakeApi, tmp_path: Path) -> None:
-    """Helm failed before."""
+    """An upgrade without a record has applied nothing, because Helm failed earlier."""
     with api.serve(tmp_path):
         inspection, client = inspected(api)
         holds(api, bytes(secret(1)))
         inspection.after_install()
 
         assert inspection.after_upgrade(succeeded=False) is None
-        holds(api, bytes(secret(1)), bytes(secret(2)))  # it says no time
+        holds(api, bytes(secret(1)), bytes(secret(2)))  # the record has no time
         with pytest.raises(ViolationError, match="Helm did not write it"):
             inspection.after_upgrade(succeeded=True)
         holds(api, bytes(secret(1)))
@@ -107,7 +107,7 @@ def test_an_upgrade_without_a_record_applied_nothing(api: FakeApi, tmp_path: Pat
 def test_what_was_applied_is_vetted(
     api: FakeApi, tmp_path: Path, applied: Rendering, refusals: tuple[Refusal, ...], told: str
 ) -> None:
-    """What cannot be read cannot be vetted, either."""
+    """The inspection checks the applied objects, and refuses unreadable ones."""
     with api.serve(tmp_path):
         inspection, client = inspected(api, *refusals)
         with pytest.raises(ViolationError) as raised:
@@ -119,7 +119,7 @@ def test_what_was_applied_is_vetted(
 
 
 def test_a_quota_of_the_chart_is_no_violation(api: FakeApi, tmp_path: Path) -> None:
-    """Only those that the harness made."""
+    """A quota of the chart is no violation, only a changed quota of the harness."""
     with api.serve(tmp_path):
         inspection, client = inspected(api)
         inspection.require_room(["exceeded quota: small, requested: pods=1"])
@@ -129,7 +129,7 @@ def test_a_quota_of_the_chart_is_no_violation(api: FakeApi, tmp_path: Path) -> N
 
 
 def test_finalizers_of_what_was_applied_are_dropped(api: FakeApi, tmp_path: Path) -> None:
-    """And those of records, whoever wrote them: nothing else can be deleted by the end of the namespace."""
+    """The inspection drops the finalizers of applied objects and of records, so that the namespace can be deleted."""
     kind = {"name": "configmaps", "kind": "ConfigMap", "namespaced": True}
     api.answers["GET", "/api/v1"] = (200, {"resources": [kind]})
     held = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "finalizers": ["example.com/hold"]}}

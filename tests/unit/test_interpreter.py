@@ -1,4 +1,4 @@
-"""A child Python runs our own module, and no file of the folder that somebody happens to be in."""
+"""A child Python runs only the harness's own module, and no file of the current folder."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ PLAN = Plan(
     tick=0.01,
     answer=1,
 )
-"""A plan that fails at its first step, for it is only of interest which Python files were loaded before."""
+"""A plan that fails at its first step, because the test only examines the Python files loaded before."""
 
 
 @pytest.fixture
 def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Change to a folder whose Python files leave a mark where they are executed; yield the folder of the marks."""
+    """Change to a folder whose Python files leave a mark when they run, and yield the folder of the marks."""
     folder, marks = tmp_path / "folder", tmp_path / "marks"
     folder.mkdir()
     marks.mkdir()
@@ -58,7 +58,7 @@ def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_the_hostile_files_would_be_executed(tmp_path: Path) -> None:
-    """The files of these tests do what they are made for where Python starts without protection."""
+    """The hostile files run if Python starts without protection, so that these tests prove something."""
     (tmp_path / "socket.py").write_text("print('hostile')")
 
     said = subprocess.run(
@@ -72,7 +72,7 @@ def test_the_hostile_files_would_be_executed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("options", [(), ("-S",)])
 @pytest.mark.parametrize("path", [None, "", ".", ":/nowhere"])
 def test_a_module_is_run_from_any_folder(options: tuple[str, ...], path: str | None) -> None:
-    """Neither the current folder nor a PYTHONPATH that leads there is searched."""
+    """The child searches neither the current folder nor a PYTHONPATH that leads there."""
     environment = {} if path is None else {"PYTHONPATH": path}
 
     said = run(module_command("json.tool", "--help", options=options), timeout=60, env=environment)
@@ -82,7 +82,7 @@ def test_a_module_is_run_from_any_folder(options: tuple[str, ...], path: str | N
 
 @pytest.mark.usefixtures("hostile")
 def test_a_file_beside_the_package_replaces_no_standard_module(tmp_path: Path) -> None:
-    """The folder of the module's package is searched after the standard library."""
+    """The child searches the folder of the package after the standard library."""
     package = tmp_path / "checkout" / "package"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
@@ -96,7 +96,7 @@ def test_a_file_beside_the_package_replaces_no_standard_module(tmp_path: Path) -
 
 
 def test_a_relative_interpreter_is_found_from_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Children work in another folder than the one to which a relative path of the interpreter refers."""
+    """The child finds an interpreter with a relative path from another folder."""
     monkeypatch.setattr(sys, "executable", os.path.relpath(sys.executable))
 
     assert run(module_command("json.tool", "--help"), timeout=60, cwd=HARMLESS_FOLDER)
@@ -104,14 +104,14 @@ def test_a_relative_interpreter_is_found_from_elsewhere(monkeypatch: pytest.Monk
 
 @pytest.mark.usefixtures("hostile")
 def test_a_detached_module_loads_nothing_from_here(tmp_path: Path) -> None:
-    """The process that is to hold a kept cluster starts from the current folder, and does not search it."""
+    """The detached process that holds a kept cluster does not search the current folder."""
     with detached("json.tool", order=b"[]", log=tmp_path / "log") as lines:
         assert list(lines) == [b"[]\n"]
 
 
 @pytest.mark.usefixtures("hostile")
 def test_the_first_process_loads_nothing_from_here(tmp_path: Path) -> None:
-    """The embedded cluster's first process runs as root from the current folder, and does not search it."""
+    """The first process of the embedded cluster runs as root, and does not search the current folder."""
     logs = tmp_path / "logs" / "run"
     logs.mkdir(parents=True)
     (tmp_path / "runs" / "run").mkdir(parents=True)
@@ -142,21 +142,21 @@ def test_the_command_in_the_place_of_kind_loads_nothing_from_here(tmp_path: Path
 
 @pytest.mark.usefixtures("hostile")
 def test_pip_loads_nothing_from_here(tmp_path: Path) -> None:
-    """The pip that fetches Go is this Python's own, also where an environment variable names the current folder."""
+    """The pip that fetches Go is that of this Python, even if an environment variable names the current folder."""
     bare = Machine(TimeLimits(), env={"PATH": str(tmp_path), "PYTHONPATH": ".", "HOME": str(tmp_path)})
 
     golang.against("1.0", bare)
 
 
 def test_settings_of_python_stay_behind() -> None:
-    """What tells Python to load code is left out of an environment, and nothing else."""
+    """The child's environment leaves out exactly the variables that make Python load code."""
     given = {"PYTHONPATH": ".", "PYTHONSTARTUP": "x.py", "PIP_INDEX_URL": "https://mirror", "HOME": "/home/me"}
 
     assert without_python_settings(given) == {"PIP_INDEX_URL": "https://mirror", "HOME": "/home/me"}
 
 
 def test_one_module_starts_python() -> None:
-    """No other module of the product names the interpreter, so that none starts it without protection."""
+    """Only one module of the product names the interpreter, so that no other starts it without protection."""
     package = Path(module_file).parent
     naming = [file.name for file in package.rglob("*.py") if "sys.executable" in file.read_text(encoding="utf-8")]
 

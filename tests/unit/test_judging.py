@@ -1,4 +1,4 @@
-"""Each check finds its own mistake, and one mistake fails one check."""
+"""Each check finds its own mistake, and one mistake fails only one check."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ HISTORY = (
 
 
 def stable_story() -> Story:
-    """Tell of a stable app that was always there."""
+    """Record a stable app that is present all the time."""
     return Story("upcommerce-app", image="uonyeka/upcommerce:v3").at(0.5).pod().running()
 
 
 def answers(*failing: int, until: int = 60) -> tuple[Probe, ...]:
-    """Return a request every tenth of a second, by number those that failed."""
+    """Return one request per tenth of a second. The numbers are those of the failed ones."""
     return tuple(Probe(1 + number / 10, 0.01, "refused" if number in failing else "") for number in range(until))
 
 
 def evidence(chart: str = REFERENCE, **changes: Any) -> Evidence:
-    """Return what an experiment with *chart* would have left, crash loop and all."""
+    """Return the evidence of an experiment with *chart* that ends in a crash loop."""
     baseline, rendered = rendering(STABLE), rendering(chart)
     finding = find_canary(baseline, rendered)
     accepted = Evidence(
@@ -89,21 +89,21 @@ def evidence(chart: str = REFERENCE, **changes: Any) -> Evidence:
 
 
 def failing(given: Evidence) -> list[str]:
-    """Return the names of the checks that fail; those that need a canary are left out where there is none."""
+    """Return the names of the failed checks. Without a canary, those that need one are left out."""
     without = (judging.chart_renders, judging.canary_present, judging.stable_untouched, judging.upgrade_applied)
     checks = tuple(JUDGES.values()) if given.canary else (*without, judging.rollback_recorded, judging.stable_healthy)
     return [check.__name__ for check in checks if check(given, COURSE)]
 
 
 def finding_of(check: Judge, given: Evidence) -> Finding:
-    """Return what a check that must fail found."""
+    """Return the finding of a check that must fail."""
     found = check(given, COURSE)
     assert found
     return found
 
 
 def test_finding_reads_from_cause_to_cure() -> None:
-    """Message, place and hint stand on lines of their own; what is empty leaves no line."""
+    """A finding shows message, place and hint on separate lines, without empty lines."""
     cause, hint = Cause(code="told", detail="wrong"), Hint(id="as-told", detail="look")
 
     assert str(Finding(cause, hint, "templates/x.yaml")) == "wrong\ntemplates/x.yaml\ntry: look"
@@ -127,7 +127,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def test_no_value_of_a_secret_changes_what_is_judged() -> None:
-    """A chart can have any word in a Secret, and what is judged has no secrets: also such as are words of Helm."""
+    """The redacted evidence is judged like the original, whatever value a chart chooses for a Secret."""
     given = evidence()
     values = [text for text in dict.fromkeys(_texts(given)) if object_values([_secret(text)])]
 
@@ -140,7 +140,7 @@ def _secret(value: str) -> Body:
 
 
 def test_reference_chart_is_accepted() -> None:
-    """What the assignment asks for fails no check."""
+    """The reference chart passes every check."""
     assert failing(evidence()) == []
 
 
@@ -176,7 +176,7 @@ def test_reference_chart_is_accepted() -> None:
     ],
 )
 def test_one_mistake_in_a_chart_fails_one_check(chart: str, check: str) -> None:
-    """A mistake fails the check that is about it, and no other."""
+    """One mistake in a chart fails only the check that covers it."""
     assert failing(evidence(chart)) == [check]
 
 
@@ -202,12 +202,12 @@ def test_one_mistake_in_a_chart_fails_one_check(chart: str, check: str) -> None:
     ],
 )
 def test_one_fault_in_the_experiment_fails_one_check(changes: dict[str, Any], check: str) -> None:
-    """What went wrong on the cluster fails the check that is about it, and no other."""
+    """One fault in the cluster fails only the check that covers it."""
     assert failing(evidence(**changes)) == [check]
 
 
 def test_limits_replicas_and_added_labels_of_stable_may_differ() -> None:
-    """The assignment's own solution lowers the limits; more labels do no harm."""
+    """The stable app may have lower limits and more labels, as in the reference, and another number of replicas."""
     chart = REFERENCE.replace("labels: {app: upcommerce-app}", "labels: {app: upcommerce-app, tier: web}")
     chart = chart.replace(
         "          image: uonyeka/upcommerce:v3",
@@ -221,7 +221,7 @@ def test_limits_replicas_and_added_labels_of_stable_may_differ() -> None:
 
 
 def test_changes_of_stable_are_told() -> None:
-    """The finding names the object, what it has, what the course has, and the template."""
+    """A finding about a changed stable app names the object, both values and the template."""
     chart = REFERENCE.replace("{app: upcommerce-app}\n  ports", "{app: x}\n  ports").replace("port: 5000,", "port: 80,")
 
     found = finding_of(judging.stable_untouched, evidence(chart))
@@ -234,7 +234,7 @@ def test_changes_of_stable_are_told() -> None:
 
 
 def test_unrendered_chart_is_told_in_helm_s_words() -> None:
-    """Helm's message reaches the student."""
+    """A chart that does not render is rejected with Helm's message."""
     broken = evidence()
     broken = replace(broken, chart=replace(broken.chart, error="nil pointer evaluating .Values.canary"))
 
@@ -249,7 +249,7 @@ def test_unrendered_chart_is_told_in_helm_s_words() -> None:
     ],
 )
 def test_who_refuses_says_what_to_do(outcome: OutcomeName, message: str) -> None:
-    """The advice of who refuses a chart becomes the hint."""
+    """The hint of a refused chart is the advice of the refusal."""
     chart = Rendering(error="a is a link", hint="put the file in its place")
     refused = replace(evidence(), chart=chart, files=(), decision=Decision(outcome, because("no chart")))
 
@@ -259,7 +259,7 @@ def test_who_refuses_says_what_to_do(outcome: OutcomeName, message: str) -> None
 
 
 def test_a_release_that_was_ended_after_its_upgrade_says_why() -> None:
-    """The chart rendered well before; what it did in the cluster is told instead, with what to look for."""
+    """A release that violates the rules after its upgrade is rejected with what it did in the cluster, and a hint."""
     ended = replace(evidence(), violation=Violation("unknown-record", "Secret/later"))
 
     finding = finding_of(judging.chart_renders, ended)
@@ -269,7 +269,7 @@ def test_a_release_that_was_ended_after_its_upgrade_says_why() -> None:
 
 
 def test_two_canaries_have_their_own_hint() -> None:
-    """Too many Deployments are another mistake than none."""
+    """A chart with two canary candidates has its own hint."""
     second = CANARY_DEPLOYMENT.replace("upcommerce-canary-app", "second")
 
     assert finding_of(judging.canary_present, evidence(REFERENCE + second)).hint == Hint(id="ambiguous")
@@ -277,7 +277,7 @@ def test_two_canaries_have_their_own_hint() -> None:
 
 
 def test_service_that_misses_the_labels_shows_both_sides() -> None:
-    """The selector and the labels stand side by side."""
+    """A finding about a Service that misses the pods' labels shows selector and labels."""
     chart = STABLE + CANARY_DEPLOYMENT + service("canary", {"app": "upcommerce--canary-app"}, port=5003)
 
     found = finding_of(judging.canary_service, evidence(chart))
@@ -290,7 +290,7 @@ def test_service_that_misses_the_labels_shows_both_sides() -> None:
 
 
 def test_service_that_picks_stable_pods_too_is_found() -> None:
-    """Neither may the canary's Service lead to stable, nor stable's to the canary."""
+    """The canary's Service must not select the stable pods, and the stable Service must not select the canary's."""
     shared = REFERENCE.replace("labels: {app: upcommerce-app}", "labels: {app: upcommerce-app, part: shop}")
     shared = shared.replace("labels: {app: upcommerce-canary-app}", "labels: {app: upcommerce-canary-app, part: shop}")
     greedy = shared.replace("{app: upcommerce-canary-app}\n  ports", "{part: shop}\n  ports")
@@ -306,7 +306,7 @@ def test_service_that_picks_stable_pods_too_is_found() -> None:
 
 @pytest.mark.parametrize("outcome", [outcome for outcome in get_args(OutcomeName) if outcome != "crash-loop"])
 def test_every_other_fate_has_a_hint(outcome: OutcomeName) -> None:
-    """Whatever became of the canary, there is something to try; what it was is named."""
+    """Every outcome has a hint, and its finding names the outcome."""
     found = finding_of(judging.canary_outcome, evidence(decision=Decision(outcome, because("so it went"))))
 
     assert found.hint
@@ -314,7 +314,7 @@ def test_every_other_fate_has_a_hint(outcome: OutcomeName) -> None:
 
 
 def test_course_may_expect_another_fate() -> None:
-    """The expected outcome is the course's to say."""
+    """The course determines the expected outcome."""
     course = replace(COURSE, canary=replace(COURSE.canary, outcome="healthy", replicas=2, port=80))
 
     assert judging.canary_outcome(evidence(decision=Decision("healthy", because("it runs"))), course) is None
@@ -324,7 +324,7 @@ def test_course_may_expect_another_fate() -> None:
 
 
 def test_leftovers_are_named_with_what_holds_them() -> None:
-    """The finding says what is left and what holds it; an annotation has its own hint."""
+    """A finding about leftovers names their holders, and an annotation as the holder has its own hint."""
     kept = Leftover(ObjectKey("Service", "canary"), Holder("resource-policy", "keep"))
 
     found = finding_of(judging.canary_gone, evidence(leftovers=(kept,)))
@@ -334,7 +334,7 @@ def test_leftovers_are_named_with_what_holds_them() -> None:
 
 
 def test_what_a_leftover_owns_is_counted_and_not_listed() -> None:
-    """One object that is kept brings its pods along: the finding names the one, and says how many follow."""
+    """A finding names a kept object and only counts the objects that it owns."""
     kept = Leftover(ObjectKey("Deployment", "canary"), Holder("resource-policy", "keep"))
     owned = tuple(
         Leftover(ObjectKey(kind, "canary-1"), Holder("owner", "Deployment/canary")) for kind in ("ReplicaSet", "Pod")
@@ -347,28 +347,28 @@ def test_what_a_leftover_owns_is_counted_and_not_listed() -> None:
 
 
 def test_restarts_before_the_rollback_do_not_count() -> None:
-    """What happened to stable before is another check's business."""
+    """Restarts of the stable app before the rollback do not count for its health after it."""
     story = stable_story().at(3).ended(1).running().at(6).again()
 
     assert judging.stable_healthy(evidence(timeline=story.timeline), COURSE) is None
 
 
 def test_replaced_stable_pods_are_healthy() -> None:
-    """Lowered limits replace stable's pods, which is no fault."""
+    """Stable pods that lower limits have replaced are healthy."""
     story = stable_story().at(5.2).pod("two").running("two").deleting("one").at(5.4).gone("one")
 
     assert judging.stable_healthy(evidence(timeline=story.timeline), COURSE) is None
 
 
 def test_short_outages_are_allowed() -> None:
-    """A switch of pods may cost a few requests; the limit is on the longest stretch, not on the number."""
+    """Short outages are allowed: the limit applies to the longest outage, not to the number of failed requests."""
     many_short = answers(*(number for number in range(60) if number % 10 < 9 and number > 0))
 
     assert judging.stable_never_down(evidence(probes=many_short), COURSE) is None
 
 
 def test_outage_at_the_limit_is_allowed() -> None:
-    """Only what is longer than the limit fails."""
+    """An outage that lasts exactly as long as the limit is allowed."""
     limit = int(TimeLimits().outage * 10)
 
     assert judging.stable_never_down(evidence(probes=answers(*range(30, 30 + limit))), COURSE) is None
@@ -377,7 +377,7 @@ def test_outage_at_the_limit_is_allowed() -> None:
 
 
 def test_a_slow_machine_stretches_the_limit() -> None:
-    """What was recorded on a machine said to be slower is judged by a clock that runs slower."""
+    """The limit of an outage grows with the patience with which the evidence was recorded."""
     slow = Setting("embedded", "1.37.2", 1, "4.3.1", "stand-in", patience=2)
     silent = answers(*range(10, 50), until=80)
 
@@ -387,13 +387,13 @@ def test_a_slow_machine_stretches_the_limit() -> None:
 
 @pytest.mark.parametrize("probes", [(), answers(*range(60))])
 def test_service_that_never_answered_is_down(probes: tuple[Probe, ...]) -> None:
-    """No answer at all fails, and so does no request: nothing seen proves nothing."""
+    """A stable Service without any answer fails the check, and so does one without any request."""
     assert judging.stable_never_down(evidence(probes=probes), COURSE)
     assert judging.stable_serves_during_canary(evidence(probes=probes), COURSE)
 
 
 def test_outage_while_the_canary_was_there_is_its_own() -> None:
-    """Requests before the upgrade's end and from the rollback on are not looked at."""
+    """The check of the stable Service during the canary only covers requests from the upgrade's end to the rollback."""
     during = answers(*range(12, 36))
 
     assert judging.stable_serves_during_canary(evidence(probes=during), COURSE)
@@ -401,7 +401,7 @@ def test_outage_while_the_canary_was_there_is_its_own() -> None:
 
 
 def test_a_stable_service_that_goes_by_a_new_name_is_told_why_it_led_nowhere() -> None:
-    """Pods of revision 1 have no port of that name: stable is the course's, and yet nobody answers for a while."""
+    """The finding explains that the stable Service leads to a port name that the pods of revision 1 do not have."""
     named = REFERENCE.replace("targetPort: 5000", "targetPort: web").replace("name: http", "name: web", 1)
     found = evidence(named, probes=answers(*range(12, 36)))
 
@@ -412,7 +412,7 @@ def test_a_stable_service_that_goes_by_a_new_name_is_told_why_it_led_nowhere() -
 
 @pytest.mark.parametrize("check", [judging.canary_replicas, judging.canary_port, judging.canary_service])
 def test_without_a_canary_everything_about_it_follows(check: Judge) -> None:
-    """What cannot be judged without a canary is laid to its absence, also when that check was not asked for."""
+    """Checks that need the canary follow from its absence, even if its own check was not selected."""
     found = check(evidence(STABLE), COURSE)
 
     assert found

@@ -1,4 +1,4 @@
-"""kind by pytest-kind, its traps taken out: time limits, errors that say why, and nothing left behind."""
+"""The kind provider uses pytest-kind with time limits, complete errors and full cleanup."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ esac
 
 @dataclass(frozen=True)
 class Stage:
-    """A folder with a kind and a docker that only pretend."""
+    """A folder with a fake kind and a fake docker."""
 
     folder: Path
 
@@ -89,7 +89,7 @@ class Stage:
 
 @pytest.fixture
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    """A stage on which no cluster is there yet; the current folder is empty."""
+    """A stage without a cluster. The current folder is empty."""
     folder, current = tmp_path / "stage", tmp_path / "current"
     folder.mkdir()
     current.mkdir()
@@ -104,7 +104,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
 
 
 def test_a_cluster_is_created_with_a_configuration_file(stage: Stage) -> None:
-    """pytest-kind's stock fixture passes none; what a node must be told would not reach it."""
+    """The provider creates a cluster with a configuration file, which pytest-kind's stock fixture does not pass."""
     configuration = stage.folder / "cluster.json"
 
     with stage.kind() as kind:
@@ -117,7 +117,10 @@ def test_a_cluster_is_created_with_a_configuration_file(stage: Stage) -> None:
 
 
 def test_a_cluster_of_another_folder_is_used(stage: Stage) -> None:
-    """pytest-kind alone fails on the empty kubeconfig that it has made itself; here kind writes it first."""
+    """The provider uses a cluster from another folder, for which kind writes the kubeconfig first.
+
+    Without it, pytest-kind fails on an empty kubeconfig that it creates itself.
+    """
     stage.write("clusters", "other\ntrial\n")
 
     with stage.kind() as kind:
@@ -129,7 +132,7 @@ def test_a_cluster_of_another_folder_is_used(stage: Stage) -> None:
 
 
 def test_the_kubeconfig_is_where_the_user_says(stage: Stage, tmp_path: Path) -> None:
-    """``--kubeconfig`` means what it means to pytest-kind."""
+    """The provider writes the kubeconfig to the path in ``--kubeconfig``, as pytest-kind does."""
     with stage.kind(tmp_path / "mine") as kind:
         kind.create(stage.folder / "cluster.json")
 
@@ -137,7 +140,7 @@ def test_the_kubeconfig_is_where_the_user_says(stage: Stage, tmp_path: Path) -> 
 
 
 def test_the_folder_of_pytest_kind_goes_with_the_block(stage: Stage) -> None:
-    """What was made only to hold a kubeconfig is not left in the user's project."""
+    """The provider removes pytest-kind's folder from the user's project if it contains only the kubeconfig."""
     with stage.kind() as kind:
         assert kind.kubeconfig.parent.is_dir()
 
@@ -145,7 +148,7 @@ def test_the_folder_of_pytest_kind_goes_with_the_block(stage: Stage) -> None:
 
 
 def test_a_folder_that_was_there_stays(stage: Stage) -> None:
-    """A binary that pytest-kind fetched for other tests is not ours to remove."""
+    """The provider keeps a folder that existed before, with a binary that pytest-kind fetched for other tests."""
     fetched = Path(".pytest-kind/trial/kind-v0.17.0")
     fetched.parent.mkdir(parents=True)
     fetched.touch()
@@ -157,7 +160,7 @@ def test_a_folder_that_was_there_stays(stage: Stage) -> None:
 
 
 def test_what_kind_says_is_told(stage: Stage) -> None:
-    """pytest-kind's error has nothing but an exit code; ours has kind's own words, and a way out."""
+    """The provider's error quotes kind and names a remedy. That of pytest-kind has only the exit code."""
     stage.write("broken", "runc: unable to apply caps: operation not permitted")
 
     with stage.kind() as kind, pytest.raises(ClusterError, match=r"(?s)unable to apply caps.*CAP_SYS_RESOURCE"):
@@ -165,7 +168,7 @@ def test_what_kind_says_is_told(stage: Stage) -> None:
 
 
 def test_no_call_of_kind_waits_for_ever(stage: Stage) -> None:
-    """A Docker that hangs ends the run with an error that names the command."""
+    """The provider ends every call of kind at a time limit, and the error names the command."""
     stage.write("hangs", "")
 
     with (
@@ -176,7 +179,7 @@ def test_no_call_of_kind_waits_for_ever(stage: Stage) -> None:
 
 
 def test_a_node_is_told_what_the_machine_needs() -> None:
-    """Registries come from a mounted folder; cgroup v1 and a missing capability are allowed for."""
+    """The node configuration mounts a folder of registries, and allows for cgroup v1 and a missing capability."""
     plain = json.loads(cluster_configuration(Path("/r"), cgroups="2", clamped=False))
     odd = json.loads(cluster_configuration(Path("/r"), cgroups="1", clamped=True))
 
@@ -189,20 +192,23 @@ def test_a_node_is_told_what_the_machine_needs() -> None:
 
 
 @pytest.mark.parametrize(("bounding", "lacks"), [("000001ffffffffff", False), ("000001fffeffffff", True)])
-def test_a_missing_capability_is_seen(bounding: str, lacks: bool) -> None:  # noqa: FBT001  # a parameter, not a flag
-    """It is CAP_SYS_RESOURCE that Docker's --privileged needs; where nothing is known, it is taken to be there."""
+def test_a_missing_capability_is_seen(bounding: str, lacks: bool) -> None:  # noqa: FBT001  # a parameter of the test
+    """The provider detects a missing CAP_SYS_RESOURCE, which Docker's ``--privileged`` needs.
+
+    Unknown counts as present.
+    """
     assert lacks_sys_resource(f"Name: x\nCapBnd:\t{bounding}\n") is lacks
     assert lacks_sys_resource("Name: x\n") is False
 
 
 def test_stand_ins_have_no_way_around() -> None:
-    """A mistyped tag must not be looked for elsewhere; a mirror is only asked first."""
+    """The configuration for stand-ins allows no other registry, and that for a mirror falls back to the original."""
     assert only_registry("http://10.0.0.1:5").startswith('server = "http://10.0.0.1:5"\n[host."http://10.0.0.1:5"]')
     assert "server =" not in registry_mirror("http://10.0.0.1:5")
 
 
 def test_a_record_is_of_one_run_at_a_time(tmp_path: Path) -> None:
-    """Two runs that share a cluster unasked would delete it under each other's feet."""
+    """Only one run at a time can hold a cluster's record, so that no run deletes another one's cluster."""
     with (
         held_record(tmp_path, "trial"),
         pytest.raises(ClusterError, match=rf"another run \(process {os.getpid()}\).*--cluster-name"),
@@ -215,13 +221,13 @@ def test_a_record_is_of_one_run_at_a_time(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["../up", "", "Upper", "a/b"])
 def test_a_name_is_one_that_kind_takes(tmp_path: Path, name: str) -> None:
-    """It becomes a folder of the cache, too."""
+    """The provider accepts only cluster names that kind allows, because a name is also a cache folder."""
     with pytest.raises(UsageError, match="small letters"), held_record(tmp_path, name):
         pass
 
 
 def test_a_record_says_how_a_cluster_was_made(tmp_path: Path) -> None:
-    """A cluster with stand-ins in it is never taken for one that pulls the real images."""
+    """The record states the kind of images, so that a cluster with stand-ins is never used for upstream images."""
     with held_record(tmp_path, "trial") as record:
         assert record.made() is None
         record.note(Made(images="stand-in", node_image="", network=True))
@@ -234,14 +240,14 @@ def test_a_record_says_how_a_cluster_was_made(tmp_path: Path) -> None:
 
 
 def test_docker_is_asked_what_it_runs_on(stage: Stage) -> None:
-    """The cores are those of the machine that runs the containers, which may be another one."""
+    """The provider asks Docker for the cores of its machine, which may be a remote one."""
     stage.write("info", '{"NCPU": 6, "CgroupVersion": "2"}')
 
     assert (stage.docker.engine().cores, stage.docker.engine().cgroups) == (6, "2")
 
 
 def test_a_docker_that_does_not_answer_is_told(stage: Stage) -> None:
-    """The message has Docker's own reason, and what to do."""
+    """The provider's error quotes Docker and names a remedy if Docker does not answer."""
     with pytest.raises(ClusterError, match=r"Cannot connect to the Docker daemon; start it"):
         stage.docker.engine()
     stage.write("info", '{"ServerErrors": ["Cannot connect"]}')
@@ -256,20 +262,20 @@ def _node_at(gateway: str) -> str:
 
 
 def test_stand_ins_are_served_where_nodes_see_the_machine(stage: Stage, tmp_path: Path) -> None:
-    """The registry listens at the gateway of Docker's network, and nowhere else."""
+    """The registry for stand-ins listens only at the gateway of Docker's network."""
     stage.write("container", _node_at("127.0.0.1"))
     layout = provide_images(Path(sys.executable), {"course/app:v1": ("serve",)}, tmp_path)
 
     with (
         serving(layout, "trial-control-plane", stage.docker) as url,
-        urllib.request.urlopen(f"{url}/v2/course/app/manifests/v1") as answer,  # noqa: S310  # a URL of ours
+        urllib.request.urlopen(f"{url}/v2/course/app/manifests/v1") as answer,  # noqa: S310  # the test's own URL
     ):
         assert url.startswith("http://127.0.0.1:")
         assert answer.status == 200
 
 
 def test_a_firewall_between_node_and_images_is_told(stage: Stage, tmp_path: Path) -> None:
-    """Without the question every submission would fail for an image that cannot be pulled."""
+    """The provider reports a firewall between nodes and registry before any submission fails for a missing image."""
     stage.write("container", _node_at("127.0.0.1"))
     stage.write("refusal", "curl: (28) Connection timed out")
     layout = provide_images(Path(sys.executable), {}, tmp_path)
@@ -283,7 +289,7 @@ def test_a_firewall_between_node_and_images_is_told(stage: Stage, tmp_path: Path
 
 @pytest.mark.parametrize("gateway", ["192.0.2.77", ""])
 def test_a_docker_elsewhere_has_no_stand_ins(stage: Stage, tmp_path: Path, gateway: str) -> None:
-    """Where the gateway is no address of this machine the message names the way that works."""
+    """The provider refuses stand-ins with a remote Docker, and the error names the alternative."""
     stage.write("container", _node_at(gateway))
     layout = provide_images(Path(sys.executable), {}, tmp_path)
 
@@ -295,7 +301,7 @@ def test_a_docker_elsewhere_has_no_stand_ins(stage: Stage, tmp_path: Path, gatew
 
 
 def test_a_lock_is_the_kernels(tmp_path: Path) -> None:
-    """A run that was killed holds nothing: its lock went with it."""
+    """The lock is released by the kernel when a run is killed."""
     with held_record(tmp_path, "trial"):
         pass
     with (tmp_path / "trial" / "lock").open("a+") as lock:

@@ -1,4 +1,4 @@
-"""An image that is written is one that containerd and Docker take, with everything in its place."""
+"""The written image archives are complete and valid for containerd and Docker."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def contents(archive: bytes) -> dict[str, bytes]:
 
 
 def described(image: Image, folder: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """Write *image*; return the files of its archive, and the entry of its manifest."""
+    """Write *image*, and return the files of its archive and its manifest entry."""
     archive = folder / "image.tar"
     image.write(archive)
     written = contents(archive.read_bytes())
@@ -31,7 +31,7 @@ def described(image: Image, folder: Path) -> tuple[dict[str, bytes], dict[str, A
 
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
-    """A program that is not executable where it lies."""
+    """A program file without execute permission."""
     file = tmp_path / "program"
     file.write_bytes(b"\x7fELF")
     file.chmod(0o600)
@@ -40,7 +40,7 @@ def program(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def layer(program: Path, tmp_path: Path) -> list[tarfile.TarInfo]:
-    """What is in an image of one program and one link, in its order."""
+    """Return the entries of an image with one program and one link, in order."""
     image = Image(["a:1"], files={"usr/local/bin/program": program}, links={"usr/sbin/other": "../local/bin/program"})
     written, entry = described(image, tmp_path)
     with tarfile.open(fileobj=io.BytesIO(written[entry["Layers"][0]])) as tar:
@@ -48,7 +48,7 @@ def layer(program: Path, tmp_path: Path) -> list[tarfile.TarInfo]:
 
 
 def test_the_manifest_leads_to_what_the_digests_say(program: Path, tmp_path: Path) -> None:
-    """The manifest names configuration and layer, and the layer is what the configuration says that it is."""
+    """The manifest names the configuration and the layer, whose digest is in the configuration."""
     written, entry = described(Image(["a:1", "b:2"], files={"program": program}), tmp_path)
     config, (layer,) = written[entry["Config"]], entry["Layers"]
 
@@ -59,14 +59,14 @@ def test_the_manifest_leads_to_what_the_digests_say(program: Path, tmp_path: Pat
 
 @pytest.mark.parametrize(("entrypoint", "told"), [(("/agnhost", "pause"), ["/agnhost", "pause"]), ((), None)])
 def test_an_image_runs_what_it_says(tmp_path: Path, entrypoint: tuple[str, ...], told: list[str] | None) -> None:
-    """An image of components, which static pods start by their command, has no entry point of its own."""
+    """An image of components has no entry point, because static pods set the command."""
     written, entry = described(Image(["a:1"], entrypoint=entrypoint), tmp_path)
 
     assert json.loads(written[entry["Config"]])["config"]["Entrypoint"] == told
 
 
 def test_programs_and_links_are_where_they_belong(layer: list[tarfile.TarInfo]) -> None:
-    """Programs can be run by everybody, and links are links."""
+    """Programs in an image are executable by all users, and links are links."""
     found = {each.name: each for each in layer}
 
     assert (found["usr/local/bin/program"].mode, found["usr/local/bin/program"].size) == (0o755, 4)
@@ -74,7 +74,7 @@ def test_programs_and_links_are_where_they_belong(layer: list[tarfile.TarInfo]) 
 
 
 def test_each_folder_stands_before_what_is_in_it(layer: list[tarfile.TarInfo]) -> None:
-    """Whoever unpacks a layer in its order never has to make up a folder, with rights of its own choice."""
+    """Each folder precedes its content in a layer, so that its permissions are defined."""
     names = [each.name for each in layer]
 
     for place, name in enumerate(names):
@@ -82,7 +82,7 @@ def test_each_folder_stands_before_what_is_in_it(layer: list[tarfile.TarInfo]) -
 
 
 def test_an_image_is_fit_for_any_user(layer: list[tarfile.TarInfo]) -> None:
-    """Root and nobody have names there, and everybody may write to /tmp."""
+    """An image names the users root and nobody, and all users may write to /tmp."""
     found = {each.name: each for each in layer}
 
     assert {"etc/passwd", "etc/group"} <= found.keys()
@@ -90,7 +90,7 @@ def test_an_image_is_fit_for_any_user(layer: list[tarfile.TarInfo]) -> None:
 
 
 def test_nothing_but_the_archive_stays(tmp_path: Path) -> None:
-    """Layers of several hundred megabytes are not kept twice."""
+    """The writer keeps only the archive and no copy of the large layers."""
     Image(["a:1"]).write(tmp_path / "image.tar")
 
     assert [it.name for it in tmp_path.iterdir()] == ["image.tar"]

@@ -1,4 +1,4 @@
-"""What is lent to a command goes after the command, whoever ends both."""
+"""A resource that is lent to a command is removed after the command ends, whatever ends them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ except KeyboardInterrupt:
 
 @contextmanager
 def lender(*command: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a command in what is lent to it, as a shell would: in a process group of its own."""
+    """Run a command with a lent resource in its own process group, as a shell would."""
     with subprocess.Popen(
         [sys.executable, "-c", LENDER, *command],
         cwd=REPOSITORY,
@@ -58,7 +58,7 @@ def lender(*command: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_the_exit_code_is_the_commands() -> None:
-    """A job in CI fails when the tests in it do."""
+    """The exit code is that of the command, so that CI fails with its tests."""
     with lender("sh", "-c", "exit 7") as process:
         assert process.communicate(timeout=60)[0] == "taken back\n"
 
@@ -67,15 +67,15 @@ def test_the_exit_code_is_the_commands() -> None:
 
 @pytest.mark.parametrize("number", ENDS, ids=lambda it: it.name)
 def test_a_command_ends_in_order_before_what_is_lent_to_it(number: signal.Signals) -> None:
-    """A test run takes its cluster away while its Docker is there; what it leaves running is killed.
+    """A signal ends the command before the resource is removed, and the remaining processes are killed.
 
-    It is told once, though a terminal, and ``timeout``, signal the whole process group.
+    The command gets the signal once, although a terminal and ``timeout`` signal the whole process group.
     """
     with lender(sys.executable, "-c", COMMAND) as process:
         assert process.stdout
         assert process.stdout.readline() == "at work, lent: yes\n"
         os.killpg(process.pid, number)
-        said, _ = process.communicate(timeout=60)  # until nobody holds the pipe, the command's child neither
+        said, _ = process.communicate(timeout=60)  # wait until no process holds the pipe, including the command's child
 
     assert said == "ended in order\ntaken back\n"
     assert process.returncode == 130

@@ -1,4 +1,4 @@
-"""Packages are fetched once, unpacked, and found; nothing of the machine is changed for them."""
+"""The packages for kind tests are fetched once and unpacked, without changes to the machine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ basename "$2" .deb > "$3/usr/sbin/dockerd"
 
 @dataclass(frozen=True)
 class Debian:
-    """A machine whose apt only pretends."""
+    """A machine with a fake apt."""
 
     folder: Path
 
@@ -56,7 +56,7 @@ class Debian:
 
 @pytest.fixture
 def debian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Debian:
-    """A Debian on which nothing was fetched yet."""
+    """A Debian without fetched packages."""
     programs = tmp_path / "programs"
     programs.mkdir()
     for name, text in (("apt-get", FAKE_APT), ("dpkg-deb", FAKE_DPKG)):
@@ -72,7 +72,7 @@ def debian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Debian:
 
 
 def test_a_package_is_fetched_once(debian: Debian) -> None:
-    """A second run finds it unpacked."""
+    """A second run uses the unpacked package."""
     first, second = debian.unpacked(), debian.unpacked()
 
     assert first == second
@@ -81,7 +81,7 @@ def test_a_package_is_fetched_once(debian: Debian) -> None:
 
 
 def test_a_package_is_only_downloaded(debian: Debian) -> None:
-    """Nothing is installed, and no archive is put where the machine has its own."""
+    """The fetcher only downloads a package, and changes neither the installation nor the machine's archives."""
     debian.unpacked()
 
     (call,) = debian.calls
@@ -90,7 +90,7 @@ def test_a_package_is_only_downloaded(debian: Debian) -> None:
 
 
 def test_a_machine_that_has_changed_fetches_anew(debian: Debian) -> None:
-    """What was unpacked may lack what is installed no more; it goes, and other packages stay."""
+    """The fetcher fetches a package again if the installed packages have changed, and keeps other packages."""
     before, other = debian.unpacked(), debian.unpacked("debootstrap")
     debian.installs("libc7")
     after = debian.unpacked()
@@ -100,7 +100,7 @@ def test_a_machine_that_has_changed_fetches_anew(debian: Debian) -> None:
 
 
 def test_old_lists_are_renewed_apart(debian: Debian) -> None:
-    """Where the machine's lists name what the mirror has no more, new ones are fetched, and the machine's stay."""
+    """The fetcher downloads its own package lists if the machine's are outdated, and leaves those unchanged."""
     debian.has("old-lists")
     debian.unpacked()
 
@@ -112,7 +112,7 @@ def test_old_lists_are_renewed_apart(debian: Debian) -> None:
 
 
 def test_what_was_fetched_in_part_is_not_used(debian: Debian) -> None:
-    """A download that failed is tried again by the next run."""
+    """The fetcher repeats a failed download in the next run."""
     debian.has("broken")
     with pytest.raises(CommandError):
         debian.unpacked()
@@ -123,7 +123,7 @@ def test_what_was_fetched_in_part_is_not_used(debian: Debian) -> None:
 
 
 def test_iptables_are_linked_as_if_installed(debian: Debian) -> None:
-    """Debian links them when it installs them; Docker looks for them by these names."""
+    """The fetcher links the iptables programs as Debian's installation does, because Docker uses these names."""
     unpacked = debian.unpacked()
 
     assert (unpacked.path("alternatives/iptables").readlink()) == Path("../usr/sbin/xtables-nft-multi")
@@ -131,7 +131,7 @@ def test_iptables_are_linked_as_if_installed(debian: Debian) -> None:
 
 @pytest.mark.parametrize("missing", ["programs/apt-get", "status"])
 def test_a_machine_that_is_no_debian_is_told(debian: Debian, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
-    """The message names the package: whoever reads it may install it by other means."""
+    """The error names the package if the machine is no Debian."""
     monkeypatch.setenv("PATH", str(debian.folder / "programs"))
     (debian.folder / missing).unlink()
 
@@ -140,7 +140,7 @@ def test_a_machine_that_is_no_debian_is_told(debian: Debian, monkeypatch: pytest
 
 
 def test_programs_find_each_other_and_their_libraries(tmp_path: Path) -> None:
-    """Those unpacked go before the machine's, whose own are still found; libraries are those of the architecture."""
+    """Unpacked programs precede the machine's on PATH, and the library path is that of the architecture."""
     libraries = tmp_path / "usr/lib/riscv64-linux-gnu"
     libraries.mkdir(parents=True)
 
@@ -149,6 +149,6 @@ def test_programs_find_each_other_and_their_libraries(tmp_path: Path) -> None:
     first, *others = environment["PATH"].split(":")
     assert first == str(tmp_path / "alternatives")
     assert others.index(str(tmp_path / "usr/sbin")) < others.index(os.environ["PATH"].split(":")[0])
-    assert others[-1] == "/sbin"  # where Debian's users have none of it on PATH, and iptables is
+    assert others[-1] == "/sbin"  # the folders of these programs are not on a Debian user's PATH
     assert environment["LD_LIBRARY_PATH"] == str(libraries)
     assert environment["XTABLES_LIBDIR"] == str(libraries / "xtables")

@@ -1,4 +1,4 @@
-"""runc is asked for what it can give: the capability that is missing is taken out, and nothing else."""
+"""The runc wrapper removes the unavailable capability from a request, and nothing else."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from tests.kind.runtime import asked_in, without
     ],
 )
 def test_what_starts_something_asks_for_capabilities(call: str, file: str) -> None:
-    """A container's are in its bundle, those of one more process in a file of its own, wherever the options stand."""
+    """The wrapper finds the capabilities in a container's bundle, or in the file of a further process."""
     assert asked_in(call.split()) == Path(file)
 
 
 @pytest.mark.parametrize("call", ["--root /r delete --force name", "kill name 9", "--version", "exec name true"])
 def test_what_starts_nothing_is_left_alone(call: str) -> None:
-    """So is a process whose capabilities stand in no file."""
+    """The wrapper changes no other command, and no process without a capability file."""
     assert asked_in(call.split()) is None
 
 
 def test_a_capability_goes_from_every_list() -> None:
-    """There are five sets of them; what else is called so, and all other capabilities, stay as they are."""
+    """The wrapper removes the capability from all five sets, and keeps other fields and capabilities."""
     kept = {"args": ["sh"], "terminal": False, "label": "CAP_SYS_RESOURCE"}
     sets = ("bounding", "effective", "inheritable", "permitted", "ambient")
     asked = {each: ["CAP_KILL", "CAP_SYS_RESOURCE", "CAP_CHOWN"] for each in sets}
@@ -42,5 +42,5 @@ def test_a_capability_goes_from_every_list() -> None:
 
 
 def test_a_capability_goes_from_lists_in_lists() -> None:
-    """However deep the specification is, and with another name."""
+    """The wrapper removes a capability of any name at any depth of the specification."""
     assert without([{"hooks": [["CAP_KILL", "x"]]}], "CAP_KILL") == [{"hooks": [["x"]]}]

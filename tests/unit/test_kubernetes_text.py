@@ -1,4 +1,4 @@
-"""Messages of Kubernetes and its container runtime, as a cluster writes them, become facts."""
+"""The messages of Kubernetes and its container runtime become facts."""
 
 from __future__ import annotations
 
@@ -95,26 +95,26 @@ RUNC = "OCI runtime create failed: runc create failed: unable to start container
     ids=lambda value: value.__name__ if callable(value) else "",
 )
 def test_a_message_is_told_from_others(fact: Callable[[str], bool], messages: list[str], others: list[str]) -> None:
-    """By the words that only it has."""
+    """Each message is recognised by text that occurs in no other."""
     assert [each for each in messages if not fact(each)] == []
     assert [each for each in others if fact(each)] == []
 
 
 @pytest.mark.parametrize("probe", ["liveness", "startup"])
 def test_the_probe_that_a_container_is_killed_for_is_known(probe: str) -> None:
-    """The kubelet names it in the event that announces the kill."""
+    """The kubelet's Killing event names the probe that failed."""
     assert text.killing_probe(f"Container shop failed {probe} probe, will be restarted") == probe
     assert text.killing_probe("Stopping container shop") == ""
 
 
 def test_the_reason_of_a_failed_start_comes_last() -> None:
-    """The kubelet, containerd and runc each put words before it."""
+    """The reason of a failed start is the end of the message, after the prefixes of kubelet, containerd and runc."""
     assert text.start_failure(f'failed to create task: {RUNC}exec: "nope": not found') == 'exec: "nope": not found'
     assert text.start_failure("context deadline exceeded") == "context deadline exceeded"
 
 
 def test_what_the_scheduler_says_of_other_pods_is_left_out() -> None:
-    """It helps nobody that no other pod would have to go."""
+    """The detail of a scheduling failure leaves out the preemption of other pods."""
     said = "0/1 nodes are available: 1 Insufficient cpu."
 
     assert text.scheduling_failure(f"{said} preemption: 0/1 nodes are available: 1 No victims found.") == said
@@ -122,7 +122,7 @@ def test_what_the_scheduler_says_of_other_pods_is_left_out() -> None:
 
 
 def test_all_exceeded_quotas_are_named() -> None:
-    """The API server names each quota that an object does not fit in."""
+    """The facts name every exceeded quota."""
     message = (
         'pods "a" is forbidden: [exceeded quota: guard, requested: pods=1, used: pods=1, limited: pods=1,'
         " exceeded quota: guard-2.cpu, requested: cpu=1, used: cpu=1, limited: cpu=1]"
@@ -133,7 +133,7 @@ def test_all_exceeded_quotas_are_named() -> None:
 
 
 def test_objects_are_known_by_the_names_that_controllers_make() -> None:
-    """A Deployment whose name begins like another's owns none of its pods."""
+    """A pod belongs to the Deployment from whose name its own is derived, and not to one with a similar name."""
     assert text.is_pod_of("shop", "shop-7d9c5b6f4-x2k9z")
     assert not text.is_pod_of("shop", "shop-canary-7d9c5b6f4-x2k9z")
     assert not text.is_pod_of("shop", "shop-7d9c5b6f4")
@@ -165,5 +165,5 @@ def test_objects_are_known_by_the_names_that_controllers_make() -> None:
     ],
 )
 def test_a_message_says_more_about_an_outcome(outcome: OutcomeName, message: str, why: Why | None) -> None:
-    """Only a message that goes with the outcome does."""
+    """A message adds details only to an outcome that it matches."""
     assert text.meaning(outcome, message) == why

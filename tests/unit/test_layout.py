@@ -12,7 +12,7 @@ SHARED = {"__init__", "__main__", "errors", "provider"}
 
 
 def test_no_two_modules_share_a_name() -> None:
-    """A module's name says which one is meant, without its package."""
+    """No two modules of the package share a name."""
     names = Counter(file.stem for file in PACKAGE.rglob("*.py"))
 
     assert sorted(name for name, count in names.items() if count > 1 and name not in SHARED) == []

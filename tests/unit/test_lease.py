@@ -1,4 +1,4 @@
-"""A run shows that it lives, and sweeps what runs that are over have left, and nothing else."""
+"""A run renews its Lease while it lives, and sweeps only what ended runs have left."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 class Api:
-    """Namespaces and Leases, and a clock that stands still."""
+    """Namespaces, Leases and a clock that a test sets."""
 
     def __init__(self) -> None:
         self.time = NOON
@@ -38,7 +38,7 @@ class Api:
         return self.time
 
     def add(self, name: str, run: str, *, age: float = 3600) -> None:
-        """Add a namespace of a run, made some seconds ago."""
+        """Add a namespace of a run, with its age in seconds."""
         created = (self.time - timedelta(seconds=age)).isoformat()
         metadata = {"name": name, "uid": f"u-{name}", "labels": {RUN_LABEL: run}, "creationTimestamp": created}
         self.namespaces[name] = {"metadata": metadata}
@@ -73,17 +73,17 @@ class Api:
 
 @pytest.fixture
 def locks(tmp_path: Path) -> Locks:
-    """Return the locks of this machine."""
+    """Return the lock folder of this machine."""
     return Locks(tmp_path / "here")
 
 
 def renewed(run: str, holder: str, seconds_ago: float) -> Any:
-    """Return a Lease that holds for half a minute, renewed some time ago."""
+    """Return a Lease that lasts 30 seconds, with the age of its last renewal."""
     return lease(run, holder, NOON - timedelta(seconds=seconds_ago), 30)
 
 
 def test_a_run_shows_itself_for_as_long_as_it_lasts(locks: Locks) -> None:
-    """Its namespace and its Lease come first and go last."""
+    """The run creates its namespace and Lease first, and deletes them last."""
     api = Api()
 
     with present(api, "abc", locks, Vitals(), TimeLimits()):
@@ -95,7 +95,7 @@ def test_a_run_shows_itself_for_as_long_as_it_lasts(locks: Locks) -> None:
 
 
 def test_the_lease_is_renewed(locks: Locks) -> None:
-    """Again and again; when somebody took it away, the run cannot trust the cluster any more."""
+    """The run renews its Lease regularly. If the Lease is deleted, the run ends with an error."""
     api, vitals = Api(), Vitals()
 
     with present(api, "abc", locks, vitals, TimeLimits(renew=0.001)):
@@ -107,7 +107,7 @@ def test_the_lease_is_renewed(locks: Locks) -> None:
 
 
 def test_a_run_that_shows_no_sign_of_life_is_swept(locks: Locks) -> None:
-    """All its namespaces, by label and uid; those of runs that live stay, and so do those of nobody."""
+    """A run sweeps all namespaces of a run whose Lease has expired, by label and uid, and no other namespaces."""
     api = Api()
     for name, run in (
         ("canaryproof-dead", "dead"),
@@ -126,7 +126,7 @@ def test_a_run_that_shows_no_sign_of_life_is_swept(locks: Locks) -> None:
 
 
 def test_a_run_of_this_machine_is_known_to_be_over_at_once(locks: Locks) -> None:
-    """The kernel took its lock, however it ended; one that still holds it lives."""
+    """A run recognises the end of another on the same machine at once, because the kernel releases its lock."""
     api = Api()
     api.add("canaryproof-dead", "dead")
     api.add("canaryproof-live", "live")
@@ -137,7 +137,7 @@ def test_a_run_of_this_machine_is_known_to_be_over_at_once(locks: Locks) -> None
 
 
 def test_locks_of_other_machines_say_nothing(locks: Locks, tmp_path: Path) -> None:
-    """A run that is not in this folder may hold its lock in another."""
+    """A run draws no conclusion from a missing lock file, because another machine or folder may have it."""
     elsewhere = Locks(tmp_path / "there")
 
     assert not locks.is_over(elsewhere.holder("abc"))
@@ -146,7 +146,7 @@ def test_locks_of_other_machines_say_nothing(locks: Locks, tmp_path: Path) -> No
 
 
 def test_a_run_that_has_just_begun_is_left_alone(locks: Locks) -> None:
-    """Its Lease comes a moment after its namespace; one that never came is not waited for for ever."""
+    """A run does not sweep a new run whose Lease is not there yet, but does so after a time limit."""
     api = Api()
     api.add("canaryproof-new", "new", age=5)
     api.add("sre-old", "old", age=60)
@@ -155,7 +155,7 @@ def test_a_run_that_has_just_begun_is_left_alone(locks: Locks) -> None:
 
 
 def test_what_killed_runs_left_in_the_folder_is_removed(locks: Locks) -> None:
-    """A lock file without a holder is of no use to anybody."""
+    """A run removes lock files without a holder."""
     with locks.held("a"):
         (locks.folder / "dead").touch()
         with locks.held("b"):
@@ -163,7 +163,7 @@ def test_what_killed_runs_left_in_the_folder_is_removed(locks: Locks) -> None:
 
 
 def test_a_lock_that_was_made_anew_meanwhile_is_not_removed(locks: Locks, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of three that begin at once, one opens a file, another removes it, the third makes it anew: it stays."""
+    """A run does not remove a lock file that was created again after it was opened."""
     beginning = locks.folder / "beginning"
     locks.folder.mkdir()
     beginning.touch()
@@ -181,7 +181,7 @@ def test_a_lock_that_was_made_anew_meanwhile_is_not_removed(locks: Locks, monkey
 
 
 def test_a_run_that_is_about_to_hold_its_lock_does_not_lose_it(locks: Locks) -> None:
-    """Many begin at once, and each takes the files of others for dead ones as long as they are not locked yet."""
+    """A run does not lose its lock file to another run that starts before the file is locked."""
     begun = threading.Barrier(8)
 
     def live(number: int) -> bool:

@@ -1,4 +1,4 @@
-"""What is left of an upgrade is found, with what holds it."""
+"""The leftovers of an upgrade are found with their holders."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ DEPLOYMENT = ObjectKey("Deployment", "app")
 
 
 def body(kind: str, name: str, *, owner: ObjectKey | None = None, **metadata: Any) -> Body:
-    """Return an object of hardly anything."""
+    """Return a minimal object."""
     owners = {"ownerReferences": [{"kind": owner.kind, "name": owner.name}]} if owner else {}
     return {"kind": kind, "metadata": {"name": name, **owners, **metadata}}
 
 
 def timeline(*changes: tuple[Change, Body]) -> Timeline:
-    """Tell *changes*, one a second."""
+    """Record *changes*, one per second."""
     return Timeline(tuple(Observation(float(at), change, Manifest(what)) for at, (change, what) in enumerate(changes)))
 
 
 def test_keys_do_not_repeat_the_namespace_of_the_experiment() -> None:
-    """An object that names the experiment's namespace is the same as one that leaves it to Helm."""
+    """An object that names the experiment's namespace has the same key as one that names none."""
     named, elsewhere = (Manifest(body("Service", "a", namespace=name)) for name in ("lab", "other"))
 
     assert key_in("lab", named) == ObjectKey("Service", "a")
@@ -35,7 +35,7 @@ def test_keys_do_not_repeat_the_namespace_of_the_experiment() -> None:
 
 
 def test_a_family_reaches_through_owners_that_are_gone() -> None:
-    """A pod belongs to its Deployment even after the ReplicaSet between them was deleted."""
+    """A pod belongs to its Deployment even after the deletion of the ReplicaSet between them."""
     between = ObjectKey("ReplicaSet", "app-1")
     seen = timeline(
         ("ADDED", body("ReplicaSet", "app-1", owner=DEPLOYMENT)),
@@ -66,7 +66,7 @@ def test_a_family_reaches_through_owners_that_are_gone() -> None:
     ],
 )
 def test_what_is_left_says_what_holds_it(found: Body, held_by: str) -> None:
-    """A ReplicaSet copies its Deployment's annotations: it is the Deployment that is kept."""
+    """A leftover names its holder. The Deployment holds a ReplicaSet that has copied its annotations."""
     key = ObjectKey(found["kind"], "a")
 
     holder = leftover(key, Manifest(found), frozenset({key, DEPLOYMENT})).holder
@@ -77,7 +77,7 @@ def test_what_is_left_says_what_holds_it(found: Body, held_by: str) -> None:
 
 
 def test_a_leftover_names_its_object_and_all_that_holds_it() -> None:
-    """Each finalizer holds it."""
+    """A leftover names every finalizer that holds it."""
     key = ObjectKey("Service", "a")
     held = Manifest(body("Service", "a", finalizers=["example.com/stay", "example.com/wait"]))
 

@@ -1,4 +1,4 @@
-"""An experiment always ends in evidence, and blames the cluster for what the cluster did."""
+"""An experiment always ends with evidence, and reports faults of the cluster as such."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ REFUSED = (403, {"kind": "Status", "message": "quota exceeded"})
 
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[FakeApi]:
-    """Serve a fake API: it has no objects and never gets any."""
+    """Serve a fake API without objects."""
     with FakeApi().serve(tmp_path) as api:
         yield api
 
 
 @pytest.fixture
 def attempt(api: FakeApi, tmp_path: Path) -> Callable[..., Evidence]:
-    """Return a function that tries a submission with a Helm that renders only."""
+    """Return a function that tries a submission with a Helm that only renders."""
 
     def run(
         *,
@@ -114,7 +114,7 @@ def attempt(api: FakeApi, tmp_path: Path) -> Callable[..., Evidence]:
 
 
 def test_a_wait_for_the_cluster_ends_in_a_fault(attempt: Callable[..., Evidence], api: FakeApi) -> None:
-    """A cluster without controllers is not the student's fault, and the namespace is deleted nevertheless."""
+    """A cluster whose controllers do not react causes a fault, and the namespace is deleted."""
     evidence = attempt()
 
     assert evidence.fault
@@ -128,7 +128,7 @@ def test_a_wait_for_the_cluster_ends_in_a_fault(attempt: Callable[..., Evidence]
 def test_a_namespace_is_isolated_where_the_cluster_is_the_runs(
     attempt: Callable[..., Evidence], api: FakeApi, provider: str, policies: int
 ) -> None:
-    """On kind and minikube a NetworkPolicy is made with the namespace; on a cluster of others none is."""
+    """The experiment creates a NetworkPolicy on a cluster of kind or minikube, but none on a shared cluster."""
     evidence = attempt(provider=provider)
 
     path = f"/apis/networking.k8s.io/v1/namespaces/{evidence.namespace}/networkpolicies"
@@ -136,7 +136,7 @@ def test_a_namespace_is_isolated_where_the_cluster_is_the_runs(
 
 
 def test_a_doomed_run_waits_for_nothing(attempt: Callable[..., Evidence]) -> None:
-    """Once the cluster has failed, a wait of an hour ends at once, with the reason."""
+    """A wait ends at once with the reason when the cluster has failed."""
     evidence = attempt(doom="etcd ended", namespace=3600)
 
     assert evidence.fault
@@ -144,7 +144,7 @@ def test_a_doomed_run_waits_for_nothing(attempt: Callable[..., Evidence]) -> Non
 
 
 def test_a_namespace_that_cannot_be_made_is_a_fault(attempt: Callable[..., Evidence], api: FakeApi) -> None:
-    """What the API refuses before the submission was tried says nothing about it; nothing of others is deleted."""
+    """A namespace that the API refuses to create is a fault, and the experiment deletes no other namespace."""
     api.answers["POST", "/api/v1/namespaces"] = REFUSED
 
     evidence = attempt()
@@ -157,14 +157,14 @@ def test_a_namespace_that_cannot_be_made_is_a_fault(attempt: Callable[..., Evide
 def test_a_request_that_fails_with_the_cluster_names_what_has_died(
     attempt: Callable[..., Evidence], api: FakeApi
 ) -> None:
-    """A connection that is gone says less than whose end took it away."""
+    """The fault names the component that ended rather than the broken connection."""
     api.answers["POST", "/api/v1/namespaces"] = REFUSED
 
     assert attempt(doom="etcd ended").fault == Cause(code="cluster-fault", detail="etcd ended")
 
 
 def test_the_namespace_of_somebody_else_is_left_alone(attempt: Callable[..., Evidence], api: FakeApi) -> None:
-    """A chart that insists on the course's namespace waits for it, and never takes what this run did not make."""
+    """A chart that needs the course's namespace waits for it. The experiment never takes over a namespace of others."""
     api.answers["GET", "/api/v1/namespaces/sre"] = (200, {"metadata": {"name": "sre"}})
 
     evidence = attempt(extra=NAMESPACED)
@@ -177,7 +177,7 @@ def test_the_namespace_of_somebody_else_is_left_alone(attempt: Callable[..., Evi
 def test_the_courses_own_namespace_is_used_where_a_chart_insists(
     attempt: Callable[..., Evidence], api: FakeApi
 ) -> None:
-    """It is made when it is free, and deleted at the end."""
+    """The experiment creates the course's namespace for a chart that needs it, and deletes it afterwards."""
     api.answers["GET", "/api/v1/namespaces/sre"] = (404, {"kind": "Status"})
 
     evidence = attempt(extra=NAMESPACED)
@@ -187,7 +187,7 @@ def test_the_courses_own_namespace_is_used_where_a_chart_insists(
 
 
 def test_a_submission_without_a_chart_asks_for_nothing(attempt: Callable[..., Evidence], api: FakeApi) -> None:
-    """What has nothing to try is decided without the cluster."""
+    """A submission without a chart is decided without the cluster."""
     evidence = attempt(problem="saw no Chart.yaml")
 
     assert evidence.decision.outcome == "broken-chart"
@@ -198,7 +198,7 @@ def test_a_submission_without_a_chart_asks_for_nothing(attempt: Callable[..., Ev
 
 
 def test_what_intake_has_refused_is_unsafe(attempt: Callable[..., Evidence], api: FakeApi) -> None:
-    """A refusal is no missing chart, and neither asks anything of the cluster."""
+    """A submission that intake has refused is unsafe, and is decided without the cluster."""
     evidence = attempt(problem="a link that leads out", unsafe=True)
 
     assert (evidence.decision.outcome, evidence.chart.error) == ("unsafe-chart", "a link that leads out")
@@ -222,7 +222,7 @@ def test_what_reaches_out_is_refused_before_anything_is_applied(attempt: Callabl
 def test_a_cluster_is_taken_for_somebody_elses_unless_the_run_made_it(
     attempt: Callable[..., Evidence], api: FakeApi, provider: str, *, refused: bool
 ) -> None:
-    """A chart may publish its Services where nobody else lives, and nowhere else."""
+    """A cluster counts as shared unless the run created it. A chart may publish Services only on the run's own."""
     balanced = "\nspec: {type: LoadBalancer}\n---\napiVersion: v1\nkind: Service\nmetadata:\n  name: other"
 
     evidence = attempt(extra=balanced, provider=provider)
@@ -232,7 +232,7 @@ def test_a_cluster_is_taken_for_somebody_elses_unless_the_run_made_it(
 
 
 def test_a_namespace_keeps_what_is_tried_inside(attempt: Callable[..., Evidence], api: FakeApi) -> None:
-    """It refuses pods that reach for the node, and whoever upgrades has rights in it alone."""
+    """The namespace refuses privileged pods, and the user of the upgrade has rights only in it."""
     namespace = attempt().namespace
 
     made = {path: body for (verb, path), body in zip(api.asked, api.bodies, strict=True) if verb == "POST"}
@@ -248,7 +248,10 @@ def test_a_namespace_keeps_what_is_tried_inside(attempt: Callable[..., Evidence]
 def test_rights_for_pods_end_an_experiment_that_cannot_be_confined(
     attempt: Callable[..., Evidence], api: FakeApi
 ) -> None:
-    """The rollback would have the rights of the run's account: that is no fault of the chart."""
+    """A chart that grants rights to pods ends the experiment if the account cannot confine the rollback.
+
+    This is no fault of the chart.
+    """
     binding = "\n---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata:\n  name: a"
     evidence = attempt(extra=binding, confined=False)
 
@@ -260,7 +263,7 @@ def test_rights_for_pods_end_an_experiment_that_cannot_be_confined(
 def test_an_account_that_cannot_confine_makes_the_limits_all_the_same(
     attempt: Callable[..., Evidence], api: FakeApi
 ) -> None:
-    """A frozen chart is limited, and no rights are given to anybody."""
+    """An account that cannot confine users still creates the limits. The chart is frozen, and no rights are granted."""
     namespace = attempt(confined=False).namespace
 
     made = {path for verb, path in api.asked if verb == "POST"}
@@ -272,7 +275,7 @@ def test_an_account_that_cannot_confine_makes_the_limits_all_the_same(
     ("name", "slug"), [("Alice B.", "alice-b"), ("x" * 99, "x" * 40), ("---", "submission"), ("Ünal_1", "nal-1")]
 )
 def test_a_namespace_has_a_name_that_kubernetes_takes(name: str, slug: str) -> None:
-    """Any submission gets a name of at most 63 lower-case letters, digits and dashes, unlike any other's."""
+    """Each namespace has a unique name of at most 63 lower-case letters, digits and dashes."""
     first, second = namespace_for("sre", name), namespace_for("sre", name)
 
     assert first.startswith(f"sre-{slug}-")

@@ -1,4 +1,4 @@
-"""Names, links, sizes and references: what is harmless passes, what is not is refused with what to do."""
+"""Names, links, sizes and references are accepted if harmless, and otherwise refused with a remedy."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from canaryproof.submissions.limits import (
 
 
 def file(path: str, *, size: int = 0, link: str | None = None, special: bool = False) -> Member:
-    """Return an entry of that path."""
+    """Return an entry with this path."""
     return Member(PurePosixPath(path), size, bytes, link=link, special=special)
 
 
@@ -45,20 +45,20 @@ def file(path: str, *, size: int = 0, link: str | None = None, special: bool = F
     ],
 )
 def test_entries_have_one_kind_of_path(name: str, path: str) -> None:
-    """Whatever packed the archive, folders are separated by slashes."""
+    """The paths of entries use slashes, whatever packed the archive."""
     assert parts_of(name) == PurePosixPath(path)
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../a", "a/../../b", "..\\a", "C:\\a", "c:a", "\\\\host\\a", "a/.."])
 def test_no_entry_leads_out_of_an_archive(name: str) -> None:
-    """Absolute paths, drives and ``..`` are refused, however they are written."""
+    """An absolute path, a drive or ``..`` in an entry is refused in every spelling."""
     with pytest.raises(UnsafeError, match="leads out of it"):
         parts_of(name)
 
 
 @pytest.mark.parametrize(("link", "target"), [("a/b", "../c"), ("a/b", "c/../d"), ("a", "b"), ("a/b/c", "../../d")])
 def test_links_may_stay_inside(link: str, target: str) -> None:
-    """A repository may have links from one of its folders to another; nobody follows them."""
+    """A link inside a submission is accepted, and not followed."""
     assert list(vetted([file(link, link=target)]))
 
 
@@ -67,19 +67,19 @@ def test_links_may_stay_inside(link: str, target: str) -> None:
     [("a", "/etc/passwd"), ("a", ".."), ("a/b", "../../c"), ("a", "b/../../c"), ("a", "C:\\x"), ("a", "..\\..\\x")],
 )
 def test_links_that_lead_out_are_refused(link: str, target: str) -> None:
-    """The message says which link it is, and where to."""
+    """A link that leads out of the submission is refused, and the message names link and target."""
     with pytest.raises(UnsafeError, match="is a link that leads out of the submission, to"):
         list(vetted([file(link, link=target)]))
 
 
 def test_devices_and_pipes_are_refused() -> None:
-    """Reading them might never end."""
+    """A device or a pipe is refused, because reading it might never end."""
     with pytest.raises(UnsafeError, match="a device or a pipe"):
         list(vetted([file("a/pipe", special=True)]))
 
 
 def test_a_submission_has_an_end() -> None:
-    """Nobody waits for a million files, nor for folders without end."""
+    """A submission with too many files or too deep folders is refused."""
 
     def endless() -> Iterator[Member]:
         while True:
@@ -93,7 +93,7 @@ def test_a_submission_has_an_end() -> None:
 
 @pytest.mark.parametrize("path", ["__MACOSX/a/b", ".git/hooks/c", "a/.venv/bin/python", "node_modules/x/y"])
 def test_what_tools_leave_behind_is_of_no_account(path: str) -> None:
-    """Not even its links and devices matter: nobody looks at it."""
+    """Files that tools leave behind are ignored, including links and devices."""
     assert not list(vetted([file(path, link="/usr/bin/python", special=True)]))
 
 
@@ -101,12 +101,12 @@ def test_what_tools_leave_behind_is_of_no_account(path: str) -> None:
     ("name", "ignored"), [("._a.yaml", True), (".DS_Store", True), ("Icon\r", True), (".git", True)]
 )
 def test_macs_files_are_of_no_account(name: str, *, ignored: bool) -> None:
-    """Nor is the file that git puts in the place of a submodule's folder."""
+    """The files of macOS, and the file that git puts in place of a submodule, are ignored."""
     assert is_ignored(name, folder=False) is ignored
 
 
 def test_hidden_files_of_helm_count() -> None:
-    """Helm reads ``.helmignore``."""
+    """The hidden file ``.helmignore`` is kept, because Helm reads it."""
     assert not is_ignored(".helmignore", folder=False)
 
 
@@ -123,13 +123,13 @@ def test_hidden_files_of_helm_count() -> None:
     ids=["large", "deep", "long", "line-end", "backslash", "no-utf-8"],
 )
 def test_a_chart_has_files_that_helm_takes(path: str, size: int, reason: str) -> None:
-    """What is too large, too deep, or cannot be named is refused."""
+    """A chart file that is too large, too deep or has an invalid name is refused."""
     with pytest.raises(UnsafeError, match=reason):
         Allowance().take(PurePosixPath(path), size)
 
 
 def test_a_chart_is_small() -> None:
-    """Many files, or much in them, are no chart."""
+    """A chart with too many files or too much content is refused."""
     many, much = Allowance(files=MOST_FILES), Allowance(size=MOST_BYTES)
 
     with pytest.raises(UnsafeError, match=f"more than {MOST_FILES} files"):
@@ -139,7 +139,7 @@ def test_a_chart_is_small() -> None:
 
 
 def test_names_in_other_alphabets_are_fine() -> None:
-    """Only what cannot be written is refused."""
+    """A file name in any alphabet is accepted if it is printable."""
     Allowance().take(PurePosixPath("templates/канарейка Ünal.yaml"), 1)
 
 
@@ -148,19 +148,19 @@ def test_names_in_other_alphabets_are_fine() -> None:
     [("alice.zip", "alice"), ("bob.tar.gz", "bob"), ("C.TGZ", "C"), ("d.e.tar", "d.e"), (".zip", ".zip"), ("f", "f")],
 )
 def test_an_archive_is_named_without_its_suffix(name: str, short: str) -> None:
-    """``upcommerce-0.1.0.tgz`` keeps its version."""
+    """The name of an archive is its file name without the suffix; ``upcommerce-0.1.0.tgz`` keeps its version."""
     assert stem(name) == short
 
 
 def test_what_lies_in_a_chart_is_its_sub_chart() -> None:
-    """Only the outermost charts could be meant."""
+    """A chart inside a chart is a subchart and no candidate."""
     charts = [PurePosixPath(each) for each in ("b/charts/c", "b", "a", "b/charts/d/charts/e", "bb")]
 
     assert list(map(str, outermost(charts))) == ["a", "b", "bb"]
 
 
 def test_of_several_charts_the_one_with_the_name_is_meant() -> None:
-    """Others may lie beside it; two of that name are a riddle."""
+    """The chart with the course's name is chosen among several. Two charts of that name are ambiguous."""
     names = {PurePosixPath("a"): "other", PurePosixPath("b"): "shop", PurePosixPath("c"): "shop"}
     a, b, c = names
 
@@ -183,7 +183,7 @@ def test_of_several_charts_the_one_with_the_name_is_meant() -> None:
     ],
 )
 def test_the_name_of_a_chart_is_plain_to_see(content: bytes, name: str) -> None:
-    """It is found without reading YAML that might be made to hurt."""
+    """The name of a chart is read from Chart.yaml without a YAML parser, which hostile input might exhaust."""
     assert name_in(content) == name
 
 
@@ -196,14 +196,14 @@ def test_the_name_of_a_chart_is_plain_to_see(content: bytes, name: str) -> None:
     ],
 )
 def test_a_schema_may_refer_to_itself(schema: object) -> None:
-    """And to the schemas of JSON Schema, which come with Helm."""
+    """A schema may refer to itself and to the JSON Schema meta-schemas, which Helm contains."""
     check_schema(PurePosixPath("values.schema.json"), json.dumps(schema).encode())
 
 
 @pytest.mark.parametrize("target", ["http://127.0.0.1/a", "file:///etc/passwd", "other.json#/a", "https://example.com"])
 @pytest.mark.parametrize("key", ["$ref", "$schema", "$dynamicRef", "\\u0024ref"])
 def test_a_schema_refers_to_nothing_else(key: str, target: str) -> None:
-    """Helm would fetch it, from this machine's network or its files."""
+    """A schema with another reference is refused, because Helm would fetch it from the network or the file system."""
     text = f'\ufeff{{"properties": [{{"{key}": "{target}"}}], "a": 1{"0" * 5_000}}}'
 
     with pytest.raises(UnsafeError, match=r"values\.schema\.json refers to .*, and nothing is fetched"):
@@ -211,13 +211,13 @@ def test_a_schema_refers_to_nothing_else(key: str, target: str) -> None:
 
 
 def test_a_schema_that_is_no_json_is_left_to_helm() -> None:
-    """Helm says what is wrong with it; one that nobody could read is refused."""
+    """An invalid schema is left to Helm, but an unreadable one is refused."""
     check_schema(PurePosixPath("values.schema.json"), b"\xff{")
     with pytest.raises(UnsafeError, match="nested too deep"):
         check_schema(PurePosixPath("values.schema.json"), b"[" * 200_000)
 
 
 def test_what_is_shown_hurts_no_terminal() -> None:
-    """Control characters are escaped, and nothing is too long to be read."""
+    """A shown text has escaped control characters and a limited length."""
     assert shown("a\x1b[31mb\n\u202e") == r"a\x1b[31mb\n\u202e"
     assert len(shown("a" * 1_000)) < 130

@@ -1,4 +1,4 @@
-"""Locks on files: who holds one, and who does not."""
+"""File locks state whether they are held, and by whom."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from canaryproof.system.locks import held, holder, is_taken, sign, take_if_free
 
 
 def test_a_lock_is_taken_as_long_as_its_block(tmp_path: Path) -> None:
-    """It is free before and after; nobody gets it meanwhile."""
+    """A lock is held until its block ends, and no one else gets it meanwhile."""
     file = tmp_path / "lock"
     assert not is_taken(file), "a file that does not exist is locked by nobody"
     with held(file):
@@ -22,7 +22,7 @@ def test_a_lock_is_taken_as_long_as_its_block(tmp_path: Path) -> None:
 
 
 def test_a_holder_stays_readable_for_those_that_wait(tmp_path: Path) -> None:
-    """What an earlier holder wrote is replaced, and opening the file again does not empty it."""
+    """A lock file shows the current holder to waiting processes. Opening the file again does not clear it."""
     file = tmp_path / "lock"
     file.write_text("4000000", encoding="ascii")
     with held(file) as lock:
@@ -32,6 +32,6 @@ def test_a_holder_stays_readable_for_those_that_wait(tmp_path: Path) -> None:
 
 
 def test_a_lock_need_not_be_signed(tmp_path: Path) -> None:
-    """Nobody is named then."""
+    """A lock can be held without a holder's name."""
     with held(tmp_path / "lock"):
         assert holder(tmp_path / "lock") is None

@@ -1,4 +1,4 @@
-"""What is logged: nothing unless somebody asks for it, and never a credential."""
+"""The package logs nothing by default, and never a credential."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from canaryproof.system.process import run
 
 
 def test_a_command_is_logged_with_its_duration_and_without_its_secrets(caplog: pytest.LogCaptureFixture) -> None:
-    """A value of its environment may stand in its arguments."""
+    """The log shows a command with its duration, and without values of its environment."""
     with caplog.at_level(logging.DEBUG, logger="canaryproof"):
         run(["/bin/echo", "hunter2-and-more"], timeout=10, env={"DB_PASSWORD": "hunter2-and-more"})
 
@@ -25,7 +25,7 @@ def test_a_command_is_logged_with_its_duration_and_without_its_secrets(caplog: p
 
 
 def test_a_logger_removes_what_looks_like_a_credential(caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever a module logs: an error of the API server may quote a header."""
+    """The logger redacts credentials in every message, for example in a quoted header."""
     with caplog.at_level(logging.INFO, logger="canaryproof"):
         logger_of("canaryproof.test").info("refused: %s", "Authorization: Bearer abcdef0123456789abcdef")
 
@@ -34,7 +34,7 @@ def test_a_logger_removes_what_looks_like_a_credential(caplog: pytest.LogCapture
 
 
 def test_the_package_is_silent_by_default() -> None:
-    """Not even Python's handler of last resort speaks for it."""
+    """The package prints nothing by default, not even through Python's handler of last resort."""
     program = "from canaryproof.system.logs import logger_of; logger_of('canaryproof.test').error('heard')"
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
 

@@ -13,7 +13,10 @@ def feedback(evidence: Evidence | None = EVIDENCE, *, failed: str = "", error: s
 
 
 def test_a_rejection_begins_with_the_cause() -> None:
-    """What failed, where, and what to try; then what was seen; then every check."""
+    """The feedback of a rejection states the failure, its place and the advice.
+
+    The timeline and every check follow.
+    """
     lines = feedback(failed="it did not")
 
     assert lines[0] == "# shop: rejected, 3 of 5 points"

@@ -63,7 +63,7 @@ def test_remarks_change_no_points() -> None:
 
 
 def test_an_error_gives_no_file() -> None:
-    """A zero would be a grade, and a row less would change what can be won."""
+    """The file is not written for an error: a zero would be a grade, and fewer rows would change the maximum."""
     assert gradescope_json(judged(EVIDENCE, error="etcd ended")) is None
 
 

@@ -136,7 +136,7 @@ def test_hostile_text_is_text(name: str) -> None:
 
 
 def test_a_rejection_shows_the_cause_the_picture_and_the_difference() -> None:
-    """What failed, where, what to try; the pods; the chart; the log; the events."""
+    """The page of a rejection shows the failure, its place, the advice, the pods, the diff, the log and the events."""
     text = Page(page(failed="it did not")).text
 
     for part in ("What is wrong", "It crash-loops", "Try:", "What happened", "upcommerce-canary-app", "bad flag"):
@@ -146,7 +146,10 @@ def test_a_rejection_shows_the_cause_the_picture_and_the_difference() -> None:
 
 
 def test_remarks_stand_between_the_faults_and_the_picture() -> None:
-    """The head leads to them, and they say that they are no faults; where there are none, nothing is said."""
+    """The page shows remarks between the faults and the chart, and links them from its head.
+
+    It states that they are no faults, and has no such section without remarks.
+    """
     found = Page(EVERY["remarked"])
 
     assert {"class": "remarked", "href": "#remarks"} in found.named("a")
@@ -157,7 +160,7 @@ def test_remarks_stand_between_the_faults_and_the_picture() -> None:
 
 
 def test_the_class_counts_remarks_and_filters_by_them() -> None:
-    """The page of the class counts the submissions with remarks, marks them, and has a filter for each code."""
+    """The page of the class counts and marks the submissions with remarks, and has a filter for each code."""
     found = Page(EVERY["remarked-class"])
 
     rows = [each["data-remarked"] for each in found.named("tr") if "data-standing" in each]

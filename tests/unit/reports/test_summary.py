@@ -42,7 +42,10 @@ def test_what_needs_looking_at_comes_first() -> None:
 
 
 def test_remarks_are_counted_and_named() -> None:
-    """Once for the class, and beside the reason of each; where there are none, nothing is said."""
+    """The summary counts the remarks of the class and lists the codes of each submission.
+
+    It has no such lines without remarks.
+    """
     lines = summary(GOOD, judged(remarkable()), judged(remarkable(), failed="it did not"))
 
     codes = "program-replaced, program-mounted, workloads-added"
