@@ -114,7 +114,10 @@ def test_the_sharing_rule_spares_pods_that_no_node_could_hold() -> None:
 
 
 def test_pods_reach_no_port_of_the_control_plane() -> None:
-    """What serves no pod listens on the loopback device, which pods do not share."""
+    """The components of the control plane listen on the loopback device unless they serve pods.
+
+    Pods have their own loopback device, and therefore cannot reach them.
+    """
     listening = {it.name: it.argv for it in components.processes(BINARIES, Path("/logs"), "1.37.2", TimeLimits())}
 
     for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler"):
@@ -122,7 +125,7 @@ def test_pods_reach_no_port_of_the_control_plane() -> None:
 
 
 def test_a_kubelet_limits_pods_one_by_one_and_together() -> None:
-    """Each pod has a limit of processes, all pods share what the reserve leaves, and none runs without seccomp."""
+    """The kubelet limits the processes of each pod and the total of all pods, and enables seccomp for each."""
     certificates = make_certificates(components.SERVER_ADDRESSES)
     kubelet = json.loads(components.files(BINARIES, certificates, LIMITS)["/run/canaryproof/kubelet.yaml"])
 

@@ -57,7 +57,7 @@ def test_every_file_counts(handed_in: Submission, course: Course) -> None:
 
 
 def test_what_is_asked_and_what_tries_it_count(handed_in: Submission, course: Course, tmp_path: Path) -> None:
-    """Another course, another starting chart, another Helm, Kubernetes or set of images, another problem."""
+    """The fingerprint changes with the course, its stable chart, Helm, Kubernetes, images or a discovery problem."""
     (tmp_path / "baseline").mkdir()
     seen = {
         fingerprint(handed_in, course, SETTING),

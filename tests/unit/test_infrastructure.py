@@ -41,7 +41,10 @@ def told(message: str) -> Timeline:
     ],
 )
 def test_images_beside_the_courses_are_foreign(images: tuple[str, ...], foreign: tuple[str, ...]) -> None:
-    """Only beside it: without the course's image there is no canary, and a slip in its name is the author's."""
+    """An image is foreign only if the chart also has the course's image.
+
+    Without it there is no canary, and a mistyped name is the author's fault.
+    """
     assert foreign_images(replace(CANARY, images=images), STAND_INS) == foreign
 
 

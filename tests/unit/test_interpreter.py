@@ -126,7 +126,10 @@ def test_the_first_process_loads_nothing_from_here(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("hostile")
 def test_the_command_in_the_place_of_kind_loads_nothing_from_here(tmp_path: Path) -> None:
-    """pytest-kind calls a command of ours in the current folder, where it keeps its own files."""
+    """The command that pytest-kind calls as kind does not search the current folder.
+
+    The folder in which pytest-kind calls it holds pytest-kind's own files.
+    """
     kind = tmp_path / "real-kind"
     kind.write_text("#!/bin/sh\npwd\n")
     kind.chmod(kind.stat().st_mode | stat.S_IXUSR)

@@ -206,7 +206,10 @@ def test_what_intake_has_refused_is_unsafe(attempt: Callable[..., Evidence], api
 
 
 def test_what_reaches_out_is_refused_before_anything_is_applied(attempt: Callable[..., Evidence], api: FakeApi) -> None:
-    """The cluster is asked what kinds it has, and nothing is made in it."""
+    """A chart that reaches out of its namespace is refused, and nothing is created.
+
+    The experiment only asks the cluster for its kinds.
+    """
     evidence = attempt(extra="\n  namespace: kube-system")
 
     assert evidence.decision.outcome == "unsafe-chart"
@@ -284,7 +287,10 @@ def test_a_namespace_has_a_name_that_kubernetes_takes(name: str, slug: str) -> N
 
 
 def test_the_phases_are_timed_from_where_they_begin() -> None:
-    """The outcome counts from the end of the upgrade, and the end of the canary from the end of the rollback."""
+    """The time of the outcome starts at the end of the upgrade.
+
+    The time until the canary is gone starts at the end of the rollback.
+    """
     evidence = Evidence(
         "a",
         "a",

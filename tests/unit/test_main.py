@@ -1,4 +1,4 @@
-"""The command line around a run of pytest."""
+"""The command line outside of a pytest run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from canaryproof.cluster.existing.account_rights import observer_role, roles
 
 
 def test_rights_are_printed_for_kubectl(capsys: pytest.CaptureFixture[str]) -> None:
-    """As ``kubectl apply -f -`` takes them, and nothing else on standard output."""
+    """The command prints the Role and nothing else on standard output, in the format of ``kubectl apply -f -``."""
     assert main(["rights"]) == 0
     assert capsys.readouterr().out == roles()
     assert main(["rights", "--observe"]) == 0
@@ -19,7 +19,7 @@ def test_rights_are_printed_for_kubectl(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_a_command_has_to_be_given(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without one, the usage says so."""
+    """The command prints its usage if no subcommand is given."""
     with pytest.raises(SystemExit, match="4"):
         main([])
     assert "required: COMMAND" in capsys.readouterr().err
@@ -27,7 +27,7 @@ def test_a_command_has_to_be_given(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("factor", ["0.5", "soon", "101", "nan"])
 def test_a_cluster_that_stays_is_waited_for_within_reason(capsys: pytest.CaptureFixture[str], factor: str) -> None:
-    """What --patience takes is said in the words that pytest -m e2e has for it."""
+    """The command reports an invalid ``--patience`` with the same message as ``pytest -m e2e``."""
     with pytest.raises(SystemExit, match="4"):
         main(["up", f"--patience={factor}"])
     assert f"must be a number from 1 to 100, not '{factor}'" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""minikube by its own command, faked: the answers are those that its versions give, shortened."""
+"""The minikube provider with a fake minikube, whose answers are shortened from real versions."""
 
 from __future__ import annotations
 
@@ -50,7 +50,10 @@ esac
 
 
 def test_profiles_of_old_and_new_versions_are_read() -> None:
-    """Only newer ones say which profile is active; an older one means ``minikube``."""
+    """The provider reads profiles of all versions.
+
+    An older version does not mark the active one, which is ``minikube``.
+    """
     old, new, none = read_profiles(OLD), read_profiles(NEW), read_profiles(NONE)
 
     assert (old.active, new.active, none.active) == ("minikube", "week4", "minikube")
@@ -71,7 +74,7 @@ def test_profiles_of_old_and_new_versions_are_read() -> None:
     ],
 )
 def test_a_status_says_whether_a_cluster_does(said: str, running: bool, why: str) -> None:  # noqa: FBT001  # parameters
-    """One node or several, all well or not: what does not do is told with the command that helps."""
+    """The provider accepts a healthy status of one or several nodes, and otherwise names the command that helps."""
     nodes = read_status(said)
 
     assert is_running(nodes) is running
@@ -81,7 +84,7 @@ def test_a_status_says_whether_a_cluster_does(said: str, running: bool, why: str
 
 @pytest.mark.parametrize("said", ["Profile not found", "[1]", "{"])
 def test_an_answer_that_is_none_is_shown(said: str) -> None:
-    """A message between the lines of JSON is told as it came."""
+    """The provider quotes a message between the JSON lines as it is."""
     with pytest.raises(ClusterError, match="minikube status should print JSON, and prints"):
         read_status(said)
     with pytest.raises(ClusterError, match="minikube profile list should print JSON, and prints"):
@@ -90,7 +93,7 @@ def test_an_answer_that_is_none_is_shown(said: str) -> None:
 
 @dataclass(frozen=True)
 class Stage:
-    """A folder with a minikube that only pretends; its cluster cannot be reached."""
+    """A folder with a fake minikube, whose cluster is unreachable."""
 
     folder: Path
 
@@ -124,7 +127,7 @@ def _lend(provider: MinikubeProvider) -> None:
 
 
 def test_the_profile_that_runs_is_left_alone(stage: Stage) -> None:
-    """It is neither started nor stopped, and asked by its context, whatever the current one is."""
+    """The provider neither starts nor stops a running profile, and uses its context whatever the current one is."""
     stage.says(profiles=OLD, status=RUNNING)
 
     with pytest.raises(CanaryproofError, match=r"127\.0\.0\.1:1 cannot be reached"):
@@ -134,7 +137,10 @@ def test_the_profile_that_runs_is_left_alone(stage: Stage) -> None:
 
 
 def test_a_profile_that_sleeps_is_stopped_again(stage: Stage) -> None:
-    """It is left as it was found, though what was tried on it failed; its exit code is not taken for a failure."""
+    """The provider stops a profile that it started, also after a failure.
+
+    The exit code for a stopped profile is no error.
+    """
     stage.says(profiles=OLD, status=STOPPED, code=7)
 
     with pytest.raises(CanaryproofError, match="cannot be reached"):
@@ -144,7 +150,7 @@ def test_a_profile_that_sleeps_is_stopped_again(stage: Stage) -> None:
 
 
 def test_where_there_is_none_one_is_made_and_deleted(stage: Stage) -> None:
-    """The user's current context stays, and nobody is asked anything."""
+    """The provider creates a missing profile and deletes it, without a question or a change of the current context."""
     stage.says(profiles=NONE)
 
     with pytest.raises(CanaryproofError, match="cannot be reached"):
@@ -156,7 +162,7 @@ def test_where_there_is_none_one_is_made_and_deleted(stage: Stage) -> None:
 
 
 def test_one_that_is_to_stay_stays(stage: Stage) -> None:
-    """``--keep-cluster`` leaves it running."""
+    """The provider leaves a profile running with ``--keep-cluster``."""
     stage.says(profiles=NONE)
 
     with pytest.raises(CanaryproofError, match="cannot be reached"):
@@ -166,7 +172,7 @@ def test_one_that_is_to_stay_stays(stage: Stage) -> None:
 
 
 def test_one_that_does_not_start_says_why(stage: Stage) -> None:
-    """Minikube's own words are in the message, and what it made by half is deleted."""
+    """The provider's error quotes minikube if the start fails, and the incomplete profile is deleted."""
     stage.says(profiles=NONE)
     (stage.folder / "broken").touch()
 
@@ -177,7 +183,7 @@ def test_one_that_does_not_start_says_why(stage: Stage) -> None:
 
 
 def test_one_that_does_not_do_is_not_mended(stage: Stage) -> None:
-    """What runs belongs to somebody; the command that helps is told."""
+    """The provider does not repair an unhealthy running profile, and its error names the command that helps."""
     stage.says(profiles=OLD, status=PAUSED, code=2)
 
     with pytest.raises(ClusterError, match="minikube unpause"):
@@ -187,7 +193,7 @@ def test_one_that_does_not_do_is_not_mended(stage: Stage) -> None:
 
 
 def test_a_broken_profile_is_told(stage: Stage) -> None:
-    """A start would fail on what is left of it."""
+    """The provider reports a broken profile, on which a start would fail."""
     stage.says(profiles=NEW)
 
     with pytest.raises(ClusterError, match="minikube delete --profile broken"):
@@ -195,7 +201,7 @@ def test_a_broken_profile_is_told(stage: Stage) -> None:
 
 
 def test_looking_starts_nothing(stage: Stage) -> None:
-    """``--observe`` judges what was done by hand; in a cluster that does not run there is nothing to see."""
+    """The provider starts nothing for ``--observe``, because a stopped cluster has nothing to judge."""
     stage.says(profiles=OLD, status=STOPPED, code=7)
 
     with pytest.raises(UsageError, match="--observe looks at a cluster that runs"):
@@ -205,7 +211,7 @@ def test_looking_starts_nothing(stage: Stage) -> None:
 
 
 def test_a_context_that_is_missing_is_told(stage: Stage) -> None:
-    """Minikube can write it again."""
+    """The provider reports a missing context, and names minikube's command that writes it."""
     stage.says(profiles=NEW, status=RUNNING)
 
     with pytest.raises(ClusterError, match=r"no context 'week4'.*minikube update-context --profile week4"):
@@ -213,6 +219,6 @@ def test_a_context_that_is_missing_is_told(stage: Stage) -> None:
 
 
 def test_without_the_command_the_others_are_named() -> None:
-    """The message says what to do instead."""
+    """The provider's error names the alternatives if minikube is not installed."""
     with pytest.raises(ClusterError, match="no command minikube on PATH"):
         _lend(MinikubeProvider({"PATH": "/nowhere"}, TimeLimits()))

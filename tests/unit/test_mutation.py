@@ -1,4 +1,4 @@
-"""The results of mutation testing are read as mutmut leaves them, and only what is explained may survive."""
+"""The survey reads mutmut's results, and accepts only explained survivors."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ EMPTIED = Change("shop.scene.count", "pods", "None")
 
 
 def ran(folder: Path, **codes: int | None) -> Path:
-    """Leave what mutmut leaves in *folder*, with the exit codes of the three mutants."""
+    """Write the files that mutmut leaves in *folder*, with the exit codes of the three mutants."""
     module = folder / "mutants" / "shop" / "scene.py"
     module.parent.mkdir(parents=True)
     module.write_text(MUTATED)
@@ -68,7 +68,10 @@ def ran(folder: Path, **codes: int | None) -> Path:
 
 
 def test_properties_become_methods_that_can_be_mutated() -> None:
-    """Their names still read a value; what has other decorators stays as it is."""
+    """The survey turns properties into methods for mutmut, which keep their value.
+
+    Other decorated functions stay unchanged.
+    """
     plain = with_plain_getters(CLASS)
 
     assert "    def _get_pods(self) -> int:\n" in plain
@@ -78,7 +81,10 @@ def test_properties_become_methods_that_can_be_mutated() -> None:
 
 
 def test_survivors_are_told_by_what_they_change(tmp_path: Path) -> None:
-    """A mutant that no test runs survives too; one that hangs, or breaks pytest itself, was noticed."""
+    """The survey lists each survivor with its change.
+
+    A mutant without a test survives, and one that hangs or crashes does not.
+    """
     survey = read_survey(ran(tmp_path, pods=0, count=33, none=-24), "analysis", tmp_path / "none.toml")
 
     assert survey.survivors == (GROWN, EMPTIED)
@@ -89,7 +95,7 @@ def test_survivors_are_told_by_what_they_change(tmp_path: Path) -> None:
 
 
 def test_a_run_that_was_ended_says_nothing(tmp_path: Path) -> None:
-    """Mutants that were not tested are neither killed nor alive."""
+    """The survey refuses an interrupted run, because its untested mutants are neither killed nor alive."""
     with pytest.raises(RuntimeError, match="mutmut did not test 1 of 2 mutants"):
         read_survey(ran(tmp_path, pods=1, count=None), "analysis", tmp_path / "none.toml")
 
@@ -105,7 +111,7 @@ def test_a_run_that_was_ended_says_nothing(tmp_path: Path) -> None:
     ],
 )
 def test_a_survivor_may_be_explained(known: Equivalent, *, explained: bool) -> None:
-    """By the text that it changes, and where; an explanation that fits no survivor is out of date."""
+    """An explanation matches a survivor by the changed text and its place. An unmatched explanation is reported."""
     survey = Survey("analysis", 20, (EMPTIED,), (known,))
 
     assert survey.percent == (100 if explained else 95)
@@ -116,7 +122,7 @@ def test_a_survivor_may_be_explained(known: Equivalent, *, explained: bool) -> N
 
 @pytest.mark.parametrize(("mutants", "is_enough"), [(20, True), (19, False)])
 def test_of_a_hundred_mutants_95_must_be_killed(mutants: int, *, is_enough: bool) -> None:
-    """Equivalent ones are not among them."""
+    """The survey requires that 95 percent of the mutants are killed, without the equivalent ones."""
     assert Survey("analysis", mutants, (EMPTIED,), ()).is_enough is is_enough
     assert (
         Survey("analysis", mutants + 1, (EMPTIED, GROWN), (Equivalent("1", ("2",), "the same"),)).is_enough is is_enough
@@ -124,7 +130,7 @@ def test_of_a_hundred_mutants_95_must_be_killed(mutants: int, *, is_enough: bool
 
 
 def test_an_explanation_has_a_reason(tmp_path: Path) -> None:
-    """The list of this repository is read, and one without a reason is refused."""
+    """The survey reads the repository's list of explanations, and refuses one without a reason."""
     assert all(read_equivalents(EQUIVALENTS, package) for package in PACKAGES)
 
     (tmp_path / "bare.toml").write_text('[[model]]\ntext = "a"\nmutants = ["b"]\nreason = " "\n')
@@ -133,7 +139,7 @@ def test_an_explanation_has_a_reason(tmp_path: Path) -> None:
 
 
 def test_each_package_has_its_tests() -> None:
-    """A test file that was renamed is missed here, and not only at night."""
+    """Every mutated package has existing test files."""
     named = [ROOT / "tests" / "unit" / f"test_{name}.py" for names in PACKAGES.values() for name in names.split()]
 
     assert [file for file in named if not file.exists()] == []

@@ -1,4 +1,4 @@
-"""The NetworkPolicy of an experiment is as strict as its cluster lets it be."""
+"""The NetworkPolicy of an experiment is as strict as its cluster allows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from canaryproof.experiment.network_policy import network_policy
 
 @pytest.mark.parametrize("provider", ["kind", "minikube"])
 def test_pods_of_a_single_node_keep_to_themselves(provider: str) -> None:
-    """Both directions are limited to the namespace; only the cluster's DNS may be asked besides."""
+    """The policy on a single node limits both directions to the namespace and the cluster's DNS."""
     policy = network_policy(provider, nodes=1)
 
     assert policy
@@ -24,7 +24,7 @@ def test_pods_of_a_single_node_keep_to_themselves(provider: str) -> None:
 
 @pytest.mark.parametrize("nodes", [0, 2, 3])
 def test_the_api_server_on_another_node_reaches_stable(nodes: int) -> None:
-    """With several nodes, or an unknown number, nothing limits who reaches a pod."""
+    """The policy with several or unknown nodes does not limit ingress, so that the API server can reach the pods."""
     policy = network_policy("kind", nodes)
 
     assert policy

@@ -1,4 +1,4 @@
-"""No decision depends on the wording of a sentence: with noise in the place of each, everything is judged the same."""
+"""No decision depends on a sentence's wording: with noise in place of every sentence, all verdicts stay the same."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ REFUSED = 'admission webhook denied: Service "upcommerce-canary" is invalid: spe
 
 
 def broken(text: str) -> Evidence:
-    """Return evidence of a chart that renders to *text*, which is not well-formed."""
+    """Return evidence of a chart that renders to *text*, which is malformed."""
     with pytest.raises(SubmissionError) as caught:
         parse(text)
     error = caught.value
@@ -76,7 +76,7 @@ STORIES: Mapping[str, Evidence] = {
 
 @pytest.mark.parametrize("name", STORIES)
 def test_noise_changes_no_verdict(name: str) -> None:
-    """Statuses, places, hints, consequences and causes come from facts."""
+    """The statuses, places, hints, consequences and causes come from facts, and do not change with the noise."""
     before = told(STORIES[name], COURSE)
 
     with noise():
@@ -87,7 +87,7 @@ def test_noise_changes_no_verdict(name: str) -> None:
 
 @pytest.mark.parametrize("name", RECORDED)
 def test_noise_changes_no_outcome(name: str) -> None:
-    """A recorded canary meets the same fate, for the same cause, and its last words are found."""
+    """A recorded canary gets the same outcome, cause and last log line with the noise."""
     recorded = read(TIMELINES / f"{name}.json.gz")
     logs = (ContainerLog("pod", recorded.decision.cause.container or "canary", previous=True, text="no such flag\n"),)
 
@@ -106,13 +106,13 @@ def test_noise_changes_no_outcome(name: str) -> None:
 
 
 def test_each_cause_and_each_hint_has_a_sentence() -> None:
-    """A code that has none could not be told, and a sentence of no code is told by nobody."""
+    """Every cause and hint code has a sentence, and every sentence has a code."""
     assert set(SENTENCES) == {*_flat(Code), *_flat(FindingCode)}
     assert set(HINTS) == set(_flat(HintId))
 
 
 def _flat(literal: object) -> Iterator[str]:
-    """Yield the texts of a literal type, those of the literal types in it included."""
+    """Yield the texts of a literal type, including those of nested literal types."""
     for each in get_args(literal):
         if isinstance(each, str):
             yield each

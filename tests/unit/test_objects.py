@@ -1,4 +1,4 @@
-"""Objects say what they are, whatever their shape."""
+"""The accessors of Kubernetes objects work for content of any shape."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from tests.unit.stories import CANARY_SERVICE, STABLE
 
 
 def workload(**spec: object) -> Manifest:
-    """Return a Deployment with a pod spec."""
+    """Return a Deployment with this pod spec."""
     body = {"kind": "Deployment", "apiVersion": "apps/v1", "metadata": {"name": "x"}}
     return Manifest(body | {"spec": {"template": {"spec": spec}}})
 
 
 @pytest.mark.parametrize("body", [{}, {"kind": [], "metadata": "x", "spec": []}, {"kind": "Deployment", "spec": 1}])
 def test_accessors_take_any_shape(body: dict[str, object]) -> None:
-    """A list where a map belongs reads as empty."""
+    """The accessors read a list in place of a map as empty."""
     manifest = Manifest(body)
 
     assert (manifest.name, manifest.labels, manifest.containers, manifest.selector) == ("", {}, (), {})
@@ -40,7 +40,7 @@ def test_accessors_take_any_shape(body: dict[str, object]) -> None:
 
 
 def test_containers_say_what_they_are() -> None:
-    """Init containers must end, sidecars need not; ports, images and killing probes are read."""
+    """A container states its role, ports, image and killing probes. Init containers must end, and sidecars need not."""
     manifest = workload(
         initContainers=[{"name": "setup", "image": "i"}, {"name": "side", "restartPolicy": "Always"}],
         containers=[{"name": "main", "ports": [{"containerPort": 5003, "name": "http"}], "startupProbe": {"exec": {}}}],
@@ -55,12 +55,12 @@ def test_containers_say_what_they_are() -> None:
 
 
 def test_hooks_are_recognised() -> None:
-    """An annotation makes an object a hook."""
+    """An object with Helm's hook annotation is a hook."""
     assert Manifest({"metadata": {"annotations": {"helm.sh/hook": "post-upgrade"}}}).is_hook
 
 
 def test_empty_selectors_pick_nothing() -> None:
-    """A Service without a selector picks no pods; one with two labels needs both."""
+    """A Service without a selector selects no pods, and a selector with two labels requires both."""
     assert not picks({}, {"app": "x"})
     assert picks({"app": "x"}, {"app": "x", "tier": "web"})
     assert not picks({"app": "x", "tier": "db"}, {"app": "x", "tier": "web"})
@@ -71,7 +71,7 @@ def test_empty_selectors_pick_nothing() -> None:
     [({}, 80), ({"targetPort": 5003}, 5003), ({"targetPort": "http"}, 5003), ({"targetPort": "https"}, 0)],
 )
 def test_service_ports_lead_to_container_ports(port: dict[str, object], target: int) -> None:
-    """A number is taken as it is, a name is looked up, and nothing means the port itself."""
+    """A target port is a number, or the name of a container port, or by default the Service's own port."""
     containers = workload(containers=[{"name": "x", "ports": [{"containerPort": 5003, "name": "http"}]}]).containers
     service = Manifest({"kind": "Service", "spec": {"ports": [{"port": 80} | port]}})
 
@@ -79,7 +79,7 @@ def test_service_ports_lead_to_container_ports(port: dict[str, object], target: 
 
 
 def test_added_is_by_kind_and_name() -> None:
-    """What differs only in its namespace or its content is not added."""
+    """An object is added if its kind and name are new. Its namespace and content do not matter."""
     changed = STABLE.replace("name: upcommerce-service", "name: upcommerce-service\n  namespace: sre")
 
     found = added(parse(STABLE), parse(changed + CANARY_SERVICE))
@@ -98,7 +98,7 @@ def test_added_is_by_kind_and_name() -> None:
     ],
 )
 def test_hooks_for_tests_alone_are_told_from_those_of_upgrades(events: str, is_test: bool) -> None:  # noqa: FBT001  # a parameter
-    """An upgrade runs a hook that is a test besides."""
+    """A hook that only ``helm test`` runs differs from one that an upgrade runs, too."""
     assert Manifest({"metadata": {"annotations": {"helm.sh/hook": events}}}).is_test is is_test
     assert not Manifest({"metadata": {}}).is_test
 
@@ -112,7 +112,7 @@ def service(**fields: object) -> Manifest:
 
 
 def test_an_object_says_what_it_is() -> None:
-    """Kind, version, name, namespace, uid, labels and annotations are those of the API."""
+    """The accessors return kind, version, name, namespace, uid, labels and annotations of the API object."""
     metadata = {
         "name": "n",
         "namespace": "ns",
@@ -141,7 +141,7 @@ def test_an_object_says_what_it_is() -> None:
     ],
 )
 def test_a_workload_says_what_its_pods_look_like(kind: str, spec: Body) -> None:
-    """Each kind has the template at a place of its own."""
+    """The pod template is found for every kind of workload."""
     manifest = Manifest({"kind": kind, "metadata": {"name": "x", "labels": {"app": "b"}}, "spec": spec})
 
     assert manifest.pod_labels == {"app": "a"}
@@ -149,7 +149,7 @@ def test_a_workload_says_what_its_pods_look_like(kind: str, spec: Body) -> None:
 
 
 def test_a_pod_is_its_own_template_and_a_config_map_has_none() -> None:
-    """Kinds that run no pods have no containers, whatever they hold."""
+    """A Pod is its own template, and a kind that runs no pods has no containers."""
     body = {"metadata": {"name": "x", "labels": {"app": "a"}}, "spec": CONTAINERS}
 
     assert Manifest({"kind": "Pod", **body}).pod_labels == {"app": "a"}
@@ -157,7 +157,7 @@ def test_a_pod_is_its_own_template_and_a_config_map_has_none() -> None:
 
 
 def test_selectors_of_services_and_workloads_are_read() -> None:
-    """A Service that stands for a name elsewhere picks nothing."""
+    """The selectors of Services and workloads are read. A Service of type ExternalName selects nothing."""
     labels = {"app": "a"}
 
     assert service(spec={"selector": labels}).selector == labels
@@ -168,12 +168,12 @@ def test_selectors_of_services_and_workloads_are_read() -> None:
 
 @pytest.mark.parametrize(("replicas", "number"), [(3, 3), (2.0, 2), (0, 0), ("3", 1), (True, 1), (None, 1), (1.5, 1)])
 def test_replicas_are_a_number_or_one(replicas: object, number: int) -> None:
-    """As the API reads them."""
+    """The number of replicas is one if it is not set, as in the API."""
     assert Manifest({"spec": {"replicas": replicas}}).replicas == number
 
 
 def test_a_container_says_all_that_checks_ask() -> None:
-    """Image, ports, pull policy, command with its arguments, and the ports of its probes."""
+    """A container returns image, ports, pull policy, command, arguments, and the ports of its probes."""
     body = {
         "name": "main",
         "image": "shop:2",
@@ -203,7 +203,7 @@ def test_a_container_says_all_that_checks_ask() -> None:
     ("probe", "kills"), [("livenessProbe", True), ("startupProbe", True), ("readinessProbe", False)]
 )
 def test_only_some_probes_kill(probe: str, *, kills: bool) -> None:
-    """A container that is not ready gets no traffic, and goes on."""
+    """Only liveness and startup probes kill a container. A failed readiness probe only stops its traffic."""
     (container,) = workload(containers=[{"name": "x", probe: {"exec": {}}}]).containers
 
     assert container.killing_probe is kills
@@ -220,18 +220,18 @@ def test_only_some_probes_kill(probe: str, *, kills: bool) -> None:
     ],
 )
 def test_a_template_is_named_from_the_folder_of_its_chart(source: str, template: str) -> None:
-    """Helm puts the name of the chart before it."""
+    """The path of a template starts at the chart's folder, without the chart name that Helm adds."""
     assert Manifest({}, source).template == template
 
 
 def test_labels_are_written_as_kubectl_does() -> None:
-    """With an equals sign and commas."""
+    """Labels are formatted with equals signs and commas, as in kubectl."""
     assert pairs({"app": "a", "tier": "web"}) == "app=a,tier=web"
     assert pairs({}) == "nothing"
 
 
 def test_ports_of_other_protocols_and_without_a_number_do_not_count() -> None:
-    """Nobody asks an app over UDP whether it answers; each TCP port does count."""
+    """Only TCP ports with a number count."""
     ports = [
         {"port": 53, "protocol": "UDP"},
         {"port": "80"},
@@ -244,7 +244,7 @@ def test_ports_of_other_protocols_and_without_a_number_do_not_count() -> None:
 
 
 def test_values_of_objects_are_read_at_a_path() -> None:
-    """What is of another type, or not there, is read as empty; odd items of a list are left out."""
+    """A value at a path is read as empty if it is missing or has another type, and wrong list items are left out."""
     body = {"a": {"text": "x", "map": {"k": 1}, "list": [{"k": 1}, "y"]}}
 
     assert value_at(body, "a", "map", "k") == 1

@@ -1,4 +1,4 @@
-"""What was done by hand is judged by what is left of it: history, live objects, and what nobody can know any more."""
+"""A release that a user handled by hand is judged by its history, its live objects and the known gaps."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROLLED_BACK = Revision(3, "deployed", "Rollback to 1")
 
 
 def stable_pod(*, ready: bool = True, code: int | None = None, image: str = "uonyeka/upcommerce:v3") -> Timeline:
-    """Return a stable app whose pod was restarted once, if its last run ended with *code*."""
+    """Return a stable app whose pod restarted once, after a run that ended with *code*."""
     uid = "uid-rs"
     owner = {"kind": "Deployment", "name": "upcommerce-app", "uid": "uid-d"}
     replica_set = {"kind": "ReplicaSet", "metadata": {"name": "rs", "uid": uid, "ownerReferences": [owner]}}
@@ -63,24 +63,24 @@ EVIDENCE = Evidence(
 
 
 def observed(**parts: object) -> Evidence:
-    """Return the evidence of a release that is all right, but for *parts* of what was observed."""
+    """Return the evidence of a correct release, except for *parts* of the observation."""
     assert EVIDENCE.observed
     return replace(EVIDENCE, observed=replace(EVIDENCE.observed, **parts))  # type: ignore[arg-type]  # as the tests name them
 
 
 def rollback(*history: Revision, **parts: object) -> Finding | None:
-    """Judge the rollback of a release with such a history."""
+    """Judge the rollback of a release with this history."""
     return judging.rollback_recorded(replace(observed(**parts), history=history), COURSE)
 
 
 def test_the_assignment_done_right_holds() -> None:
-    """Install, upgrade, rollback, and stable is there."""
+    """A correct install, upgrade and rollback with a present stable app pass all checks."""
     for check in (judging.upgrade_applied, judging.rollback_recorded, judging.stable_healthy):
         assert check(EVIDENCE, COURSE) is None
 
 
 def test_revisions_need_not_be_the_first_three() -> None:
-    """Who tried twice rolled back to the rollback of the first try."""
+    """The revisions may be others than the first three, for example after a second attempt."""
     history = (
         INSTALLED,
         UPGRADED,
@@ -110,7 +110,7 @@ def test_revisions_need_not_be_the_first_three() -> None:
 def test_what_is_no_rollback_to_stable_is_told(
     history: tuple[Revision, ...], parts: dict[str, object], message: str
 ) -> None:
-    """With the history that was seen."""
+    """A finding about a missing rollback quotes the observed history."""
     found = rollback(*history, **parts)
 
     assert found
@@ -118,7 +118,7 @@ def test_what_is_no_rollback_to_stable_is_told(
 
 
 def test_the_missing_command_is_named() -> None:
-    """As it has to be typed."""
+    """A finding about a missing command quotes it in full."""
     found = rollback(INSTALLED, UPGRADED, rollback=0)
 
     assert found
@@ -130,7 +130,7 @@ def test_the_missing_command_is_named() -> None:
     [({"canary": 0}, "the release was never upgraded"), ({"status": "failed"}, "revision 2 is failed")],
 )
 def test_an_upgrade_that_was_not_is_told(parts: dict[str, object], message: str) -> None:
-    """Never tried, or not to the end."""
+    """A finding reports an upgrade that was not tried or did not end."""
     found = judging.upgrade_applied(observed(**parts), COURSE)
 
     assert found
@@ -147,7 +147,7 @@ def test_an_upgrade_that_was_not_is_told(parts: dict[str, object], message: str)
     ],
 )
 def test_a_sick_stable_app_is_told(timeline: Timeline, message: str) -> None:
-    """By its pods, as they are now."""
+    """A finding about an unhealthy stable app quotes its current pods."""
     found = judging.stable_healthy(replace(EVIDENCE, timeline=timeline), COURSE)
 
     assert found
@@ -156,12 +156,12 @@ def test_a_sick_stable_app_is_told(timeline: Timeline, message: str) -> None:
 
 @pytest.mark.parametrize("code", [0, 137, 143, 255])
 def test_a_machine_that_was_stopped_is_no_crash(code: int) -> None:
-    """A minikube over night restarts every pod; nobody's app has crashed for that."""
+    """A restart of all pods by a machine that was stopped overnight is no crash of the stable app."""
     assert judging.stable_healthy(replace(EVIDENCE, timeline=stable_pod(code=code)), COURSE) is None
 
 
 def test_stable_must_be_ready_and_for_a_while() -> None:
-    """Its Service, too."""
+    """The stable app and its Service must have been ready for the hold time."""
     unready = judging.stable_healthy(
         observed(unready=Cause(code="service-without-endpoints", object="Service/upcommerce-service")), COURSE
     )
@@ -177,7 +177,7 @@ DECLARED = (Check("one", "One holds"), Check("two", "Two holds", points=2))
 
 
 def test_what_nobody_can_know_counts_for_nothing() -> None:
-    """A check that the evidence does not allow is skipped, and neither won nor lost."""
+    """A check that the evidence cannot decide is skipped and does not count."""
     evidence = observed(gaps={"two": Cause(code="not-watched")})
     judgements = {"one": Judgement("passed"), "two": Judgement("skipped", "nobody asked")}
 
@@ -191,7 +191,7 @@ def test_what_nobody_can_know_counts_for_nothing() -> None:
 
 
 def test_a_gap_under_the_former_id_of_a_check_is_understood() -> None:
-    """Records of releases that were handled by hand name the check of the canary's outcome by its former id."""
+    """A gap in an old record may use the former id of the check of the canary's outcome."""
     evidence = observed(gaps={"canary-crash-loop": Cause(code="events-gone")})
 
     assert gap_in(evidence, CANARY_OUTCOME) == Cause(code="events-gone")
@@ -199,7 +199,7 @@ def test_a_gap_under_the_former_id_of_a_check_is_understood() -> None:
 
 
 def test_the_summary_says_which_revision_was_what() -> None:
-    """Instead of the phases of an experiment."""
+    """The summary lists the role of each revision instead of the experiment's phases."""
     evidence = observed(gaps={"two": Cause(code="not-watched")})
     judgements = {"one": Judgement("passed"), "two": Judgement("skipped", "nobody asked")}
     result = grade("upcommerce", "", declared=DECLARED, judgements=judgements, evidence=evidence)

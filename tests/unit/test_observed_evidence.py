@@ -1,4 +1,4 @@
-"""Evidence of a release that was handled by hand says what it allows to judge, with the time limits of the run."""
+"""The evidence of a release handled by hand states which checks it allows, by the time limits of the run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ POD = f"{CANARY.deployment}-dcb7ccc7b-crs8p"
 
 
 def handled(*what: str) -> Revisions:
-    """Return revisions of stable, the canary or a rollback, one every 30 seconds."""
+    """Return revisions of stable, canary or rollback, one every 30 seconds."""
     began = datetime(2026, 1, 1, tzinfo=UTC)
     records = []
     for number, each in enumerate(what, 1):
@@ -35,12 +35,12 @@ def handled(*what: str) -> Revisions:
 def state(
     timeline: Timeline | None = None, *, left: bool = False, probes: tuple[Probe, ...] | None = None
 ) -> CurrentState:
-    """Return what is there after a minute and a half."""
+    """Return the objects after 90 seconds."""
     return CurrentState(90, timeline or Timeline(), (Leftover(DEPLOYMENT),) if left else (), probes)
 
 
 def events(*reasons: str) -> Timeline:
-    """Return events about the pod of the canary."""
+    """Return events about the canary's pod."""
     story = Story().at(1)
     for reason in reasons:
         metadata = {"name": reason, "uid": reason}
@@ -60,12 +60,12 @@ def events(*reasons: str) -> Timeline:
     ],
 )
 def test_stable_is_probed_while_the_canary_is_there(history: tuple[str, ...], *, left: bool, needed: bool) -> None:
-    """After the rollback, requests say nothing about the time before it."""
+    """The observer probes the stable app while the canary is there. After the rollback it is too late."""
     assert needs_probes(handled(*history), state(left=left)) is needed
 
 
 def test_outages_that_nobody_watched_for_are_not_judged() -> None:
-    """Probes make up for one of the two checks: the other one asks for the whole time."""
+    """The check of outages over the whole run is a gap, because the probes only cover the time of the canary."""
     revisions = handled("stable", "canary")
     probes = (Probe(90, 0.0), Probe(90.25, 0.0))
 
@@ -82,7 +82,7 @@ def test_outages_that_nobody_watched_for_are_not_judged() -> None:
 
 @pytest.mark.parametrize(("observation", "outcome"), [(20, "healthy"), (40, "undecided")])
 def test_a_canary_ran_for_as_long_as_the_machine_needs(observation: float, outcome: str) -> None:
-    """30 seconds between upgrade and rollback are enough on a machine of usual speed, and too few on a slower one."""
+    """A canary that ran for 30 seconds is judged at normal speed, and is a gap with more patience."""
     time_limits = TimeLimits(observation=observation)
 
     evidence = complete(Evidence("a", "a"), handled("stable", "canary", "1"), state(events("Started")), time_limits)

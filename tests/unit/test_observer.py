@@ -1,4 +1,4 @@
-"""The observer on a cluster of the user's, with a fake API and a Helm that knows nothing but its version."""
+"""The observer on a user's cluster, with a fake API and a Helm that only knows its version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options come from flag, environment or ini, in this order, and are refused all at once."""
+"""Options come from flag, environment or ini file, in this order, and all invalid ones are reported together."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOTHING: Mapping[str, str] = {}
 
 @pytest.fixture
 def read(pytester: pytest.Pytester) -> Read:
-    """Return how to read the settings of a pytest that was called with some arguments, beside a chart."""
+    """Return a function that reads the settings of a pytest run with these arguments, beside a chart."""
     chart("upcommerce")
 
     def read(*arguments: str, environment: Mapping[str, str] = NOTHING, ini: str = "") -> Settings:
@@ -29,7 +29,7 @@ def read(pytester: pytest.Pytester) -> Read:
 
 
 def chart(name: str) -> Path:
-    """Make the smallest chart folder in the current folder."""
+    """Make the smallest chart in the current folder."""
     folder = Path.cwd() / name
     folder.mkdir(parents=True)
     (folder / "Chart.yaml").write_text("name: upcommerce\n")
@@ -37,7 +37,7 @@ def chart(name: str) -> Path:
 
 
 def test_nothing_has_to_be_said(read: Read) -> None:
-    """Without any option, the chart in the current folder is tried as the UpCommerce course asks."""
+    """Without any option, the run tries the chart in the current folder against the UpCommerce course."""
     settings = read()
 
     assert [each.chart for each in settings.submissions] == [Path.cwd() / "upcommerce"]
@@ -46,7 +46,7 @@ def test_nothing_has_to_be_said(read: Read) -> None:
 
 
 def test_a_flag_beats_the_environment_beats_the_ini_file(read: Read) -> None:
-    """Each option is taken from the nearest place that names it."""
+    """A flag precedes the environment variable, which precedes the ini file."""
     ini, environment = "canaryproof_parallel = 1", {"CANARYPROOF_PARALLEL": "2"}
 
     assert read(ini=ini).parallel == 1
@@ -55,7 +55,7 @@ def test_a_flag_beats_the_environment_beats_the_ini_file(read: Read) -> None:
 
 
 def test_submissions_may_be_several_everywhere(read: Read) -> None:
-    """Flags repeat, the environment takes a path list, the ini file takes lines."""
+    """Several submissions are given by repeated flags, a path list in the environment, or lines in the ini file."""
     chart("one")
     chart("two")
 
@@ -68,7 +68,7 @@ def test_submissions_may_be_several_everywhere(read: Read) -> None:
 
 
 def test_paths_of_the_ini_file_count_from_its_folder(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A setting of the project means the same from every folder; a flag means what the user sees."""
+    """A relative path starts at the folder of the ini file that contains it, and a flag's at the current folder."""
     root, below = chart("mine").parent, chart("below/mine").parent
     monkeypatch.chdir(below)
 
@@ -78,7 +78,7 @@ def test_paths_of_the_ini_file_count_from_its_folder(read: Read, monkeypatch: py
 
 
 def test_two_submissions_of_one_name_stay_apart(read: Read) -> None:
-    """Names are made unique, for they name tests, rows and folders."""
+    """Two submissions of one name get unique names, because tests, rows and folders use them."""
     chart("a/shop")
     chart("b/shop")
 
@@ -88,7 +88,7 @@ def test_two_submissions_of_one_name_stay_apart(read: Read) -> None:
 
 
 def test_all_that_is_wrong_is_said_at_once(read: Read) -> None:
-    """One error names every option that does not hold, by the name that the user gave it."""
+    """One error lists every invalid option by the name under which the user gave it."""
     Path("plain").touch()
 
     with pytest.raises(UsageError) as caught:
@@ -136,7 +136,10 @@ def test_all_that_is_wrong_is_said_at_once(read: Read) -> None:
 
 @pytest.mark.parametrize("said", ["1", "true", "yes", "On"])
 def test_a_switch_is_a_flag_or_a_word(read: Read, said: str) -> None:
-    """A flag takes no value; the environment and the ini file say yes or no, and anything else is refused."""
+    """A switch is a flag without a value, or yes or no in the environment and the ini file.
+
+    Other values are refused.
+    """
     assert read("--canaryproof-observe").observe
     assert read(environment={"CANARYPROOF_OBSERVE": said}).observe
     assert not read(environment={"CANARYPROOF_OBSERVE": "no"}, ini="canaryproof_observe = yes").observe
@@ -145,7 +148,7 @@ def test_a_switch_is_a_flag_or_a_word(read: Read, said: str) -> None:
 
 
 def test_the_options_of_pytest_kind_are_its_own(read: Read) -> None:
-    """They are not defined twice, and may be said in the environment and the ini file like the others."""
+    """The flags of pytest-kind are not defined twice. The environment and the ini file may set these options, too."""
     assert (read().cluster_name, read().keep_cluster, read().kubeconfig) == (None, False, None)
 
     flags = read("--cluster-name", "mine", "--keep-cluster", "--kubeconfig", "there")
@@ -155,12 +158,12 @@ def test_the_options_of_pytest_kind_are_its_own(read: Read) -> None:
 
 
 def test_they_may_be_missing(read: Read) -> None:
-    """Who switches pytest-kind off loses its flags, and no more."""
+    """A run without pytest-kind lacks only its flags."""
     assert read("-p", "no:pytest-kind", environment={"CANARYPROOF_CLUSTER_NAME": "mine"}).cluster_name == "mine"
 
 
 def test_every_option_is_told_by_help(pytester: pytest.Pytester) -> None:
-    """--help lists each option with its variable, and starts nothing."""
+    """``--help`` lists each option with its variable, and starts nothing."""
     result = pytester.runpytest_inprocess("--help")
 
     assert result.ret == 0
@@ -170,7 +173,7 @@ def test_every_option_is_told_by_help(pytester: pytest.Pytester) -> None:
 
 
 def test_wrong_options_end_a_run_that_needs_them(pytester: pytest.Pytester) -> None:
-    """The message is pytest's own kind of usage error, with exit code 4, before anything starts."""
+    """A run with invalid options ends with pytest's usage error and exit code 4 before anything starts."""
     pytester.makepyfile(
         """
         from canaryproof.pytest_plugin.markers import check
@@ -187,7 +190,7 @@ def test_wrong_options_end_a_run_that_needs_them(pytester: pytest.Pytester) -> N
 
 
 def test_who_observes_hands_nothing_in(read: Read) -> None:
-    """What is judged is the release that the course names; a chart beside it would be ignored, and is refused."""
+    """A chart beside ``--observe`` is refused, because the course's release is judged instead."""
     (submission,) = read("--canaryproof-observe").submissions
 
     assert (submission.name, submission.source) == ("upcommerce", "release upcommerce in namespace sre")
@@ -196,7 +199,7 @@ def test_who_observes_hands_nothing_in(read: Read) -> None:
 
 
 def test_going_on_needs_the_run_to_go_on_with(read: Read) -> None:
-    """--resume without the folder of the earlier run's reports says what to give."""
+    """``--resume`` without a report folder is refused, and the error names the missing option."""
     with pytest.raises(UsageError, match="--resume continues the run in --report-dir; give --report-dir too"):
         read("--canaryproof-resume")
 
@@ -204,7 +207,7 @@ def test_going_on_needs_the_run_to_go_on_with(read: Read) -> None:
 
 
 def test_registries_are_hosts(read: Read) -> None:
-    """Flags repeat, the environment takes commas, since ports have colons; a URL is refused."""
+    """Registries are given by repeated flags or by a comma-separated list in the environment, and a URL is refused."""
     flags = read("--canaryproof-image-registry", "own.lan", "--canaryproof-image-registry", "other.lan:5000")
     variable = read(environment={"CANARYPROOF_IMAGE_REGISTRY": "own.lan, other.lan:5000"})
 
@@ -214,7 +217,10 @@ def test_registries_are_hosts(read: Read) -> None:
 
 
 def test_a_mirror_has_no_user(read: Read) -> None:
-    """Containerd and dockerd take none, and the message does not repeat the password."""
+    """A mirror with a user is refused, because containerd and dockerd do not accept it.
+
+    The error omits the password.
+    """
     with pytest.raises(UsageError, match="without a user") as refused:
         read("--canaryproof-image-mirror", "http://me:hidden-password@mirror.lan")
 

@@ -1,4 +1,4 @@
-"""Programs are taken only from where nobody but their user, and root, could have put them."""
+"""The harness uses a program only if no one but its user and root could have put it there."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ as_root = pytest.mark.skipif(OWN != 0, reason="needs root")
 
 @pytest.fixture
 def tool(tmp_path: Path) -> Path:
-    """A program in a folder in a folder, all of them private to their owner."""
+    """A program in two nested folders, all private to their owner."""
     tool = tmp_path / "above" / "tools" / "helm"
     tool.parent.mkdir(parents=True)
     tool.write_text("#!/bin/sh\n")
@@ -52,7 +52,10 @@ PLACES: dict[str, Callable[[Path], Path]] = {
 def test_what_others_may_write_to_is_refused(
     tool: Path, place: Callable[[Path], Path], mode: int, reason: Reason, remedy: str
 ) -> None:
-    """The file, its folder, or one above; the message says what was found, and the command that mends it."""
+    """A program is refused if others can write to it, its folder or a parent.
+
+    The error names the command that helps.
+    """
     place(tool).chmod(mode)
 
     weakness = weakness_of(tool, Trusted(frozenset({0, OWN})))
@@ -66,7 +69,7 @@ def test_what_others_may_write_to_is_refused(
 @as_root
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 def test_what_belongs_to_somebody_else_is_refused(tool: Path, place: Callable[[Path], Path]) -> None:
-    """Its owner could change it at any time; the user who called sudo could do so anyway."""
+    """A program of another owner is refused, who could change it. The user who called sudo is accepted."""
     os.chown(place(tool), 1234, 1234)
 
     with pytest.raises(UsageError, match=rf"--helm {tool}: {place(tool)} belongs to 1234, .*chown root {place(tool)}$"):
@@ -75,7 +78,7 @@ def test_what_belongs_to_somebody_else_is_refused(tool: Path, place: Callable[[P
 
 
 def test_what_is_private_is_accepted(tool: Path) -> None:
-    """In a folder for temporary files, where everybody may write, too: its sticky bit keeps others from replacing."""
+    """A private program in a sticky folder such as /tmp is accepted, because others cannot replace it."""
     require_own(tool, "--helm")
     tool.parent.parent.chmod(0o1777)
     require_own(tool, "--helm")
@@ -84,7 +87,7 @@ def test_what_is_private_is_accepted(tool: Path) -> None:
 
 @as_root
 def test_in_a_sticky_folder_the_owner_of_an_entry_counts(tool: Path) -> None:
-    """They can replace it, whatever it is."""
+    """A program whose folder in a sticky folder has another owner is refused, because the owner can replace it."""
     tool.parent.parent.chmod(0o1777)
     os.chown(tool.parent, 1234, 1234)
 
@@ -93,7 +96,7 @@ def test_in_a_sticky_folder_the_owner_of_an_entry_counts(tool: Path) -> None:
 
 
 def test_links_are_no_way_around(tool: Path, tmp_path: Path) -> None:
-    """Neither where they lie, nor what they lead to, may be anybody else's."""
+    """A link is refused if it or its target has another owner."""
     shared = tmp_path / "shared"
     shared.mkdir()
     link = tmp_path / "link"
@@ -109,11 +112,14 @@ def test_links_are_no_way_around(tool: Path, tmp_path: Path) -> None:
     assert (weakness_of(link / "helm", Trusted.here()) or pytest.fail("it is weak")).path == tool.parent
     link.unlink()
     link.symlink_to(link)
-    assert weakness_of(link, Trusted.here()) is None  # nothing is found there either
+    assert weakness_of(link, Trusted.here()) is None  # no program is found there either
 
 
 def test_the_private_group_of_a_user_may_write(tool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As umask 002 has it; not root's, no group with another member, and none by another name."""
+    """A file that is writable for its owner's private group is accepted, as umask 002 makes it.
+
+    A group of root's, a group with another member, or one with another name is refused.
+    """
     monkeypatch.setattr(os, "geteuid", lambda: 1234)
     person = pwd.struct_passwd(("ann", "x", 1234, 1234, "", "/", "/bin/sh"))
     other = pwd.struct_passwd(("bob", "x", 1235, 1234, "", "/", "/bin/sh"))
@@ -135,7 +141,7 @@ def test_the_private_group_of_a_user_may_write(tool: Path, monkeypatch: pytest.M
 
 
 def test_a_toolchain_of_others_is_refused(tool: Path, tmp_path: Path) -> None:
-    """Before anything in it is run; so is a cache folder."""
+    """A toolchain folder or a cache folder of another owner is refused before any of its programs run."""
     tool.write_text("#!/bin/sh\ntouch $(dirname $0)/ran\n")
     tool.parent.chmod(0o777)
 
@@ -148,7 +154,7 @@ def test_a_toolchain_of_others_is_refused(tool: Path, tmp_path: Path) -> None:
 
 
 def test_own_folders_are_nobody_elses(tmp_path: Path) -> None:
-    """Whatever the umask; one that is there keeps its mode."""
+    """A new folder is private whatever the umask is, and an existing one keeps its mode."""
     (tmp_path / "there").mkdir()
     (tmp_path / "there").chmod(0o770)
     before = os.umask(0)

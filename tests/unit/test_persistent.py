@@ -1,4 +1,4 @@
-"""A kept cluster has a name, lives as long as its holder's lock, and is used only by who would make the same."""
+"""A kept cluster has a name, lives as long as its holder's lock, and is reused only for the same tools and images."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ KEPT = Kept("2026-01-01T12:00:00+00:00", "tools", "1.37.2", 1, 2, "stand-in", "c
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
-    """Return where a cluster may be kept."""
+    """Return the folder in which a cluster may be kept."""
     return place_of(tmp_path, "lab")
 
 
 @pytest.fixture
 def toolchain(tmp_path: Path) -> Toolchain:
-    """Return tools that are there."""
+    """Return an existing toolchain."""
     for name in ("kubectl", "etcd"):
         (tmp_path / name).write_text(name)
     return Toolchain("1.37.2", "4.3.1", {name: tmp_path / name for name in ("kubectl", "etcd")})
 
 
 def test_a_cluster_lives_as_long_as_its_holder(place: Place, toolchain: Toolchain) -> None:
-    """Who looks finds its description, its kubeconfig and the commands of the toolchain; then word of its end."""
+    """A reader finds the cluster's description, kubeconfig and commands, and later the message about its end."""
     with place.held():
         place.publish(KEPT, Path("/run/kubeconfig"), toolchain)
 
@@ -51,16 +51,16 @@ def test_a_cluster_lives_as_long_as_its_holder(place: Place, toolchain: Toolchai
 
 
 def test_a_holder_that_was_killed_could_say_nothing(place: Place) -> None:
-    """The lock alone tells that it is gone."""
+    """The lock shows the end of a holder that was killed without a message."""
     with place.held():
         pass
 
     assert unfitness(place, KEPT, "tools") == "has ended (it was killed)"
-    assert unfitness(place, None, "tools") == ""  # one that never got ready is nobody's loss
+    assert unfitness(place, None, "tools") == ""  # a holder that was never ready is no loss
 
 
 def test_a_cluster_of_other_tools_does_not_fit(place: Place) -> None:
-    """Nor does one that another version of this program describes."""
+    """A cluster with other tools, or from another version of the harness, is not reused."""
     with place.held():
         assert unfitness(place, KEPT, "other") == "has other tools or images"
         (place.folder / "cluster.json").write_text("{}")
@@ -68,7 +68,7 @@ def test_a_cluster_of_other_tools_does_not_fit(place: Place) -> None:
 
 
 def test_tools_and_images_tell_clusters_apart(toolchain: Toolchain) -> None:
-    """A binary that changed in its place counts as another."""
+    """A cluster is not reused if the content of a binary has changed."""
     own = fingerprint(toolchain, {"image:1": ("serve",)})
 
     assert fingerprint(toolchain, {"image:1": ("serve",)}) == own
@@ -78,7 +78,7 @@ def test_tools_and_images_tell_clusters_apart(toolchain: Toolchain) -> None:
 
 
 def test_the_next_holder_begins_with_an_empty_folder(place: Place, toolchain: Toolchain) -> None:
-    """Nothing of a dead cluster is taken for the new one's."""
+    """A new holder begins with an empty folder, without the files of a dead cluster."""
     with place.held():
         place.publish(KEPT, Path("/run/kubeconfig"), toolchain)
         place.note("etcd ended")
@@ -87,7 +87,7 @@ def test_the_next_holder_begins_with_an_empty_folder(place: Place, toolchain: To
 
 
 def test_ending_what_has_ended_removes_it(place: Place) -> None:
-    """There is nobody to signal."""
+    """The end of a cluster that has already ended removes its folder, without a signal."""
     with place.held():
         pass
 
@@ -97,13 +97,13 @@ def test_ending_what_has_ended_removes_it(place: Place) -> None:
 
 @pytest.mark.parametrize("name", ["", "../up", ".hidden", "a/b", "x" * 64])
 def test_names_are_those_of_folders(tmp_path: Path, name: str) -> None:
-    """No name leads out of the folder of kept clusters."""
+    """A cluster name that leads out of the folder of kept clusters is refused."""
     with pytest.raises(UsageError, match="a cluster cannot be called"):
         place_of(tmp_path, name)
 
 
 def test_all_kept_clusters_are_listed(tmp_path: Path, place: Place, toolchain: Toolchain) -> None:
-    """Those that live, those that start, and those that have ended with nobody looking."""
+    """The list contains the clusters that run, that start, and that have ended unnoticed."""
     other, third = place_of(tmp_path, "other"), place_of(tmp_path, "third")
     with place.alone(), place.held(), other.held():
         place.publish(KEPT, Path("/run/kubeconfig"), toolchain)
@@ -134,7 +134,7 @@ def test_a_person_is_told_all_that_it_takes(place: Place) -> None:
 
 
 def test_a_program_that_stays_is_given_its_order(tmp_path: Path) -> None:
-    """What it prints comes back line by line until it falls silent; the rest is logged."""
+    """A resident program gets its order, and its output is passed on until it falls silent. The rest is logged."""
     with detached("json.tool", order=b"[1]", log=tmp_path / "log") as lines:
         assert list(lines) == [b"[\n", b"    1\n", b"]\n"]
     with detached("json.tool", order=b"no", log=tmp_path / "log") as lines:

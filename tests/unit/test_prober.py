@@ -1,4 +1,4 @@
-"""The prober asks on time, ends on demand, and blames the Service only for its own silence."""
+"""The prober sends its requests on schedule, ends at once, and counts only failures of the Service."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SOON = 5.0
 
 
 def asked(times: int, prober: Prober) -> None:
-    """Wait until *prober* has made some requests."""
+    """Wait until *prober* has sent some requests."""
     wait_for("probes", lambda: len(prober.probes) >= times or None, within=SOON, changes=Ticks(0.005))
 
 
 def test_every_answer_is_kept_with_its_time() -> None:
-    """Successes and failures are recorded in order, each with when it was asked."""
+    """The prober records successes and failures in order, each with the time of its request."""
     answers = iter([None, Unanswered("HTTP 503")])
 
     with Prober(lambda: next(answers, None), now=time.monotonic, every=0.01) as prober:
@@ -33,7 +33,7 @@ def test_every_answer_is_kept_with_its_time() -> None:
 
 
 def test_nothing_is_asked_after_the_end() -> None:
-    """Leaving the block ends the thread: the record is complete."""
+    """The prober sends no request after its block, so that the record is complete."""
     with Prober(lambda: None, now=time.monotonic, every=0.01) as prober:
         asked(2, prober)
     probes = prober.probes
@@ -44,7 +44,7 @@ def test_nothing_is_asked_after_the_end() -> None:
 
 
 def test_the_end_does_not_wait_for_the_next_request() -> None:
-    """A prober that asks once an hour ends at once."""
+    """The prober ends at once even if its interval is an hour."""
     began = time.monotonic()
 
     with Prober(lambda: None, now=time.monotonic, every=3600) as prober:
@@ -54,7 +54,7 @@ def test_the_end_does_not_wait_for_the_next_request() -> None:
 
 
 def test_a_request_without_an_answer_does_not_hold_up_the_next() -> None:
-    """A lost request ends late; those made after it are answered meanwhile, and the record is in order."""
+    """The prober sends the next request while an earlier one has no answer, and records all in order of their start."""
     answered = threading.Event()
     first = iter([True])
 
@@ -71,7 +71,7 @@ def test_a_request_without_an_answer_does_not_hold_up_the_next() -> None:
 
 
 def test_who_waits_for_an_answer_need_not_wait_for_the_next_request() -> None:
-    """A prober that asks once an hour asks at once when it is told to."""
+    """The prober sends a request at once on demand, even if its interval is an hour."""
     with Prober(lambda: None, now=time.monotonic, every=3600) as prober:
         asked(1, prober)
         prober.ask()
@@ -79,7 +79,7 @@ def test_who_waits_for_an_answer_need_not_wait_for_the_next_request() -> None:
 
 
 def unreachable(times: int) -> Callable[[], None]:
-    """Return a visit that finds the cluster at fault a few times, then gets an answer."""
+    """Return a visit function that reports a cluster fault a few times, and then an answer."""
     left = iter(range(times))
 
     def visit() -> None:
@@ -90,7 +90,7 @@ def unreachable(times: int) -> Callable[[], None]:
 
 
 def test_a_fault_of_the_cluster_is_no_probe() -> None:
-    """Requests that never left the API server are not held against the Service, and a passing fault is forgotten."""
+    """The prober does not count a request that the API server could not forward, and ignores a temporary fault."""
     with Prober(unreachable(2), now=time.monotonic, every=0.01) as prober:
         asked(1, prober)
 
@@ -99,7 +99,7 @@ def test_a_fault_of_the_cluster_is_no_probe() -> None:
 
 
 def test_a_lasting_fault_is_reported() -> None:
-    """When the latest request found the cluster at fault, the prober says so."""
+    """The prober reports a cluster fault if its latest request met one."""
     with Prober(unreachable(10**9), now=time.monotonic, every=0.01) as prober:
         wait_for("fault", lambda: prober.fault or None, within=SOON, changes=Ticks(0.005))
 
@@ -109,5 +109,5 @@ def test_a_lasting_fault_is_reported() -> None:
 
 @pytest.mark.parametrize(("now", "due"), [(10.0, 10.5), (10.4, 10.5), (10.6, 11.0), (13.2, 13.5)])
 def test_a_slow_answer_skips_requests(now: float, due: float) -> None:
-    """The schedule is a grid from the first request on: it neither drifts nor catches up in a burst."""
+    """The prober skips scheduled requests during a slow answer. Its schedule neither drifts nor catches up."""
     assert next_due(10.0, now, 0.5) == pytest.approx(due)

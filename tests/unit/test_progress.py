@@ -1,4 +1,4 @@
-"""Progress: silent for what is quick, one line on a terminal, a line now and then in a log, nothing left behind."""
+"""The progress display is silent for short work, and shows one line on a terminal or occasional lines in a log."""
 
 from __future__ import annotations
 
@@ -22,43 +22,43 @@ CLEAR = "\r\x1b[K"
 
 @dataclass
 class Clock:
-    """Time that passes when the test says so."""
+    """A clock that a test sets."""
 
     now: float = 100.0
 
     def monotonic(self) -> float:
-        """Return what the test set."""
+        """Return the time that the test set."""
         return self.now
 
 
 class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream that reports to be a terminal."""
 
     def isatty(self) -> bool:
-        """Say so."""
+        """Return True."""
         return True
 
 
 @contextmanager
 def by_hand(tick: Callable[[], None]) -> Iterator[None]:
-    """Never tick: the test does."""
+    """Replace the ticking thread, because the test ticks by itself."""
     del tick
     yield
 
 
 @dataclass
 class Shown:
-    """A progress whose time and ticks are the test's."""
+    """A progress display whose time and ticks the test controls."""
 
     stream: io.StringIO
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
-        """Wire the parts."""
+        """Connect the parts."""
         self.progress = TerminalProgress(self.stream, clock=self.clock, ticking=by_hand)
 
     def after(self, seconds: float) -> str:
-        """Return what one tick writes when *seconds* have passed."""
+        """Return the output of one tick after *seconds*."""
         self.clock.now += seconds
         before = len(self.stream.getvalue())
         self.progress.tick()
@@ -67,19 +67,19 @@ class Shown:
 
 @pytest.fixture
 def terminal() -> Shown:
-    """Progress on a terminal."""
+    """A progress display on a terminal."""
     return Shown(Terminal())
 
 
 @pytest.fixture
 def log() -> Shown:
-    """Progress in a file."""
+    """A progress display in a log file."""
     return Shown(io.StringIO())
 
 
 @pytest.mark.parametrize("stream", [Terminal, io.StringIO])
 def test_quick_work_shows_nothing(stream: type[io.StringIO]) -> None:
-    """What takes less than a second leaves no trace, on a terminal or in a log."""
+    """Work of less than a second prints nothing on a terminal or in a log."""
     shown = Shown(stream())
 
     with shown.progress.step("blink") as say:
@@ -90,7 +90,7 @@ def test_quick_work_shows_nothing(stream: type[io.StringIO]) -> None:
 
 
 def test_a_terminal_shows_one_line_that_is_redrawn(terminal: Shown) -> None:
-    """Title, what is said and the time passed stand in one line; each drawing replaces the one before."""
+    """A terminal shows title, message and elapsed time in one line, which each update replaces."""
     with terminal.progress.step("building") as say:
         say("12 packages")
         first = terminal.after(1.5)
@@ -102,7 +102,7 @@ def test_a_terminal_shows_one_line_that_is_redrawn(terminal: Shown) -> None:
 
 
 def test_a_terminal_keeps_one_final_line(terminal: Shown) -> None:
-    """At its end the line is cleared, and the title and the time stay."""
+    """A terminal keeps the title and the time of a finished step."""
     with terminal.progress.step("building"):
         terminal.after(72)
 
@@ -110,7 +110,7 @@ def test_a_terminal_keeps_one_final_line(terminal: Shown) -> None:
 
 
 def test_a_failed_step_does_not_read_as_done(terminal: Shown) -> None:
-    """The final line of a step that raised says so."""
+    """The final line of a step that raised an exception states the failure."""
 
     def fail() -> None:
         with terminal.progress.step("building"):
@@ -124,7 +124,7 @@ def test_a_failed_step_does_not_read_as_done(terminal: Shown) -> None:
 
 
 def test_a_log_gets_a_line_after_a_second_then_every_half_minute(log: Shown) -> None:
-    """A log is neither silent nor flooded, and never sees a control character."""
+    """A log gets one line after a second and then every 30 seconds, without control characters."""
     with log.progress.step("building") as say:
         say("etcd")
         written = [log.after(seconds) for seconds in (0.5, 0.5, 1, 28, 1, 29, 1)]
@@ -142,7 +142,7 @@ def test_a_log_gets_a_line_after_a_second_then_every_half_minute(log: Shown) -> 
 
 
 def test_a_terminal_shows_the_inner_step_then_the_outer_again(terminal: Shown) -> None:
-    """Of steps that nest, the one that began last is shown, and the outer one keeps its own time."""
+    """A terminal shows the latest of nested steps, and then the outer one with its own time."""
     with terminal.progress.step("outer"):
         terminal.after(10)
         with terminal.progress.step("inner"):
@@ -154,7 +154,7 @@ def test_a_terminal_shows_the_inner_step_then_the_outer_again(terminal: Shown) -
 
 
 def test_steps_of_several_threads_each_leave_their_line(terminal: Shown) -> None:
-    """Steps may run at once; their final lines are whole and none is lost."""
+    """Steps in several threads each leave their whole final line."""
     all_began, may_end = threading.Barrier(9), threading.Event()
 
     def work(number: int) -> None:
@@ -177,7 +177,7 @@ def test_steps_of_several_threads_each_leave_their_line(terminal: Shown) -> None
 
 
 def test_what_is_said_cannot_move_the_cursor(terminal: Shown) -> None:
-    """Escape sequences, line ends and tabs of a tool's output become spaces."""
+    """Control characters, line ends and tabs in a message become spaces."""
     with terminal.progress.step("run\x1b[2J\nning") as say:
         say("a\r\tb\x07c\u202ed")
         shown = terminal.after(2)
@@ -186,7 +186,7 @@ def test_what_is_said_cannot_move_the_cursor(terminal: Shown) -> None:
 
 
 def test_a_stream_that_cannot_write_a_character_gets_another() -> None:
-    """A terminal without UTF-8 shows a question mark instead of ending the work."""
+    """A character that the stream cannot encode becomes a question mark."""
     raw = io.BytesIO()
     clock = Clock()
     progress = TerminalProgress(io.TextIOWrapper(raw, encoding="ascii"), clock=clock, ticking=by_hand)
@@ -198,7 +198,7 @@ def test_a_stream_that_cannot_write_a_character_gets_another() -> None:
 
 
 def test_a_closed_stream_does_not_end_the_work() -> None:
-    """Who no longer reads is no reason to fail."""
+    """A closed stream does not end the work."""
     stream = io.StringIO()
     shown = Shown(stream)
 
@@ -208,7 +208,7 @@ def test_a_closed_stream_does_not_end_the_work() -> None:
 
 
 def test_the_line_fits_the_terminal() -> None:
-    """The line is cut to the terminal's width, so that it never wraps; the time stays readable."""
+    """The line is shortened to the terminal's width without its time, and never wraps."""
     controller, end = os.openpty()
     with os.fdopen(controller, "rb", buffering=0) as screen, os.fdopen(end, "w", encoding="utf-8") as stream:
         os.set_blocking(controller, False)
@@ -227,7 +227,7 @@ def test_the_line_fits_the_terminal() -> None:
 
 
 def test_the_ticking_thread_ends_with_its_step() -> None:
-    """No thread outlives its step, also when the step fails; while it runs, the line appears by itself."""
+    """The ticking thread shows the line by itself, and ends with its step, also after a failure."""
     stream = Terminal()
 
     def drawn() -> bool | None:
@@ -256,7 +256,7 @@ def test_the_ticking_thread_ends_with_its_step() -> None:
     ],
 )
 def test_a_length_of_time_reads_as_people_say_it(seconds: float, text: str) -> None:
-    """Two units at most, and no fractions."""
+    """A duration is shown with at most two units and without fractions."""
     assert elapsed(seconds) == text
 
 
@@ -265,17 +265,17 @@ def test_a_length_of_time_reads_as_people_say_it(seconds: float, text: str) -> N
     [("canary", 6, "canary"), ("canary", 5, "cana…"), ("canary", 1, "…"), ("canary", 0, ""), ("金絲雀", 5, "金絲…")],
 )
 def test_text_is_cut_by_columns(text: str, room: int, kept: str) -> None:
-    """What is cut ends in an ellipsis, and wide characters count twice."""
+    """A text is shortened by columns with an ellipsis, and a wide character counts as two."""
     assert cut(text, room) == kept
 
 
 def test_a_step_that_says_nothing_has_no_empty_part() -> None:
-    """Title and time stand alone."""
+    """A step without a message shows only title and time."""
     assert line("building", "", 3) == "building · 3 s"
 
 
 def test_one_line_keeps_letters_of_every_script() -> None:
-    """Only what cannot be printed goes."""
+    """One line keeps the letters of every script, and drops only unprintable characters."""
     assert one_line("  naïve — 金絲雀\n") == "naïve — 金絲雀"
 
 

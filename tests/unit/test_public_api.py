@@ -1,4 +1,4 @@
-"""The public API: names, what they cost, and verdicts without pytest."""
+"""The public API: its names, its import time, and verdicts without pytest."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ HEAVY = ("cryptography", "jinja2", "kubernetes", "msgspec", "urllib3", "yaml")
 
 
 def loaded_by(statement: str) -> list[str]:
-    """Return which of the heavy packages a new process has loaded after *statement*."""
+    """Return the heavy packages that a new process has loaded after *statement*."""
     program = f"{statement}\nimport sys; print(*sorted(set({HEAVY}) & sys.modules.keys()))"
     return subprocess.check_output([sys.executable, "-c", program], text=True).split()
 
 
 def test_every_public_name_is_there() -> None:
-    """Each is imported when it is first used; another name is an AttributeError."""
+    """Every public name is imported at its first use, and another name raises AttributeError."""
     assert all(getattr(canaryproof, name) for name in canaryproof.__all__)
     with pytest.raises(AttributeError, match="nothing"):
         _ = canaryproof.nothing
@@ -42,7 +42,7 @@ def test_other_projects_load_nothing_heavy() -> None:
 
 
 def test_a_submission_is_judged_without_pytest() -> None:
-    """What needs a failed check is skipped and names it."""
+    """The API judges a submission without pytest. A check that needs a failed one is skipped and names it."""
     broken = Evidence("shop", "here", chart=Rendering(error="no such function"))
 
     result = judge(broken)
@@ -53,7 +53,7 @@ def test_a_submission_is_judged_without_pytest() -> None:
 
 
 def test_a_fault_is_no_verdict() -> None:
-    """Every check ends in the error, and nothing is scored."""
+    """A fault ends every check with the error, and gives no score."""
     result = judge(Evidence("shop", "here", fault=Cause(code="told", detail="etcd ended")))
 
     assert (result.verdict, result.score, result.reason) == ("error", None, "etcd ended")
@@ -61,7 +61,7 @@ def test_a_fault_is_no_verdict() -> None:
 
 
 def test_a_gap_in_the_evidence_counts_for_nothing() -> None:
-    """The check is skipped with the reason, and its point is not among those that could be won."""
+    """A check with a gap in its evidence is skipped with the reason, and its points do not count."""
     observed = Observed(1, 2, None, "superseded", gaps={"stable-never-down": Cause(code="told", detail="too late")})
 
     result = judge(Evidence("shop", "here", observed=observed))

@@ -1,4 +1,4 @@
-"""A rollback is made with exactly those records of Helm that the experiment has brought about."""
+"""A rollback runs only if Helm's records are exactly those of the experiment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HOOK = {"name": "job", "manifest": "kind: Job", "events": ["post-upgrade"]}
 
 
 def secret(revision: int, *, uid: str = "", kind: str = "helm.sh/release.v1", **parts: Any) -> msgspec.Raw:
-    """Return the Secret of a revision; *parts* are metadata, or fields of the record in it."""
+    """Return the Secret of a revision. *parts* are metadata, or fields of its record."""
     record = {"name": "shop", "namespace": "sre", "version": revision, "manifest": "a", "hooks": [HOOK], "info": {}}
     record |= {name: parts.pop(name) for name in list(parts) if name in record}
     packed = base64.b64encode(base64.b64encode(gzip.compress(json.dumps(record).encode()))).decode()
@@ -36,7 +36,7 @@ def secret(revision: int, *, uid: str = "", kind: str = "helm.sh/release.v1", **
 
 
 def records(*secrets: msgspec.Raw) -> tuple[ReleaseRecord, ...]:
-    """Return what is read of them."""
+    """Return the records that are read from Secrets."""
     return read_records(secrets)
 
 
@@ -49,11 +49,11 @@ def named(name: str, **parts: Any) -> msgspec.Raw:
 
 FIRST = records(secret(1))
 BOTH = Expected("shop", "sre", FIRST, new=2)
-"""After an upgrade."""
+"""The records after an upgrade."""
 
 
 def test_the_records_of_an_experiment_are_as_expected() -> None:
-    """Helm writes a new status and the last run of hooks into a record; what a rollback depends on stays."""
+    """The check accepts Helm's changes of status and last hook run in a record of the experiment."""
     now = secret(1, info={"status": "superseded"}, hooks=[{**HOOK, "last_run": {"phase": "Succeeded"}}])
 
     assert BOTH.violation(records(now, secret(2))) is None
@@ -62,7 +62,7 @@ def test_the_records_of_an_experiment_are_as_expected() -> None:
 
 
 def test_an_upgrade_that_failed_early_has_no_record() -> None:
-    """Nothing was applied then; one that succeeded without a record is none of Helm's."""
+    """The check accepts a failed upgrade without a record, because nothing was applied, but no successful one."""
     assert Expected("shop", "sre", FIRST, new=2, must_exist=False).violation(FIRST) is None
     assert BOTH.violation(FIRST) == Violation("missing-record", "Secret/sh.helm.release.v1.shop.v2")
 
@@ -112,14 +112,14 @@ def test_a_second_revision_that_is_none_is_named(second: msgspec.Raw) -> None:
     ],
 )
 def test_a_first_revision_that_was_changed_is_named(now: msgspec.Raw) -> None:
-    """A rollback would apply what is in it."""
+    """The check names a changed revision 1, because a rollback would apply it."""
     found = BOTH.violation(records(now, secret(2)))
 
     assert found == Violation("changed-record", "Secret/sh.helm.release.v1.shop.v1")
 
 
 def test_a_second_revision_that_is_nested_too_deep_is_named() -> None:
-    """Helm keeps the values of a chart in it, and takes them ten times as deep as they can be read here."""
+    """The check names a revision 2 that is nested too deeply to read. Helm accepts values ten times as deep."""
     packed = base64.b64encode(base64.b64encode(b'{"chart":' + b"[" * 5_000 + b"]" * 5_000 + b"}")).decode()
 
     found = BOTH.violation(records(secret(1), secret(2, data={"release": packed})))
@@ -128,7 +128,7 @@ def test_a_second_revision_that_is_nested_too_deep_is_named() -> None:
 
 
 def test_a_first_revision_that_is_gone_is_named() -> None:
-    """Without its labels Helm does not find it, either."""
+    """The check names a missing revision 1, also if only its labels are missing."""
     found = BOTH.violation(records(secret(2)))
 
     assert found == Violation("missing-record", "Secret/sh.helm.release.v1.shop.v1")
@@ -146,6 +146,6 @@ def test_a_first_revision_that_is_gone_is_named() -> None:
     ],
 )
 def test_each_violation_has_a_sentence_that_names_the_object(violation: Violation) -> None:
-    """And something to look for."""
+    """Each violation has a sentence that names the object, and a hint."""
     assert "Secret/later" in describe(violation_cause(violation))
     assert describe_hint(Hint(id=violation.code))

@@ -1,4 +1,4 @@
-"""The recorder sees everything once, in order, whatever happens to its connections."""
+"""The recorder records every change once and in order, whatever happens to its connections."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PATIENCE = TimeLimits(request=0.3, look_again=0.01)
 
 
 def pod(name: str, version: int, *, uid: str = "", namespace: str = "lab") -> dict[str, Any]:
-    """Return a pod of hardly anything."""
+    """Return a minimal pod."""
     return {
         "kind": "Pod",
         "apiVersion": "v1",
@@ -32,23 +32,23 @@ def pod(name: str, version: int, *, uid: str = "", namespace: str = "lab") -> di
 
 
 def raw(body: dict[str, Any]) -> msgspec.Raw:
-    """Encode as the API does."""
+    """Encode as the API server does."""
     return msgspec.Raw(msgspec.json.encode(body))
 
 
 class FakeWatch:
-    """A watch that yields what the test puts in; an exception is raised, None ends it."""
+    """A watch that yields what the test queues. An exception in the queue is raised, and None ends the watch."""
 
     def __init__(self) -> None:
-        """Start with nothing to say."""
+        """Start with an empty queue."""
         self.lines: queue.Queue[bytes | BaseException | None] = queue.Queue()
 
     def tell(self, change: str, body: dict[str, Any]) -> None:
-        """Yield one change."""
+        """Queue one change."""
         self.lines.put(msgspec.json.encode({"type": change, "object": body}))
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield until the end."""
+        """Yield until the end of the watch."""
         while (line := self.lines.get()) is not None:
             if isinstance(line, BaseException):
                 raise line
@@ -60,10 +60,10 @@ class FakeWatch:
 
 
 class FakeSource:
-    """An API server of one kind: lists and watches in the order in which the test prepared them."""
+    """An API server with one kind, whose lists and watches the test prepares in order."""
 
     def __init__(self, *lists: Listing) -> None:
-        """Give *lists* in turn, then the last one again."""
+        """Return *lists* in turn, and repeat the last one."""
         self._lists = list(lists) or [Listing("1", ())]
         self.watches: queue.Queue[FakeWatch] = queue.Queue()
         self.versions: list[str] = []
@@ -83,7 +83,7 @@ class FakeSource:
 
 
 def seen(recording: Recording) -> list[tuple[str, str, str]]:
-    """Return what was recorded, shortly."""
+    """Return the recorded changes in short form."""
     return [
         (each.change, each.object.body["metadata"]["name"], each.object.body["metadata"]["resourceVersion"])
         for each in recording.timeline.observations
@@ -103,7 +103,7 @@ def recorded(count: int, recording: Recording) -> list[tuple[str, str, str]]:
 
 
 def test_changes_of_the_namespace_are_recorded_in_order() -> None:
-    """A pod's life is kept as it was told; other namespaces, and noise, are not."""
+    """The recorder keeps the changes of its namespace in order, and leaves out other namespaces and bookmarks."""
     source = FakeSource()
     with (
         Recorder(source, Vitals(), watched=(PODS,), time_limits=TimeLimits()) as recorder,
@@ -123,7 +123,7 @@ def test_changes_of_the_namespace_are_recorded_in_order() -> None:
 
 
 def test_a_watch_goes_on_where_it_ended() -> None:
-    """A watch that the server ends, or that breaks, is taken up at the last version seen, with nothing told twice."""
+    """The recorder resumes an ended or broken watch at its last version, without duplicates."""
     source = FakeSource(Listing("7", ()))
     with (
         Recorder(source, Vitals(), watched=(PODS,), time_limits=PATIENCE) as recorder,
@@ -143,7 +143,7 @@ def test_a_watch_goes_on_where_it_ended() -> None:
 
 
 def test_what_vanished_unseen_is_recorded_as_deleted() -> None:
-    """After 410 Gone, the fresh list tells what was missed: deletions, replacements, changes and new objects."""
+    """The recorder lists again after 410 Gone, and records missed deletions, replacements, changes and additions."""
     after = (raw(pod("kept", 2)), raw(pod("changed", 12)), raw(pod("replaced", 13, uid="new")), raw(pod("born", 14)))
     source = FakeSource(Listing("1", ()), Listing("20", after))
     with (
@@ -177,7 +177,7 @@ def test_an_error_event_410_lists_again() -> None:
 
 
 def test_a_deletion_of_what_was_never_seen_is_no_news() -> None:
-    """The remains of an earlier namespace of the same name do not enter the timeline."""
+    """The recorder ignores the deletion of an object of an earlier namespace with the same name."""
     source = FakeSource()
     with (
         Recorder(source, Vitals(), watched=(PODS,), time_limits=TimeLimits()) as recorder,
@@ -194,7 +194,7 @@ class DeadSource(FakeSource):
     """An API server that no longer answers."""
 
     def list(self, resource: Resource) -> Listing:
-        """Fail."""
+        """Raise an error."""
         raise InfrastructureError(f"no {resource.plural} today")
 
 
@@ -211,7 +211,7 @@ def test_a_kind_that_can_no_longer_be_watched_is_a_fault_of_the_cluster() -> Non
 
 
 def test_a_short_outage_is_forgiven() -> None:
-    """One broken connection after a long quiet watch does not end the run."""
+    """The recorder tolerates one broken connection after a long quiet watch."""
     source, vitals = FakeSource(), Vitals()
     with (
         Recorder(source, vitals, watched=(PODS,), time_limits=TimeLimits(request=0.05, look_again=0.01)) as recorder,
@@ -228,7 +228,7 @@ def test_a_short_outage_is_forgiven() -> None:
 
 
 def test_the_end_leaves_no_thread_behind() -> None:
-    """Leaving the block ends watches that wait for news, without calling it a fault."""
+    """The recorder ends silent watches and their threads with its block, without a fault."""
     vitals, before = Vitals(), threading.active_count()
     source = FakeSource()
 
@@ -241,7 +241,7 @@ def test_the_end_leaves_no_thread_behind() -> None:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_thread_that_dies_of_a_defect_is_reported() -> None:
-    """No defect may leave the others waiting for news that cannot come."""
+    """The recorder reports a defect in one of its threads, so that no one waits forever."""
     source, vitals = FakeSource(), Vitals()
     with (
         Recorder(source, vitals, watched=(PODS,), time_limits=TimeLimits()) as recorder,
@@ -255,7 +255,7 @@ def test_a_thread_that_dies_of_a_defect_is_reported() -> None:
 
 
 def test_several_waiters_hear_of_a_change() -> None:
-    """Whoever listens is woken, not only the first."""
+    """The recorder wakes all waiters after a change."""
     recording = Recording()
     other = Signal()
     recording.listen(other.announce)

@@ -1,4 +1,4 @@
-"""What Helm keeps of each revision is read, and stable, canary and rollback are found among them."""
+"""The records of Helm's revisions are read, and stable, canary and rollback are found among them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: NAME\n  annotation
 
 
 def secret(**parts: Any) -> Body:
-    """Return the Secret of a revision, packed as Helm does."""
+    """Return the Secret of a revision, encoded as Helm does."""
     release = {
         "name": "upcommerce",
         "version": 2,
@@ -44,13 +44,13 @@ def secret(**parts: Any) -> Body:
 
 
 def packed(content: bytes) -> Body:
-    """Return a Secret with some content."""
+    """Return a Secret with this content."""
     twice = base64.b64encode(base64.b64encode(gzip.compress(content)))
     return {"metadata": {"name": "sh.helm.release.v1.upcommerce.v2"}, "data": {"release": twice.decode()}}
 
 
 def test_a_revision_is_read_from_its_secret() -> None:
-    """Its number, what Helm says of it, what was rendered, and the templates of its chart."""
+    """A revision holds its number, Helm's description, the rendered objects, and the templates of its chart."""
     record = record_of(secret())
 
     assert record.line == Revision(2, "deployed", "Upgrade complete", "upcommerce-0.1.0")
@@ -61,14 +61,14 @@ def test_a_revision_is_read_from_its_secret() -> None:
 
 @pytest.mark.parametrize("time", ["2026-01-01T12:00:00Z", "2026-01-01T12:00:00.5Z", "2026-01-01T12:00:00.000000001Z"])
 def test_times_have_as_many_digits_as_go_likes(time: str) -> None:
-    """From none to nine."""
+    """A time may have zero to nine decimal places, as Go writes it."""
     info = {"status": "deployed", "description": "", "last_deployed": time}
 
     assert record_of(secret(info=info)).deployed_at.second == 0
 
 
 def test_hooks_are_part_of_what_was_rendered() -> None:
-    """As helm template prints them; tests are not, unless an upgrade runs them, too."""
+    """The rendered objects include hooks as in ``helm template``, and tests only if an upgrade runs them, too."""
     hooks = [
         {**HOOK, "manifest": CONFIG.replace("NAME", "prepare")},
         {**HOOK, "events": ["test"], "manifest": CONFIG.replace("NAME", "try")},
@@ -84,7 +84,7 @@ def test_hooks_are_part_of_what_was_rendered() -> None:
 
 
 def test_what_does_not_parse_is_the_charts_affair() -> None:
-    """Helm applied it all the same; the check of the chart says so."""
+    """An unreadable rendering in a record is a matter of the chart's check, because Helm has applied it."""
     assert "comes twice" in record_of(secret(manifest="a: 1\na: 2\n")).rendering.error
 
 
@@ -99,13 +99,13 @@ def test_what_does_not_parse_is_the_charts_affair() -> None:
     ],
 )
 def test_a_secret_of_another_kind_is_named(body: Body) -> None:
-    """Whatever it holds."""
+    """A Secret of another type is named, whatever its content is."""
     with pytest.raises(InfrastructureError, match="is not a revision that Helm has written"):
         record_of(body)
 
 
 def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A megabyte may unpack to a gigabyte."""
+    """A compressed record that would expand beyond the limit is not decompressed."""
     monkeypatch.setattr(releases, "LARGEST", 1000)
 
     with pytest.raises(InfrastructureError, match="is not a revision"):
@@ -113,7 +113,7 @@ def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def revision(number: int, what: str, status: str = "superseded") -> Record:
-    """Return a revision of stable, of the canary, or a rollback to another."""
+    """Return a revision of stable or canary, or a rollback to another revision."""
     to = int(what) if what.isdecimal() else 0
     description = f"Rollback to {to}" if to else "Upgrade complete"
     text = SUBMITTED if what == "canary" else STABLE
@@ -121,7 +121,7 @@ def revision(number: int, what: str, status: str = "superseded") -> Record:
 
 
 def found(*what: str, first: int = 1) -> Revisions:
-    """Return what is found among revisions in order."""
+    """Return the roles found among these revisions."""
     return find_revisions([revision(first + number, each) for number, each in enumerate(what)], rendering(STABLE))
 
 
@@ -139,7 +139,7 @@ def found(*what: str, first: int = 1) -> Revisions:
     ],
 )
 def test_the_last_try_counts(history: list[str], stable: int | None, submitted: int, rollback: int | None) -> None:
-    """Stable need not be revision 1; a revision that stands for no rollback is none, whatever it brings back."""
+    """The last attempt counts, and stable may be any revision. A rollback is recognised by its description only."""
     revisions = found(*history)
 
     assert revisions.submitted.revision == submitted
@@ -149,7 +149,7 @@ def test_the_last_try_counts(history: list[str], stable: int | None, submitted: 
 
 
 def test_it_is_known_what_is_no_longer_on_record() -> None:
-    """Helm keeps the last ten revisions."""
+    """A missing revision is known to be missing, because Helm keeps only the last ten."""
     assert found("stable", "1", first=5).is_pruned
     assert not found("stable", "canary").is_pruned
     assert not found("stable").is_upgraded

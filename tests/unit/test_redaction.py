@@ -1,4 +1,4 @@
-"""Redaction: credentials are removed from text and objects, and everything else stays as it is."""
+"""The redaction removes credentials from texts and objects, and keeps everything else."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from canaryproof.redaction import (
 
 JWT = "eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ.eyJpc3MiOiJrdWJlcm5ldGVzL3NlcnZpY2VhY2NvdW50In0.c2lnbmF0dXJl-_x"
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA7y\nq3Zk9Lx0aVbQ==\n-----END RSA PRIVATE KEY-----"
-SECRET = "c4n4ry-Qx7Z"  # noqa: S105  # what must not be seen again
+SECRET = "c4n4ry-Qx7Z"  # noqa: S105  # must not appear in the output
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ SECRET = "c4n4ry-Qx7Z"  # noqa: S105  # what must not be seen again
     ],
 )
 def test_credentials_are_recognized_by_their_shape(text: str) -> None:
-    """What looks like a credential goes, once and for all, and the rest of the message stays."""
+    """The redaction removes text in the form of a credential, keeps the rest, and changes nothing if applied again."""
     clean = redacted(text)
 
     assert SECRET not in clean
@@ -79,7 +79,7 @@ def test_credentials_are_recognized_by_their_shape(text: str) -> None:
 )
 @pytest.mark.parametrize("around", ["{}", "it said: {}", '{{"x": "{}"}}'])
 def test_tokens_and_keys_are_removed_whole(text: str, around: str) -> None:
-    """JSON Web Tokens and private keys leave nothing but the marker, in their Base64 forms too."""
+    """The redaction replaces whole JSON Web Tokens and private keys by the marker, also in Base64."""
     assert redacted(around.format(text)) == around.format(MARK if "\n" not in text else redacted(text))
     assert not set(text.split()) & set(redacted(text).split())
 
@@ -104,7 +104,7 @@ def test_tokens_and_keys_are_removed_whole(text: str, around: str) -> None:
     ],
 )
 def test_hostile_text_takes_little_time(piece: str) -> None:
-    """Logs and messages are whatever a submission makes them: time grows with their length, and no faster."""
+    """The redaction takes time in proportion to the length of a hostile text."""
     text = f"password{piece * (100_000 // len(piece))} PRIVATE KEY @ token= -----END PRIVATE KEY-----"
     began = time.process_time()
     redacted(text)
@@ -113,7 +113,7 @@ def test_hostile_text_takes_little_time(piece: str) -> None:
 
 
 def test_a_chart_with_many_secrets_does_not_slow_down_every_text() -> None:
-    """As many values as a chart has room for: a text that holds none of them takes no look at each."""
+    """The redaction takes little time for a text without any of many secret values."""
     redactor = Redactor(f"v{number:07d}-{number}" for number in range(20_000))
     began = time.process_time()
     clean = [redactor.cut_text(f"{'word ' * 300}{number}") for number in range(100)]
@@ -124,7 +124,7 @@ def test_a_chart_with_many_secrets_does_not_slow_down_every_text() -> None:
 
 
 def test_the_rest_of_a_key_that_was_cut_is_removed() -> None:
-    """The last lines of a log may begin in the middle of a key."""
+    """The redaction removes the rest of a private key whose beginning was cut from a log."""
     assert redacted("AbCdEfGhIjKlMnOpQr\n" + PEM[52:] + "\nbye") == f"{MARK}\n\n\nbye"
 
 
@@ -169,7 +169,7 @@ def test_the_rest_of_a_key_that_was_cut_is_removed() -> None:
     ],
 )
 def test_ordinary_messages_stay(text: str) -> None:
-    """Names, digests, exit codes, references to Secrets and templates are no credentials."""
+    """The redaction keeps names, digests, exit codes, references to Secrets and templates."""
     assert redacted(text) == text
     assert Redactor(["something-else"]).text(text) == text
 
@@ -190,8 +190,8 @@ def _ways(value: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("seed", range(30))
 def test_a_known_value_is_found_however_it_is_written(seed: int) -> None:
-    """As it is, in JSON, in a URL, and in Base64 at any offset; the text around it stays."""
-    chance = random.Random(seed)  # noqa: S311  # inputs of a test
+    """The redaction finds a known value as plain text, in JSON, in a URL, and in Base64 at any offset."""
+    chance = random.Random(seed)  # noqa: S311  # only test inputs
     value = "".join(chance.choices(string.ascii_letters + string.digits + "+/=!$ \"'%&#@:", k=chance.randint(12, 60)))
     value = f"k{value}7"
     redactor = Redactor([value])
@@ -205,7 +205,7 @@ def test_a_known_value_is_found_however_it_is_written(seed: int) -> None:
 
 
 def test_a_short_value_is_found_as_a_word_only() -> None:
-    """A short password must not cut words in two."""
+    """The redaction removes a short value only as a whole word."""
     redactor = Redactor(["hunter2"])
 
     assert redactor.text("password=hunter2, hunter20, xhunter2: hunter2.") == (
@@ -215,8 +215,8 @@ def test_a_short_value_is_found_as_a_word_only() -> None:
 
 @pytest.mark.parametrize("size", [4_096, 4_097, 8_193, 50_000])
 def test_a_long_value_is_removed_as_a_whole(size: int) -> None:
-    """Key stores and bundles of certificates are one line of many thousand characters."""
-    value = "".join(random.Random(size).choices(string.ascii_letters, k=size))  # noqa: S311  # no secret of anybody's
+    """The redaction removes a value of thousands of characters as a whole, such as a key store."""
+    value = "".join(random.Random(size).choices(string.ascii_letters, k=size))  # noqa: S311  # not a real secret
     redactor = Redactor(object_values([{"kind": "Secret", "stringData": {"store": value}}]))
 
     left = redactor.text(f"it has {value} in it").removeprefix("it has ").removesuffix(" in it")
@@ -225,7 +225,7 @@ def test_a_long_value_is_removed_as_a_whole(size: int) -> None:
 
 
 def test_a_value_that_was_cut_is_removed_too() -> None:
-    """Logs and long messages begin and end anywhere."""
+    """The redaction removes a value that is cut at the beginning or the end of a text."""
     redactor = Redactor(["s3cr3t-value-of-the-shop"])
 
     middle = f" and {'more ' * 300}... then "
@@ -286,7 +286,7 @@ def _secret(**data: str) -> dict[str, Any]:
 
 
 def test_the_data_of_secrets_is_withheld_and_a_change_is_still_seen() -> None:
-    """Equal data looks equal, changed data looks changed, and no digest is the same in another run."""
+    """The redaction replaces a Secret's data by a digest that shows changes and differs in every run."""
     one, other = Redactor(), Redactor()
     first, again, changed = (one.body(_secret(password=each)) for each in ("aaaaaa", "aaaaaa", "bbbbbb"))
 
@@ -299,7 +299,7 @@ def test_the_data_of_secrets_is_withheld_and_a_change_is_still_seen() -> None:
 
 @pytest.mark.parametrize("wrap", [lambda it: it, lambda it: {"kind": "List", "items": [it]}, lambda it: {"spec": it}])
 def test_secrets_inside_of_objects_are_withheld(wrap: Any) -> None:
-    """Lists and custom resources that hold a Secret, and kubectl's annotation, repeat its data."""
+    """The redaction also removes a Secret's data from lists, custom resources and kubectl's annotation."""
     body = {**_secret(url="postgres-dsn-1"), "stringData": {"n": 5, "x": "plain-value"}}
     body["metadata"] = {"name": "x", "annotations": {"kubectl.kubernetes.io/last-applied-configuration": str(body)}}
     text = json.dumps(Redactor().body(wrap(body)))
@@ -308,7 +308,7 @@ def test_secrets_inside_of_objects_are_withheld(wrap: Any) -> None:
 
 
 def test_known_values_in_objects_are_removed_and_identifiers_stay() -> None:
-    """What is judged, names, labels, images and states, is never touched, whatever a Secret holds."""
+    """The redaction removes known values from objects, but keeps every name, label, image and state that checks use."""
     pod = {
         "kind": "Pod",
         "metadata": {

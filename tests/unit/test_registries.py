@@ -1,4 +1,4 @@
-"""Which hosts images are pulled from: the registries of a run, and public addresses."""
+"""The hosts from which images may be pulled are the registries of a run, at public addresses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RUN = Registries.of(
     ],
 )
 def test_registries_of_the_run_are_granted(target: str) -> None:
-    """Those that the course's images name, with what belongs to them, and those that the user adds."""
+    """The registries of the course's images with their related hosts, and those that the user adds, are allowed."""
     answer = RUN.check("https", target)
 
     assert isinstance(answer, Grant)
@@ -61,7 +61,7 @@ def test_registries_of_the_run_are_granted(target: str) -> None:
     ],
 )
 def test_other_hosts_are_refused(scheme: str, target: str, code: str) -> None:
-    """The reason is typed, and its sentence is one line of ASCII."""
+    """Other hosts are refused with a typed reason, whose sentence is one line of ASCII."""
     answer = RUN.check(scheme, target)
 
     assert isinstance(answer, Refusal)
@@ -71,7 +71,7 @@ def test_other_hosts_are_refused(scheme: str, target: str, code: str) -> None:
 
 
 def test_a_mirror_is_asked_as_it_is_configured() -> None:
-    """By its own port and with or without TLS, as its URL says."""
+    """A mirror is asked at the port of its URL, with or without TLS."""
     plain, tls = Registries.of(mirror="http://mirror.lan"), Registries.of(mirror="https://mirror.lan:5443")
 
     assert plain.check("http", "mirror.lan") == Grant(Endpoint("mirror.lan", 80), configured=True)
@@ -82,7 +82,7 @@ def test_a_mirror_is_asked_as_it_is_configured() -> None:
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
 def test_public_addresses(address: str) -> None:
-    """Addresses of the internet, however they are written."""
+    """Public addresses are recognised in every notation."""
     assert is_public(address)
 
 
@@ -108,7 +108,10 @@ def test_public_addresses(address: str) -> None:
     ],
 )
 def test_other_addresses(address: str) -> None:
-    """Loopback, link-local, private, shared, multicast, unspecified and reserved ones, inside of IPv6 too."""
+    """Loopback, link-local, private, shared, multicast, unspecified and reserved addresses are not public.
+
+    This also holds if an IPv6 address contains them.
+    """
     assert not is_public(address)
 
 
@@ -124,12 +127,12 @@ def test_other_addresses(address: str) -> None:
     ],
 )
 def test_the_registry_of_an_image(image: str, registry: str) -> None:
-    """As the first part of a reference says, or the default."""
+    """The registry of an image is the first part of its reference, or the default registry."""
     assert registry_of(image) == registry
 
 
 def test_images_of_other_registries_are_known() -> None:
-    """What is no reference at all is the image's own fault."""
+    """An image of another registry is recognised, and an invalid reference is the image's own fault."""
     assert RUN.has("busybox")
     assert RUN.has("own.lan/x")
     assert RUN.has("a b.c/x")
@@ -138,7 +141,7 @@ def test_images_of_other_registries_are_known() -> None:
 
 @pytest.mark.parametrize("text", ["http://x", "x/y", "x:y", "x:0", "a b", "", "x@y", "[1::zz]"])
 def test_what_is_no_host_and_port(text: str) -> None:
-    """The user is told at once."""
+    """An invalid host or port is reported to the user at once."""
     with pytest.raises(ValueError, match=r"."):
         endpoint(text)
 
@@ -154,26 +157,26 @@ def test_what_is_no_host_and_port(text: str) -> None:
     ],
 )
 def test_a_refusal_says_what_would_allow_it(refusal: Refusal, facts: list[str]) -> None:
-    """It ends up in the events of a pod, and is all that a user sees there."""
+    """A refusal names the option that would allow the host, because a user sees only the pod's event."""
     assert all(fact in str(refusal) for fact in facts)
     assert not str(refusal).startswith("XX")
 
 
 def test_an_endpoint_is_written_as_in_a_url() -> None:
-    """An IPv6 address is in brackets there, whatever its spelling was."""
+    """An endpoint with an IPv6 address is written in brackets, in normalised form."""
     assert str(endpoint("[2001:DB8::0:1]:5000")) == "[2001:db8::1]:5000"
     assert str(endpoint("Registry.LAN.")) == "registry.lan:443"
 
 
 @pytest.mark.parametrize("port", [1, 65535])
 def test_every_port_of_tcp_is_one(port: int) -> None:
-    """From the first to the last one."""
+    """Every TCP port is valid, from the first to the last."""
     assert endpoint(f"a.lan:{port}") == Endpoint("a.lan", port)
 
 
 @pytest.mark.parametrize("text", ["a.lan:0", "a.lan:65536", "http://a.lan", ""])
 def test_what_is_no_endpoint_is_quoted(text: str) -> None:
-    """With the form that was expected."""
+    """An error quotes the invalid endpoint and the expected format."""
     with pytest.raises(ValueError, match="is not HOST or HOST:PORT") as caught:
         endpoint(text)
 
@@ -181,25 +184,25 @@ def test_what_is_no_endpoint_is_quoted(text: str) -> None:
 
 
 def test_what_is_no_name_of_a_host_is_quoted() -> None:
-    """A name has no two dots in a row."""
+    """An error quotes an invalid host name, such as one with two dots in a row."""
     with pytest.raises(ValueError, match=r"'a\.\.lan' is no host"):
         endpoint("a..lan")
 
 
 def test_a_mirror_has_the_port_of_its_scheme() -> None:
-    """Where its URL names none; without a mirror there is none."""
+    """A mirror has its scheme's default port if its URL names none, and no mirror has no port."""
     assert Registries.of(mirror="https://mirror.lan").mirror == Endpoint("mirror.lan", 443)
     assert Registries.of(mirror="http://mirror.lan").mirror == Endpoint("mirror.lan", 80)
     assert Registries.of().mirror is None
 
 
 def test_the_registry_of_an_image_is_its_first_word() -> None:
-    """However many words follow."""
+    """The registry of an image is its first part, however many parts follow."""
     assert registry_of("registry.lan:5000/team/app:1") == "registry.lan:5000"
     assert registry_of("team/app/part:1") == "docker.io"
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8%eth0", "2001:4860:4860::8888%eth0"])
 def test_the_zone_of_an_address_does_not_count(address: str) -> None:
-    """``getaddrinfo`` may add one."""
+    """The zone of an IPv6 address, which ``getaddrinfo`` may add, does not matter."""
     assert is_public(address)

@@ -1,4 +1,4 @@
-"""The history that Helm keeps must show the rollback, after every kind of upgrade."""
+"""The release's history must record the rollback, after every kind of upgrade."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def after(*history: Revision, upgrade: Step | None = None) -> Evidence:
     ],
 )
 def test_a_rollback_to_revision_1_is_recorded(given: Evidence) -> None:
-    """Helm may give up an upgrade before it stores a revision, and may store one that failed."""
+    """A rollback to revision 1 passes, whether or not a failed upgrade has stored its revision."""
     assert judging.rollback_recorded(given, COURSE) is None
 
 
@@ -61,7 +61,10 @@ def test_a_rollback_to_revision_1_is_recorded(given: Evidence) -> None:
     ],
 )
 def test_other_revisions_before_the_rollback_are_a_finding(given: Evidence, statuses: tuple[str, ...]) -> None:
-    """The revisions are 1 and 2. Only a failed upgrade may leave out revision 2."""
+    """Other revisions than 1 and 2 before the rollback are a finding.
+
+    Only a failed upgrade may leave out revision 2.
+    """
     found = finding_of(judging.rollback_recorded, given)
 
     assert found.cause.code == "history-unexpected"
@@ -77,7 +80,7 @@ def test_other_revisions_before_the_rollback_are_a_finding(given: Evidence, stat
     ],
 )
 def test_the_last_revision_is_the_rollback_to_revision_1(last: Revision) -> None:
-    """It must be deployed, and Helm must describe it as this rollback."""
+    """The last revision must be deployed, and its description must be that of the rollback to revision 1."""
     found = finding_of(judging.rollback_recorded, after(INSTALLED, UPGRADED, last))
 
     assert (found.cause.code, found.cause.count, found.cause.limit) == ("rollback-not-last", 3, 1)
@@ -85,7 +88,7 @@ def test_the_last_revision_is_the_rollback_to_revision_1(last: Revision) -> None
 
 
 def test_a_rollback_that_failed_or_left_no_history_is_a_finding() -> None:
-    """A rollback that the experiment did not reach is another one."""
+    """A failed rollback, or one without a history, is a finding. A rollback that was never reached is another one."""
     stuck = evidence(rollback=Step("helm rollback upcommerce 1", 5, 5.5, "timed out"))
 
     assert finding_of(judging.rollback_recorded, stuck).cause == Cause(
@@ -98,7 +101,7 @@ def test_a_rollback_that_failed_or_left_no_history_is_a_finding() -> None:
 
 
 def test_an_upgrade_that_succeeded_left_revision_2() -> None:
-    """A history without it contradicts Helm's own answer. Without any history nothing contradicts it."""
+    """A successful upgrade without revision 2 is a finding, unless the history is empty."""
     missing = finding_of(judging.upgrade_applied, after(INSTALLED, Revision(3, "deployed", "Rollback to 1")))
 
     assert (missing.cause.code, missing.cause.count) == ("revision-missing", 2)

@@ -1,4 +1,4 @@
-"""A release's history is read as Helm itself reads it."""
+"""The history of a release is read as Helm reads it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from canaryproof.model.evidence import Revision
 
 
 def secret(version: int, status: str, description: str, *, packed: bool = True) -> msgspec.Raw:
-    """Return the Secret that Helm keeps of a revision."""
+    """Return the Secret of a revision as Helm stores it."""
     record = json.dumps(
         {
             "name": "shop",
@@ -28,13 +28,13 @@ def secret(version: int, status: str, description: str, *, packed: bool = True) 
 
 
 def holding(release: bytes) -> msgspec.Raw:
-    """Return a Secret with this in it."""
+    """Return a Secret with this content."""
     data = base64.b64encode(release).decode()
     return msgspec.Raw(json.dumps({"kind": "Secret", "metadata": {"name": "a"}, "data": {"release": data}}).encode())
 
 
 def test_every_revision_is_a_value_in_order() -> None:
-    """The API lists them by name, v10 before v2; the history goes by number."""
+    """The history is ordered by revision number, whereas the API lists v10 before v2."""
     found = history(
         [secret(10, "deployed", "Rollback to 1"), secret(2, "superseded", "Upgrade complete", packed=False)]
     )
@@ -57,10 +57,10 @@ def test_every_revision_is_a_value_in_order() -> None:
     ],
 )
 def test_what_is_no_record_is_passed_over(other: msgspec.Raw) -> None:
-    """A chart may bring Secrets with Helm's labels; neither nonsense nor a bomb keeps the others from being read."""
+    """A Secret with Helm's labels and invalid or oversized content is skipped, and the others are read."""
     assert [each.revision for each in history([other, secret(1, "deployed", "Install complete")])] == [1]
 
 
 def test_only_the_releases_own_records_are_asked_for() -> None:
-    """The selector is Helm's own."""
+    """The request for records uses Helm's own label selector."""
     assert selector("shop") == "name=shop,owner=helm"

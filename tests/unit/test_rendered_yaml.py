@@ -1,4 +1,4 @@
-"""What Helm prints becomes objects, and what it must not become is refused."""
+"""The YAML that Helm prints becomes objects, and ambiguous or hostile YAML is refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CONFIG = f"{SOURCE}apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\
 
 
 def test_every_document_keeps_its_source() -> None:
-    """Each object knows the template that it was rendered from."""
+    """Each object has the name of its template."""
     manifests = parse(STABLE + CANARY_SERVICE)
 
     assert [str(manifest.key) for manifest in manifests] == [
@@ -29,12 +29,12 @@ def test_every_document_keeps_its_source() -> None:
 
 
 def test_empty_documents_are_dropped() -> None:
-    """A template that renders to nothing, or to comments, is no object."""
+    """A document without content or with comments only is no object."""
     assert len(parse(f"{SOURCE}# nothing\n---\n{CONFIG}{SOURCE}\n")) == 1
 
 
 def test_lists_are_flattened() -> None:
-    """The items of a List are objects of their own, from the same template."""
+    """The items of a List become separate objects of the same template."""
     items = [line.replace("  name", "      name") for line in ("  name: a", "  name: b")]
     text = f"{SOURCE}apiVersion: v1\nkind: List\nitems:\n" + "".join(
         f"  - apiVersion: v1\n    kind: ConfigMap\n    metadata:\n{item}\n" for item in items
@@ -47,7 +47,7 @@ def test_lists_are_flattened() -> None:
 
 
 def test_separators_inside_text_do_not_separate() -> None:
-    """Three dashes in a block of text belong to the text."""
+    """Three dashes within a block of text separate no documents."""
     (manifest,) = parse(f"{CONFIG}data:\n  note: |\n    ---\n    # Source: elsewhere/x.yaml\n    more\n")
 
     assert manifest.body["data"]["note"].endswith("more\n")
@@ -95,7 +95,7 @@ def test_what_yaml_readers_disagree_about_is_no_object(data: str, message: str) 
     ],
 )
 def test_merges_and_tags_that_readers_agree_about_are_read(data: str, read: dict[str, object] | None) -> None:
-    """Anchors, merges that come first, and the tags of numbers and text are fine."""
+    """The reader accepts anchors, leading merge keys, and the tags of numbers and text."""
     (manifest,) = parse(f"{CONFIG}data: {data}\n")
 
     assert read is None or manifest.body["data"] == read
@@ -116,13 +116,13 @@ def test_merges_and_tags_that_readers_agree_about_are_read(data: str, read: dict
     ],
 )
 def test_what_is_no_object_is_refused(text: str, message: str) -> None:
-    """The message names the template, the line where it is known, and the fault."""
+    """The message about an invalid document names the template, the line if known, and the fault."""
     with pytest.raises(SubmissionError, match=message):
         parse(text)
 
 
 def test_aliases_cannot_explode() -> None:
-    """A few lines that stand for billions of values are refused."""
+    """The reader refuses aliases that expand to billions of values."""
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, 10)]
 
@@ -132,7 +132,7 @@ def test_aliases_cannot_explode() -> None:
 
 @pytest.mark.parametrize("each", ["{<<: *a0}", "{<<: [*a0]}", "{<<: *a0, b: c}"])
 def test_many_merges_cannot_explode(each: str) -> None:
-    """Each of many maps merges the same large one."""
+    """The reader refuses many maps that merge the same large one."""
     large = f"a0: &a0 {{{', '.join(f'k{number}: v' for number in range(2_000))}}}\n"
 
     with pytest.raises(UnsafeError, match="aliases"):
@@ -140,13 +140,13 @@ def test_many_merges_cannot_explode(each: str) -> None:
 
 
 def test_texts_cannot_explode() -> None:
-    """A long text that many aliases repeat is refused before anybody writes it down."""
+    """The reader refuses a long text that many aliases repeat."""
     with pytest.raises(UnsafeError, match="MiB of text; are there aliases"):
         parse(f"{CONFIG}a: &a {'x' * 500_000}\nb: [{', '.join(['*a'] * 1_000)}]")
 
 
 def test_many_documents_cannot_explode() -> None:
-    """The limits are those of all documents together."""
+    """The reader applies its limits to all documents together."""
     values = "{a: &a [x, x, x, x, x, x, x, x, x, x], b: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a], c: [*b, *b, *b]}"
     documents = [f"{SOURCE}kind: ConfigMap\napiVersion: v1\nmetadata: {{name: n{each}}}\n" for each in range(1_000)]
 
@@ -156,9 +156,9 @@ def test_many_documents_cannot_explode() -> None:
 
 
 def test_merges_cannot_explode() -> None:
-    """A few lines that merge the same map again and again are refused before anything is copied, and at once.
+    """The reader refuses nested merges at once, before it copies anything.
 
-    Helm prints what lies in ``crds`` unread, so that its own limit of aliases does not count.
+    Helm prints the files in ``crds`` without parsing them, so that its own limit of aliases does not apply.
     """
     lines = ["a0: &a0 {k: v}"]
     lines += [f"a{level}: &a{level} {{<<: [{', '.join([f'*a{level - 1}'] * 10)}]}}" for level in range(1, 16)]
@@ -169,20 +169,23 @@ def test_merges_cannot_explode() -> None:
 
 @pytest.mark.parametrize("levels", [101, 1_000, 1_900, 100_000])
 def test_what_is_nested_without_end_is_refused(levels: int) -> None:
-    """Depth is counted before anything is made of it: what reads YAML would take the whole process with it."""
+    """The reader refuses deep nesting before it builds objects, because the YAML parser could crash the process."""
     with pytest.raises(UnsafeError, match=r"thing\.yaml renders to .* nested more than 100 levels deep"):
         parse(f"{CONFIG}data: {'[' * levels}{']' * levels}")
 
 
 @pytest.mark.parametrize("levels", [1_001, 1_900, 100_000])
 def test_depth_is_refused_before_what_is_left_open(levels: int) -> None:
-    """The message does not depend on the version of PyYAML: some stop at 1000 levels, others read on."""
+    """The reader reports the depth before an unclosed bracket.
+
+    The message therefore does not depend on PyYAML's version: some stop at 1000 levels, and others continue.
+    """
     with pytest.raises(UnsafeError, match=r"thing\.yaml renders to .* nested more than 100 levels deep"):
         parse(f"{CONFIG}data: {'[' * levels}")
 
 
 def test_depth_by_aliases_counts_too() -> None:
-    """Each line adds a level to the one before."""
+    """The reader counts nesting through aliases."""
     lines = ["a0: &a0 [x]", *(f"a{level}: &a{level} [*a{level - 1}]" for level in range(1, 2_000))]
 
     with pytest.raises(UnsafeError, match="nested more than 100 levels"):
@@ -190,21 +193,21 @@ def test_depth_by_aliases_counts_too() -> None:
 
 
 def test_a_deep_object_is_read() -> None:
-    """The schemas of some objects are dozens of levels deep."""
+    """The reader accepts dozens of levels, as in the schemas of some objects."""
     (manifest,) = parse(f"{CONFIG}data: {'{a: ' * 90}x{'}' * 90}")
 
     assert manifest.name == "settings"
 
 
 def test_values_are_what_json_can_hold() -> None:
-    """Keys are text, and dates stay text, as for Kubernetes."""
+    """The reader keeps keys and dates as text, as Kubernetes does."""
     (manifest,) = parse(f"{CONFIG}data:\n  8080: web\n  day: 2026-01-01\n")
 
     assert manifest.body["data"] == {"8080": "web", "day": "2026-01-01"}
 
 
 def test_merge_keys_are_no_duplicates() -> None:
-    """A key that overrides a merged one is no second one."""
+    """The reader accepts a key that overrides a merged one."""
     (manifest,) = parse(f"{CONFIG}data:\n  <<: {{a: b}}\n  a: c\n")
 
     assert manifest.body["data"] == {"a": "c"}
@@ -296,12 +299,12 @@ def refusal_of(text: str) -> Cause:
     ],
 )
 def test_a_refusal_tells_where_and_why(text: str, cause: Cause) -> None:
-    """Template, line of what it renders to, and the fault itself."""
+    """A refusal names the template, the line in the rendered text, and the fault."""
     assert refusal_of(text) == cause
 
 
 def test_all_faults_of_a_chart_are_told_at_once() -> None:
-    """Each object may have one."""
+    """A refusal lists the faults of all objects."""
     broken = f"{SOURCE}apiVersion: v1\nkind: Service\nmetadata: {{name: a}}\nspec: 1\n"
 
     with pytest.raises(SubmissionError) as caught:
@@ -312,7 +315,7 @@ def test_all_faults_of_a_chart_are_told_at_once() -> None:
 
 
 def test_hooks_may_share_a_name_and_so_may_versions_of_an_api() -> None:
-    """Helm makes hooks one after the other; an object of another group is another object."""
+    """Hooks may share a name, and so may objects of different API groups."""
     hook = CONFIG.replace("  name", "  annotations: {helm.sh/hook: pre-install}\n  name")
     other = CONFIG.replace("apiVersion: v1", "apiVersion: example.com/v1")
 
@@ -323,12 +326,12 @@ def test_hooks_may_share_a_name_and_so_may_versions_of_an_api() -> None:
 @pytest.mark.parametrize(
     ("padding", "most"),
     [
-        pytest.param("", 34, id="short"),  # beside six other values
-        pytest.param("#" * 1_001 + "\n", 20, id="long"),  # keys and ends count too in what is measured before
+        pytest.param("", 34, id="short"),  # there are six other values
+        pytest.param("#" * 1_001 + "\n", 20, id="long"),  # keys and end events count as well
     ],
 )
 def test_as_much_as_the_limits_allow_is_read(padding: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One value, one letter or one level more is refused, with the template and the limit."""
+    """The reader accepts input at its limits. Input beyond a limit is refused with the template and the limit."""
     monkeypatch.setattr(rendered_yaml, "VALUES_LIMIT", 40)
     monkeypatch.setattr(rendered_yaml, "CHARACTERS_LIMIT", 2 * 2**20)
     monkeypatch.setattr(rendered_yaml, "DEEPEST", 5)
@@ -350,7 +353,7 @@ def test_as_much_as_the_limits_allow_is_read(padding: str, most: int, monkeypatc
 
 
 def test_what_is_too_much_hints_at_aliases() -> None:
-    """Nobody writes so much by hand."""
+    """The refusal of oversized input mentions aliases as the likely reason."""
     with pytest.raises(UnsafeError) as caught:
         parse(f"{CONFIG}data: [{', '.join('x' * 200_001)}]")
 
@@ -358,14 +361,14 @@ def test_what_is_too_much_hints_at_aliases() -> None:
 
 
 def test_an_item_of_a_list_that_is_no_object_is_refused() -> None:
-    """With the template that has the list."""
+    """The refusal of an invalid List item names the List's template."""
     listed = f"{SOURCE}apiVersion: v1\nkind: List\nitems: [text]\n"
 
     assert refusal_of(listed) == Cause(code="not-an-object", file="templates/thing.yaml", detail="'text'")
 
 
 def test_merges_that_are_too_many_name_their_template(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are counted before they are made."""
+    """The refusal of too many merges names the template, and comes before they are resolved."""
     monkeypatch.setattr(rendered_yaml, "VALUES_LIMIT", 12)
 
     with pytest.raises(UnsafeError, match=r"templates/thing\.yaml renders to more than 12 values"):

@@ -1,4 +1,4 @@
-"""Recordings of real canaries, replayed: the same fate, certain at the same observation, and not before."""
+"""Recordings of real canaries give the same outcome when replayed, certain at the same observation."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tests.corpus.catalogue import CORPUS
 from tests.corpus.record import RECORDED, TIMELINES, Recorded, read
 
 LATE = 0.3
-"""Seconds that an experiment may look late at what it waits for without a change: two rounds, and what those take."""
+"""The most seconds between two looks of an experiment without a change: two rounds and their duration."""
 DECIDED_OTHERWISE: frozenset[OutcomeName] = frozenset({"no-canary", "ambiguous", "broken-chart", "unsafe-chart"})
-"""Outcomes that need no timeline."""
+"""The outcomes that need no timeline."""
 
 
 def moments(recorded: Recorded) -> Iterator[float]:
-    """Yield when an experiment looked: after every observation, and every now and then."""
+    """Yield the times at which an experiment looked: after every observation, and at regular intervals."""
     first, last = recorded.upgraded_at, recorded.decision.at
     assert last is not None
     ticks = (
@@ -30,7 +30,7 @@ def moments(recorded: Recorded) -> Iterator[float]:
 
 
 def replayed(recorded: Recorded) -> Decision:
-    """Return the first decision that is made."""
+    """Return the first decision."""
     looks = (
         decide(recorded.timeline, recorded.canary, recorded.upgraded_at, now, TimeLimits()) for now in moments(recorded)
     )
@@ -39,7 +39,7 @@ def replayed(recorded: Recorded) -> Decision:
 
 @pytest.mark.parametrize("name", RECORDED)
 def test_a_recorded_canary_meets_its_fate_again(name: str) -> None:
-    """The outcome of the run comes out again, made certain by the same observation; or by the end of the time."""
+    """A replayed canary gets the run's outcome, made certain by the same observation or by the end of the time."""
     recorded = read(TIMELINES / f"{name}.json.gz")
 
     decision = replayed(recorded)
@@ -51,5 +51,5 @@ def test_a_recorded_canary_meets_its_fate_again(name: str) -> None:
 
 
 def test_every_recording_is_replayed() -> None:
-    """No file lies about that nothing reads."""
+    """Every recording file is replayed."""
     assert {file.name for file in TIMELINES.iterdir()} == {f"{name}.json.gz" for name in RECORDED}

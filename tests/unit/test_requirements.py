@@ -1,4 +1,4 @@
-"""What tox installs is pinned by its hash, and the hashes are those of the pinned versions."""
+"""The packages that tox installs are pinned by hash, and the hashes belong to the pinned versions."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ LOCKS = ("hashed.txt", "tox.txt")
 
 
 def pins(file: Path) -> dict[str, str]:
-    """Return the versions in a file of requirements."""
+    """Return the versions in a requirements file."""
     return dict(PIN.findall(file.read_text(encoding="utf-8")))
 
 
 def test_the_hashes_are_of_the_pinned_versions() -> None:
-    """``./toxw run -e hashes`` was not forgotten after ``constraints.txt`` was changed."""
+    """The hashes match the versions in ``constraints.txt``, so that ``./toxw run -e hashes`` was not forgotten."""
     constraints = pins(ROOT / "constraints.txt")
 
     assert pins(ROOT / "requirements" / "hashed.txt") == constraints
@@ -33,7 +33,7 @@ def test_the_hashes_are_of_the_pinned_versions() -> None:
 
 @pytest.mark.parametrize("name", LOCKS)
 def test_every_version_has_hashes(name: str) -> None:
-    """For the wheels of all platforms, and for the sources."""
+    """Every version has hashes for the wheels of all platforms and for the source distribution."""
     text = (ROOT / "requirements" / name).read_text(encoding="utf-8")
     requirements = [each for each in re.split(r"\n(?=\S)", text) if not each.startswith("#")]
 
@@ -42,7 +42,7 @@ def test_every_version_has_hashes(name: str) -> None:
 
 
 def test_tox_and_its_environments_are_installed_by_hash() -> None:
-    """The bootstrap, what the environments install, and what builds the package."""
+    """The bootstrap of tox, its environments and the package's build install by hash."""
     tox = ConfigParser(interpolation=None)
     tox.read(ROOT / "tox.ini", encoding="utf-8")
 
@@ -54,7 +54,7 @@ def test_tox_and_its_environments_are_installed_by_hash() -> None:
 
 
 def test_only_the_package_itself_is_installed_without_a_hash(tmp_path: Path) -> None:
-    """It comes from this folder, with nothing else."""
+    """Only the package itself is installed without a hash, from its folder and without dependencies."""
     spec = spec_from_file_location("pip_install", ROOT / "requirements" / "pip_install.py")
     assert spec
     assert spec.loader
@@ -71,7 +71,7 @@ def test_only_the_package_itself_is_installed_without_a_hash(tmp_path: Path) -> 
 
 
 def test_a_file_with_another_hash_is_not_installed(tmp_path: Path) -> None:
-    """By any pip that there is: nothing of it is unpacked."""
+    """Pip refuses a file with another hash before it unpacks it."""
     wheel = tmp_path / "wheels" / "thing-1.0-py3-none-any.whl"
     wheel.parent.mkdir()
     wheel.write_bytes(b"not what was pinned")
@@ -93,7 +93,7 @@ def test_a_file_with_another_hash_is_not_installed(tmp_path: Path) -> None:
 
 
 def test_no_python_file_of_the_current_folder_is_run(tmp_path: Path) -> None:
-    """``python3 -m pip`` looks there first, so it is started where the project is, wherever ``toxw`` was called."""
+    """``toxw`` runs pip in the project's folder, because ``python3 -m pip`` searches the current folder first."""
     project, elsewhere, commands = (tmp_path / name for name in ("project", "elsewhere", "commands"))
     for folder in (project, elsewhere, commands):
         folder.mkdir()

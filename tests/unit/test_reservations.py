@@ -1,4 +1,4 @@
-"""What only one experiment can have is had by one at a time, and whoever waits knows for what."""
+"""A reservation belongs to one experiment at a time, and a waiting experiment knows what it waits for."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def api(tmp_path: Path) -> Iterator[FakeApi]:
 
 @pytest.fixture
 def reservations(api: FakeApi) -> Iterator[Reservations]:
-    """Wait for a moment only."""
+    """Reservations with a short time limit."""
     time_limits = TimeLimits(look_again=0.01, turn=0.1, gone=0.1)
     client = KubeClient(api.kubeconfig, "lab", time_limits)
     yield Reservations(client, time_limits, lambda: None)
@@ -35,18 +35,18 @@ def reservations(api: FakeApi) -> Iterator[Reservations]:
 
 
 def service(name: str, *ports: int, namespace: str = "") -> Body:
-    """Return a Service that has, or asks for, ports of the nodes."""
+    """Return a Service with these node ports, assigned or requested."""
     listed = [{"port": number, "nodePort": port} for number, port in enumerate(ports, 1)]
     return {"kind": "Service", "metadata": {"name": name, "namespace": namespace}, "spec": {"ports": listed}}
 
 
 def chart(*services: Body) -> tuple[Manifest, ...]:
-    """Return what a submission renders to."""
+    """Return the rendering of a submission."""
     return tuple(map(Manifest, services))
 
 
 def test_a_port_is_had_by_one_at_a_time(reservations: Reservations) -> None:
-    """Another chart with the same port waits; one with another port, or none, does not."""
+    """A chart waits for a node port that another has reserved. A chart with another port, or none, does not wait."""
     with reservations.ports(chart(service("a", 30503, 30504))):
         with reservations.ports(chart(service("b", 30505), service("c"))):
             pass
@@ -60,7 +60,7 @@ def test_a_port_is_had_by_one_at_a_time(reservations: Reservations) -> None:
 
 
 def test_nobody_waits_for_ever(reservations: Reservations) -> None:
-    """However many want several things, in whatever order their charts name them, all get their turn."""
+    """All experiments get their turn when several want several reservations in different orders."""
     done = []
 
     def go(*ports: int) -> None:
@@ -77,7 +77,7 @@ def test_nobody_waits_for_ever(reservations: Reservations) -> None:
 
 
 def test_a_port_is_waited_for_until_the_cluster_has_it_back(reservations: Reservations, api: FakeApi) -> None:
-    """The Service of a namespace that is on its way out, or of anybody else, may hold it still."""
+    """An experiment waits for a port that a Service in any namespace still holds, even one in deletion."""
     api.answers["GET", "/api/v1/services"] = (200, {"metadata": {}, "items": [service("b", 30503, namespace="sre-2")]})
     asking = chart(service("a", 30503))
 
@@ -88,7 +88,7 @@ def test_a_port_is_waited_for_until_the_cluster_has_it_back(reservations: Reserv
 
 
 def test_a_port_that_the_course_got_by_chance_is_told_apart(reservations: Reservations, api: FakeApi) -> None:
-    """The stable Service leaves its port to the cluster, which may choose the very one that the chart asks for."""
+    """An experiment reports a port that the cluster has assigned to its own stable Service by chance."""
     items = [service("upcommerce-service", 30503, namespace="sre-1")]
     api.answers["GET", "/api/v1/services"] = (200, {"metadata": {}, "items": items})
 
@@ -98,14 +98,14 @@ def test_a_port_that_the_course_got_by_chance_is_told_apart(reservations: Reserv
 
 
 def test_a_chart_without_ports_asks_nobody(reservations: Reservations, api: FakeApi) -> None:
-    """Most charts leave the choice to the cluster."""
+    """An experiment without node ports makes no request."""
     reservations.await_ports(chart(service("a"), service("b", 0)), "sre-1")
 
     assert api.asked == []
 
 
 def test_a_chart_that_asks_twice_is_at_fault_itself() -> None:
-    """A port that two of its Services want cannot be free for both."""
+    """A chart that uses a node port in two Services is at fault itself."""
     assert taken_by_chance(ALLOCATED, chart(service("a", 30503)))
     assert not taken_by_chance(ALLOCATED, chart(service("a", 30503), service("b", 30503)))
     assert not taken_by_chance(ALLOCATED, chart(service("a")))

@@ -1,4 +1,4 @@
-"""A cluster leaves something to its machine, and pods leave something to their control plane."""
+"""A cluster leaves resources to its machine, and pods leave resources to the control plane."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ SIZES = [1024, 2048, 4096, 24576, 262144]
 
 
 def limits(mebibytes: int, processes: int = 32768, *, pulls_images: bool = False) -> Limits:
-    """Return the limits on a machine of that size."""
+    """Return the limits on a machine of this size."""
     machine = Machine(mebibytes * MIB, mebibytes * MIB, processes)
     return limits_on(machine, pulls_images=pulls_images)
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_every_part_leaves_something_to_the_next(size: int) -> None:
-    """The machine has more than the cluster may use, the cluster more than its pods."""
+    """The machine has more memory than the cluster may use, and the cluster has more than its pods."""
     found = limits(size)
 
     assert 0 < found.pods_memory < found.memory < size * MIB
@@ -31,14 +31,14 @@ def test_every_part_leaves_something_to_the_next(size: int) -> None:
 
 @pytest.mark.parametrize(("size", "cluster", "pods"), [(2048, 1664, 896), (24576, 22528, 19456)])
 def test_most_of_the_memory_is_for_pods(size: int, cluster: int, pods: int) -> None:
-    """A virtual machine of 2 GiB still has room for a control plane and for small pods."""
+    """A virtual machine of 2 GiB has room for a control plane and small pods."""
     found = limits(size)
 
     assert (found.memory // MIB, found.pods_memory // MIB) == (cluster, pods)
 
 
 def test_a_pod_of_any_program_gets_more_than_a_stand_in() -> None:
-    """Real servers take more memory than those that play them."""
+    """Pods with real images get more memory than stand-ins."""
     assert limits(2048, pulls_images=True).pod_memory == 2 * limits(2048).pod_memory == 448 * MIB
 
 
@@ -54,14 +54,14 @@ def test_what_pods_can_fill_is_less_than_the_memory_that_they_share(size: int) -
 
 
 def test_a_machine_with_few_processes_gives_its_pods_what_it_has() -> None:
-    """The limit of one pod never exceeds that of all."""
+    """The process limit of a pod never exceeds that of all pods."""
     found = limits(2048, processes=600)
 
     assert found.pod_processes == found.pods_processes == 225
 
 
 def test_a_cgroup_that_limits_the_harness_limits_the_cluster(tmp_path: Path) -> None:
-    """In a container, and for an ordinary user, the machine's size is not what there is: the smallest limit is."""
+    """The limits of the cluster follow the smallest cgroup limit, not the size of the machine."""
     cgroup = tmp_path / "sys" / "user.slice" / "mine.scope"
     cgroup.mkdir(parents=True)
     (cgroup / "memory.max").write_text("max\n")
@@ -79,7 +79,7 @@ def test_a_cgroup_that_limits_the_harness_limits_the_cluster(tmp_path: Path) -> 
 
 
 def test_a_cgroup_of_version_1_without_limit_leaves_the_machines(tmp_path: Path) -> None:
-    """Version 1 writes a huge number where there is no limit."""
+    """The huge number that cgroup v1 uses for no limit leaves the machine's size in effect."""
     (tmp_path / "memory.limit_in_bytes").write_text("9223372036854771712\n")
 
     found = measure([tmp_path])
@@ -88,7 +88,7 @@ def test_a_cgroup_of_version_1_without_limit_leaves_the_machines(tmp_path: Path)
 
 
 def test_settings_are_applied_where_a_cgroup_has_them(tmp_path: Path) -> None:
-    """Either version, and each hierarchy of version 1, has files of its own."""
+    """The settings are written to the files of cgroup v2, or of each hierarchy of cgroup v1."""
     for name in ("memory.max", "pids.max"):
         (tmp_path / name).write_text("max")
 
