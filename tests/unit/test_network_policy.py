@@ -34,5 +34,8 @@ def test_the_api_server_on_another_node_reaches_stable(nodes: int) -> None:
 
 @pytest.mark.parametrize("provider", ["embedded", "existing"])
 def test_other_clusters_get_none(provider: str) -> None:
-    """The embedded cluster isolates by itself; the network of somebody else's cluster is theirs to rule."""
+    """The embedded cluster and a shared cluster get no policy.
+
+    The embedded cluster isolates pods itself, and the network of a shared cluster is its owner's.
+    """
     assert network_policy(provider, nodes=1) is None

@@ -13,7 +13,7 @@ from tests.unit.fake_api import FakeApi
 
 
 def test_what_is_observed_is_judged_with_the_patience_of_the_run(tmp_path: Path) -> None:
-    """A machine that is three times slower may be silent for three times as long."""
+    """The observation is judged by the run's patience: a patience of three triples the limit of an outage."""
     binary = tmp_path / "helm"
     binary.write_text("#!/bin/sh\necho v4.3.1\n")
     binary.chmod(0o755)

@@ -229,7 +229,7 @@ def test_a_mirror_has_no_user(read: Read) -> None:
 
 @pytest.mark.parametrize("option", ["canaryproof-helm", "kind-bin", "kind-kubectl-bin", "canaryproof-toolchain"])
 def test_a_program_that_others_could_replace_is_refused(read: Read, option: str) -> None:
-    """The message says what was found, and what mends it; a folder of programs counts with all that is in it."""
+    """A program or toolchain file that others could replace is refused. The error names the fault and the remedy."""
     chart("one")
     Path("tools").mkdir()
     program = Path("tools", "helm")

@@ -119,7 +119,7 @@ def test_all_kept_clusters_are_listed(tmp_path: Path, place: Place, toolchain: T
 
 
 def test_a_person_is_told_all_that_it_takes(place: Place) -> None:
-    """How to reach it, the assignment's commands, how to end it; a shell takes it, too."""
+    """The instructions state how to reach and end the cluster, and the assignment's commands, as a shell script."""
     text = instructions(place, KEPT, load_course(), "re-used")
 
     commands = [line for line in text.splitlines() if not line.startswith("#")]

@@ -36,7 +36,10 @@ def test_every_public_name_is_there() -> None:
 
 
 def test_other_projects_load_nothing_heavy() -> None:
-    """They pay for the options of pytest and the names of the fixtures alone."""
+    """A project that only has the package installed loads the options and the fixtures' names.
+
+    It loads no heavy package.
+    """
     assert loaded_by(f"import {', '.join(pytest_plugins)}") == []
     assert loaded_by("import canaryproof.cluster.lending") == sorted(set(HEAVY) - {"kubernetes", "jinja2"})
 
@@ -72,7 +75,7 @@ def test_a_gap_in_the_evidence_counts_for_nothing() -> None:
 
 
 def test_a_stable_chart_that_cannot_be_installed_is_a_fault(tmp_path: Path) -> None:
-    """The fixture ``release`` says what Helm said."""
+    """The fixture ``release`` raises an error with Helm's message if the stable chart cannot be installed."""
     helm = tmp_path / "helm"
     helm.write_text("#!/bin/sh\necho 'Error: INSTALLATION FAILED: context deadline exceeded' >&2\nexit 1\n")
     helm.chmod(0o755)

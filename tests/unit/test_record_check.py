@@ -78,7 +78,10 @@ def test_an_upgrade_that_failed_early_has_no_record() -> None:
     ],
 )
 def test_a_record_that_helm_did_not_write_is_named(forged: msgspec.Raw) -> None:
-    """Whatever its type, its name and what is in it: Helm takes every Secret with the labels."""
+    """The check names a record that Helm did not write, whatever its type, name and content is.
+
+    Helm reads every Secret with its labels.
+    """
     found = BOTH.violation(records(secret(1), secret(2), forged))
 
     assert found == Violation("unknown-record", f"Secret/{json.loads(bytes(forged))['metadata']['name']}")
@@ -95,7 +98,10 @@ def test_a_record_that_helm_did_not_write_is_named(forged: msgspec.Raw) -> None:
     ],
 )
 def test_a_second_revision_that_is_none_is_named(second: msgspec.Raw) -> None:
-    """The right name is not enough: Helm goes by the labels, and by the revision inside."""
+    """The check names a false revision 2, even with the right name.
+
+    Helm uses the labels and the revision in the record.
+    """
     assert BOTH.violation(records(secret(1), second)) == Violation(
         "unknown-record", "Secret/sh.helm.release.v1.shop.v2"
     )

@@ -165,7 +165,7 @@ def test_what_vanished_unseen_is_recorded_as_deleted() -> None:
 
 
 def test_an_error_event_410_lists_again() -> None:
-    """The API may say 410 inside a watch that it has begun (API concepts, "410 Gone responses")."""
+    """The recorder lists again after an ERROR event with code 410 in a watch (API concepts, "410 Gone responses")."""
     source = FakeSource(Listing("1", ()), Listing("20", (raw(pod("a", 19)),)))
     with (
         Recorder(source, Vitals(), watched=(PODS,), time_limits=TimeLimits()) as recorder,
@@ -199,7 +199,7 @@ class DeadSource(FakeSource):
 
 
 def test_a_kind_that_can_no_longer_be_watched_is_a_fault_of_the_cluster() -> None:
-    """After some patience the vitals hear of it, and everyone who waits is woken."""
+    """The recorder reports a kind that cannot be watched as a cluster fault after a while, and wakes all waiters."""
     vitals = Vitals()
     with (
         Recorder(DeadSource(), vitals, watched=(PODS,), time_limits=PATIENCE) as recorder,

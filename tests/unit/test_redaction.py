@@ -235,7 +235,7 @@ def test_a_value_that_was_cut_is_removed_too() -> None:
 
 
 def test_environment_values() -> None:
-    """Variables named like a secret, and accounts in URLs, are known; paths and switches are not."""
+    """The redaction knows the values of variables named like secrets and accounts in URLs, but no paths or switches."""
     environment = {
         "CI_JOB_TOKEN": "glcbt-0001",
         "db_password": "s3same",
@@ -349,7 +349,7 @@ def test_known_values_in_objects_are_removed_and_identifiers_stay() -> None:
 
 
 def test_object_values() -> None:
-    """Data counts decoded and encoded, with the parts of files; what is also a name is no secret."""
+    """The redaction knows a Secret's data decoded and encoded, with parts of files, but no values that are names."""
     docker = json.dumps(
         {"auths": {"registry.lan": {"username": "someone", "password": "d0cker-pass", "auth": "c29tZW9uZQ=="}}}
     )

@@ -76,7 +76,10 @@ def test_separators_inside_text_do_not_separate() -> None:
     ],
 )
 def test_what_yaml_readers_disagree_about_is_no_object(data: str, message: str) -> None:
-    """Helm's reader takes these for something else than this one: what was vetted would not be what is applied."""
+    """The reader refuses YAML that Helm's reader may read differently.
+
+    Otherwise the checked objects might differ from the applied ones.
+    """
     with pytest.raises(SubmissionError, match=message):
         parse(f"{CONFIG}data: {data}\n")
 

@@ -44,7 +44,10 @@ def test_a_pod_of_any_program_gets_more_than_a_stand_in() -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_what_pods_can_fill_is_less_than_the_memory_that_they_share(size: int) -> None:
-    """A pod that fills layers and volumes meets a full file system before the pods run out of memory."""
+    """The file systems for layers and volumes are smaller than the memory that all pods share.
+
+    A pod that fills them therefore meets a full file system before the pods run out of memory.
+    """
     found = limits(size)
     sizes = memory_sizes(found, pulls_images=False)
 

@@ -1,4 +1,4 @@
-"""Verdicts and scores: what was not judged fairly is neither accepted nor scored."""
+"""Verdicts and scores: a submission that could not be judged is neither accepted nor scored."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EVIDENCE = Evidence("shop", "class/shop", decision=Decision("crash-loop", becaus
 
 
 def graded(a: Judgement | None, b: Judgement | None, c: Judgement | None) -> SubmissionResult:
-    """Return the verdict on three judgements; None stands for a check that was not run."""
+    """Return the verdict from three judgements. None stands for a check that was not run."""
     judgements = {id_: judgement for id_, judgement in zip("abc", (a, b, c), strict=True) if judgement}
     return grade("shop", "class/shop", declared=DECLARED, judgements=judgements, evidence=EVIDENCE)
 
@@ -63,7 +63,7 @@ def test_the_verdict_follows_from_the_checks(
     score: float | None,
     reason: str,
 ) -> None:
-    """Only all checks accept, only a failed one rejects, and a fault or an unrun check gives no score."""
+    """Only a complete pass accepts and only a failed check rejects. A fault or an unrun check gives no score."""
     result = graded(*judgements)
 
     assert (result.verdict, result.score, result.reason) == (verdict, score, reason)
@@ -72,14 +72,14 @@ def test_the_verdict_follows_from_the_checks(
 
 
 def document(*submissions: SubmissionResult, setting: Setting | None = None) -> dict[str, Any]:
-    """Return what stands in results.json."""
+    """Return the parsed results.json."""
     run = RunResults("2026-01-02T03:04:05+00:00", 12.34567, setting, submissions)
     found: dict[str, Any] = json.loads(to_json(run))
     return found
 
 
 def test_the_file_follows_the_contract() -> None:
-    """Keys, their order and their shapes are what scripts rely on."""
+    """The file has the keys, the order and the types on which scripts rely."""
     written = document(graded(PASSED, FAILED, None), setting=Setting("kind", "1.37.2", 3, "4.3.1", "upstream", 8))
 
     assert list(written) == ["schema", "started", "seconds", "cluster", "helm", "images", "patience", "submissions"]
@@ -103,7 +103,7 @@ def test_the_file_follows_the_contract() -> None:
 
 
 def test_causes_are_shown_as_facts() -> None:
-    """A code and the fields that say something; a fault of the infrastructure is the cause where there is one."""
+    """A cause is a code with its non-empty fields. An infrastructure fault is the cause if there is one."""
     crashed = replace(
         EVIDENCE, decision=Decision("crash-loop", Cause(code="crash-looped", exit_codes=(1,), seconds=2.50004))
     )
@@ -123,7 +123,7 @@ def test_causes_are_shown_as_facts() -> None:
 
 
 def test_refusals_are_shown_as_facts() -> None:
-    """What must not be applied, and where it stands."""
+    """A refusal lists the facts about each refused object and its place."""
     refusal = Refusal("host-port", value="80", container="main", key=ObjectKey("Pod", "x"), template="templates/x.yaml")
     refused = replace(EVIDENCE, decision=Decision("unsafe-chart", Cause(code="chart-refused"), refusals=(refusal,)))
 
@@ -135,7 +135,7 @@ def test_refusals_are_shown_as_facts() -> None:
 
 
 def test_the_canary_is_described_where_there_is_one() -> None:
-    """Deployment, Services, replicas, ports and image; null where nothing was found."""
+    """The canary is described by Deployment, Services, replicas, ports and image, or is null."""
     route = ServiceRoute("shop-canary-service", "s.yaml", ((5003, 5003),))
     canary = Canary("shop-canary", "d.yaml", 1, (5003,), ("shop:canary",), (route,))
     found = grade("shop", "", declared=(), judgements={}, evidence=Evidence("shop", "", canary=canary))
@@ -153,7 +153,7 @@ def test_the_canary_is_described_where_there_is_one() -> None:
 
 
 def test_remarks_are_facts_and_words_and_change_nothing() -> None:
-    """Each has its code, its fields and a sentence; verdict, score and checks are those without it."""
+    """A remark has its code, fields and sentence, and changes no verdict, score or check."""
     plain, remarked = judged(REPORTED), judged(remarkable())
     (before,), (after,) = document(plain)["submissions"], document(remarked)["submissions"]
 
@@ -175,7 +175,7 @@ def test_remarks_are_facts_and_words_and_change_nothing() -> None:
 
 
 def test_times_are_whole_milliseconds() -> None:
-    """Nobody reads more digits, and files stay comparable."""
+    """Times are rounded to milliseconds, so that files stay comparable."""
     evidence = Evidence("shop", "", timings=Timings(install=1.23456, total=9.87654))
 
     result = grade("shop", "", declared=DECLARED, judgements={}, evidence=evidence)
@@ -184,7 +184,7 @@ def test_times_are_whole_milliseconds() -> None:
 
 
 def test_what_was_never_tried_is_undecided() -> None:
-    """Without evidence there is a row for every check all the same."""
+    """A submission without evidence is undecided, and has a row for every check."""
     result = grade("shop", "", declared=DECLARED, judgements={}, evidence=None)
 
     assert (result.outcome, result.verdict, len(result.checks)) == ("undecided", "error", 3)

@@ -1,4 +1,4 @@
-"""A run goes on with what is still good, and with nothing else."""
+"""A resumed run uses only the flight records that are still valid."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SEEN = Evidence("alice", "", fingerprint="abc")
 
 
 def kept(reports: Path, file: str, content: bytes) -> Path:
-    """Write a flight record as an earlier run did."""
+    """Write a flight record as an earlier run does."""
     (reports / "evidence").mkdir(exist_ok=True)
     place = reports / "evidence" / f"{file}.jsonl"
     place.write_bytes(content)
@@ -27,7 +27,7 @@ def kept(reports: Path, file: str, content: bytes) -> Path:
 
 
 def test_what_has_not_changed_is_found_by_its_name(tmp_path: Path) -> None:
-    """The name is in the record; that of its file may be another."""
+    """A flight record of an unchanged submission is found by the name inside, whatever the file's name is."""
     record = kept(tmp_path, "alice-2", to_lines(SEEN))
 
     assert unchanged([ALICE, BOB], tmp_path, lambda _: "abc") == {"alice": record}
@@ -53,7 +53,7 @@ def test_what_is_not_good_any_more_is_tried_again(tmp_path: Path, content: bytes
 
 
 def test_what_is_no_plain_file_is_tried_again(tmp_path: Path) -> None:
-    """A pipe has nobody wait for it."""
+    """A record that is a pipe is skipped without waiting, and the submission is tried."""
     kept(tmp_path, "alice", b"").unlink()
     os.mkfifo(tmp_path / "evidence" / "alice.jsonl")
 
@@ -61,5 +61,5 @@ def test_what_is_no_plain_file_is_tried_again(tmp_path: Path) -> None:
 
 
 def test_a_first_run_has_nothing_to_go_on_with(tmp_path: Path) -> None:
-    """The folder need not even exist."""
+    """A first run finds no records, and its folder need not exist."""
     assert unchanged([ALICE], tmp_path / "out", lambda _: "abc") == {}

@@ -1,4 +1,4 @@
-"""Nothing of a submission is run by pytest: no tests, no plugins, no configuration, wherever pytest is called."""
+"""The plugin keeps pytest from running any test, plugin or configuration of a submission, wherever it is called."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ CONFIGURATIONS = {
 
 @pytest.fixture
 def hostile(tmp_path: Path) -> Path:
-    """A submission full of what pytest and Python would run or read, were it theirs."""
+    """A submission with files that pytest and Python would run or read in a project."""
     code = {**dict.fromkeys(MODULES, TRAP), "evil.pth": "import evil\n"}
     return write(tmp_path / "class" / "alice", {**chart(), **code, **CONFIGURATIONS})
 
 
 def collected(folder: Path, *arguments: str, allowed: Sequence[str] = ()) -> str:
-    """Return what pytest prints when it is called in *folder*; one of the *allowed* ends is no failure."""
+    """Return pytest's output when called in *folder*. Each exit code in *allowed* counts as success."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-    # As the command `pytest` does, and unlike `python -m pytest`: the current folder is no place for modules.
+    # Like the command `pytest` and unlike `python -m pytest`, this does not add the current folder to the path.
     command = [sys.executable, "-P", "-m", "pytest", "-m", "e2e", "--collect-only", "-q", "-p", "no:cacheprovider"]
     try:
         return run([*command, *arguments], timeout=60, env=environment, cwd=folder)
@@ -54,13 +54,13 @@ def collected(folder: Path, *arguments: str, allowed: Sequence[str] = ()) -> str
 
 
 def was_run(place: Path) -> list[str]:
-    """Return which of the traps went off."""
+    """Return the traps that were triggered."""
     return [each.name for each in place.rglob("*") if each.suffix == ".ran" or each.name == "__pycache__"]
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project of our own, with a configuration and one test of submissions."""
+    """A project with its own configuration and one test of submissions."""
     files = {
         "pyproject.toml": '[tool.pytest.ini_options]\ntestpaths = ["tests"]\nmarkers = ["e2e"]\n',
         "tests/test_own.py": "import pytest\n@pytest.mark.e2e\ndef test_own(canaryproof_submission):\n    pass\n",
@@ -69,14 +69,14 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_a_submission_by_its_path_is_no_project(hostile: Path, project: Path) -> None:
-    """Our own configuration is read, and our own tests are collected."""
+    """A submission given by a path does not replace the project, whose configuration and tests are used."""
     assert "tests/test_own.py::test_own[alice]" in collected(project, "--canaryproof-submissions", str(hostile))
     assert not was_run(hostile)
 
 
 @pytest.mark.parametrize("option", ["--canaryproof-report-dir", "--canaryproof-toolchain"])
 def test_no_path_of_an_option_is_a_project(option: str, project: Path, tmp_path: Path) -> None:
-    """Our own configuration is read, whatever folder an option names beside it."""
+    """A folder in any option does not replace the project's configuration."""
     write(tmp_path / "elsewhere", {"pytest.ini": "[pytest]\naddopts = -k nothing\n"})
     write(project / "upcommerce", chart())
 
@@ -86,7 +86,7 @@ def test_no_path_of_an_option_is_a_project(option: str, project: Path, tmp_path:
 
 
 def test_a_submission_is_no_project_for_tests_elsewhere_either(hostile: Path, project: Path, tmp_path: Path) -> None:
-    """From a folder without any configuration, the one of the tests counts."""
+    """The configuration of the named tests is used if the current folder has none."""
     said = collected(tmp_path, str(project / "tests"), "--canaryproof-submissions", str(hostile))
 
     assert "test_own[alice]" in said
@@ -95,7 +95,7 @@ def test_a_submission_is_no_project_for_tests_elsewhere_either(hostile: Path, pr
 
 @pytest.mark.parametrize("configured", [False, True])
 def test_a_submission_may_be_the_current_folder(hostile: Path, *, configured: bool) -> None:
-    """Then the project's own acceptance tests are meant."""
+    """The project's own acceptance tests run if the current folder is a submission."""
     named = [f"--config-file={HOME / 'pyproject.toml'}"] if configured else []
     (hostile / "pytest.ini").unlink()
 
@@ -106,7 +106,7 @@ def test_a_submission_may_be_the_current_folder(hostile: Path, *, configured: bo
 
 
 def test_a_class_below_the_current_folder_is_not_searched_for_tests(hostile: Path, tmp_path: Path) -> None:
-    """Where pytest collects whatever lies below the current folder, submissions are left out."""
+    """The collection below the current folder leaves out submissions."""
     said = collected(tmp_path, "--canaryproof-submissions", "class", allowed=["exit code 5"])
 
     assert "no tests" in said
@@ -114,7 +114,7 @@ def test_a_class_below_the_current_folder_is_not_searched_for_tests(hostile: Pat
 
 
 def test_tests_of_a_submission_are_refused(hostile: Path, project: Path) -> None:
-    """Even where somebody names them."""
+    """Tests in a submission are refused, even if the user names them."""
     named = f"{hostile}/test_evil.py::test_a"
 
     said = collected(project, f"--canaryproof-submissions={hostile}", named, allowed=["exit code 4"])
@@ -124,7 +124,7 @@ def test_tests_of_a_submission_are_refused(hostile: Path, project: Path) -> None
 
 
 def test_plugins_of_a_submission_are_reported(hostile: Path, project: Path) -> None:
-    """Pytest loads them before anybody can say no, unless the path is written with an equals sign."""
+    """Plugins of a submission that pytest loads early are reported. A path with an equals sign avoids this."""
     (hostile / "pytest.ini").write_text("[pytest]\npythonpath = .\naddopts = -p evil\n")
 
     assert "test_own[alice]" in collected(project, f"--canaryproof-submissions={hostile}")
@@ -136,7 +136,7 @@ def test_plugins_of_a_submission_are_reported(hostile: Path, project: Path) -> N
 
 @pytest.mark.parametrize("option", ["--debug={}", "--debug {}", "@{}-options"])
 def test_a_submission_has_no_file_overwritten(option: str, hostile: Path, project: Path, tmp_path: Path) -> None:
-    """Pytest opens the file of ``--debug`` before the run can start again without the submission's options."""
+    """A submission's ``--debug`` option, whose file pytest opens early, is refused and overwrites no file."""
     precious = write(tmp_path / "home", {"precious": "mine"}) / "precious"
     precious.with_name("precious-options").write_text(f"--debug={precious}\n")
     (hostile / "pytest.ini").write_text(f"[pytest]\naddopts = {option.format(precious)}\n")
@@ -148,7 +148,7 @@ def test_a_submission_has_no_file_overwritten(option: str, hostile: Path, projec
 
 
 def test_a_submission_configures_no_run_that_has_no_configuration(hostile: Path, tmp_path: Path) -> None:
-    """Where there is no other configuration to start again with, the run ends before files are written."""
+    """A submission's configuration ends the run before it writes files, if there is no other configuration."""
     planted = tmp_path / "planted"
     (hostile / "pytest.ini").write_text(
         f"[pytest]\naddopts = --junitxml={planted} --basetemp={hostile.parent}\nlog_file = {planted}\n"
@@ -164,7 +164,7 @@ def test_a_submission_configures_no_run_that_has_no_configuration(hostile: Path,
 
 
 def test_others_are_left_alone(tmp_path: Path) -> None:
-    """In a project of somebody else's, without any submissions, pytest is as it always was."""
+    """A project without submissions is not affected."""
     write(tmp_path, {"pytest.ini": "[pytest]\nmarkers = e2e\n", "conftest.py": TRAP, "upcommerce/test_a.py": TRAP})
 
     collected(tmp_path, allowed=["exit code 5"])
@@ -173,7 +173,7 @@ def test_others_are_left_alone(tmp_path: Path) -> None:
 
 
 def test_the_main_job_imports_no_other_tests() -> None:
-    """A student does not wait for the harness's own tests to be read."""
+    """The main job does not import the harness's own tests."""
     said = collected(HOME)
 
     assert "13 tests collected" in said

@@ -1,4 +1,4 @@
-"""Without root: what a machine lacks is told, each gap with the command that closes it; ids are mapped as granted."""
+"""Without root, each gap of the machine is reported with its remedy, and ids are mapped as granted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GENEROUS = Grants(
 
 
 def test_a_machine_that_grants_all_has_no_gaps() -> None:
-    """Debian 12 with the package uidmap is such a machine."""
+    """A machine that grants everything has no gaps, such as Debian 12 with the package uidmap."""
     assert gaps(GENEROUS) == ()
 
 
@@ -62,15 +62,15 @@ def test_a_machine_that_grants_all_has_no_gaps() -> None:
     ],
 )
 def test_each_gap_has_the_command_that_closes_it(lacking: dict[str, object], problem: str, remedy: str) -> None:
-    """One fault of the machine is one gap."""
-    (gap,) = gaps(replace(GENEROUS, **lacking))  # type: ignore[arg-type]  # as pytest parametrizes
+    """Each gap names the command that closes it, and one fault of the machine gives one gap."""
+    (gap,) = gaps(replace(GENEROUS, **lacking))  # type: ignore[arg-type]  # parametrized
 
     assert problem in gap.problem
     assert remedy in gap.remedy
 
 
 def test_all_gaps_are_told_at_once() -> None:
-    """Who closes gaps one by one does not want to learn of the next each time; root and other clusters are ways too."""
+    """One error lists all gaps, and names root and other clusters as alternatives."""
     bare = Grants(user="sam", kernel=(4, 18), unified=False)
 
     with pytest.raises(ClusterError) as caught:
@@ -82,12 +82,12 @@ def test_all_gaps_are_told_at_once() -> None:
 
 
 def test_no_gaps_are_no_fault() -> None:
-    """Nothing is refused where nothing is missing."""
+    """A machine without gaps is not refused."""
     refuse_gaps(())
 
 
 def test_the_user_is_root_inside_and_has_the_granted_ids_beside() -> None:
-    """Id 0 is the user; from 1 on the first range counts that is long enough."""
+    """The user is mapped to id 0, and ids from 1 on to the first granted range that is long enough."""
     plan = instructions(GENEROUS, "ours", {"pids.max": "9"})
     user, group = str(os.geteuid()), str(os.getegid())
 
@@ -99,7 +99,7 @@ def test_the_user_is_root_inside_and_has_the_granted_ids_beside() -> None:
 
 
 def test_a_cgroup_is_asked_of_systemd_unless_it_is_there() -> None:
-    """Who already runs in a delegated cgroup needs no systemd."""
+    """The cluster's cgroup comes from systemd, unless the process already runs in a delegated one."""
     assert scope(GENEROUS, "ours")[0] == "systemd-run"
     assert scope(GENEROUS, "ours")[-2:] == ("--unit=ours", "--")
     assert scope(replace(GENEROUS, delegated=True), "ours") == ()
@@ -107,13 +107,13 @@ def test_a_cgroup_is_asked_of_systemd_unless_it_is_there() -> None:
 
 
 def test_systemd_is_found_after_su_too() -> None:
-    """The folder of the session is where systemd makes it, also when the variable got lost."""
+    """The folder of systemd's user session is found even if its variable is lost, as after su."""
     assert session({})["XDG_RUNTIME_DIR"] == f"/run/user/{os.geteuid()}"
     assert session({"XDG_RUNTIME_DIR": "/elsewhere", "SECRET": "x"}) == {"XDG_RUNTIME_DIR": "/elsewhere"}
 
 
 def test_a_machine_is_asked_by_its_files(tmp_path: Path) -> None:
-    """Settings, ranges and commands are read where the kernel and the distribution keep them."""
+    """The settings, ranges and commands are read from the files of the kernel and the distribution."""
     files = {
         "proc/sys/kernel/unprivileged_userns_clone": "0\n",
         "etc/subuid": f"someone:1:65536\n{os.geteuid()}:300000:65536\nbroken\n",
@@ -134,7 +134,10 @@ def test_a_machine_is_asked_by_its_files(tmp_path: Path) -> None:
 
 
 def test_a_cgroup_is_made_in_the_delegated_one(tmp_path: Path) -> None:
-    """Its processes go to a leaf first, for none may stay in a cgroup that hands on controllers."""
+    """A cgroup in a delegated one is created after its processes have moved to a leaf.
+
+    A cgroup v2 that delegates controllers must not contain processes.
+    """
     (tmp_path / "cgroup.procs").write_text("41\n42\n")
     (tmp_path / "cgroup.controllers").write_text("cpu memory pids\n")
 
@@ -148,7 +151,7 @@ def test_a_cgroup_is_made_in_the_delegated_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("leaf", ["", f"/{cgroup_delegation.LEAF}"])
 def test_a_second_cluster_finds_the_same_delegated_cgroup(tmp_path: Path, leaf: str) -> None:
-    """The first one's start has moved this process to a leaf; the cgroup that was delegated is the one above."""
+    """A second cluster finds the same delegated cgroup, although the first start has moved this process to a leaf."""
     told = tmp_path / "cgroup"
     told.write_text(f"1:name=systemd:/old\n0::/user.slice/mine.scope{leaf}\n")
 
@@ -156,7 +159,7 @@ def test_a_second_cluster_finds_the_same_delegated_cgroup(tmp_path: Path, leaf: 
 
 
 def test_what_systemd_gave_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The scope of an ordinary user's cluster is removed like any other cgroup."""
+    """The removal of an ordinary user's cluster waits until systemd's scope is gone."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     left = tmp_path / "user.slice/user-1000.slice/user@1000.service/app.slice/ours.scope/ours/kubepods"
     left.mkdir(parents=True)

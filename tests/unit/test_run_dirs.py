@@ -1,4 +1,4 @@
-"""What dead clusters leave behind is swept by the next start, and only that."""
+"""The next start of a cluster sweeps exactly what dead clusters have left."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from canaryproof.cluster.embedded.run_dirs import lent_run, sweep
 
 
 def test_a_run_leaves_nothing(tmp_path: Path) -> None:
-    """Folder and lock exist for the length of the block."""
+    """A run creates its folder and lock, and removes them after the block."""
     with lent_run(tmp_path / "runs", 60) as run:
         assert run.logs.is_dir()
 
@@ -20,7 +20,7 @@ def test_a_run_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_run_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    """An exception in the block cleans up like its end."""
+    """A run that raises an exception removes its folder and lock, too."""
     with pytest.raises(RuntimeError), lent_run(tmp_path / "runs", 60):
         raise RuntimeError
 
@@ -28,7 +28,7 @@ def test_a_run_that_fails_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_the_logs_of_a_cluster_that_failed_stay(tmp_path: Path) -> None:
-    """Messages name the logs, so they must still be there when somebody reads the message."""
+    """The logs of a failed cluster stay, because messages name them."""
     with lent_run(tmp_path / "runs", 60) as good:
         (good.logs / "etcd.log").touch()
     with lent_run(tmp_path / "runs", 60) as bad:
@@ -40,7 +40,7 @@ def test_the_logs_of_a_cluster_that_failed_stay(tmp_path: Path) -> None:
 
 
 def test_only_the_latest_logs_stay(tmp_path: Path) -> None:
-    """A machine on which clusters fail again and again does not fill up."""
+    """Only the latest logs stay, so that repeated failures do not fill the disk."""
     names = []
     for moment in range(7):
         with lent_run(tmp_path / "runs", 60) as run:
@@ -54,7 +54,7 @@ def test_only_the_latest_logs_stay(tmp_path: Path) -> None:
 
 
 def test_living_runs_are_not_swept(tmp_path: Path) -> None:
-    """Two clusters side by side: the second start does not take the first for dead."""
+    """A start does not sweep a cluster that runs."""
     with lent_run(tmp_path / "runs", 60) as first, lent_run(tmp_path / "runs", 60) as second:
         assert first.folder.is_dir()
         assert second.folder != first.folder
@@ -62,7 +62,7 @@ def test_living_runs_are_not_swept(tmp_path: Path) -> None:
 
 
 def test_dead_runs_are_swept(tmp_path: Path) -> None:
-    """A folder whose lock nobody holds belonged to a harness that was killed."""
+    """A start sweeps a folder whose lock is free, because its harness was killed."""
     dead = tmp_path / "runs" / "canaryproof-dead"
     dead.mkdir(parents=True)
     (dead / "lock").touch()
@@ -72,7 +72,7 @@ def test_dead_runs_are_swept(tmp_path: Path) -> None:
 
 
 def test_a_first_process_that_lives_on_for_a_moment_keeps_its_run(tmp_path: Path) -> None:
-    """The lock is shared with the cluster's first process: while that ends, nobody removes what it uses."""
+    """A start does not sweep a run while its first process ends, because that shares the lock."""
     dying = tmp_path / "runs" / "canaryproof-dying"
     dying.mkdir(parents=True)
     lock = os.open(dying / "lock", os.O_RDWR | os.O_CREAT)
@@ -87,7 +87,7 @@ def test_a_first_process_that_lives_on_for_a_moment_keeps_its_run(tmp_path: Path
 
 
 def test_a_run_killed_before_it_had_a_lock_is_swept(tmp_path: Path) -> None:
-    """Whatever the moment of its death, a folder of ours does not stay."""
+    """A start sweeps the folder of a run that was killed before it had a lock."""
     (tmp_path / "runs" / "canaryproof-newborn").mkdir(parents=True)
 
     assert sweep(tmp_path / "runs", 60) == ["canaryproof-newborn"]

@@ -1,4 +1,4 @@
-"""A runner runs what it has room for, and ends at once when told."""
+"""A runner runs as many experiments as there is room for, and ends at once on demand."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def api(tmp_path: Path) -> Iterator[FakeApi]:
 
 
 def opened(api: FakeApi, folder: Path, helm: str = SLOW_HELM) -> AbstractContextManager[Runner]:
-    """Open a runner of one experiment at a time, with a script for Helm."""
+    """Open a runner of one experiment at a time, with a script as Helm."""
     binary = folder / "helm"
     binary.write_text(helm)
     binary.chmod(0o755)
@@ -48,7 +48,7 @@ def opened(api: FakeApi, folder: Path, helm: str = SLOW_HELM) -> AbstractContext
 
 
 def test_evidence_comes_as_promised(api: FakeApi, tmp_path: Path) -> None:
-    """Each submission has a future of its own, which carries its evidence."""
+    """The runner returns a future for each submission, which yields its evidence."""
     with opened(api, tmp_path) as runner:
         futures = [runner.submit(Submission(name, name, tmp_path, "no chart")) for name in ("alice", "bob")]
 
@@ -56,7 +56,7 @@ def test_evidence_comes_as_promised(api: FakeApi, tmp_path: Path) -> None:
 
 
 def test_the_end_cancels_what_waits_and_ends_what_runs(api: FakeApi, tmp_path: Path) -> None:
-    """A Helm that hangs does not hold up Ctrl-C, and no thread stays behind."""
+    """The end of the runner cancels waiting experiments and ends running ones, even with a Helm that hangs."""
     folder = write(tmp_path / "chart", chart(""))
     with opened(api, tmp_path) as runner:
         running, waiting = (runner.submit(Submission(name, name, folder)) for name in ("alice", "bob"))
@@ -71,17 +71,17 @@ def test_the_end_cancels_what_waits_and_ends_what_runs(api: FakeApi, tmp_path: P
 
 
 def test_a_runner_without_helm_does_not_open(api: FakeApi, tmp_path: Path) -> None:
-    """A Helm that does not run is found before anything is tried."""
+    """The runner does not open if Helm cannot run."""
     with pytest.raises(InfrastructureError, match="not a Helm that runs"), opened(api, tmp_path, "#!/bin/sh\nexit 1\n"):
         pytest.fail("it opened")
 
 
 @pytest.mark.parametrize(("cluster", "own", "work"), [(0, 1, 1), (2, 2, 8), (64, 2, 24), (64, 64, 32)])
 def test_the_default_follows_the_cores(cluster: int, own: int, work: int) -> None:
-    """More cores run more experiments, up to what this machine, and this one process, keep up with."""
+    """The default number of parallel experiments grows with the cores, up to a maximum."""
     assert Parallel.fitting(cluster, own) == Parallel(work, room=3 * work, most=6 * work)
 
 
 def test_a_number_that_is_given_holds_strictly() -> None:
-    """--parallel 2 has never more than two under way, not even such as only wait."""
+    """An explicit number of experiments is never exceeded, not even by those that only wait."""
     assert Parallel.exactly(2) == Parallel(work=2, room=2, most=2)

@@ -1,4 +1,4 @@
-"""A sandboxed program is nobody: it reads no secret, reaches no network and no other sandboxed program."""
+"""A sandboxed program cannot read secrets, reach the network or see other sandboxed programs."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ print(json.dumps({
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    """A port of this machine on which something listens."""
+    """A port of this machine on which a server listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
 
 @pytest.fixture
 def other(tmp_path: Path) -> Path:
-    """A file of another submission's copy, which everybody may read, below a private folder."""
+    """A file of another submission's copy, readable by all but below a private folder."""
     folder = tmp_path / "canaryproof-scratch-other"
     write(folder / "charts", {"values.yaml": "the other one's"})
     folder.chmod(0o700)
@@ -72,8 +72,8 @@ def other(tmp_path: Path) -> Path:
 
 
 def check(said: dict[str, object]) -> None:
-    """Check what a sandboxed program says of itself."""
-    assert set(said["ids"]) == {NOBODY}  # type: ignore[call-overload]  # JSON: a list of numbers
+    """Check a sandboxed program's report about itself."""
+    assert set(said["ids"]) == {NOBODY}  # type: ignore[call-overload]  # a list of numbers
     assert said["capabilities"] == [0]
     assert said["no_new_privs"] == 1
     assert said["shadow"] == said["other"] == said["above"] == said["written"] == "Permission denied"
@@ -84,7 +84,7 @@ def check(said: dict[str, object]) -> None:
 
 @as_root
 def test_a_sandboxed_program_is_nobody(tmp_path: Path, port: int, other: Path) -> None:
-    """Executed from a folder that only root may search, in a folder that only root may reach."""
+    """A sandboxed program runs without rights, from a folder that only root may search."""
     program = tmp_path / "private" / "python"
     program.parent.mkdir(mode=0o700)
     shutil.copy(system_python(), program)
@@ -100,20 +100,20 @@ def test_a_sandboxed_program_is_nobody(tmp_path: Path, port: int, other: Path) -
 
     check(json.loads(said))
     with socket.create_connection(("127.0.0.1", port)):
-        pass  # so there was something to connect to
+        pass  # so that there is a server to connect to
 
 
 @as_root
 def test_the_process_that_parses_is_nobody(
     tmp_path: Path, port: int, other: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has given up root, for good, by the time that it could be misled; its Python may lie where only root reads."""
+    """The parsing process has permanently dropped root before it parses, even if only root can read its Python."""
     said = []
 
     def misled(command: list[str], *, cwd: Path, **others: object) -> str:
         start, arguments = command.index("-c"), command[command.index("-c") + 2 :]
         lines = [
-            command[start + 1].partition("import runpy")[0],  # which makes the package importable
+            command[start + 1].partition("import runpy")[0],  # makes the package importable
             "import canaryproof.submissions.unpack as it, socket, encodings.idna",
             "def misled(*_):",
             f"    exec({WHO_AM_I % {'port': port, 'other': str(other)}!r}, {{}})",
@@ -122,7 +122,7 @@ def test_the_process_that_parses_is_nobody(
         ]
         (cwd / "charts").mkdir(mode=0o755)
         misled_command = [*command[:start], "-c", "\n".join(lines)]
-        said.append(run(misled_command, cwd=cwd / "charts", **others))  # type: ignore[arg-type]  # run's own
+        said.append(run(misled_command, cwd=cwd / "charts", **others))  # type: ignore[arg-type]  # of run
         return json.dumps({"chart": "none"})
 
     monkeypatch.setattr(chart_copy, "run", misled)
@@ -139,7 +139,7 @@ def test_the_process_that_parses_is_nobody(
 
 @as_root
 def test_a_chart_is_copied_by_nobody(tmp_path: Path) -> None:
-    """From folders and archives that only root can read, with all that unpacking needs of Python's library."""
+    """A process without rights copies a chart from files that only root can read, with Python's whole library."""
     packed = pack_tar(tmp_path / "sub.tgz", chart("sub/")).read_bytes()
     files = {**chart(), "upcommerce/values.schema.json": "{}", "upcommerce/charts/sub.tgz": packed}
     named = {**files, "upcommerce/\u00e4.txt": "\u00e4"}
@@ -163,7 +163,7 @@ def test_a_chart_is_copied_by_nobody(tmp_path: Path) -> None:
 @pytest.mark.parametrize("pack", [pack_zip, pack_tar])
 @as_root
 def test_damaged_archives_are_told_by_nobody(tmp_path: Path, pack: Callable[..., Path]) -> None:
-    """Errors take no module that nobody could read any more."""
+    """The reports of damaged archives import no module that only root can read."""
     whole = pack(tmp_path / "a", {**chart(), "upcommerce/noise": os.urandom(9999)}).read_bytes()
     for number, content in enumerate((whole[: len(whole) // 2], whole[:99] + bytes(400) + whole[499:], b"", b"Rar!")):
         archive = tmp_path / f"{number}\udcff\x1b"
@@ -186,7 +186,7 @@ def test_damaged_archives_are_told_by_nobody(tmp_path: Path, pack: Callable[...,
 )
 @as_root
 def test_limits_hold_in_the_sandbox(tmp_path: Path, script: str, limits: Limits, reason: str) -> None:
-    """They are there from the start, and nothing of the program lives on, whatever session it moved to."""
+    """The limits apply from the start, and no process of the program survives, even in a new session."""
     marker = f"{tmp_path.name}-{os.getpid()}"
     with pytest.raises(LimitError, match=reason):
         run(
@@ -202,7 +202,7 @@ def test_limits_hold_in_the_sandbox(tmp_path: Path, script: str, limits: Limits,
 
 @as_root
 def test_a_sandboxed_program_writes_no_file_beyond_its_limit() -> None:
-    """What it is given open it may fill as far as it is allowed to."""
+    """A sandboxed program cannot fill an open file beyond its limit."""
     with tempfile.TemporaryFile() as file:
         script = f"import os\nos.write({file.fileno()}, bytes(99))\nos.write({file.fileno()}, bytes(99))"
         with pytest.raises(CommandError):
@@ -219,7 +219,7 @@ def test_a_sandboxed_program_writes_no_file_beyond_its_limit() -> None:
 
 @as_root
 def test_a_program_that_not_everybody_may_execute_is_not_run(tmp_path: Path) -> None:
-    """The message says what to do: it is no fault of a chart."""
+    """The error about a program that not all users can execute names the remedy, and blames no chart."""
     program = tmp_path / "helm"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o700)
@@ -232,7 +232,7 @@ def test_a_program_that_not_everybody_may_execute_is_not_run(tmp_path: Path) -> 
 
 @as_root
 def test_without_namespaces_it_is_still_nobody(port: int) -> None:
-    """Root in a container may not make namespaces; it may stop being root."""
+    """A program in a container without the right to create namespaces still gives up root."""
     sandbox = Sandbox(Protection.NOBODY)
     said = json.loads(
         run(
@@ -251,7 +251,7 @@ def test_without_namespaces_it_is_still_nobody(port: int) -> None:
 
 @as_root
 def test_a_user_without_root_gets_an_empty_network(port: int) -> None:
-    """With a user namespace of their own, where the kernel allows it."""
+    """An ordinary user's program gets an empty network through a user namespace, if the kernel allows it."""
     user = ["setpriv", "--reuid=1234", "--regid=1234", "--clear-groups", "--"]
     sandbox = Sandbox(Protection.OWN_USER_ISOLATED)
     command = [system_python(), "-I", "-c", WHO_AM_I % {"port": port, "other": "/etc/shadow"}]
@@ -269,19 +269,19 @@ def test_a_user_without_root_gets_an_empty_network(port: int) -> None:
 
 
 def test_a_machine_without_the_commands_has_no_sandbox(tmp_path: Path) -> None:
-    """Nothing fails there: evidence says that there was none."""
+    """A machine without the required commands has no sandbox, and the evidence states this."""
     assert candidates(str(tmp_path)) == ()
     assert sandbox_available(TimeLimits(), str(tmp_path)) == UNCONFINED
     assert UNCONFINED.command(["a"], memory=1, file_size=1, seconds=1) == ["a"]
 
 
 def system_python() -> str:
-    """Return a Python that nobody can execute, with its library."""
+    """Return a Python that all users can execute, with its library."""
     return shutil.which("python3", path="/usr/bin") or pytest.skip("needs the system's Python")
 
 
 def alive(marker: str) -> bool:
-    """Report whether a process lives that has *marker* among its arguments."""
+    """Return whether a process with *marker* among its arguments is alive."""
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if marker.encode() in (process / "cmdline").read_bytes().split(b"\0"):

@@ -1,4 +1,4 @@
-"""An assignment's terms are data, checked when they are read."""
+"""The terms of an assignment are data, which is validated when it is read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from canaryproof.scenario import UPCOMMERCE, load_course
 
 
 def test_the_upcommerce_course_is_what_the_assignment_asks() -> None:
-    """The default course names release, namespace, port, replicas and the expected outcome of the assignment."""
+    """The default course has the assignment's release, namespace, port, replicas and expected outcome."""
     course = load_course()
 
     assert (course.release, course.namespace) == ("upcommerce", "sre")
@@ -31,7 +31,7 @@ def test_the_upcommerce_course_is_what_the_assignment_asks() -> None:
     ],
 )
 def test_a_term_of_the_wrong_kind_is_refused_by_name(tmp_path: Path, change: str, complaint: str) -> None:
-    """A misspelt key or a value of the wrong kind is an error of the course file, told with its place."""
+    """A course file with a misspelt key or a value of the wrong type is refused with the place of the fault."""
     file = tmp_path / "course.yaml"
     file.write_text(UPCOMMERCE.read_text(encoding="utf-8").replace(change, complaint), encoding="utf-8")
 
@@ -40,13 +40,13 @@ def test_a_term_of_the_wrong_kind_is_refused_by_name(tmp_path: Path, change: str
 
 
 def test_a_missing_course_file_is_named(tmp_path: Path) -> None:
-    """The path that was given stands in the message, with what to give instead."""
+    """The error about a missing course file names the path and the remedy."""
     with pytest.raises(UsageError, match=r"nowhere\.yaml: No such file or directory; give --course"):
         load_course(tmp_path / "nowhere.yaml")
 
 
 def test_a_baseline_that_is_no_chart_is_refused(tmp_path: Path) -> None:
-    """A course whose starting chart is missing is found when it is read, not in the first experiment."""
+    """A course without its stable chart is refused when it is read."""
     file = tmp_path / "course.yaml"
     file.write_text(UPCOMMERCE.read_text(encoding="utf-8"), encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""``auto`` takes what gets to a verdict soonest, says why, and refuses what a provider cannot do."""
+"""``auto`` chooses the fastest provider and explains the choice, and conflicting options are refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from canaryproof.timeouts import TimeLimits
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine that can do nothing, unless said otherwise."""
+    """A machine without any provider, unless the test sets one."""
 
     against_embedded: str = "needs root"
     tools_built: bool = False
@@ -41,7 +41,7 @@ class Machine:
     ],
 )
 def test_the_shortest_way_to_a_verdict_is_taken(machine: Machine, provider: str, why: str) -> None:
-    """What is ready goes before what has to be fetched or built, and the reason says so."""
+    """``auto`` prefers a provider that is ready to one that must be downloaded or built, and states this reason."""
     choice = choose(machine)
 
     assert choice.provider == provider
@@ -49,7 +49,7 @@ def test_the_shortest_way_to_a_verdict_is_taken(machine: Machine, provider: str,
 
 
 def test_a_cluster_of_the_users_is_never_taken_unasked() -> None:
-    """Where nothing can be had, every obstacle is told, and how to name a cluster that is there."""
+    """``auto`` never takes a cluster of the user. If no provider works, the error lists every obstacle and option."""
     with pytest.raises(ClusterError) as caught:
         choose(Machine())
 
@@ -58,12 +58,12 @@ def test_a_cluster_of_the_users_is_never_taken_unasked() -> None:
 
 
 def test_what_the_user_said_needs_no_reason() -> None:
-    """Only ``auto`` explains itself."""
+    """A provider that the user names has no reason beside it."""
     assert str(Choice("kind")) == "kind"
 
 
 def test_who_asks_for_a_version_gets_the_cluster_that_has_several(pytester: pytest.Pytester) -> None:
-    """``auto`` looks no further when --kubernetes is said, and the reason says so."""
+    """``auto`` takes the embedded cluster for ``--kubernetes``, and states this reason."""
     (pytester.path / "upcommerce").mkdir()
     (pytester.path / "upcommerce" / "Chart.yaml").write_text("name: upcommerce\n")
 
@@ -74,14 +74,14 @@ def test_who_asks_for_a_version_gets_the_cluster_that_has_several(pytester: pyte
 
 
 def test_who_only_looks_looks_where_kubectl_would(pytester: pytest.Pytester) -> None:
-    """Nothing is changed there, so it need not be said."""
+    """``auto`` takes the current context for ``--observe``, because nothing is changed there."""
     choice = choice_of(pytester.parseconfig("--canaryproof-observe"))
 
     assert str(choice) == "existing (auto: --observe changes nothing, and looks where kubectl would)"
 
 
 def test_a_machine_is_asked_by_its_commands(tmp_path: Path) -> None:
-    """A daemon that does not answer is told in the command's own last words."""
+    """The machine's providers are detected by their commands. The reason quotes the last line of a failed one."""
     docker = tmp_path / "docker"
     docker.write_text("#!/bin/sh\necho first >&2\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
     docker.chmod(0o755)
@@ -115,7 +115,7 @@ def test_a_machine_is_asked_by_its_commands(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_provider_cannot_do_is_refused(provider: str, settings: dict[str, object], problem: str) -> None:
-    """The message says what to do instead; where nothing is wrong, nothing is said."""
+    """An option that the provider does not support is refused with an alternative."""
     plain = Settings(submissions=(), cluster=provider, scenario=load_course())
 
     assert list(conflicts(provider, plain)) == list(conflicts(provider, replace(plain, yes=True)))

@@ -1,4 +1,4 @@
-"""A program that is ended from outside leaves its blocks in order."""
+"""A program that a signal ends leaves its blocks in order."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ print("as before:", before == {each: signal.getsignal(each) for each in SIGNALS}
 
 
 def said(*arguments: str) -> list[str]:
-    """Return what a program says that gets the signal of that name, and ignores the others."""
+    """Return the output of a program that gets the named signal and ignores the others."""
     command = [sys.executable, "-c", PROGRAM, *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.splitlines()
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_signal_that_ends_programs_is_taken_for_ctrl_c(name: str) -> None:
-    """The block is left by KeyboardInterrupt, and afterwards signals mean what they meant before."""
+    """The signal raises KeyboardInterrupt in the block, and afterwards has its former effect."""
     assert said(name) == ["interrupted", "as before: True"]
 
 
 def test_what_is_ignored_stays_ignored() -> None:
-    """A class that is tried under ``nohup`` goes on when its teacher logs out."""
+    """An ignored signal stays ignored, so that a run under ``nohup`` continues after the logout."""
     assert said("SIGHUP", "SIGHUP") == ["went on", "as before: True"]

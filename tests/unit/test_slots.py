@@ -1,4 +1,4 @@
-"""Experiments at work are few; those that wait stand aside, and go on before others begin."""
+"""The slots limit the experiments at work. A waiting one lends its slot, and continues before others begin."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ QUICK = TimeLimits(look_again=0.01, place=SOON)
 
 
 def alive() -> str | None:
-    """Report that the run goes on."""
+    """Return that the run continues."""
     return None
 
 
 class Log:
-    """What happened, in order."""
+    """The events in order."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
 
     def has(self, line: str) -> None:
-        """Wait for a line."""
+        """Wait for an event."""
         wait_for(
             line, lambda: line in self.lines or None, within=SOON, changes=Ticks(0.005), seen=lambda: f"{self.lines}"
         )
@@ -42,7 +42,7 @@ def log() -> Log:
 
 
 def at_work(slots: Slots, log: Log, name: str, *steps: Callable[[], object]) -> None:
-    """Take a slot, and go through steps between which the slot is released and taken again."""
+    """Take a slot, and go through steps between which the slot is lent."""
     with slots.hold() as slot:
         log.lines.append(f"{name} begins")
         for step in steps:
@@ -54,7 +54,7 @@ def at_work(slots: Slots, log: Log, name: str, *steps: Callable[[], object]) -> 
 
 
 def test_no_more_are_at_work_than_there_are_slots(log: Log) -> None:
-    """The second begins when the first has ended, however it ends."""
+    """The slots are never exceeded. The second experiment starts when the first has ended, also by an exception."""
     slots, ended = Slots(1, QUICK, alive), threading.Event()
 
     def fail() -> None:
@@ -77,7 +77,7 @@ def test_no_more_are_at_work_than_there_are_slots(log: Log) -> None:
 
 
 def test_who_only_waits_lets_another_work_and_goes_on_before_others_begin(log: Log) -> None:
-    """A slot that was released goes to the next experiment; one that comes back from waiting does not queue again."""
+    """A lent slot goes to the next experiment, and the lender continues before others begin."""
     slots = Slots(1, QUICK, alive)
     over = {name: threading.Event() for name in ("slow", "quick", "late")}
 
@@ -132,7 +132,7 @@ def test_who_is_in_no_hurry_lets_all_pass_that_begin(log: Log) -> None:
 
 
 def test_who_goes_ahead_has_the_next_place(log: Log) -> None:
-    """It need not wait for those that asked before it."""
+    """An experiment that goes ahead takes the next slot before those that asked earlier."""
     slots = Slots(1, QUICK, alive)
 
     def ahead() -> None:
@@ -152,25 +152,25 @@ def test_who_goes_ahead_has_the_next_place(log: Log) -> None:
 
 
 def test_without_others_who_lets_them_pass_goes_on_at_once(log: Log) -> None:
-    """A submission on its own waits for nobody."""
+    """An experiment that lets others pass continues at once if there are none."""
     slots = Slots(1, QUICK, alive)
     with slots.hold() as slot:
         slot.let_pass()
         with ThreadPoolExecutor() as pool:
             second = pool.submit(at_work, slots, log, "second")
             Ticks(0.05).wait(1)
-            assert not second.done()  # the slot is held again
+            assert not second.done()  # this thread holds the slot again
 
 
 def holding(slots: Slots, log: Log, name: str, until: threading.Event) -> None:
-    """Work until an event."""
+    """Work until the event."""
     with slots.hold():
         log.lines.append(f"{name} begins")
         until.wait(SOON)
 
 
 def test_a_doomed_run_waits_for_no_place() -> None:
-    """What waits for a slot when the cluster fails ends at once, with the reason."""
+    """An experiment that waits for a slot ends at once with the reason when the cluster fails."""
     doom: list[str] = []
     slots = Slots(1, QUICK, lambda: doom[0] if doom else None)
 
@@ -182,11 +182,11 @@ def test_a_doomed_run_waits_for_no_place() -> None:
         with pytest.raises(InfrastructureError, match="etcd ended"):
             second.result(SOON)
     with slots.hold():
-        pass  # what gave up stands in nobody's way
+        pass  # the waiter that gave up blocks no one
 
 
 def test_a_place_is_left_once() -> None:
-    """Leaving it twice lets in one, not two."""
+    """A slot that is released twice lets in only one experiment."""
     slots = Slots(1, QUICK, alive)
     with slots.hold() as slot:
         slot.release()

@@ -1,4 +1,4 @@
-"""Stable counts as ready only when it is, and as restored only when it is as it was."""
+"""The stable app counts as ready only if all its parts are, and as restored only if it is unchanged."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ STABLE = Stable(("app",), (("shop", 5000),))
 
 
 def body(kind: str, name: str, *, owner: ObjectKey | None = None, **metadata: Any) -> Body:
-    """Return an object of hardly anything."""
+    """Return a minimal object."""
     owners = {"ownerReferences": [{"kind": owner.kind, "name": owner.name}]} if owner else {}
     return {"kind": kind, "metadata": {"name": name, **owners, **metadata}}
 
 
 def timeline(*changes: tuple[Change, Body]) -> Timeline:
-    """Tell *changes*, one a second."""
+    """Record *changes*, one per second."""
     return Timeline(tuple(Observation(float(at), change, Manifest(what)) for at, (change, what) in enumerate(changes)))
 
 
 def deployment(*, generation: int = 2, observed: int = 2, **counts: int) -> Body:
-    """Return a ready Deployment of one replica, but for *counts*."""
+    """Return a ready Deployment with one replica, except for *counts*."""
     ready = {"replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}
     found = body("Deployment", "app", generation=generation)
     return found | {"spec": {"replicas": 1}, "status": {"observedGeneration": observed, **ready, **counts}}
@@ -40,13 +40,13 @@ def endpoints(*, ready: bool = True, service: str = "shop") -> Body:
 
 
 def why(*objects: Body, generation: int = 0) -> str:
-    """Return why STABLE is not ready."""
+    """Return the reason why STABLE is not ready."""
     cause = unready(timeline(*(("ADDED", each) for each in objects)), STABLE, {"app": generation})
     return describe(cause) if cause else ""
 
 
 def test_stable_is_ready_when_all_pods_are_and_the_service_leads_there() -> None:
-    """One updated, available pod and one ready endpoint are enough."""
+    """The stable app is ready with one updated, available pod and one ready endpoint."""
     assert why(deployment(), endpoints()) == ""
 
 
@@ -64,18 +64,18 @@ def test_stable_is_ready_when_all_pods_are_and_the_service_leads_there() -> None
     ],
 )
 def test_stable_is_not_ready_for_a_reason(objects: list[Body], reason: str) -> None:
-    """Each thing that is missing is named."""
+    """The reason names the missing part."""
     assert reason in why(*objects)
 
 
 def test_what_was_seen_before_the_rollback_does_not_count() -> None:
-    """A ready status of an older generation says nothing about the one that Helm has just stored."""
+    """A ready status of an earlier generation does not count after a rollback."""
     assert "not looked at" in why(deployment(generation=2, observed=2), endpoints(), generation=3)
     assert why(deployment(generation=3, observed=3), endpoints(), generation=3) == ""
 
 
 def test_the_courses_chart_says_what_stable_is() -> None:
-    """Deployments and Services count, with the first port of each Service."""
+    """The stable app consists of the Deployments and Services of the course's chart, with each Service's first port."""
     service = body("Service", "shop") | {"spec": {"ports": [{"port": 5000}, {"port": 5001}]}}
     chart = [body("ConfigMap", "c"), service, body("Deployment", "app")]
 
@@ -92,7 +92,7 @@ def test_the_courses_chart_says_what_stable_is() -> None:
     ],
 )
 def test_what_differs_after_the_rollback_is_named(now: Body, field: str, values: tuple[str, str]) -> None:
-    """The field, and both of its values."""
+    """The difference after a rollback names the field and both values."""
     before = body("Deployment", "app") | {"spec": {"replicas": 1}}
     seen = timeline(("ADDED", before), ("MODIFIED", before | now))
 
@@ -103,7 +103,7 @@ def test_what_differs_after_the_rollback_is_named(now: Body, field: str, values:
 
 
 def test_what_the_cluster_assigns_is_no_difference() -> None:
-    """Nor is what only one of both moments has: an object that was added, or is gone."""
+    """Values that the cluster assigns are no difference, nor are objects that exist in only one of the two states."""
     was = body("Service", "a", annotations={"deployment.kubernetes.io/revision": "1"})
     now = body("Service", "a", annotations={"deployment.kubernetes.io/revision": "3"})
     assigned = {"spec": {"clusterIP": "10.0.0.1", "ports": [{"nodePort": 30000}]}}
@@ -118,7 +118,7 @@ def unready_app(app: Body) -> Cause | None:
 
 
 def test_a_deployment_that_says_little_has_one_replica_and_no_generation() -> None:
-    """What the API leaves out has its default: one replica, generation 0, no pod."""
+    """A Deployment without these fields has the API's defaults: one replica, generation 0 and no pod."""
     plain = body("Deployment", "app") | {"spec": {}}
     counts = {"replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}
 
@@ -129,7 +129,7 @@ def test_a_deployment_that_says_little_has_one_replica_and_no_generation() -> No
 
 
 def test_a_deployment_is_ready_with_as_many_pods_as_it_asks_for() -> None:
-    """All of them must be updated and available."""
+    """A Deployment is ready if as many pods as replicas are updated and available."""
     two = {"replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}
     app = body("Deployment", "app") | {"spec": {"replicas": 2}}
 
@@ -140,14 +140,14 @@ def test_a_deployment_is_ready_with_as_many_pods_as_it_asks_for() -> None:
 
 
 def test_a_generation_that_no_controller_saw_is_not_ready() -> None:
-    """A status without ``observedGeneration`` is older than any generation."""
+    """A status without ``observedGeneration`` is older than every generation, and not ready."""
     unseen = body("Deployment", "app", generation=1) | {"spec": {}, "status": {}}
 
     assert unready_app(unseen) == Cause(code="deployment-not-observed", object="Deployment/app")
 
 
 def test_what_is_not_there_is_named() -> None:
-    """The Deployment, or the Service that leads to no ready endpoint."""
+    """The reason names a missing Deployment, or a Service without a ready endpoint."""
     missing = unready(timeline(("ADDED", body("Deployment", "other"))), STABLE, {})
     silent = unready(timeline(("ADDED", deployment())), STABLE, {})
 
@@ -156,7 +156,7 @@ def test_what_is_not_there_is_named() -> None:
 
 
 def test_an_endpoint_without_conditions_is_ready() -> None:
-    """``ready`` is unknown then, which counts as ready (Kubernetes, "EndpointSlices"). No endpoint is not ready."""
+    """An endpoint without conditions is ready (Kubernetes, "EndpointSlices"). A Service without endpoints is not."""
     labelled = body("EndpointSlice", "shop-x", labels={"kubernetes.io/service-name": "shop"})
     unlabelled = body("EndpointSlice", "shop-y") | {"endpoints": [{}]}
 
@@ -166,13 +166,13 @@ def test_an_endpoint_without_conditions_is_ready() -> None:
 
 
 def changed(before: Body, after: Body) -> tuple[str, str, str] | None:
-    """Return how an object of the course differs after an upgrade that changed it: field, former and present value."""
+    """Return the difference of a course object after a change in an upgrade: field, former and current value."""
     found = difference(timeline(("ADDED", before), ("MODIFIED", after)), [Manifest(before)], upgraded_at=0.5)
     return (found.field, found.expected, found.found) if found else None
 
 
 def test_an_object_of_the_course_that_was_changed_back_does_not_differ() -> None:
-    """Only the state at the end counts, not the way there."""
+    """An object that was changed back does not differ, because only the final state counts."""
     was, meanwhile = (body("Service", "a") | {"spec": {"type": kind}} for kind in ("ClusterIP", "NodePort"))
     seen = timeline(("ADDED", was), ("MODIFIED", meanwhile), ("MODIFIED", was))
 
@@ -193,14 +193,14 @@ def test_an_object_of_the_course_that_was_changed_back_does_not_differ() -> None
     ],
 )
 def test_the_first_field_that_differs_is_told(before: Body, after: Body, told: tuple[str, str, str] | None) -> None:
-    """In the order of the alphabet. A field without a value is one that is not there."""
+    """The first differing field in alphabetical order is reported. A field without a value counts as missing."""
     plain = body("Service", "a")
 
     assert changed(plain | before, plain | after) == told
 
 
 def test_labels_and_annotations_of_the_courses_objects_count() -> None:
-    """They decide what selects an object, and what controllers make of it."""
+    """Changes of labels and annotations count, because selectors and controllers use them."""
     assert changed(body("Service", "a", labels={"app": "a"}), body("Service", "a", labels={"app": "b"})) == (
         ("labels.app", "'a'", "'b'")
     )
@@ -216,12 +216,12 @@ def test_labels_and_annotations_of_the_courses_objects_count() -> None:
     ],
 )
 def test_an_object_that_was_made_again_does_not_differ(assigned: Body) -> None:
-    """The cluster gives it other addresses and ports, and reports its state."""
+    """A recreated object does not differ by the addresses, ports and status that the cluster assigns."""
     assert changed(body("Service", "a"), body("Service", "a") | assigned) is None
 
 
 def test_objects_behind_one_that_is_gone_are_compared() -> None:
-    """Whether an object is there at all is another question."""
+    """The objects after a missing one are compared. The missing one is another check's finding."""
     gone, new, kept = (body("ConfigMap", name) for name in ("gone", "new", "kept"))
     other = kept | {"spec": {"a": 1}}
     seen = timeline(("ADDED", gone), ("ADDED", kept), ("DELETED", gone), ("ADDED", new), ("MODIFIED", other))

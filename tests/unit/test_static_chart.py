@@ -1,4 +1,4 @@
-"""A frozen chart keeps its name, and nothing that could look at anything."""
+"""A frozen chart keeps its name, and has no template that could look anything up."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RENDERED = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {b:
 
 
 def test_a_frozen_chart_holds_what_was_rendered(tmp_path: Path) -> None:
-    """Its objects are in a file that is no template; its name and version are those that the history will show."""
+    """A frozen chart holds the rendered objects in a plain file, with the chart's name and version for the history."""
     chart = write(tmp_path / "shop", CHART)
 
     frozen = freeze(chart, parse(RENDERED), tmp_path / "frozen" / "shop")

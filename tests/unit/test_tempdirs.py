@@ -1,4 +1,4 @@
-"""What a process writes for itself is gone when it has ended, however it ended."""
+"""The temporary files of a process are removed when it has ended, however it ended."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ with scratch() as folder:
 
 @pytest.fixture(autouse=True)
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder for temporary files, of this test alone."""
+    """A folder for temporary files of this test only."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
 
 
 def test_a_folder_is_private_and_goes_with_its_block(temporary: Path) -> None:
-    """Only its owner may look into it, and nothing is left of it afterwards."""
+    """A temporary folder is readable only by its owner, and is removed after its block."""
     with scratch() as folder:
         (folder / "chart").mkdir()
         assert folder.parent == temporary
@@ -41,7 +41,7 @@ def test_a_folder_is_private_and_goes_with_its_block(temporary: Path) -> None:
 
 
 def test_what_a_killed_process_leaves_is_swept(temporary: Path) -> None:
-    """It may hold somebody's credentials; those of a process that lives are not touched."""
+    """The folder of a killed process is swept, because it may contain credentials. That of a live process stays."""
     with borrowed(temporary) as (living, mine), borrowed(temporary) as (killed, abandoned), scratch() as own:
         assert sweep_scratch() == []
 
@@ -55,7 +55,7 @@ def test_what_a_killed_process_leaves_is_swept(temporary: Path) -> None:
 
 
 def test_what_only_looks_like_a_folder_is_left_alone(temporary: Path) -> None:
-    """Others may put anything there: a link is not followed, a file not removed."""
+    """A link or a file with the name of a temporary folder is neither followed nor removed."""
     (temporary / "theirs").mkdir()
     (temporary / "canaryproof-scratch-link").symlink_to(temporary / "theirs")
     (temporary / "canaryproof-scratch-file").touch()

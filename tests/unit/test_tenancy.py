@@ -1,4 +1,4 @@
-"""A release gets the rights that it needs in its namespace, and none that lead out of it."""
+"""The user of a release gets exactly the rights that it needs in its namespace, and none outside."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from canaryproof.submissions.chart_safety import Policy, check_chart
 
 
 def allows(role: dict[str, Any], verb: str, group: str, resource: str, name: str = "any") -> bool:
-    """Report whether a rule of *role* allows *verb*, as RBAC evaluates it without wildcards."""
+    """Return whether a rule of *role* allows *verb*, as RBAC evaluates rules without wildcards."""
     return any(
         verb in rule["verbs"]
         and group in rule["apiGroups"]
@@ -25,7 +25,7 @@ def allows(role: dict[str, Any], verb: str, group: str, resource: str, name: str
 
 
 def counted(nodes: int) -> dict[str, str]:
-    """Return what the quotas of a namespace limit."""
+    """Return the resources that the quotas of a namespace limit."""
     quotas = (each["spec"] for each in tenancy.resource_quotas(nodes) if "scopeSelector" not in each["spec"])
     return {name: limit for spec in quotas for name, limit in spec["hard"].items()}
 
@@ -50,13 +50,13 @@ def named(kind: str, name: str) -> Manifest:
     ],
 )
 def test_a_release_manages_its_objects(verb: str, group: str, resource: str) -> None:
-    """Helm reads, creates, changes and deletes the kinds that a chart may have."""
+    """The Role allows Helm to read, create, change and delete the kinds that a chart may have."""
     assert allows(tenancy.role("sre", ()), verb, group, resource)
 
 
 @pytest.mark.parametrize("resource", ["events", "pods/log", "endpoints"])
 def test_a_release_reads_what_happens(resource: str) -> None:
-    """Helm shows the log of a hook that failed, and templates look at their namespace; nothing of it can be written."""
+    """The Role allows read access to logs of failed hooks and to the namespace, and no write access to them."""
     role = tenancy.role("sre", ())
 
     assert allows(role, "get", "", resource)
@@ -85,12 +85,12 @@ def test_a_release_reads_what_happens(resource: str) -> None:
     ],
 )
 def test_nothing_leads_out_of_the_namespace(verb: str, group: str, resource: str) -> None:
-    """Labels of the namespace, shells in pods, tokens, proxies and the guard objects stay out of reach."""
+    """The Role denies namespace labels, shells in pods, tokens, proxies and the guard objects."""
     assert not allows(tenancy.role("sre", ()), verb, group, resource, "sre")
 
 
 def test_no_rule_is_a_wildcard() -> None:
-    """Every rule names groups, kinds and verbs; only the kinds that subresources were meant for have them."""
+    """The Role has no wildcards. A subresource has only the verbs that it needs."""
     words = {each for rule in tenancy.role("sre", ())["rules"] for part in rule.values() for each in part}
 
     assert "*" not in words
@@ -98,7 +98,7 @@ def test_no_rule_is_a_wildcard() -> None:
 
 
 def test_cluster_roles_that_may_be_bound_are_named() -> None:
-    """``bind`` without names would allow ``cluster-admin``."""
+    """The Role names the ClusterRoles that may be bound, because ``bind`` without names allows ``cluster-admin``."""
     role = tenancy.role("sre", ())
     bind = ("bind", "rbac.authorization.k8s.io", "clusterroles")
 
@@ -121,7 +121,7 @@ def test_a_chart_changes_the_quotas_that_it_brings() -> None:
 
 
 def test_a_chart_may_not_have_objects_with_the_names_of_the_guards() -> None:
-    """As a hook, one would replace the guard: Helm deletes what has the name of a hook."""
+    """A chart with a guard's name is refused. As a hook it would replace the guard, because Helm deletes it by name."""
     guards = [
         *tenancy.rights("sre", ()),
         *tenancy.limits(1),
@@ -138,7 +138,7 @@ def test_a_chart_may_not_have_objects_with_the_names_of_the_guards() -> None:
 
 
 def test_the_namespace_can_be_read_and_no_other() -> None:
-    """Templates look at the labels of their namespace."""
+    """The ClusterRole allows a read of this namespace only, whose labels templates look up."""
     role = tenancy.role("sre", ())
 
     assert allows(role, "get", "", "namespaces", "sre")
@@ -162,7 +162,10 @@ def test_every_kind_that_can_be_created_is_counted() -> None:
 
 
 def test_a_quota_has_room_for_an_update_of_all_that_vetting_allows() -> None:
-    """Twenty pods, as many new ones, as many that are being deleted; on a large cluster, more for DaemonSets."""
+    """The quota allows an update of the largest permitted chart: twenty pods, their successors and those in deletion.
+
+    It allows more for DaemonSets on a large cluster.
+    """
     one, many, unknown = (int(counted(nodes)["pods"]) for nodes in (1, 200, 0))
 
     assert one >= 3 * 20
@@ -171,15 +174,15 @@ def test_a_quota_has_room_for_an_update_of_all_that_vetting_allows() -> None:
 
 
 def test_memory_and_cpu_have_no_defaults() -> None:
-    """A pod without a limit stays as it is: another default would change its QoS class, or make it invalid."""
+    """The LimitRange sets no defaults for CPU and memory, which would change the QoS class or make a pod invalid."""
     (limits,) = tenancy.limit_range()["spec"]["limits"]
 
     assert set(limits["default"]) == set(limits["defaultRequest"]) == {"ephemeral-storage"}
-    assert "max" not in limits  # Kubernetes takes it for the default, too
+    assert "max" not in limits  # Kubernetes also uses it as the default
 
 
 def test_the_refusal_of_the_guard_is_told_from_that_of_a_chart() -> None:
-    """By the name of the quota in Kubernetes' own words."""
+    """A refusal by the guard's quota is recognised by the quota's name in Kubernetes' message."""
     own = 'pods "a" is forbidden: exceeded quota: small, requested: pods=1, used: pods=1, limited: pods=1'
     ours = own.replace("small", tenancy.GUARD)
 

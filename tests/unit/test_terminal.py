@@ -1,4 +1,4 @@
-"""What the summary says, line by line."""
+"""The lines of the terminal summary."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def result(name: str, judgements: dict[str, Judgement]) -> SubmissionResult:
 
 
 def shown(*results: SubmissionResult, kept: dict[str, Path] | None = None) -> list[str]:
-    """Return the lines of a summary in a wide terminal."""
+    """Return the lines of a summary on a wide terminal."""
     run = RunResults("", 1, None, results)
     evidence = {each.name: replace(EVIDENCE, name=each.name) for each in results}
     return [text for line in summary(run, evidence, kept or {}) for text in line.wrapped(200)]
 
 
 def test_columns_line_up() -> None:
-    """Names are padded to the longest, ids of failed checks too; a second failure stands beside the first."""
+    """The columns are aligned: names and ids of failed checks are padded to the longest."""
     assert shown(result("a", PASSED), result("long-name", FAILED), kept={"long-name": Path("/kept")}) == [
         "a           ACCEPTED   2/2   5.4 s",
         "  1 install    0.0 s   stable ready",
@@ -51,7 +51,7 @@ def test_columns_line_up() -> None:
 
 
 def test_many_submissions_are_told_briefly() -> None:
-    """Of more than five, the accepted take one line each, the others stay explained, and they are counted."""
+    """The summary of more than five submissions has one line per accepted one, explains the others, and counts all."""
     lines = shown(*(result(f"s{n}", PASSED) for n in range(5)), result("bad", FAILED), result("odd", {}))
 
     assert [line for line in lines if line.startswith("s")] == [f"s{n}    ACCEPTED   2/2   5.4 s" for n in range(5)]
@@ -60,7 +60,7 @@ def test_many_submissions_are_told_briefly() -> None:
 
 
 def test_an_error_hides_no_failure() -> None:
-    """The fault comes before everything else; what was found all the same is told, and equal faults are told once."""
+    """The summary shows a fault first, once for equal faults, and then the findings of the same submission."""
     odd = {"one": FAILED["one"], "another": Judgement("error", "etcd ended")}
 
     assert shown(result("a", odd), result("b", odd)) == [
@@ -79,7 +79,7 @@ def test_an_error_hides_no_failure() -> None:
 
 
 def test_remarks_are_told_below_the_verdict() -> None:
-    """Of few submissions each remark with its sentence; of many the codes, and how many submissions have any."""
+    """The summary shows each remark with its sentence. For many submissions it shows codes and a count."""
     remarked = replace(judged(remarkable()), name="odd")
     alone = shown(remarked)
     among = shown(*(result(f"s{n}", PASSED) for n in range(6)), remarked)
@@ -93,7 +93,7 @@ def test_remarks_are_told_below_the_verdict() -> None:
 
 
 def test_remarks_cannot_draw_on_the_terminal() -> None:
-    """Whatever a chart names its containers."""
+    """A container name with control characters in a remark cannot control the terminal."""
     lines = shown(judged(remarkable(text="\x1b[2J\nshop\a")))
 
     assert any("i remark" in line for line in lines)
@@ -101,7 +101,7 @@ def test_remarks_cannot_draw_on_the_terminal() -> None:
 
 
 def test_names_cannot_draw_on_the_terminal() -> None:
-    """Control characters of a submission's name, message and place never reach the screen."""
+    """Control characters in a submission's name, message or place do not reach the terminal."""
     nasty = "\x1b[2J\nshop\a"
 
     lines = shown(result(nasty, {"one": Judgement("failed", nasty, nasty, nasty), "another": Judgement("passed")}))
@@ -110,7 +110,7 @@ def test_names_cannot_draw_on_the_terminal() -> None:
 
 
 def test_a_long_text_hangs_beside_its_lead() -> None:
-    """Lines fit the width and are indented as far as the lead; a path is never broken."""
+    """A long text is wrapped to the width and indented by its lead, and a path is not broken."""
     line = Line(
         "  x port   ", "no container declares containerPort 5003; seen: 5000 /a/very/long/path/that/goes/on/and/on"
     )
@@ -124,7 +124,7 @@ def test_a_long_text_hangs_beside_its_lead() -> None:
 
 
 def test_the_last_words_are_those_before_the_crash() -> None:
-    """The log of the run that ended goes before that of the one that has just begun; empty lines do not count."""
+    """The last log line is that of the run that ended, not of the restarted one. Empty lines do not count."""
     logs = (
         ContainerLog("p", "c", previous=False, text="starting\n"),
         ContainerLog("p", "c", previous=True, text="starting\ncannot bind\n\n"),
@@ -143,7 +143,7 @@ def test_requests_are_counted_with_the_longest_outage() -> None:
 
 
 def test_the_cluster_is_one_line() -> None:
-    """What it is, how big, how soon, with which Helm and which images."""
+    """The cluster line names provider, size, start time, Helm and images."""
     cluster = Cluster("embedded", Path(), "", "1.37.2", 1, 2, "stand-in", 3.84)
 
     assert cluster_line(cluster, "4.3.1") == (
@@ -152,7 +152,7 @@ def test_the_cluster_is_one_line() -> None:
 
 
 def test_a_class_says_how_far_it_is() -> None:
-    """What is done and running, how those that are judged stand, and what the others will take at this rate."""
+    """The progress of a class states the finished and running submissions, their verdicts, and the estimated time."""
     judged = ["accepted"] * 30 + ["rejected"] * 6 + ["error"]
 
     said = standing(judged, total=100, running=8, seconds=74)
@@ -161,14 +161,14 @@ def test_a_class_says_how_far_it_is() -> None:
 
 
 def test_a_class_that_has_just_begun_promises_nothing() -> None:
-    """Two submissions say little about the others; and at the end nothing is left."""
+    """The progress of a class has no estimate for fewer than three verdicts, and none at the end."""
     assert standing([], total=100, running=8, seconds=2) == "0 done, 8 running"
     assert standing(["accepted"] * 2, total=100, running=8, seconds=9) == "2 done, 8 running · 2 accepted"
     assert standing(["accepted"] * 3, total=3, running=0, seconds=9) == "3 done, 0 running · 3 accepted"
 
 
 def test_what_an_earlier_run_tried_does_not_promise_speed() -> None:
-    """The time that is left follows from what this run has tried."""
+    """The estimate counts only the submissions that this run has tried."""
     said = standing(["accepted"] * 64, total=100, running=8, seconds=8, resumed=60)
 
     assert said.endswith("about 1 min 12 s left")

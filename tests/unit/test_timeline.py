@@ -1,4 +1,4 @@
-"""A timeline folds what was seen into what there is, whatever the order in which it was told."""
+"""The timeline derives the state of the objects from observations in any order."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.unit.stories import CANARY, Story
 
 
 def seen(*changes: tuple[Change, str, str]) -> Timeline:
-    """Return a timeline of a Service by change, name and uid."""
+    """Return a timeline of a Service from changes, names and uids."""
     return Timeline(
         tuple(
             Observation(at, change, Manifest({"kind": "Service", "metadata": {"name": name, "uid": uid}}))
@@ -28,17 +28,17 @@ def seen(*changes: tuple[Change, str, str]) -> Timeline:
 
 
 def uids(timeline: Timeline) -> list[str]:
-    """Return the uids of what is live."""
+    """Return the uids of the live objects."""
     return [manifest.uid for manifest in timeline.live("Service")]
 
 
 def test_live_objects_are_the_last_seen_and_not_deleted() -> None:
-    """An object told twice is one; a deleted one is none."""
+    """An object that was observed twice is live once, and a deleted one is not live."""
     assert uids(seen(("ADDED", "a", "1"), ("ADDED", "a", "1"), ("ADDED", "b", "2"), ("DELETED", "b", "2"))) == ["1"]
 
 
 def test_objects_are_known_by_keys_without_a_namespace() -> None:
-    """All of them lie in one."""
+    """Objects have keys without a namespace, because all are in one."""
     pod = Manifest({"kind": "Pod", "metadata": {"name": "a", "namespace": "lab"}})
     timeline = Timeline((Observation(0, "ADDED", pod),))
 
@@ -46,12 +46,12 @@ def test_objects_are_known_by_keys_without_a_namespace() -> None:
 
 
 def test_late_deletion_of_a_predecessor_deletes_nothing() -> None:
-    """An object that was made anew outlives the news that its predecessor is gone."""
+    """A late deletion of a predecessor does not affect its successor."""
     assert uids(seen(("ADDED", "a", "1"), ("ADDED", "a", "2"), ("DELETED", "a", "1"))) == ["2"]
 
 
 def test_live_objects_are_told_apart_by_kind() -> None:
-    """Asking for one kind leaves the others out."""
+    """A query for live objects of one kind returns no others."""
     timeline = Story().pod().timeline
 
     assert [manifest.kind for manifest in timeline.live()] == ["Deployment", "ReplicaSet", "Pod"]
@@ -59,7 +59,7 @@ def test_live_objects_are_told_apart_by_kind() -> None:
 
 
 def test_until_cuts_after_a_moment() -> None:
-    """What was seen at that very moment is in, what came later is not."""
+    """``until`` includes the observations at the given time and leaves out later ones."""
     timeline = Story().at(1).pod().at(2).running().timeline
 
     assert len(timeline.until(1).observations) == 3
@@ -67,14 +67,14 @@ def test_until_cuts_after_a_moment() -> None:
 
 
 def test_versions_of_an_object_come_in_order() -> None:
-    """Every version that was seen is kept."""
+    """The versions of an object are all kept in order."""
     timeline = Story().pod().at(1).running().at(2).gone().timeline
 
     assert [version.change for version in timeline.versions("Pod", "one")] == ["ADDED", "MODIFIED", "DELETED"]
 
 
 def test_pods_are_owned_through_replica_sets() -> None:
-    """A pod of another ReplicaSet, or of none, is not the Deployment's; neither is that of another Deployment."""
+    """A Deployment owns the pods of its ReplicaSets only."""
     story = Story().pod().pod("two", replica_set="other")
     orphan: Body = {"kind": "Pod", "metadata": {"name": "three", "uid": "3"}}
 
@@ -92,7 +92,7 @@ def test_pod_seen_before_its_replica_set_is_owned_as_soon_as_that_is_seen() -> N
 
 
 def test_pods_of_one_name_are_told_apart_by_uid() -> None:
-    """A pod that was replaced by one of the same name is another pod."""
+    """Pods of the same name are distinguished by uid."""
     story = Story().pod().gone()
     again = story.timeline.observations[-1].object.body
     story.observe(again | {"metadata": again["metadata"] | {"uid": "another"}})
@@ -103,14 +103,14 @@ def test_pods_of_one_name_are_told_apart_by_uid() -> None:
 
 
 def test_pod_that_is_being_deleted_is_not_live() -> None:
-    """A pod on its way out no longer counts."""
+    """A pod in deletion is not live."""
     (pod,) = Story().pod().running().deleting().timeline.pods_of(CANARY.deployment)
 
     assert not pod.is_live
 
 
 def test_terminations_are_told_once_each() -> None:
-    """State, ``lastState`` and repetitions of both tell of the same run."""
+    """A termination in state, ``lastState`` and repeated observations counts once."""
     story = Story().pod().at(1).running().at(2).ended(1).again().at(3).running().again().at(4).ended(2).again()
 
     (pod,) = story.timeline.pods_of(CANARY.deployment)
@@ -119,7 +119,7 @@ def test_terminations_are_told_once_each() -> None:
 
 
 def test_terminations_without_an_id_are_told_apart_by_their_times() -> None:
-    """Runs that never got a container are distinct by when they ended."""
+    """Terminations without a container id are distinguished by their end times."""
     story = Story().pod().ended(128).running().ended(128)
     for observation in story.timeline.observations:
         for status in observation.object.body.get("status", {}).get("containerStatuses", ()):
@@ -132,7 +132,7 @@ def test_terminations_without_an_id_are_told_apart_by_their_times() -> None:
 
 
 def test_readiness_counts_from_its_last_beginning() -> None:
-    """A pod that lost its readiness counts anew from when it got it back."""
+    """Readiness counts from its latest start."""
     story = Story().pod().at(1).running().at(2).ready(ready=False)
     (unready,) = story.timeline.pods_of(CANARY.deployment)
     (pod,) = story.at(3).ready().at(4).again().timeline.pods_of(CANARY.deployment)
@@ -144,7 +144,7 @@ def test_readiness_counts_from_its_last_beginning() -> None:
 
 
 def test_events_are_counted_up() -> None:
-    """An event that comes again is one event, counted by the API, first seen when it first came."""
+    """A repeated event is one event with the API's count and the time of its first observation."""
     story = Story().pod().at(1).event("BackOff", "restarting").at(5).event("BackOff", "restarting", count=3)
     (pod,) = story.timeline.pods_of(CANARY.deployment)
 
@@ -154,7 +154,7 @@ def test_events_are_counted_up() -> None:
 
 
 def test_hostile_shapes_are_read_as_empty() -> None:
-    """An object without anything that is expected of it breaks nothing."""
+    """Objects without the expected fields are read as empty."""
     bodies: list[Body] = [
         {"kind": "Pod", "metadata": [], "status": {"containerStatuses": {"a": 1}}},
         {"kind": "ReplicaSet", "metadata": {"ownerReferences": ["x"]}},
@@ -191,7 +191,7 @@ ENDED: Body = {
 
 
 def test_a_termination_tells_all_that_the_pod_does() -> None:
-    """Container, code, signal, reason, message and times are as the kubelet reports them."""
+    """A termination has the container, code, signal, reason, message and times from the kubelet."""
     history = PodHistory("u", (Observation(2.5, "MODIFIED", pod_with({"state": {"terminated": ENDED}})),))
 
     assert history.terminations("canary") == (
@@ -214,7 +214,7 @@ def test_a_termination_tells_all_that_the_pod_does() -> None:
 
 
 def test_a_run_that_ended_with_its_pod_is_told_as_such() -> None:
-    """The last version of a pod comes with its deletion, or while it is being deleted."""
+    """A run that ended with its pod is marked, from the pod's last version or its deletion."""
     ended = {"state": {"terminated": ENDED}}
     gone = PodHistory("u", (Observation(3, "DELETED", pod_with(ended)),))
     going = PodHistory("u", (Observation(3, "MODIFIED", pod_with(ended, deletionTimestamp="2026-01-01T00:00:03Z")),))
@@ -223,7 +223,7 @@ def test_a_run_that_ended_with_its_pod_is_told_as_such() -> None:
 
 
 def test_runs_are_told_apart_by_the_id_of_their_container() -> None:
-    """Two runs may begin and end within one second; one run keeps its id whatever else is said of it."""
+    """Runs are distinguished by container id, even within one second, and a run keeps its id in all reports."""
     again = {"state": {"terminated": ENDED | {"containerID": "containerd://2"}}, "lastState": {"terminated": ENDED}}
     reworded = {"state": {"terminated": ENDED | {"startedAt": "2026-01-01T00:00:00Z"}}}
     history = PodHistory(
@@ -237,7 +237,7 @@ def test_runs_are_told_apart_by_the_id_of_their_container() -> None:
 
 
 def test_runs_come_in_the_order_in_which_they_ended() -> None:
-    """``lastState`` ended before ``state``, though both are seen at once; a run without a time of its end is first."""
+    """The runs are ordered by their ends: ``lastState`` before ``state``, and a run without an end time first."""
     later = ENDED | {"containerID": "2", "finishedAt": "2026-01-01T00:00:09Z"}
     timeless = {"exitCode": 128, "containerID": "3"}
     versions = (
@@ -253,7 +253,7 @@ def test_runs_come_in_the_order_in_which_they_ended() -> None:
 
 
 def test_a_moment_tells_the_state_of_a_container() -> None:
-    """Waiting, running and ended exclude each other; a status without a state says nothing."""
+    """A container is waiting, running or terminated at a given time, or none of them without a state."""
     waiting: Body = {
         "ready": False,
         "restartCount": 3,
@@ -281,14 +281,17 @@ def event(**fields: object) -> Body:
 
 
 def about(*bodies: Body) -> tuple[Event, ...]:
-    """Return the events about the pod ``u``, of which one version is seen each second."""
+    """Return the events about the pod ``u``, of which one version is observed per second."""
     return Timeline(
         tuple(Observation(float(at), "ADDED", Manifest(each)) for at, each in enumerate(bodies))
     ).events_about("u")
 
 
 def test_an_event_tells_all_that_it_says() -> None:
-    """Object, container, component, reason, message and count; one without them is one event of no container."""
+    """An event has object, container, component, reason, message and count.
+
+    Without these it is one event of no container.
+    """
     told = event(reason="BackOff", message="restarting", count=7, source={"component": "kubelet"})
     told["involvedObject"] |= {"kind": "Pod", "name": "one", "namespace": "sre"}
     bare = {"kind": "Event", "metadata": {"name": "b", "uid": "b"}, "involvedObject": {"uid": "u"}}
@@ -300,13 +303,13 @@ def test_an_event_tells_all_that_it_says() -> None:
 
 
 def test_events_are_counted_in_a_series_too() -> None:
-    """The newer API counts there; the greater count is the later one."""
+    """The larger of an event's count and its series' count applies, because the newer API uses the series."""
     assert [each.count for each in about(event(series={"count": 5}, count=2))] == [5]
     assert [each.count for each in about(event(series={"count": 2}, count=5))] == [5]
 
 
 def test_an_event_about_an_init_container_names_it() -> None:
-    """The path has its name in braces."""
+    """The name of an init container is read from the braces in the event's field path."""
     path = {"involvedObject": {"uid": "u", "fieldPath": "spec.initContainers{setup}"}}
 
     assert [each.container for each in about(event() | path)] == ["setup"]
@@ -321,14 +324,14 @@ def test_events_about_others_or_that_expired_are_left_out() -> None:
 
 
 def test_messages_are_those_of_events_once_each() -> None:
-    """What objects of other kinds have in a field of that name is nobody's message."""
+    """Messages come from events only, each once."""
     bodies = (event(message="b"), event(message="a"), event(message="b"), {"kind": "ConfigMap", "message": "c"})
 
     assert Timeline(tuple(Observation(0, "ADDED", Manifest(each)) for each in bodies)).messages == ("b", "a")
 
 
 def test_a_pod_counts_the_restarts_of_all_its_containers() -> None:
-    """Init containers are among them; a count that is no number is none."""
+    """The restarts of a pod include those of init containers, and an invalid count is left out."""
     statuses = {
         "containerStatuses": [{"restartCount": 2}, {"restartCount": "9"}],
         "initContainerStatuses": [{"restartCount": 1}],
@@ -339,7 +342,7 @@ def test_a_pod_counts_the_restarts_of_all_its_containers() -> None:
 
 
 def test_a_pod_runs_since_all_of_its_containers_do() -> None:
-    """One that is not there yet is not running; a pod without statuses runs nothing."""
+    """A pod runs since all of its containers run. A missing container or status means that it does not run."""
     story = Story().at(1).pod()
     (waiting,) = story.timeline.pods_of(CANARY.deployment)
     both: Body = {"containerStatuses": [{"state": {"running": {}}}, {"state": {"waiting": {}}}]}
@@ -352,7 +355,7 @@ def test_a_pod_runs_since_all_of_its_containers_do() -> None:
 
 
 def test_what_the_scheduler_says_is_of_the_last_version() -> None:
-    """A pod that found its node is no longer unschedulable, whatever was said before."""
+    """The scheduler's message comes from the last version of the pod, and is gone once it has a node."""
     story = Story().at(1).pod().at(2).unschedulable("no room").at(3).again()
     (pending,) = story.timeline.pods_of(CANARY.deployment)
     (placed,) = story.at(4).running().timeline.pods_of(CANARY.deployment)
@@ -362,7 +365,7 @@ def test_what_the_scheduler_says_is_of_the_last_version() -> None:
 
 
 def test_a_state_that_was_there_from_the_first_version_on_counts_from_it() -> None:
-    """The recorder may see a pod for the first time when it is Ready already."""
+    """A state in the first observed version counts from that observation."""
     pod = pod_with({"state": {"running": {}}})
     pod.body["status"]["conditions"] = [{"type": "Ready", "status": "True"}]
     history = PodHistory("u", (Observation(3, "ADDED", pod), Observation(4, "MODIFIED", pod)))
@@ -371,7 +374,7 @@ def test_a_state_that_was_there_from_the_first_version_on_counts_from_it() -> No
 
 
 def test_objects_of_other_kinds_are_no_pods_and_no_events() -> None:
-    """They may have the same name, the same owner, or be about the same object."""
+    """Objects of other kinds are no pods or events, even with the same name, owner or subject."""
     owner = {"kind": "ReplicaSet", "uid": f"uid-ReplicaSet-{CANARY.deployment}-1", "name": "x"}
     claim: Body = {"kind": "Claim", "metadata": {"name": "one", "uid": "c", "ownerReferences": [owner]}}
     lease: Body = event() | {"kind": "Lease"}
@@ -383,7 +386,7 @@ def test_objects_of_other_kinds_are_no_pods_and_no_events() -> None:
 
 
 def test_newer_components_name_themselves_in_another_field() -> None:
-    """The older field counts where both are there."""
+    """The component of an event is in the older field, or else in the newer one."""
     newer, both = event(reportingComponent="kubelet"), event(reportingComponent="x", source={"component": "scheduler"})
 
     assert [each.component for each in (*about(newer), *about(both))] == ["kubelet", "scheduler"]

@@ -1,4 +1,4 @@
-"""A slow machine gets more time for everything, and no module makes time limits of its own."""
+"""A slow machine gets more time for everything, and no module creates its own time limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PRODUCT = Path(canaryproof.__file__).parent
 
 
 def test_every_limit_is_multiplied() -> None:
-    """Limits, observation and rules grow together: twice a limit with half the observation would be another rule."""
+    """The patience multiplies every limit, observation and rule alike, so that their ratios stay the same."""
     slow = TimeLimits.for_patience(4)
 
     factors = {each.name: getattr(slow, each.name) / getattr(USUAL, each.name) for each in fields(TimeLimits)}
@@ -23,12 +23,12 @@ def test_every_limit_is_multiplied() -> None:
 
 
 def test_a_usual_machine_changes_nothing() -> None:
-    """A patience of one is the default."""
+    """The default patience of one changes nothing."""
     assert TimeLimits.for_patience(1) == USUAL
 
 
 def test_images_that_are_pulled_take_their_time() -> None:
-    """Whatever waits for a container to start waits longer; what is judged by stays the same."""
+    """Waits for the start of containers are longer if images are pulled, and limits for judging stay the same."""
     pulling = USUAL.with_pulls()
 
     assert pulling.settle == pulling.observation_extended == USUAL.pull > USUAL.settle
@@ -36,7 +36,10 @@ def test_images_that_are_pulled_take_their_time() -> None:
 
 
 def test_nobody_has_time_limits_but_those_that_were_handed_over() -> None:
-    """``TimeLimits()`` would ignore ``--patience``; the linter bans ``TimeLimits.for_patience`` likewise."""
+    """No module calls ``TimeLimits()``, which would ignore ``--patience``.
+
+    The linter bans ``TimeLimits.for_patience``.
+    """
     made = {
         file.relative_to(PRODUCT).as_posix()
         for file in PRODUCT.rglob("*.py")

@@ -1,4 +1,4 @@
-"""runc: the system's where it knows seccomp, else the distribution's package, unpacked beside the other tools."""
+"""The toolchain uses the system's runc if it supports seccomp, or else unpacks the distribution's package."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ ln -s ../sbin/runc "$3/usr/bin/runc" """
 
 @dataclass
 class Host:
-    """A machine that has the commands that the test gives it."""
+    """A machine with the commands that the test installs."""
 
     folder: Path
 
     def __post_init__(self) -> None:
-        """Make its PATH and its release."""
+        """Create its PATH and its os-release file."""
         (self.folder / "bin").mkdir()
         (self.folder / "os-release").write_text("ID=test\nVERSION_ID=1\n")
         self.machine = Machine(
@@ -51,31 +51,31 @@ class Host:
         return file
 
     def install_apt(self, runc: str = WITH_SECCOMP) -> None:
-        """Make it a Debian whose package holds *runc*."""
+        """Make the machine a Debian whose package contains *runc*."""
         names = {"calls": self.folder / "calls", "configuration": self.folder / "apt.conf"}
         self.install("apt-get", APT_GET.format(**names))
         self.install("dpkg-deb", DPKG_DEB.format(runc=runc))
 
     @property
     def calls(self) -> list[str]:
-        """What apt-get was asked for."""
+        """The arguments of apt-get's calls."""
         file = self.folder / "calls"
         return file.read_text().splitlines() if file.exists() else []
 
     def provide(self) -> Path:
-        """Provide runc, and nothing else."""
+        """Provide only runc."""
         cache = self.folder / "cache"
         return provide(cache=cache, progress=Silence(), tools=["runc"], machine=self.machine).path("runc")
 
 
 @pytest.fixture
 def host(tmp_path: Path) -> Host:
-    """A machine without any command."""
+    """A machine without commands."""
     return Host(tmp_path)
 
 
 def test_the_systems_runc_is_used_and_asked_once(host: Host) -> None:
-    """A runc with seccomp is used where it is, and its version is asked for once, not at each start."""
+    """The toolchain uses a runc with seccomp in place, and asks for its version once."""
     system = host.install("runc", f"echo asked >> {host.folder}/calls; {WITH_SECCOMP}")
 
     found = [host.provide(), host.provide()]
@@ -86,7 +86,7 @@ def test_the_systems_runc_is_used_and_asked_once(host: Host) -> None:
 
 @pytest.mark.parametrize("system", [None, WITHOUT_SECCOMP, "exit 1"])
 def test_another_is_fetched_once_without_installing_it(host: Host, system: str | None) -> None:
-    """Without a usable runc the package is fetched and unpacked; the file itself stays, not a link to it."""
+    """The toolchain downloads and unpacks the package once without installing it, and copies the file."""
     host.install_apt()
     if system:
         host.install("runc", system)
@@ -101,7 +101,7 @@ def test_another_is_fetched_once_without_installing_it(host: Host, system: str |
 
 
 def test_apt_keeps_its_state_apart(host: Host) -> None:
-    """The package manager writes below the cache folder only, and runs none of the host's hooks."""
+    """apt-get writes only below the cache folder, and runs no hooks of the host."""
     host.install_apt()
 
     host.provide()
@@ -116,7 +116,7 @@ def test_apt_keeps_its_state_apart(host: Host) -> None:
     ("system", "seen"), [(None, "there is no runc on PATH"), (WITHOUT_SECCOMP, "bin/runc was built without seccomp")]
 )
 def test_without_a_package_manager_the_message_says_how_to_get_it(host: Host, system: str | None, seen: str) -> None:
-    """What is needed, what was found, and one command for each distribution."""
+    """The error names the requirement, the runc found, and one command per distribution."""
     if system:
         host.install("runc", system)
 
@@ -128,7 +128,7 @@ def test_without_a_package_manager_the_message_says_how_to_get_it(host: Host, sy
 
 
 def test_a_package_that_does_not_do_is_not_used(host: Host) -> None:
-    """A fetched runc is asked too, and refused when it lacks seccomp."""
+    """The toolchain refuses a downloaded runc without seccomp."""
     host.install_apt(runc=WITHOUT_SECCOMP)
 
     with pytest.raises(ToolchainError, match="was built without seccomp"):
@@ -138,7 +138,7 @@ def test_a_package_that_does_not_do_is_not_used(host: Host) -> None:
 
 
 def test_a_failing_package_manager_is_quoted(host: Host) -> None:
-    """When the package cannot be had, its manager's own words are in the message."""
+    """The error quotes the package manager if the package cannot be downloaded."""
     host.install_apt()
     host.install("apt-get", "echo 'E: no network' >&2; exit 100")
 
@@ -149,7 +149,7 @@ def test_a_failing_package_manager_is_quoted(host: Host) -> None:
 
 
 def test_another_runc_is_looked_at_again(host: Host) -> None:
-    """When the system's runc or the distribution changes, what was found for the old one is not used."""
+    """The toolchain looks for runc again if the system's runc or the distribution changes."""
     host.install_apt()
     fetched = host.provide()
 

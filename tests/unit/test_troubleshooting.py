@@ -1,4 +1,4 @@
-"""The handout's traps are recognised, whatever else a chart has in its files."""
+"""The harness recognises the known mistakes of the assignment, whatever else is in the chart's files."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import ChartFile
 
 SOON = 5.0
-"""Seconds of a processor, not of a busy machine's clock: what runs away takes minutes."""
+"""The processor time in seconds. A runaway search takes minutes."""
 NIL = "at <.Values.canary.image>: nil pointer evaluating interface {}.image"
 
 
 def test_an_image_that_is_not_indented_is_found_across_blank_lines() -> None:
-    """What stands between ``canary:`` and ``image:`` does not matter, as long as it says nothing."""
+    """The harness finds an image that is not indented below ``canary:``, also across blank lines and comments."""
     files = (ChartFile("values.yaml", "canary:  # new\r\n\r\n  # the image\r\nimage: uonyeka/canary\r\n"),)
 
     found = explain(NIL, files)
@@ -35,7 +35,7 @@ ODD = {
 
 @pytest.mark.parametrize("text", ODD.values(), ids=ODD)
 def test_odd_files_take_no_time(text: str) -> None:
-    """No file of a chart, odd by chance or on purpose, keeps the others from being judged."""
+    """The harness takes little time for a strange file, whether accidental or hostile."""
     files = (
         ChartFile("values.yaml", text),
         ChartFile("templates/canary.yaml", "image: {{ .Values.canary.image }}\n" + text),

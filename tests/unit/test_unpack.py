@@ -1,4 +1,4 @@
-"""One chart comes out of a folder or an archive, plain files alone, and nothing ever leads out of where it belongs."""
+"""The unpacking takes one chart of plain files from a folder or an archive, and writes nothing outside its target."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ KINDS: dict[str, Pack] = {
 
 @pytest.fixture(params=sorted(KINDS))
 def pack(request: pytest.FixtureRequest) -> Pack:
-    """Return how to pack files, in each way that there is."""
+    """Return a function that packs files, in each supported format."""
     return KINDS[request.param]
 
 
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parse here: a process for each of so many archives takes a minute, and test_quarantine.py has those."""
+    """Parse in this process, because a process per archive takes a minute. test_quarantine.py covers the processes."""
 
     def run(command: Sequence[str], *, files: Sequence[int], **_: object) -> str:
         source, target = (os.fdopen(os.dup(each), "r+b" if each == files[1] else "rb") for each in files)
@@ -51,14 +51,14 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def unpack(source: Path, folder: Path, chart_name: str) -> Path:
-    """Copy the chart of *source* to a folder of its name in *folder*, and return that."""
+    """Copy the chart of *source* to *folder*, and return the copy."""
     submission = Submission("alice", str(source), source)
     with clean_copy(submission, chart_name, TimeLimits(), lambda: None) as chart:
         return shutil.copytree(chart, folder / chart.name, copy_function=shutil.copy)
 
 
 def out(tmp_path: Path, source: Path) -> dict[str, str]:
-    """Unpack, and return the files that came out."""
+    """Unpack, and return the resulting files."""
     place = unpack(source, tmp_path / "out", "upcommerce")
     return {str(each.relative_to(place)): each.read_text() for each in place.rglob("*") if each.is_file()}
 
@@ -74,12 +74,12 @@ LAYOUTS = {
 
 @pytest.mark.parametrize("files", LAYOUTS.values(), ids=LAYOUTS)
 def test_a_chart_is_found_wherever_it_lies(tmp_path: Path, pack: Pack, files: Files) -> None:
-    """Its files come out, no other."""
+    """The unpacking finds the chart at any depth, and takes only its files."""
     assert out(tmp_path, pack(tmp_path, files)) == CHART
 
 
 def test_windows_packs_otherwise(tmp_path: Path) -> None:
-    """Backslashes between folders, entries for folders, line ends and byte order marks are no harm."""
+    """The unpacking accepts archives of Windows with backslashes, folder entries, CRLF and byte order marks."""
     files = {f"mine\\{path}".replace("/", "\\"): f"\ufeff{text}".replace("\n", "\r\n") for path, text in CHART.items()}
     archive = pack_zip(tmp_path / "a.zip", {"mine\\": "", "mine\\templates\\": "", **files})
 
@@ -87,7 +87,7 @@ def test_windows_packs_otherwise(tmp_path: Path) -> None:
 
 
 def test_a_packed_chart_is_a_chart(tmp_path: Path) -> None:
-    """What ``helm package`` makes has one folder, and sub-charts in it that may be packed themselves."""
+    """The unpacking accepts the output of ``helm package``, with packed subcharts."""
     inner = pack_tar(tmp_path / "canary-0.1.0.tgz", chart("canary/")).read_bytes()
     archive = pack_tar(tmp_path / "upcommerce-0.1.0.tgz", {**chart(), "upcommerce/charts/canary-0.1.0.tgz": inner})
 
@@ -102,13 +102,13 @@ def test_a_packed_chart_is_a_chart(tmp_path: Path) -> None:
 
 
 def test_the_copy_has_a_plain_name(tmp_path: Path) -> None:
-    """Odd names of folders go no further: the chart's own stands in for them."""
+    """The copy's folder has the chart's own name if the original folder's name is unusual."""
     assert unpack(pack_zip(tmp_path / "-.zip", chart("-x /")), tmp_path / "out", "shop").name == "shop"
     assert unpack(pack_zip(tmp_path / "a.zip", chart("mine/")), tmp_path / "out", "shop").name == "mine"
 
 
 def test_no_rights_are_taken_over(tmp_path: Path) -> None:
-    """What comes out can be read and removed, and never run."""
+    """The copied files are readable and removable, and never executable."""
     archive = pack_zip(tmp_path / "a.zip", chart(), modes={"upcommerce/Chart.yaml": stat.S_IFREG | 0o4777})
 
     place = unpack(archive, tmp_path / "out", "upcommerce")
@@ -119,7 +119,7 @@ def test_no_rights_are_taken_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../evil", "/evil", "C:\\evil", "upcommerce/../../evil", "..\\evil"])
 @pytest.mark.parametrize("make", [pack_zip, pack_tar])
 def test_nothing_is_written_outside(tmp_path: Path, make: Pack, name: str) -> None:
-    """An archive with one entry that leads out is refused as a whole."""
+    """The unpacking refuses a whole archive if one entry leads out of it."""
     with pytest.raises(UnsafeError, match="an entry that leads out of it"):
         unpack(make(tmp_path / "a", {**chart(), name: "evil"}), tmp_path / "out", "upcommerce")
 
@@ -128,7 +128,7 @@ def test_nothing_is_written_outside(tmp_path: Path, make: Pack, name: str) -> No
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "../../secret", "templates/app.yaml"])
 def test_a_chart_has_no_links(tmp_path: Path, target: str) -> None:
-    """Inside a chart, not even those that stay in it: Helm would follow them."""
+    """The unpacking refuses links in a chart, even internal ones, because Helm follows them."""
     link = "upcommerce/templates/link.yaml"
     tarred = pack_tar(tmp_path / "a.tgz", chart(), tar_entry(link, tarfile.SYMTYPE, target))
     hard = pack_tar(tmp_path / "b.tgz", chart(), tar_entry(link, tarfile.LNKTYPE, target))
@@ -142,7 +142,7 @@ def test_a_chart_has_no_links(tmp_path: Path, target: str) -> None:
 
 
 def test_links_beside_the_chart_are_not_followed(tmp_path: Path) -> None:
-    """A repository may have links between its folders."""
+    """The unpacking does not follow links beside the chart."""
     folder = write(tmp_path / "folder", {**chart(), "docs/a.md": ""})
     (folder / "latest").symlink_to("docs")
     (folder / "chart").symlink_to("upcommerce")
@@ -152,14 +152,14 @@ def test_links_beside_the_chart_are_not_followed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE])
 def test_special_files_are_refused(tmp_path: Path, kind: bytes) -> None:
-    """Pipes and devices are no part of anybody's work."""
+    """The unpacking refuses pipes and devices."""
     with pytest.raises(UnsafeError, match="a device or a pipe"):
         unpack(pack_tar(tmp_path / "a.tgz", chart(), tar_entry("a", kind)), tmp_path / "out", "upcommerce")
 
 
 @pytest.mark.timeout(10)
 def test_a_pipe_in_a_folder_keeps_nobody_waiting(tmp_path: Path) -> None:
-    """Not even one that is called ``Chart.yaml``: nobody opens it."""
+    """The unpacking does not open a pipe in a folder, even one called ``Chart.yaml``."""
     folder = write(tmp_path / "folder", chart())
     (folder / "upcommerce" / "Chart.yaml").unlink()
     os.mkfifo(folder / "upcommerce" / "Chart.yaml")
@@ -173,7 +173,7 @@ ZEROS = b"\0" * (64 * 2**20)
 
 @pytest.mark.parametrize("make", [pack_zip, pack_tar])
 def test_an_archive_that_unpacks_without_end_is_refused(tmp_path: Path, make: Pack) -> None:
-    """Its size is looked at before it is unpacked, wherever in it the zeros lie."""
+    """The unpacking refuses an archive that expands too much, before it extracts it."""
     with pytest.raises(UnsafeError, match="more than 200 times its size"):
         unpack(make(tmp_path / "a", {"zeros": ZEROS, **chart()}), tmp_path / "out", "upcommerce")
 
@@ -189,7 +189,7 @@ def test_an_archive_that_lies_about_sizes_gets_no_further(tmp_path: Path) -> Non
 
 
 def test_large_files_are_refused(tmp_path: Path, pack: Pack) -> None:
-    """Helm would not take them either."""
+    """The unpacking refuses files that are too large for Helm."""
     files = {**chart(), "upcommerce/noise": os.urandom(6 * 2**20)}
 
     with pytest.raises(UnsafeError, match="noise has more than 5 MiB"):
@@ -197,7 +197,7 @@ def test_large_files_are_refused(tmp_path: Path, pack: Pack) -> None:
 
 
 def damaged(tmp_path: Path) -> dict[str, Path]:
-    """Return archives that are none, by what should be said of them."""
+    """Return damaged archives by the expected message."""
     whole = pack_tar(tmp_path / "whole.tgz", {**chart(), "upcommerce/noise": os.urandom(100_000)}).read_bytes()
     zipped = bytearray(pack_zip(tmp_path / "whole.zip", chart()).read_bytes())
     zipped[60:80] = bytes(20)
@@ -215,14 +215,14 @@ def damaged(tmp_path: Path) -> dict[str, Path]:
 
 
 def test_what_is_damaged_is_said_to_be(tmp_path: Path) -> None:
-    """Whatever it is, the message says so, and what to do; nothing else is raised."""
+    """The unpacking reports every kind of damage with a remedy, and raises no other exception."""
     for says, archive in damaged(tmp_path).items():
         with pytest.raises(SubmissionError, match=f"{says}.*pack"):
             unpack(archive, tmp_path / "out", "upcommerce")
 
 
 def test_an_encrypted_archive_is_said_to_be(tmp_path: Path) -> None:
-    """Nobody is asked for a password."""
+    """The unpacking refuses an encrypted archive without asking for a password."""
     archive = pack_zip(tmp_path / "a.zip", chart())
     content = bytearray(archive.read_bytes())
     content[content.index(b"PK\x01\x02") + 8] |= 1
@@ -233,7 +233,7 @@ def test_an_encrypted_archive_is_said_to_be(tmp_path: Path) -> None:
 
 
 def test_the_work_of_several_people_is_no_submission(tmp_path: Path) -> None:
-    """The message names the charts, and says what to give instead."""
+    """The unpacking refuses an archive with several charts, and the error lists them with the remedy."""
     files = {**chart("alice/upcommerce/"), **chart("bob/src/upcommerce/")}
 
     with pytest.raises(SubmissionError, match=r"saw 2: alice/upcommerce, bob/src/upcommerce; .*give the folder"):
@@ -241,7 +241,7 @@ def test_the_work_of_several_people_is_no_submission(tmp_path: Path) -> None:
 
 
 def test_an_archive_without_a_chart_says_what_it_has(tmp_path: Path) -> None:
-    """No chart at all, or one in another archive."""
+    """The error about an archive without a chart names its content, such as a nested archive."""
     with pytest.raises(SubmissionError, match=r"saw no Chart\.yaml in the archive; pack the folder"):
         unpack(pack_zip(tmp_path / "a.zip", {"README.md": ""}), tmp_path / "out", "upcommerce")
     with pytest.raises(SubmissionError, match=r"another archive in it, mine/b\.tgz; .*hand in the inner one"):
@@ -249,7 +249,7 @@ def test_an_archive_without_a_chart_says_what_it_has(tmp_path: Path) -> None:
 
 
 def test_a_name_cannot_be_a_file_and_a_folder(tmp_path: Path) -> None:
-    """An archive that says so is mended by packing it anew."""
+    """The unpacking refuses an archive in which a name is both a file and a folder, and advises to pack it again."""
     files = {**chart(), "upcommerce/templates/app.yaml/x": "a"}
 
     with pytest.raises(SubmissionError, match="as a file and as a folder"):
@@ -257,7 +257,7 @@ def test_a_name_cannot_be_a_file_and_a_folder(tmp_path: Path) -> None:
 
 
 def test_schemas_of_packed_sub_charts_are_read_too(tmp_path: Path, pack: Pack) -> None:
-    """Archives in archives are looked into as deep as Helm would, and no deeper."""
+    """The unpacking checks the schemas of packed subcharts, as deep as Helm reads them."""
     schema = json.dumps({"$ref": "file:///etc/passwd"})
     packed = pack_tar(tmp_path / "inner.tgz", {**chart("inner/"), "inner/values.schema.json": schema}).read_bytes()
     middle = pack_tar(tmp_path / "middle.tgz", {**chart("m/"), "m/charts/inner.tgz": packed}).read_bytes()
@@ -273,7 +273,7 @@ def test_schemas_of_packed_sub_charts_are_read_too(tmp_path: Path, pack: Pack) -
 
 
 def test_a_full_disk_is_nobodys_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be written says nothing about the submission."""
+    """A full disk is a fault of the machine, not of the submission."""
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -286,7 +286,7 @@ def test_a_full_disk_is_nobodys_fault(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_the_program_says_what_came_of_it(tmp_path: Path) -> None:
-    """Whoever runs it reads one line of JSON, and the files in a stream of their own."""
+    """The program prints one line of JSON, and writes the files to a separate stream."""
     said = []
     for archive in (
         pack_zip(tmp_path / "a.zip", chart()),
@@ -301,12 +301,12 @@ def test_the_program_says_what_came_of_it(tmp_path: Path) -> None:
 
 
 def packed_chart(*entries: bytes | tuple[str, str | bytes], end: bytes = bytes(1024)) -> bytes:
-    """Return a packed sub-chart of files and of raw blocks, in this order."""
+    """Return a packed subchart of files and raw blocks in this order."""
     return gzip.compress(b"".join(each if isinstance(each, bytes) else blocks(*each) for each in entries) + end)
 
 
 def blocks(name: str, content: str | bytes, *, kind: bytes = tarfile.REGTYPE, mode: str = "ustar") -> bytes:
-    """Return the blocks of one entry of a tar; *mode* is ``ustar`` or ``v7``, which has no magic."""
+    """Return the blocks of one tar entry. *mode* is ``ustar``, or ``v7`` for an entry without a magic number."""
     content = content.encode() if isinstance(content, str) else content
     info = tarfile.TarInfo(name)
     info.size, info.type = len(content), kind
@@ -349,7 +349,7 @@ AMBIGUOUS = {
     "a name that leads out to the left": packed_chart(*SUB, ("sub\\..\\..\\a", "")),
     "a drive": packed_chart(*SUB, ("sub/C:/a", "")),
 }
-"""Packed sub-charts that one program reads otherwise than another, most with a schema that Python would miss."""
+"""Packed subcharts that programs read differently. Most hide a schema from Python."""
 
 
 @pytest.mark.parametrize("packed", AMBIGUOUS.values(), ids=AMBIGUOUS)
@@ -357,7 +357,7 @@ AMBIGUOUS = {
 def test_a_packed_sub_chart_that_can_be_read_in_several_ways_is_refused(
     tmp_path: Path, packed: bytes, folder: str
 ) -> None:
-    """Nothing in it gets past the look at its schemas: Helm, which reads on, is not given it."""
+    """The unpacking refuses an ambiguous subchart, because Helm might read a schema that the check has missed."""
     archive = pack_zip(tmp_path / "a.zip", {**chart(), f"upcommerce/{folder}/sub-0.1.0.tgz": packed})
 
     with pytest.raises(UnsafeError):
@@ -379,7 +379,7 @@ HONEST = {
 
 @pytest.mark.parametrize("packed", HONEST.values(), ids=HONEST)
 def test_an_honest_packed_sub_chart_is_packed_anew(tmp_path: Path, packed: bytes, pack: Pack) -> None:
-    """Helm gets the same files at the same places, in an archive that was written here."""
+    """The unpacking packs a valid subchart again, with the same files at the same paths."""
     place = unpack(
         pack(tmp_path, {**chart(), "upcommerce/charts/sub-0.1.0.tgz": packed}), tmp_path / "out", "upcommerce"
     )
@@ -392,7 +392,7 @@ def test_an_honest_packed_sub_chart_is_packed_anew(tmp_path: Path, packed: bytes
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"ustar"])
 def test_a_packed_sub_chart_that_helm_does_not_take_is_broken(tmp_path: Path, content: bytes) -> None:
-    """It takes nothing but tar and gzip."""
+    """The unpacking refuses a subchart in another format than tar with gzip, as Helm does."""
     archive = pack_zip(tmp_path / "a.zip", {**chart(), "upcommerce/charts/sub.tgz": content})
 
     with pytest.raises(SubmissionError, match=r"charts/sub\.tgz is not compressed by gzip") as caught:
@@ -401,7 +401,7 @@ def test_a_packed_sub_chart_that_helm_does_not_take_is_broken(tmp_path: Path, co
 
 
 def test_a_submission_with_a_damaged_header_is_damaged(tmp_path: Path) -> None:
-    """Python takes it for the end, so that half of the chart would be missing without a word."""
+    """The unpacking refuses an archive with a damaged header, which Python takes for its end."""
     archive = tmp_path / "a.tar"
     files = [blocks(f"upcommerce/{path}", text) for path, text in CHART.items()]
     archive.write_bytes(b"".join([*files[:2], damaged_header("ustar", 148, b"000001\0 "), *files[2:]]))

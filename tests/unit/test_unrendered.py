@@ -1,4 +1,4 @@
-"""A canary that is in the chart, and that Helm does not render, is told where it is."""
+"""The finding locates a canary that is in the chart but that Helm does not render."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.unit.test_judging import evidence, finding_of
 
 DEPLOYMENT = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: canary\n"
 SOON = 5.0
-"""Seconds of a processor: what runs away takes minutes."""
+"""The processor time in seconds. A runaway search takes minutes."""
 STABLE_TEMPLATE = "templates/deployment.yaml"
 
 
 def file(path: str, text: str = DEPLOYMENT) -> ChartFile:
-    """Return a file of a chart, a Deployment where nothing is said."""
+    """Return a file of a chart, by default with a Deployment."""
     return ChartFile(path, text)
 
 
@@ -52,7 +52,7 @@ def file(path: str, text: str = DEPLOYMENT) -> ChartFile:
     ],
 )
 def test_what_helm_leaves_out_is_found(files: list[ChartFile], says: str, where: str) -> None:
-    """The place, and the reason why nothing came of it."""
+    """The search returns the place of an unrendered Deployment and the reason why Helm leaves it out."""
     found = omitted((*files, file(STABLE_TEMPLATE)), {STABLE_TEMPLATE})
 
     assert found
@@ -62,14 +62,14 @@ def test_what_helm_leaves_out_is_found(files: list[ChartFile], says: str, where:
 
 
 def test_what_is_rendered_is_not_left_out() -> None:
-    """Nor is what belongs to a sub-chart, or is no Deployment."""
+    """The search leaves out rendered objects, other kinds and subcharts."""
     service = file("templates/service.yml", "{{- if .Values.no }}\nkind: Service\n{{ end }}")
 
     assert omitted((file(STABLE_TEMPLATE), file("charts/c/templates/c.yaml"), service), {STABLE_TEMPLATE}) is None
 
 
 def test_the_check_tells_it() -> None:
-    """Who misses the canary hears where it is."""
+    """The finding about the missing canary names the place."""
     found = finding_of(judging.canary_present, evidence(STABLE, files=(file("templates/_canary.yml"),)))
 
     assert found.message.startswith(
@@ -80,7 +80,7 @@ def test_the_check_tells_it() -> None:
 
 @pytest.mark.parametrize("text", ["\n" * 60_000, "   \n" * 15_000, "{{" * 30_000, "{{ if " * 10_000])
 def test_odd_files_take_no_time(text: str) -> None:
-    """No file of a chart, odd by chance or on purpose, keeps the others from being judged."""
+    """The search takes little time for a strange file, whether accidental or hostile."""
     began = time.process_time()
 
     omitted((file("templates/c.yml", f"{text}\nkind: Deployment\n"), file("a.yaml", text)), ())

@@ -1,4 +1,4 @@
-"""Canaries that never got as far as to crash, each for a reason of its own."""
+"""Each reason for which a canary never starts has its own outcome."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NO_HOST = 'failed to do request: Head "https://Uonyeka/v2/canary/manifests/linux
 
 
 def test_a_paused_deployment_is_not_ready_at_once() -> None:
-    """Nobody has to wait for pods that will not come."""
+    """A paused Deployment is not ready at once, because its pods will not come."""
     paused = {"kind": "Deployment", "metadata": {"name": CANARY.deployment, "uid": "u"}, "spec": {"paused": True}}
 
     decision = fate(Story().at(1.5).observe(paused, "MODIFIED"), 1.5)
@@ -28,7 +28,7 @@ def test_a_paused_deployment_is_not_ready_at_once() -> None:
 
 
 def test_a_limit_below_the_start_of_a_pod_is_out_of_memory() -> None:
-    """The kubelet tells of it in an event only; once may be bad luck."""
+    """A memory limit below a pod's needs is OOM-killed after two events of the kubelet."""
     story = Story().at(1.5).pod().at(2).event("FailedCreatePodSandBox", SANDBOX)
 
     assert fate(story, 3) is None
@@ -39,14 +39,14 @@ def test_a_limit_below_the_start_of_a_pod_is_out_of_memory() -> None:
 
 
 def test_a_sandbox_that_fails_for_another_reason_is_not_the_canarys() -> None:
-    """A network that is not set up yet says nothing about the chart."""
+    """A sandbox that fails for another reason, such as a late network, decides nothing."""
     story = Story().at(1.5).pod().at(2).event("FailedCreatePodSandBox", "failed to set up network: cni not ready")
 
     assert fate(story, 10) is None
 
 
 def test_a_limit_below_the_start_of_a_program_is_out_of_memory() -> None:
-    """A start that the kernel ended for want of memory is no bad command."""
+    """A program that the kernel kills at its start for lack of memory is OOM-killed, not a bad command."""
     said = (
         "runc create failed: unable to start container process: container init was OOM-killed (memory limit too low?)"
     )
@@ -58,7 +58,7 @@ def test_a_limit_below_the_start_of_a_program_is_out_of_memory() -> None:
 
 
 def test_an_image_that_must_not_be_pulled_is_not_there() -> None:
-    """That another submission has brought it to the node is luck, and decides nothing: crashes do not count."""
+    """An image with ``imagePullPolicy: Never`` decides at once, even if another submission's copy is on the node."""
     never = replace(CANARY, unpulled=CANARY.images)
 
     decision = decide(crashing().timeline, never, 1.0, 3.1, TimeLimits())
@@ -69,7 +69,7 @@ def test_an_image_that_must_not_be_pulled_is_not_there() -> None:
 
 
 def test_a_capital_letter_makes_an_image_unknown_at_once() -> None:
-    """It is taken for the host of a registry, which no second try finds."""
+    """An image with a capital letter decides at once, because it counts as a registry host that does not exist."""
     story = Story(image="Uonyeka/canary:linux-amd64").at(1.5).pod().at(2).waiting("ErrImagePull", NO_HOST)
 
     decision = fate(story, 2)
@@ -80,7 +80,7 @@ def test_a_capital_letter_makes_an_image_unknown_at_once() -> None:
 
 
 def test_what_becomes_of_a_sidecar_that_cannot_be_had_says_nothing() -> None:
-    """The canary's own container goes on, and decides."""
+    """A sidecar whose image is unavailable decides nothing while the canary's own container runs."""
     foreign = replace(CANARY, foreign=CANARY.images)
     story = Story().at(1.5).pod().at(2).waiting("ErrImagePull", "not found")
 
@@ -89,7 +89,7 @@ def test_what_becomes_of_a_sidecar_that_cannot_be_had_says_nothing() -> None:
 
 
 def test_preemption_is_left_out() -> None:
-    """That no other pod had to make room helps nobody."""
+    """The reason of an unschedulable pod leaves out the remark about preemption."""
     said = "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 is not helpful."
     decision: Decision | None = fate(Story().at(1.5).pod().unschedulable(said), 1.5 + TimeLimits().unschedulable)
 

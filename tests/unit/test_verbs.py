@@ -1,4 +1,4 @@
-"""Helm is called with nothing of the user's, and its failures are told apart by whose fault they are."""
+"""Helm gets none of the user's settings, and its failures are assigned to the chart or the cluster."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ esac
 
 
 def helm_that(tmp_path: Path, cases: str, time_limits: TimeLimits | None = None) -> Helm:
-    """Return a Helm whose binary is a shell script that answers by verb."""
+    """Return a Helm whose binary is a shell script with an answer per verb."""
     binary = tmp_path / "helm"
     binary.write_text(FAKE % cases)
     binary.chmod(0o755)
@@ -35,7 +35,7 @@ def calls(tmp_path: Path) -> str:
 
 
 def test_helm_sees_nothing_of_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment is made of our own folders and our own cluster, whatever the user has set."""
+    """Helm's environment consists of the harness's folders and cluster, whatever the user has set."""
     monkeypatch.setenv("HELM_NAMESPACE", "production")
     monkeypatch.setenv("KUBECONFIG", "/home/user/.kube/config")
 
@@ -50,7 +50,7 @@ def test_helm_sees_nothing_of_the_users(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_command_for_credentials_gets_all_of_the_users_but_helm_settings(tmp_path: Path) -> None:
-    """It may need anything, its language included."""
+    """A kubeconfig's credentials command gets the user's whole environment except for Helm's settings."""
     helm_that(tmp_path, "*) ;;")
     theirs = {"CLOUD": "here", "LANG": "fr_FR.UTF-8", "HELM_NAMESPACE": "production"}
 
@@ -70,7 +70,7 @@ def test_a_command_for_credentials_gets_all_of_the_users_but_helm_settings(tmp_p
 
 
 def test_an_operation_shows_a_command_that_a_person_would_type(tmp_path: Path) -> None:
-    """The command for the user's eyes names the chart shortly; the real one is absolute and has a time limit."""
+    """An operation shows a short command as a user would type it. The real one has absolute paths and a time limit."""
     chart = tmp_path / "upcommerce"
     helm = helm_that(tmp_path, "*) ;;")
 
@@ -86,7 +86,7 @@ def test_an_operation_shows_a_command_that_a_person_would_type(tmp_path: Path) -
 
 @pytest.mark.parametrize(("version", "options"), [("v4.3.1", " --disable-openapi-validation"), ("v3.22.0", "")])
 def test_helm_4_leaves_validation_to_the_server(tmp_path: Path, version: str, options: str) -> None:
-    """It sends everything with fieldValidation=Strict; Helm 3 does not, and validates by itself."""
+    """Helm 4 leaves the validation to the server (fieldValidation=Strict), and Helm 3 validates itself."""
     helm = helm_that(tmp_path, f"version) echo {version};;")
     helm.version()
 
@@ -108,7 +108,7 @@ def test_a_refusal_is_an_operation_with_helms_own_words(tmp_path: Path) -> None:
 
 
 def test_an_unreachable_cluster_is_not_the_charts_fault(tmp_path: Path) -> None:
-    """Failures on the way to the API server are raised as infrastructure errors."""
+    """A failure to reach the API server is raised as an infrastructure error."""
     message = 'Error: INSTALLATION FAILED: kubernetes cluster unreachable: Get \\"https://x/version\\": EOF'
     helm = helm_that(tmp_path, f'*) echo "{message}" >&2; exit 1;;')
 
@@ -117,7 +117,7 @@ def test_an_unreachable_cluster_is_not_the_charts_fault(tmp_path: Path) -> None:
 
 
 def test_a_missing_helm_says_what_to_do(tmp_path: Path) -> None:
-    """A Helm that is not there names the path that was tried and the option that gives another."""
+    """The error about a missing Helm names the path, and the option for another one."""
     helm = Helm(tmp_path / "none", tmp_path, tmp_path / "kubeconfig", "lab", time_limits=TimeLimits())
 
     with pytest.raises(InfrastructureError, match=r"none.*--helm"):
@@ -125,13 +125,13 @@ def test_a_missing_helm_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_another_program_is_not_taken_for_helm(tmp_path: Path) -> None:
-    """A binary that fails to tell its version is refused with its own words."""
+    """A program that does not report a Helm version is refused, and the error quotes it."""
     with pytest.raises(InfrastructureError, match=r"not a Helm that runs: unknown flag.*--helm"):
         helm_that(tmp_path, "*) echo 'Error: unknown flag' >&2; exit 2;;").version()
 
 
 def test_a_chart_that_does_not_render_is_a_rendering_with_the_reason(tmp_path: Path) -> None:
-    """A rendering error keeps Helm's file and line and loses the machine's paths and the advice about --debug."""
+    """A rendering error keeps Helm's file and line, without the machine's paths and the advice about --debug."""
     chart = tmp_path / "shop"
     error = f"Error: {chart}/templates/service.yaml:13: bad\n\nUse --debug flag to render out invalid YAML"
     helm = helm_that(tmp_path, f"template) echo '{error}' >&2; exit 1;;")
@@ -140,7 +140,7 @@ def test_a_chart_that_does_not_render_is_a_rendering_with_the_reason(tmp_path: P
 
 
 def test_a_chart_that_never_renders_is_given_up(tmp_path: Path) -> None:
-    """A template without end is the chart's fault and does not hang the run."""
+    """A template that never ends is a fault of the chart, and ends at the time limit."""
     helm = helm_that(tmp_path, "template) sleep 60;;", TimeLimits(render=0.2))
 
     with pytest.raises(UnsafeError, match=r"^helm template did not end within 0\.2 s; look for"):
@@ -148,7 +148,7 @@ def test_a_chart_that_never_renders_is_given_up(tmp_path: Path) -> None:
 
 
 def test_a_chart_that_renders_to_too_much_is_given_up(tmp_path: Path) -> None:
-    """Output without end neither fills the memory nor waits for the time limit."""
+    """A rendering with endless output is ended at the output limit."""
     helm = helm_that(tmp_path, "template) exec yes;;")
 
     with pytest.raises(UnsafeError, match=r"^helm template prints more than 1 MiB; look for"):
@@ -156,7 +156,7 @@ def test_a_chart_that_renders_to_too_much_is_given_up(tmp_path: Path) -> None:
 
 
 def test_rendering_has_no_way_to_any_network(tmp_path: Path) -> None:
-    """Whatever a template or a schema refers to is asked of a proxy that is not there; changes reach the cluster."""
+    """The rendering has no network, because its proxy does not exist. Only operations reach the cluster."""
     helm = helm_that(tmp_path, "*) ;;")
 
     helm.renderer.template("shop", tmp_path, "sre")
@@ -168,7 +168,7 @@ def test_rendering_has_no_way_to_any_network(tmp_path: Path) -> None:
 
 
 def test_changes_may_be_made_by_somebody_with_fewer_rights(tmp_path: Path) -> None:
-    """Helm impersonates the user that it is given, for these calls alone."""
+    """An operation may impersonate a user with fewer rights, for that call only."""
     helm = helm_that(tmp_path, "*) ;;")
 
     helm.upgrade("shop", tmp_path, "sre", user="guest")
@@ -182,7 +182,7 @@ def test_changes_may_be_made_by_somebody_with_fewer_rights(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("words", ["kubernetes cluster unreachable", 'Get "https://a/b": dial tcp: connection refused'])
 def test_a_chart_cannot_blame_the_cluster(tmp_path: Path, words: str) -> None:
-    """Rendering asks nobody, and what ``fail`` says in a template is the chart's own choice of words."""
+    """A chart cannot cause an infrastructure error with the message of ``fail``."""
     failing = f"Error: UPGRADE FAILED: execution error at (shop/templates/a.yaml:1:3): {words}"
     (tmp_path / "said").write_text(failing)
     helm = helm_that(tmp_path, f"*) cat {tmp_path / 'said'} >&2; exit 1;;")
@@ -193,7 +193,7 @@ def test_a_chart_cannot_blame_the_cluster(tmp_path: Path, words: str) -> None:
 
 
 def test_a_crash_is_told_without_its_stacks(tmp_path: Path) -> None:
-    """What Go knows about its own state helps no student."""
+    """A crash of Helm is reported without Go's stack traces."""
     (tmp_path / "said").write_text("panic: assignment to entry in nil map\n\ngoroutine 1 [running]:\nmain.main()\n")
     helm = helm_that(tmp_path, f"*) cat {tmp_path / 'said'} >&2; exit 2;;")
 
@@ -201,14 +201,14 @@ def test_a_crash_is_told_without_its_stacks(tmp_path: Path) -> None:
 
 
 def test_a_message_has_an_end(tmp_path: Path) -> None:
-    """Templates can make Helm say anything, at any length."""
+    """A message of Helm is shortened to a maximum length."""
     helm = helm_that(tmp_path, "*) head -c 100000 /dev/zero | tr '\\0' x >&2; exit 1;;")
 
     assert len(helm.renderer.template("shop", tmp_path, "sre").error) < 2_100
 
 
 def test_what_runs_is_ended_when_the_run_is_doomed(tmp_path: Path) -> None:
-    """A Helm that waits for a hook does not hold up the end of a run."""
+    """A Helm that waits for a hook is ended when the run ends."""
     helm = helm_that(tmp_path, "*) sleep 60;;")
     doomed = Helm(
         tmp_path / "helm",
@@ -225,7 +225,7 @@ def test_what_runs_is_ended_when_the_run_is_doomed(tmp_path: Path) -> None:
 
 
 def test_a_message_keeps_file_and_line() -> None:
-    """A real rendering error of Helm 4.3.1 fits on one line and still says where."""
+    """A rendering error of Helm 4.3.1 fits on one line with its file and line number."""
     stderr = (
         "WARNING: Kubernetes configuration file is group-readable.\n"
         "Error: upcommerce/templates/service.yaml:13:10\n"

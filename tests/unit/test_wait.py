@@ -1,4 +1,4 @@
-"""Waiting ends at once when it can, and says what it saw when it cannot."""
+"""A wait ends at once when it can, and its timeout states the last observation."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from canaryproof.errors import WaitError
 from canaryproof.system.wait import Signal, Ticks, wait_for
 
 LONG = 5
-"""Seconds that a test waits only when it fails."""
+"""The seconds that a test waits before it fails."""
 
 
 class FakeTime:
-    """A clock, and changes that come only by time passing."""
+    """A clock, and changes that occur only as time passes."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -30,24 +30,24 @@ class FakeTime:
 
 @pytest.fixture
 def time() -> FakeTime:
-    """Time that passes only when somebody waits."""
+    """A clock that advances only during waits."""
     return FakeTime()
 
 
 def test_what_is_there_already_costs_no_time(time: FakeTime) -> None:
-    """A look that finds something at once returns it without waiting for a change."""
+    """A result at the first look is returned without a wait."""
     found = wait_for("a thing", lambda: "found", within=5, changes=time, clock=time)
 
     assert (found, time.now) == ("found", 0)
 
 
 def test_falsy_finds_count(time: FakeTime) -> None:
-    """Only None means that nothing was found."""
+    """A falsy result counts. Only None means no result."""
     assert wait_for("a number", lambda: 0, within=5, changes=time, clock=time) == 0
 
 
 def test_a_doomed_wait_ends_early_with_its_reason(time: FakeTime) -> None:
-    """Nobody waits out a time limit for something that can no longer come."""
+    """A wait ends early with the reason if the run has failed."""
     reasons = iter([None, None, "the pod was deleted"])
 
     with pytest.raises(WaitError, match="gave up on a ready pod: the pod was deleted; last seen: Pending"):
@@ -65,7 +65,7 @@ def test_a_doomed_wait_ends_early_with_its_reason(time: FakeTime) -> None:
 
 
 def test_a_time_out_says_what_was_seen_last(time: FakeTime) -> None:
-    """The message of a time-out needs no second run to be understood."""
+    """The timeout's message states the last observation."""
     with pytest.raises(WaitError, match="no ready pod within 3 s; last seen: CrashLoopBackOff"):
         wait_for("ready pod", lambda: None, within=3, changes=time, seen=lambda: "CrashLoopBackOff", clock=time)
 
@@ -73,12 +73,12 @@ def test_a_time_out_says_what_was_seen_last(time: FakeTime) -> None:
 
 
 def test_the_last_look_comes_after_the_last_change(time: FakeTime) -> None:
-    """What arrives in the last moment is still found."""
+    """A result of the last change before the deadline is found."""
     assert wait_for("late", lambda: time.now >= 3 or None, within=3, changes=time, clock=time)
 
 
 def test_an_announcement_between_two_looks_is_not_missed() -> None:
-    """A signal announced before the wait begins ends that wait at once, and no later one."""
+    """A signal before the wait ends that wait at once, and no later one."""
     signal = Signal()
     signal.announce()
 
@@ -87,7 +87,7 @@ def test_an_announcement_between_two_looks_is_not_missed() -> None:
 
 
 def test_an_announcement_ends_a_wait_under_way() -> None:
-    """Another thread's announcement makes the waiting one look again long before its time is up."""
+    """A signal of another thread makes the wait look again at once."""
     signal, found = Signal(), threading.Event()
     threading.Timer(0.02, lambda: _tell(found, signal)).start()
 
@@ -98,12 +98,12 @@ def test_an_announcement_ends_a_wait_under_way() -> None:
 
 @pytest.mark.parametrize("left", [0.02, 0, -1])
 def test_ticks_never_sleep_past_the_deadline(left: float) -> None:
-    """The last tick is as short as the time that is left, which may be none."""
+    """The last tick is only as long as the remaining time, which may be zero."""
     assert max(0, left) <= _seconds_of(Ticks(every=LONG).wait, left) < LONG
 
 
 def _seconds_of(wait: Callable[[float], None], limit: float) -> float:
-    """Return how long *wait* takes when it is given *limit* seconds."""
+    """Return the duration of *wait* with a limit of *limit* seconds."""
     began = monotonic()
     wait(limit)
     return monotonic() - began

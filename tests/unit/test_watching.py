@@ -1,4 +1,4 @@
-"""A wait in an experiment holds its slot while something happens, and lends it while nothing does."""
+"""An experiment holds its slot while changes occur, and lends it while none do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ QUICK = TimeLimits(look_again=0.001, quiet=3, last_words=0.01, place=60)
 
 
 class Clock:
-    """Time that passes only when told."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         """Start at zero."""
@@ -26,13 +26,13 @@ class Clock:
 
 
 def alive() -> str | None:
-    """Report that the run goes on."""
+    """Return that the run continues."""
     return None
 
 
 @pytest.mark.parametrize(("lends", "taken"), [(False, 1), (True, 0)])
 def test_a_slot_is_lent_once_the_stable_app_has_started(*, lends: bool, taken: int) -> None:
-    """Before that, silence says nothing; after the wait, the experiment holds its slot again."""
+    """The slot is lent only after the stable app has started, and is held again after the wait."""
     slots, clock, seen = Slots(1, QUICK, alive), Clock(), list[int]()
     with slots.hold() as slot:
         watcher = Watcher(Recording(clock), slot, QUICK, alive)
@@ -50,7 +50,7 @@ def test_a_slot_is_lent_once_the_stable_app_has_started(*, lends: bool, taken: i
 
 
 def test_a_wait_of_a_run_that_ends_gives_up() -> None:
-    """The error has the reason."""
+    """A wait ends with the reason when the run ends."""
     watcher = Watcher(Recording(), Slot(Slots(1, QUICK, alive)), QUICK, lambda: "etcd ended")
 
     with pytest.raises(WaitError, match="gave up on end: etcd ended"):
@@ -58,7 +58,7 @@ def test_a_wait_of_a_run_that_ends_gives_up() -> None:
 
 
 def test_the_component_that_ended_is_the_reason_of_a_broken_connection() -> None:
-    """Any other error stands for itself, and so does one after which no component ends."""
+    """The error of a broken connection names the component that ended. Any other error stays as it is."""
     broken = InfrastructureError("connection reset")
 
     assert "etcd ended" in str(reason_of(broken, lambda: "etcd ended", QUICK))

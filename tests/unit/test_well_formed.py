@@ -1,4 +1,4 @@
-"""An object without the shapes that the API and the checks rely on is named, with the field at fault."""
+"""An object with an invalid structure is reported with the field at fault."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.unit.stories import CANARY_DEPLOYMENT, STABLE
 
 
 def workload(**spec: object) -> Manifest:
-    """Return a Deployment with a pod spec."""
+    """Return a Deployment with this pod spec."""
     body = {"kind": "Deployment", "apiVersion": "apps/v1", "metadata": {"name": "x"}}
     return Manifest(body | {"spec": {"template": {"spec": spec}}})
 
@@ -40,19 +40,19 @@ def workload(**spec: object) -> Manifest:
     ],
 )
 def test_misshapen_objects_are_named(manifest: Manifest, problem: str) -> None:
-    """What the API would refuse, and what checks would stumble over, is a problem."""
+    """The check reports structures that the API would refuse, or that the checks cannot read."""
     assert problem in " ".join(map(describe, problems(manifest)))
 
 
 def test_whole_charts_have_no_problems() -> None:
-    """What is well-formed has no problem, unknown kinds among it."""
+    """The check finds no fault in well-formed charts, including those with unknown kinds."""
     unknown = Manifest({"kind": "Rollout", "apiVersion": "example.com/v1", "metadata": {"name": "x"}, "spec": []})
 
     assert not [each for manifest in (*parse(STABLE + CANARY_DEPLOYMENT), unknown) for each in problems(manifest)]
 
 
 def faults(manifest: Manifest) -> list[tuple[str, str, str, str]]:
-    """Return what is wrong with an object: code, field, expected type and what is there."""
+    """Return the faults of an object: code, field, expected type and found type."""
     return [(each.code, each.field, each.expected, each.detail) for each in problems(manifest)]
 
 
@@ -131,12 +131,12 @@ CONTAINERS = {"containers": [{"name": "x"}]}
 def test_each_wrong_field_is_named_with_what_belongs_there(
     manifest: Manifest, found: list[tuple[str, str, str, str]]
 ) -> None:
-    """Fields that checks rely on have their types; of kinds that they do not know they ask nothing."""
+    """The check reports each field of a wrong type with the expected type. It ignores unknown kinds."""
     assert faults(manifest) == found
 
 
 def test_a_fault_names_its_object_and_template() -> None:
-    """So that its author finds it."""
+    """A fault names its object and template."""
     body = {"kind": "Service", "apiVersion": "v1", "metadata": {"name": "x"}, "spec": 1}
 
     (fault,) = problems(Manifest(body, "shop/templates/x.yaml"))
@@ -154,7 +154,7 @@ def test_a_fault_names_its_object_and_template() -> None:
     ],
 )
 def test_what_every_object_needs_is_missed(body: dict[str, object], missing: str) -> None:
-    """Kind, version and name; the template says where."""
+    """The check reports a missing kind, version or name with the template."""
     (fault,) = problems(Manifest(body, "shop/templates/x.yaml"))
 
     assert (fault.code, fault.field, fault.file) == ("object-incomplete", missing, "templates/x.yaml")

@@ -1,4 +1,4 @@
-"""CI's workflow and tox.ini are one list of commands."""
+"""The CI workflow and tox.ini contain the same list of commands."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def listed() -> set[str]:
 
 
 def run_by(job: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the environments that the steps of a job run, those of its matrix among them."""
+    """Yield the environments that a job's steps run, including those of its matrix."""
     matrix = job.get("strategy", {}).get("matrix", {})
     for step in job["steps"]:
         for environments in re.findall(r"\./toxw run -e (\$\{\{.*?\}\}|\S+)", step.get("run", "")):
@@ -30,7 +30,7 @@ def run_by(job: Mapping[str, Any]) -> Iterator[str]:
 
 
 def test_the_workflow_runs_every_environment_of_the_list() -> None:
-    """What ``./toxw run`` runs before a commit, CI runs after it: none is forgotten."""
+    """CI runs every environment that ``./toxw run`` runs."""
     workflow = yaml.safe_load((REPOSITORY / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
 
     assert listed() - {each for job in workflow["jobs"].values() for each in run_by(job)} == set()

@@ -1,4 +1,4 @@
-"""What is written of a run: of each submission at once, of the class at the end, each file as a whole."""
+"""The reports of each submission are written at once, those of the class at the end, and each file atomically."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_all_about_a_submission_is_there_as_soon_as_it_is_judged(tmp_path: Path)
 
 
 def test_all_about_the_class_is_there_at_the_end(tmp_path: Path) -> None:
-    """The contract, the grades, the summary and the page that leads to those of the submissions."""
+    """The writer writes results.json, the grades, the summary and the index page at the end."""
     Reports(tmp_path, ["shop", "other"], course="Releases").conclude(run_of(judged(EVIDENCE)))
 
     assert files_in(tmp_path) == {"results.json", "grades.csv", "summary.md", "index.html"}
@@ -54,7 +54,7 @@ def test_all_about_the_class_is_there_at_the_end(tmp_path: Path) -> None:
 
 
 def test_a_class_of_one_has_one_page(tmp_path: Path) -> None:
-    """A student who tries one chart need not look for it in a list."""
+    """The writer makes the submission's page the index if there is only one."""
     reports = Reports(tmp_path, ["shop"], course="Releases")
     reports.tell(judged(EVIDENCE), EVIDENCE)
     reports.conclude(run_of(judged(EVIDENCE)))
@@ -65,7 +65,7 @@ def test_a_class_of_one_has_one_page(tmp_path: Path) -> None:
 
 
 def test_names_neither_leave_the_folder_nor_meet(tmp_path: Path) -> None:
-    """Each submission has files of its own, whatever it is called, and the page of the class leads to them."""
+    """The writer gives each submission its own files in the folder, whatever its name is, and the index links them."""
     reports = Reports(tmp_path / "out", NAMES, course="Releases")
     results = [judged(replace(EVIDENCE, name=name)) for name in NAMES]
     for result in results:
@@ -80,7 +80,7 @@ def test_names_neither_leave_the_folder_nor_meet(tmp_path: Path) -> None:
 
 
 def test_hostile_text_is_written_all_the_same(tmp_path: Path) -> None:
-    """Nothing that a submission can say keeps its reports, or those of the class, from being written."""
+    """The writer writes all reports, whatever text a submission contains."""
     evidence = hostile_evidence()
     result = judged(evidence, failed=evidence.name)
     reports = Reports(tmp_path, [evidence.name, "other"], course="Releases")
@@ -93,7 +93,7 @@ def test_hostile_text_is_written_all_the_same(tmp_path: Path) -> None:
 
 
 def test_an_error_takes_an_earlier_grade_back(tmp_path: Path) -> None:
-    """What Gradescope would read is that of this run, or is not there."""
+    """The writer removes an earlier run's Gradescope file if this run ends with an error."""
     reports = Reports(tmp_path, ["shop"], course="Releases")
     reports.tell(judged(EVIDENCE), EVIDENCE)
 
@@ -103,14 +103,14 @@ def test_an_error_takes_an_earlier_grade_back(tmp_path: Path) -> None:
 
 
 def test_a_submission_that_was_not_tried_is_told_of(tmp_path: Path) -> None:
-    """Its page and its feedback say so; there is no evidence to keep."""
+    """The writer's page and feedback for an untried submission state this, and there is no evidence file."""
     Reports(tmp_path, ["shop", "other"], course="Releases").tell(judged(None, error="no cluster"), None)
 
     assert files_in(tmp_path) == {"submissions/shop.html", "feedback/shop.md"}
 
 
 def test_a_summary_is_added_to_what_others_wrote(tmp_path: Path) -> None:
-    """What stands in the file stays, and all of it together stays within what is shown."""
+    """The writer appends to the summary file, keeps its content, and stays within the size limit in total."""
     file = tmp_path / "summary"
     file.write_text("before\n")
 
@@ -138,7 +138,7 @@ def test_evidence_goes_to_a_folder_of_the_submission(tmp_path: Path) -> None:
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
-    """What stood there before stays until all of the new content is written."""
+    """The writer replaces a file only after the new content is complete."""
     file = tmp_path / "a" / "results.json"
     write(file, b"old")
 
@@ -150,7 +150,7 @@ def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
 
 @pytest.fixture(params=[0o000, 0o022, 0o077])
 def _umask(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A mask of any kind."""
+    """Set the umask until the block ends."""
     before = os.umask(request.param)
     yield
     os.umask(before)
@@ -158,7 +158,7 @@ def _umask(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.mark.usefixtures("_umask")
 def test_only_the_owner_reads_grades(tmp_path: Path) -> None:
-    """Folders that are made are private, and so is every file; a folder that was there keeps its mode."""
+    """The writer makes new folders and all files private, and keeps the mode of an existing folder."""
     there = tmp_path / "there"
     there.mkdir()
     there.chmod(0o755)
@@ -188,7 +188,7 @@ def test_what_root_writes_belongs_to_the_owner_of_the_folder(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("planted", ["submissions", "evidence/shop/logs", "gradescope/shop", "feedback"])
 def test_reports_follow_no_link_in_their_folder(tmp_path: Path, planted: str) -> None:
-    """Who may write to the folder cannot have something written elsewhere."""
+    """The writer follows no link within its folder."""
     elsewhere, folder = tmp_path / "elsewhere", tmp_path / "reports"
     elsewhere.mkdir()
     (folder / planted).parent.mkdir(parents=True)
@@ -201,7 +201,7 @@ def test_reports_follow_no_link_in_their_folder(tmp_path: Path, planted: str) ->
 
 
 def test_a_link_in_a_files_place_is_replaced(tmp_path: Path) -> None:
-    """What it leads to stays as it is, and so does what a temporary name that could be guessed leads to."""
+    """The writer replaces a link in place of a file, and leaves its target and any predictable temporary name alone."""
     (tmp_path / "secret").write_text("kept")
     folder = tmp_path / "reports"
     folder.mkdir()
@@ -216,7 +216,7 @@ def test_a_link_in_a_files_place_is_replaced(tmp_path: Path) -> None:
 
 
 def test_the_folder_itself_may_be_a_link(tmp_path: Path) -> None:
-    """The user chose it."""
+    """The writer accepts a link as the report folder, because the user chose it."""
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
 
@@ -226,7 +226,7 @@ def test_the_folder_itself_may_be_a_link(tmp_path: Path) -> None:
 
 
 def test_nothing_unfinished_is_left(tmp_path: Path) -> None:
-    """A file that cannot take its place is gone."""
+    """The writer removes a temporary file that cannot replace its target."""
     (tmp_path / "taken").mkdir()
 
     with pytest.raises(OSError, match="directory"):
