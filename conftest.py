@@ -1,9 +1,9 @@
-"""Names the plugins that the tests of this repository use."""
+"""Names the pytest plugins that the tests of this repository use."""
 
 from __future__ import annotations
 
 pytest_plugins = [
-    "canaryproof.pytest_plugin",  # named like its entry point, so that it is loaded once, installed or not
+    "canaryproof.pytest_plugin",  # the name of its entry point, so that pytest loads it once, whether installed or not
     "fixtures.tools",
-    "pytester",  # runs pytest in the tests of the plugin
+    "pytester",  # the plugin's tests run pytest with it
 ]

@@ -1,1 +1,1 @@
-"""How long everything takes, and how much memory."""
+"""Measures the duration and the memory use of the harness."""

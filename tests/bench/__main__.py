@@ -20,7 +20,7 @@ from tests.bench.figures import Figures, machine
 RESULT = Path("bench.json")
 PARTS = ("cluster", "experiment", "safety-net", "shell", "kept", "class", "kind")
 ON_REQUEST = ("shim", "cold", "cold-tools")
-"""What takes long, and changes seldom."""
+"""The measurements that take long and whose results change rarely."""
 EXAMPLES = """\
 a few minutes:   python -m tests.bench --only class --submissions 100
 all of it:       python -m tests.bench
@@ -30,7 +30,7 @@ from nothing:    python -m tests.bench --only cold cold-tools --runs 1
 
 
 def main(arguments: list[str]) -> None:
-    """Measure several times each, in turn, and tell."""
+    """Run each measurement several times, alternating between them, and print the figures."""
     said = _parser().parse_args(arguments)
     progress = TerminalProgress(sys.stderr)
     toolchain = provide(

@@ -1,4 +1,4 @@
-"""A class as a teacher gets it: three quarters are right, in as many ways as students find, the rest is wrong."""
+"""A realistic class: three quarters of the submissions are correct in varied ways, and the others are wrong."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tests.corpus.trial import run_to_verdicts
 
 SIZES = (20, 100, 200)
 START, EACH = 120.0, 20.0
-"""Seconds that a run may take: for its cluster, and for each submission."""
+"""The time limit of a run in seconds: for its cluster, and for each submission."""
 MEBIBYTE = 2**20
 
 
 def class_of(size: int) -> dict[str, Mutation]:
-    """Return *size* submissions by their names; a class of another size differs in its size alone."""
+    """Return *size* submissions by name. Classes of different sizes have the same composition."""
     right = cycle(each for each in CORPUS.items() if each[1].verdict == "accepted")
     wrong = cycle(_spread({name: each for name, each in CORPUS.items() if each.verdict == "rejected"}))
     chosen = (next(wrong) if number % 4 == 3 else next(right) for number in range(size))
@@ -32,7 +32,7 @@ def class_of(size: int) -> dict[str, Mutation]:
 
 
 def _spread(mutations: Mapping[str, Mutation]) -> list[tuple[str, Mutation]]:
-    """Order *mutations* so that outcomes take turns: twenty of them show most of what can go wrong."""
+    """Order *mutations* so that the outcomes alternate, and the first twenty cover most of them."""
     seen: Counter[str] = Counter()
     turns = {}
     for name, mutation in mutations.items():
@@ -42,7 +42,7 @@ def _spread(mutations: Mapping[str, Mutation]) -> list[tuple[str, Mutation]]:
 
 
 def classes(sizes: tuple[int, ...], runs: int, figures: Figures, progress: Progress, options: tuple[str, ...]) -> None:
-    """Whole runs over a class, from a warm cluster to the reports."""
+    """Measure whole runs over a class, from a warm cluster to the reports."""
     for number in range(runs):
         for size in sizes:
             with progress.step(f"class of {size}, {number + 1} of {runs}"):
@@ -50,7 +50,7 @@ def classes(sizes: tuple[int, ...], runs: int, figures: Figures, progress: Progr
 
 
 def measure(size: int, figures: Figures, options: tuple[str, ...], what: str) -> None:
-    """One run over a class of *size*; its figures begin with *what*."""
+    """Measure one run over a class of *size*. The names of its figures begin with *what*."""
     with tempfile.TemporaryDirectory(prefix="canaryproof-bench-") as folder:
         submissions = class_of(size)
         for name, mutation in submissions.items():

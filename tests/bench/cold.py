@@ -1,4 +1,4 @@
-"""From empty caches: the first command of a newcomer, and what each tool of it takes."""
+"""Measures the first command of a new user with empty caches, and the build of each tool."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tests.bench.measuring import REPOSITORY
 
 MEGABYTE = 10**6
 LONG = 7200.0
-"""Seconds."""
+"""The time limit in seconds."""
 
 
 def first_command(revision: str, runs: int, figures: Figures, progress: Progress) -> None:
-    """The first command of the README, in a fresh clone of *revision*, with an empty home folder."""
+    """Measure the README's first command in a fresh clone of *revision*, with an empty home folder."""
     for number in range(runs):
         with progress.step(f"from nothing to a verdict, {number + 1} of {runs}"), _empty_home() as home:
             clone = home / "clone"
@@ -37,7 +37,7 @@ def first_command(revision: str, runs: int, figures: Figures, progress: Progress
 
 
 def tools(figures: Figures, progress: Progress) -> None:
-    """Each tool of the embedded cluster, built after those before it, from empty caches of Go."""
+    """Measure the build of each tool of the embedded cluster in order, starting with empty caches of Go."""
     with _empty_home() as home:
         caches = {"GOCACHE": str(home / "build"), "GOMODCACHE": str(home / "modules")}
         machine = Machine(TimeLimits(), env={**_environment(home), **caches})
@@ -68,7 +68,7 @@ def _empty_home() -> Iterator[Path]:
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """Return the environment without anybody's caches."""
+    """Return the environment without the variables that name caches."""
     caches = ("XDG_CACHE_HOME", "GOCACHE", "GOMODCACHE", "GOPATH", "GOFLAGS", "PIP_CACHE_DIR")
     return {**{name: value for name, value in os.environ.items() if name not in caches}, "HOME": str(home)}
 

@@ -1,4 +1,4 @@
-"""Figures of several runs: minimum, median and maximum of each."""
+"""Collects the figures of several runs, with minimum, median and maximum."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass
 class Figures:
-    """What was measured, in the order in which it was first measured."""
+    """The measured figures, in the order of their first measurement."""
 
     values: dict[tuple[str, str], list[float]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
@@ -22,12 +22,12 @@ class Figures:
         self.values.setdefault((what, unit), []).append(value)
 
     def remark(self, text: str) -> None:
-        """Add something that was seen, and is no number; said twice, it stands once."""
+        """Add a remark without a number. A repeated remark is kept once."""
         if text not in self.remarks:
             self.remarks.append(text)
 
     def as_rows(self) -> dict[str, Any]:
-        """Return the figures for a machine to read."""
+        """Return the figures in a machine-readable form."""
         rows = [
             {"what": what, "unit": unit, "min": min(it), "median": median(it), "max": max(it), "values": it}
             for (what, unit), it in self.values.items()
@@ -35,7 +35,7 @@ class Figures:
         return {"rows": rows, "remarks": self.remarks}
 
     def table(self) -> str:
-        """Return the figures for a person to read."""
+        """Return the figures as a table for readers."""
         width = max(len(what) for what, _ in self.values)
         lines = [f"{'':{width}}       min   median      max"]
         for (what, unit), it in self.values.items():
@@ -44,7 +44,7 @@ class Figures:
 
 
 def machine() -> str:
-    """Return what the figures were measured on."""
+    """Return the description of the machine on which the figures were measured."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     unified = Path("/sys/fs/cgroup/cgroup.controllers").exists()
     return (

@@ -1,4 +1,4 @@
-"""The embedded cluster and kind, side by side: a start, and all the way from nothing to a verdict."""
+"""Compares the embedded cluster with kind: the start of a cluster, and the time to a verdict."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.bench.measuring import NAME, REPOSITORY, laboratory, main_job
 
 
 def is_here() -> bool:
-    """Report whether kind can be measured on this machine."""
+    """Return whether kind can be measured on this machine."""
     try:
         Docker(os.environ, TimeLimits()).engine()
     except CanaryproofError:
@@ -30,7 +30,7 @@ def is_here() -> bool:
 
 
 def side_by_side(toolchain: Toolchain, runs: int, figures: Figures, progress: Progress) -> None:
-    """One cluster and one experiment each, in turn, so that both see the same machine."""
+    """Measure one cluster and one experiment of each in turn, so that both run under the same conditions."""
     for number in range(runs):
         for name, provider in _providers(toolchain).items():
             with progress.step(f"side by side {number + 1} of {runs}: {name}"):

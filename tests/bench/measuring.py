@@ -1,4 +1,4 @@
-"""What is measured: a cluster's start, experiments on a warm one, Helm's own safety net, all of it from a shell."""
+"""Measures the start of a cluster, experiments on a warm cluster, Helm's own safety net, and the command in a shell."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def clusters(toolchain: Toolchain, runs: int, figures: Figures, progress: Progre
 
 
 def experiments(toolchain: Toolchain, runs: int, figures: Figures, progress: Progress) -> None:
-    """Experiments on the reference, one after the other on one warm cluster; the first one pulls the images."""
+    """Measure consecutive experiments with the reference on one warm cluster. The first one pulls the images."""
     with _cluster(toolchain) as cluster, laboratory(cluster, toolchain) as submit:
         (reference,) = find_submissions([REPOSITORY / "upcommerce"])
         for number in range(runs + 1):
@@ -58,7 +58,7 @@ def experiments(toolchain: Toolchain, runs: int, figures: Figures, progress: Pro
 
 
 def safety_nets(toolchain: Toolchain, runs: int, figures: Figures, progress: Progress) -> None:
-    """What Helm's own safety net says of the same canary, and how long it takes to say so."""
+    """Measure the time that Helm's own safety net needs for the same canary, and record its result."""
     nets = {"helm": ("--wait", "--rollback-on-failure"), "helm3": ("--atomic",)}
     with _cluster(toolchain) as cluster:
         for number in range(runs):
@@ -70,7 +70,7 @@ def safety_nets(toolchain: Toolchain, runs: int, figures: Figures, progress: Pro
 
 
 def from_the_shell(runs: int, figures: Figures, progress: Progress) -> None:
-    """The main job as a user starts it: interpreter, cluster, experiment, verdict."""
+    """Measure the main job as a user starts it: interpreter, cluster, experiment and verdict."""
     for number in range(runs):
         with progress.step(f"shell to verdict {number + 1} of {runs}"):
             figures.add("shell to verdict, cluster included", main_job())
@@ -78,7 +78,7 @@ def from_the_shell(runs: int, figures: Figures, progress: Progress) -> None:
 
 
 def on_a_kept_cluster(runs: int, figures: Figures, progress: Progress) -> None:
-    """The same on a cluster that the first run has left up."""
+    """Measure the main job on a cluster that the first run has kept."""
     _down()
     try:
         with progress.step("shell to verdict, the cluster stays"):
@@ -91,13 +91,13 @@ def on_a_kept_cluster(runs: int, figures: Figures, progress: Progress) -> None:
 
 
 def _down() -> None:
-    """End the cluster that stays; there need not be one."""
+    """End the kept cluster, if there is one."""
     with suppress(CommandError):
         run([sys.executable, "-m", "canaryproof", "down", NAME], timeout=60, cwd=REPOSITORY)
 
 
 def main_job(*options: str, cluster: str = "embedded", timeout: float = 120) -> float:
-    """Return how many seconds it takes to a verdict; no cluster that somebody keeps has this name."""
+    """Return the seconds to a verdict. No user's kept cluster has the name that is used."""
     command = [
         sys.executable,
         "-m",
@@ -114,7 +114,7 @@ def main_job(*options: str, cluster: str = "embedded", timeout: float = 120) -> 
 
 
 def _peak() -> int:
-    """Return the most bytes that a child of this process took; the cluster's processes are no children of ours."""
+    """Return the peak memory of a child process in bytes. The cluster's processes are not children of this process."""
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
 
 
@@ -146,7 +146,7 @@ def _cluster(toolchain: Toolchain) -> Iterator[Cluster]:
 
 @contextmanager
 def laboratory(cluster: Cluster, toolchain: Toolchain) -> Iterator[Callable[[Submission], Evidence]]:
-    """Lend what tries a submission on *cluster*, one at a time, and returns the evidence."""
+    """Lend a function that tries a submission on *cluster*, one at a time, and returns the evidence."""
     helm, locks = toolchain.path("helm"), cache_folder(os.environ) / "present"
     one = Parallel.exactly(1)
     with Runner.open(
@@ -156,7 +156,7 @@ def laboratory(cluster: Cluster, toolchain: Toolchain) -> Iterator[Callable[[Sub
 
 
 def _memory_of(cluster: Cluster) -> int:
-    """Return the bytes of the processes in the cluster's cgroup, shared pages counted in proportion (PSS)."""
+    """Return the memory of the cluster's processes in bytes. Shared pages count in proportion (PSS)."""
     name = cluster.kubeconfig.parent.name
     total = 0
     for file in Path("/proc").glob("[0-9]*/cgroup"):
@@ -165,5 +165,5 @@ def _memory_of(cluster: Cluster) -> int:
                 rollup = (file.parent / "smaps_rollup").read_text(encoding="ascii")
                 total += int(rollup.partition("\nPss:")[2].split()[0]) * 1024
         except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended while it was looked at
+            continue  # the process has ended in the meantime
     return total

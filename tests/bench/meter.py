@@ -1,4 +1,4 @@
-"""A plugin for pytest, ``-p tests.bench.meter --meter FILE``: what a run of the main job takes, from within."""
+"""A pytest plugin that measures a run of the main job from within (``-p tests.bench.meter --meter FILE``)."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Measure where it is asked for."""
+    """Start to measure if the option is given."""
     if file := config.getoption("--meter"):
         config.pluginmanager.register(Meter(file))
 
 
 @dataclass(eq=False)  # pytest keeps its plugins in sets
 class Meter:
-    """Measures from the opening of the runner, when the cluster is warm, to the reports."""
+    """Measures from the opening of the runner, when the cluster is warm, to the written reports."""
 
     file: Path
     cluster: str = ""
@@ -44,7 +44,7 @@ class Meter:
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
     ) -> Generator[None, object, object]:
-        """Begin when the runner is open."""
+        """Start when the runner is open."""
         result = yield
         if fixturedef.argname == RUNNER:
             cluster: Cluster = request.getfixturevalue("cluster")
@@ -53,14 +53,14 @@ class Meter:
         return result
 
     def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[object]) -> None:
-        """Look once more while the cluster is there."""
+        """Measure a last time while the cluster exists."""
         if fixturedef.argname == RUNNER and self.cluster and not self.taken:
             self.taken = processors.spent(self.before, processors.seconds(self.cluster))
             self.tried = time.monotonic() - self.began
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self) -> Generator[None, None, None]:
-        """Write it all once the reports are there."""
+        """Write the figures after the reports."""
         yield
         measured = {
             "seconds": time.monotonic() - self.began,

@@ -1,4 +1,4 @@
-"""Where processor time goes: the cluster's components by their processes and cgroup, the harness and its children."""
+"""Assigns processor time to the cluster's components, the harness and its children."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _TICK = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Process:
-    """One process: its program, and the processor seconds that it took itself."""
+    """One process with its program and its own processor time in seconds."""
 
     program: str
     seconds: float
 
 
 def seconds(cluster: str, *, proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> dict[str, float]:
-    """Return the processor seconds taken so far, by component, of the cluster whose cgroup is called *cluster*.
+    """Return the processor time so far in seconds, by component, of the cluster whose cgroup is *cluster*.
 
-    What starts and ends a container lives for milliseconds: it is what the cgroup took and nobody else did.
+    The processes that start and end containers live for milliseconds. Their share is the rest of the cgroup's time.
     """
     found = dict.fromkeys((*COMPONENTS, SERVANTS), 0.0)
     for process in processes(cluster, proc):
@@ -47,7 +47,7 @@ def seconds(cluster: str, *, proc: Path = Path("/proc"), cgroups: Path = Path("/
 
 
 def spent(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
-    """Return what was taken between two looks, the most first."""
+    """Return the processor time between two measurements, largest first."""
     taken = {name: after[name] - before[name] for name in after}
     return dict(sorted(taken.items(), key=lambda each: -each[1]))
 
@@ -60,11 +60,14 @@ def processes(cluster: str, proc: Path = Path("/proc")) -> Iterator[Process]:
                 fields = (file.parent / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
                 yield Process((file.parent / "exe").readlink().name, (int(fields[11]) + int(fields[12])) / _TICK)
         except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended while it was looked at
+            continue  # the process has ended in the meantime
 
 
 def _of_cgroup(root: Path, name: str) -> float:
-    """Return the processor seconds of a cgroup and all below it, ended processes included; on cgroup v1 and v2."""
+    """Return the processor time of a cgroup and its children in seconds, with ended processes.
+
+    Supports cgroup v1 and v2.
+    """
     if (legacy := root / "cpuacct" / name / "cpuacct.usage").exists():
         return int(legacy.read_text(encoding="ascii")) / 1e9
     lines = (root / name / "cpu.stat").read_text(encoding="ascii").splitlines()

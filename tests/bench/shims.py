@@ -1,4 +1,4 @@
-"""What this project's containerd shim saves: the same class with it and with upstream's, in turn."""
+"""Compares this project's containerd shim with the upstream one over the same class."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHIM, UPSTREAM = "containerd-shim-runc-v2", "upstream-shim"
 def side_by_side(
     toolchain: Toolchain, runs: int, figures: Figures, progress: Progress, options: tuple[str, ...]
 ) -> None:
-    """Classes, in turn, so that both see the same machine."""
+    """Measure classes in turn, so that both shims run under the same conditions."""
     for number in range(runs):
         for name, shim in {"upstream's shim": UPSTREAM, "our shim": SHIM}.items():
             with (
@@ -31,7 +31,7 @@ def side_by_side(
 
 @contextmanager
 def _tools_with(shim: Path, toolchain: Toolchain) -> Iterator[Path]:
-    """Lend a folder with all tools of *toolchain*, but with *shim* as the shim."""
+    """Lend a folder with all tools of *toolchain*, and with *shim* in place of its shim."""
     with tempfile.TemporaryDirectory(prefix="canaryproof-bench-") as folder:
         for name in EMBEDDED:
             Path(folder, name).symlink_to(shim if name == SHIM else toolchain.path(name))

@@ -1,4 +1,4 @@
-"""Leaves these tests out where the browser's driver is not installed: everybody else collects this folder, too."""
+"""Skips these tests if the browser's driver is not installed, because other test runs collect this folder, too."""
 
 from __future__ import annotations
 

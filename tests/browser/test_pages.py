@@ -1,4 +1,4 @@
-"""The pages in a real browser: Chromium, driven from outside, on files as they would be opened from a disk."""
+"""The pages in Chromium, opened as local files through its driver."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from tests.unit.reports.hostile import ALL, EVIDENCE, hostile_evidence, judged, 
 pytestmark = pytest.mark.browser
 
 PHONE, DESK = 390, 1280
-"""Widths in pixels."""
+"""The window widths in pixels."""
 MANY = 200
 REJECTED = 50
 REMARKED = 6
-"""The hostile one, and one in forty."""
+"""The hostile submission, and an ordinary one."""
 SECOND, MEGABYTE = 1.0, 1_000_000
 ACCESSIBLE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -38,7 +38,7 @@ QUIET = ("headless=new", "no-sandbox", "disable-gpu", "hide-scrollbars", "disabl
 
 @pytest.fixture(scope="session")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the reports of a class: many ordinary submissions, one in four rejected, and a hostile one."""
+    """Return the reports of a class with ordinary submissions, of which one in four is rejected, and a hostile one."""
     folder = tmp_path_factory.mktemp("reports")
     names = [*(f"student-{number:03}" for number in range(MANY - 1)), ALL]
     written = Reports(folder, names, course="Releases")
@@ -70,10 +70,10 @@ def chromium() -> Iterator[webdriver.Chrome]:
 
 
 class Reader:
-    """Somebody who reads a page in the browser."""
+    """A user who reads a page in the browser."""
 
     def __init__(self, chromium: webdriver.Chrome, reports: Path) -> None:
-        """Read in *reports*."""
+        """Read the reports in *reports*."""
         self.chromium = chromium
         self._reports = reports
 
@@ -91,7 +91,7 @@ class Reader:
         return self.chromium.execute_cdp_cmd(command, parameters)
 
     def ask(self, script: str) -> Any:
-        """Return what *script* returns in the page."""
+        """Return the result of *script* in the page."""
         return self.chromium.execute_script(script)
 
     def find(self, selector: str) -> WebElement:
@@ -99,32 +99,32 @@ class Reader:
         return self.chromium.find_element(By.CSS_SELECTOR, selector)
 
     def logged(self, kind: str) -> list[str]:
-        """Return what the browser has logged since the last time."""
+        """Return the browser's log entries since the last call."""
         entries: list[dict[str, str]] = self.chromium.execute("getLog", {"type": kind})["value"]
         return [entry["message"] for entry in entries]
 
     @property
     def shown(self) -> list[str]:
-        """Return the names in the list, as far as they are shown."""
+        """Return the visible names in the list."""
         links = "[...document.querySelectorAll('.list tbody tr:not([hidden]) a')]"
         names: list[str] = self.ask(f"return {links}.map((link) => link.textContent)")
         return names
 
     @property
     def said(self) -> str:
-        """Return how many submissions are said to be shown."""
+        """Return the stated number of visible submissions."""
         text: str = self.find("output").text
         return text
 
 
 @pytest.fixture
 def reader(chromium: webdriver.Chrome, reports: Path) -> Reader:
-    """Return somebody who reads the reports."""
+    """Return a reader of the reports."""
     return Reader(chromium, reports)
 
 
 def pages(reports: Path) -> dict[str, str]:
-    """Return a page of each kind, by what it is."""
+    """Return a page of each kind, by kind."""
     (hostile,) = [page for page in (reports / "submissions").iterdir() if "title" in page.name]
     return {
         "class": "index.html",
@@ -142,7 +142,10 @@ EVERY = pytest.mark.parametrize("page", ["class", "rejected", "accepted", "remar
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [PHONE, DESK])
 def test_a_page_is_accessible(page: str, scheme: str, width: int, reader: Reader, reports: Path) -> None:
-    """Contrast, names, landmarks, headings and tables hold WCAG 2.1 AA, by axe-core, in each colour scheme."""
+    """A page meets WCAG 2.1 AA by axe-core in each colour scheme.
+
+    This covers contrast, names, landmarks, headings and tables.
+    """
     reader.open(pages(reports)[page], width=width, scheme=scheme)
 
     for details in reader.chromium.find_elements(By.TAG_NAME, "details"):
@@ -157,7 +160,7 @@ def test_a_page_is_accessible(page: str, scheme: str, width: int, reader: Reader
 @EVERY
 @pytest.mark.parametrize("width", [320, PHONE, 768, DESK])
 def test_no_page_is_wider_than_the_screen(page: str, width: int, reader: Reader, reports: Path) -> None:
-    """Whatever a submission says; wide tables and logs scroll by themselves."""
+    """No page is wider than the screen, whatever a submission contains. Wide tables and logs scroll separately."""
     reader.open(pages(reports)[page], width=width)
 
     assert reader.ask("return document.documentElement.scrollWidth") <= width
@@ -165,7 +168,7 @@ def test_no_page_is_wider_than_the_screen(page: str, width: int, reader: Reader,
 
 @EVERY
 def test_nothing_is_loaded_and_nothing_complains(page: str, reader: Reader, reports: Path) -> None:
-    """The page itself is all that is asked for; its policy is kept, and no script of others runs."""
+    """The page loads no resource, violates no policy, and runs no script of a submission."""
     reader.tell("Network.enable")
     reader.logged("browser")
     reader.logged("performance")
@@ -178,7 +181,7 @@ def test_nothing_is_loaded_and_nothing_complains(page: str, reader: Reader, repo
 
 
 def test_the_policy_stops_what_would_get_in(reader: Reader) -> None:
-    """A script that found its way into a page would not run: this is what the policy is for."""
+    """The content security policy blocks a script that is injected into a page."""
     reader.open("index.html")
 
     reader.ask(
@@ -204,13 +207,13 @@ def test_the_class_opens_within_a_second(reader: Reader, reports: Path) -> None:
 
 
 def spent(reader: Reader) -> float:
-    """Return the seconds of a processor that the page's thread took so far."""
+    """Return the processor time in seconds that the page's thread has used."""
     metrics = reader.tell("Performance.getMetrics")["metrics"]
     return float(next(each["value"] for each in metrics if each["name"] == "TaskDuration"))
 
 
 def test_the_list_can_be_searched_and_filtered(reader: Reader) -> None:
-    """Filters add up, and how many are shown is said aloud."""
+    """The list's filters combine, and the number of visible submissions is announced to screen readers."""
     reader.open("index.html")
 
     Select(reader.find("[name=standing]")).select_by_visible_text("rejected")
@@ -227,7 +230,7 @@ def test_the_list_can_be_searched_and_filtered(reader: Reader) -> None:
 
 
 def test_a_bar_filters_the_list(reader: Reader) -> None:
-    """What fails most leads to those who failed it; pressed again, to all."""
+    """A bar filters the list by the failed check, and a second press removes the filter."""
     reader.open("index.html")
     bar = reader.find("[data-field=failed]")
 
@@ -240,7 +243,7 @@ def test_a_bar_filters_the_list(reader: Reader) -> None:
 
 
 def test_the_list_can_be_filtered_by_remarks(reader: Reader) -> None:
-    """Those with any, by the figure above; those with one of them, by its bar or the filter."""
+    """The list is filtered by any remark through the figure above, and by one remark through its bar or the filter."""
     reader.open("index.html")
     some = [f"student-{number:03}" for number in range(9, MANY, 40)]
 
@@ -254,7 +257,7 @@ def test_the_list_can_be_filtered_by_remarks(reader: Reader) -> None:
 
 
 def test_the_list_can_be_sorted_by_keyboard(reader: Reader) -> None:
-    """A heading is a button; the way it sorts is said aloud, and pressing it again turns it around."""
+    """The list is sorted by a button in each heading. The direction is announced, and a second press reverses it."""
     reader.open("index.html")
     heading = reader.find("[data-sort=score]")
 
@@ -268,7 +271,7 @@ def test_the_list_can_be_sorted_by_keyboard(reader: Reader) -> None:
 
 
 def test_what_was_chosen_is_found_again(reader: Reader) -> None:
-    """After a look at a submission, the list is as it was left."""
+    """The list keeps its filters and order after a visit to a submission's page."""
     reader.open("index.html")
     Select(reader.find("[name=standing]")).select_by_visible_text("rejected")
     reader.find("[data-sort=name]").click()
@@ -284,7 +287,7 @@ def test_what_was_chosen_is_found_again(reader: Reader) -> None:
 
 
 def test_the_first_key_leads_past_the_overview(reader: Reader) -> None:
-    """Who reads by keyboard need not go through all charts to get to the list."""
+    """The first Tab key reaches a link to the list, past the charts."""
     reader.open("index.html")
 
     reader.find("body").send_keys(Keys.TAB)
@@ -295,7 +298,7 @@ def test_the_first_key_leads_past_the_overview(reader: Reader) -> None:
 
 @EVERY
 def test_a_page_can_be_printed(page: str, reader: Reader, reports: Path) -> None:
-    """On paper everything is open and light, and there is nothing to press."""
+    """A printed page shows all sections in light colours and without controls."""
     reader.open(pages(reports)[page], media="print", scheme="dark")
 
     inside = "[...document.querySelectorAll('details > :not(summary)')]"
@@ -307,7 +310,7 @@ def test_a_page_can_be_printed(page: str, reader: Reader, reports: Path) -> None
 
 
 def test_a_page_works_without_scripts(reader: Reader) -> None:
-    """The list is whole, its links lead to pages, and what would do nothing is not there."""
+    """A page without scripts has the whole list with working links, and hides the controls."""
     reader.tell("Emulation.setScriptExecutionDisabled", value=True)
     try:
         reader.open("index.html")
@@ -320,7 +323,7 @@ def test_a_page_works_without_scripts(reader: Reader) -> None:
 
 @pytest.mark.parametrize("width", [PHONE, DESK])
 def test_the_picture_fits_and_its_pins_do_not_cover_each_other(width: int, reader: Reader) -> None:
-    """The timeline is as wide as its frame, and every numbered moment can be read."""
+    """The timeline fits its frame, and its numbered marks do not overlap."""
     reader.open("submissions/student-000.html", width=width)
 
     pins = reader.ask(

@@ -1,4 +1,4 @@
-"""The course's chart and the reference, as the real Helm renders them."""
+"""The course's chart and the reference, rendered by the real Helm."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REFERENCE = Path(__file__).parents[2] / "upcommerce"
 
 @pytest.fixture(scope="module", params=["helm", "helm3"])
 def helm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Helm:
-    """The pinned Helm 4, and the pinned Helm 3."""
+    """The pinned Helm 4 and the pinned Helm 3."""
     toolchain = provide(
         cache=cache_folder(os.environ), progress=Silence(), tools=[request.param], machine=Machine(TimeLimits())
     )
@@ -50,7 +50,7 @@ def course() -> Course:
 
 @pytest.fixture(scope="module")
 def readable(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that everybody may search, for a chart that is rendered as nobody."""
+    """A folder that all users may search, for a chart that is rendered without rights."""
     folder = tmp_path_factory.mktemp("charts")
     folder.chmod(0o755)
     return folder
@@ -58,20 +58,20 @@ def readable(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def baseline(helm: Helm, course: Course) -> Rendering:
-    """What every student starts from."""
+    """The chart with which every student starts."""
     return helm.renderer.template(course.release, course.baseline, course.namespace, trusted=True)
 
 
 @pytest.fixture(scope="module")
 def reference(helm: Helm, course: Course, readable: Path) -> Rendering:
-    """What the course wants in the end."""
+    """The reference solution of the course."""
     return helm.renderer.template(
         course.release, shutil.copytree(REFERENCE, readable / "upcommerce", dirs_exist_ok=True), course.namespace
     )
 
 
 def test_the_courses_chart_is_a_deployment_and_its_service(baseline: Rendering) -> None:
-    """The starting chart renders to what the assignment describes."""
+    """The course's chart renders to the Deployment and the Service that the assignment describes."""
     deployment, service = sorted(baseline.manifests, key=lambda it: it.kind)
 
     assert (deployment.key, service.key) == (
@@ -106,7 +106,7 @@ def test_the_reference_adds_one_canary_and_its_service(
 
 
 def test_a_template_that_does_not_render_is_named_with_its_line(helm: Helm, tmp_path: Path) -> None:
-    """Helm's own message comes back, with file and line and without the folder of the harness."""
+    """A rendering error contains Helm's message with file and line, without the folder of the harness."""
     chart = tmp_path / "charts" / "broken"
     (chart / "templates").mkdir(parents=True)
     (chart / "Chart.yaml").write_text("apiVersion: v2\nname: broken\nversion: 0.1.0\n", encoding="utf-8")

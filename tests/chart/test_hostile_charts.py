@@ -1,4 +1,4 @@
-"""Charts that mean harm get nowhere with the real Helm: they end in time, within limits, with a reason."""
+"""Hostile charts cannot exhaust the machine through the real Helm: they end within the limits, with a reason."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Render = Callable[..., Rendering]
 
 @pytest.fixture(scope="module", params=["helm", "helm3"])
 def helm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Helm:
-    """The pinned Helm 4, and the pinned Helm 3, with little time."""
+    """The pinned Helm 4 and the pinned Helm 3, with a short time limit."""
     toolchain = provide(
         cache=cache_folder(os.environ), progress=Silence(), tools=[request.param], machine=Machine(TimeLimits())
     )
@@ -58,9 +58,9 @@ def helm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.fixture
 def render(helm: Helm, tmp_path: Path) -> Render:
-    """Return how to render a chart of some files, by their paths, straight from where they lie.
+    """Return a function that renders a chart from files, given by path, in place.
 
-    As a copy does, they lie where everybody may search, below a private folder.
+    Like a copy, the files are in a folder that all users may search, below a private one.
     """
 
     def render(files: dict[str, str]) -> Rendering:
@@ -74,7 +74,7 @@ def render(helm: Helm, tmp_path: Path) -> Render:
 
 
 def template(text: str) -> dict[str, str]:
-    """Return a chart of one template."""
+    """Return a chart with one template."""
     return {"templates/a.yaml": text}
 
 
@@ -93,7 +93,7 @@ ENDLESS = {
 
 @pytest.mark.parametrize("files", ENDLESS.values(), ids=ENDLESS)
 def test_what_has_no_end_is_ended(render: Render, files: dict[str, str]) -> None:
-    """Time, memory and output have limits, and the message says which was met, and where to look."""
+    """The rendering ends at its limits of time, memory or output. The message names the limit and the place."""
     began = time.monotonic()
 
     with pytest.raises(UnsafeError, match=r"^helm template .*(did not end within|MiB).*; look for what has no end"):
@@ -128,18 +128,18 @@ BROKEN = {
 
 @pytest.mark.parametrize(("files", "message"), BROKEN.values(), ids=BROKEN)
 def test_what_helm_refuses_itself_is_a_broken_chart(render: Render, files: dict[str, str], message: str) -> None:
-    """Its own words say why."""
+    """A chart that Helm refuses is a broken chart with Helm's message."""
     assert message in render(files).error
 
 
 def test_what_is_nested_without_end_is_refused(render: Render) -> None:
-    """What Helm lets pass must not take this process with it."""
+    """A chart nested deeply enough to crash a YAML parser is refused, although Helm accepts it."""
     with pytest.raises(UnsafeError, match="nested more than 100 levels deep"):
         render(template(CONFIG + 'data: {{ repeat 9000 "[" }}{{ repeat 9000 "]" }}'))
 
 
 def test_templates_see_nothing_of_the_machine(render: Render, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No cluster, no names of hosts, no files outside of the chart, no environment."""
+    """A template has no access to the cluster, host names, files outside of the chart, or the environment."""
     (tmp_path / "charts").mkdir()
     (tmp_path / "charts" / "secret").write_text("of the machine")
     monkeypatch.setenv("SECRET", "of the user")
@@ -158,7 +158,7 @@ def test_templates_see_nothing_of_the_machine(render: Render, tmp_path: Path, mo
 
 @pytest.fixture
 def listener() -> Iterator[tuple[str, list[str]]]:
-    """Serve on this machine; lend the address, and what was asked."""
+    """Serve on this machine, and lend the address and the list of requests."""
     asked: list[str] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -169,7 +169,7 @@ def listener() -> Iterator[tuple[str, list[str]]]:
             self.wfile.write(b"{}")
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's signature
-            """Say nothing."""
+            """Log nothing."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -180,7 +180,7 @@ def listener() -> Iterator[tuple[str, list[str]]]:
 
 
 def test_a_schema_fetches_nothing(helm: Helm, render: Render, listener: tuple[str, list[str]], tmp_path: Path) -> None:
-    """Helm follows a reference, even to this machine: not in the sandbox, and the chart does not get as far as Helm."""
+    """A schema's reference makes no request, neither in the sandbox nor because the chart is refused before Helm."""
     address, asked = listener
     files = {"values.schema.json": json.dumps({"$ref": f"{address}/schema.json"}), **template(CONFIG)}
     render(files)
@@ -202,7 +202,7 @@ def test_a_schema_fetches_nothing(helm: Helm, render: Render, listener: tuple[st
 
 
 def test_a_frozen_chart_renders_to_what_was_vetted(helm: Helm, render: Render, tmp_path: Path) -> None:
-    """Object by object, hooks too; nothing in it is a template any more."""
+    """A frozen chart renders to exactly the checked objects, including hooks, and contains no template."""
     hook = "apiVersion: v1\nkind: Secret\nmetadata: {name: hook, annotations: {helm.sh/hook: pre-upgrade}}\n"
     vetted = render(
         {
@@ -231,7 +231,7 @@ def test_a_hook_of_upgrades_is_seen_that_is_a_test_besides(render: Render) -> No
 
 
 def test_definitions_beside_the_templates_are_seen(render: Render) -> None:
-    """Helm would install ``crds`` for the whole cluster; they are looked at like all others."""
+    """The definitions in ``crds``, which Helm installs for the whole cluster, are checked like other objects."""
     kind = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n"
     definition = f"{kind}metadata: {{name: %s.example.com}}\n"
     inner = {"charts/b/Chart.yaml": CHART.replace("hostile", "b"), "charts/b/crds/b.yaml": definition % "b"}
@@ -244,7 +244,7 @@ def test_definitions_beside_the_templates_are_seen(render: Render) -> None:
 
 
 def test_a_chart_is_rendered_by_nobody(helm: Helm, render: Render, tmp_path: Path) -> None:
-    """The kernel says so of the real Helm: no rights, no network, and processes of no other; root, or it is skipped."""
+    """Helm renders a chart without rights, network and other processes, as the kernel reports. The test needs root."""
     if sandbox_available(TimeLimits()).protection is not Protection.NOBODY_ISOLATED:
         pytest.skip("needs root on Linux, and util-linux")
     render(template(CONFIG))  # writes the rest of the chart
@@ -281,7 +281,7 @@ def test_a_chart_is_rendered_by_nobody(helm: Helm, render: Render, tmp_path: Pat
 
 
 def test_a_packed_sub_chart_is_rendered_as_helm_packed_it(helm: Helm, tmp_path: Path) -> None:
-    """What was packed anew is the same sub-chart to Helm, in packed sub-charts too."""
+    """A subchart that was packed again renders like the original, even within another subchart."""
     sources = tmp_path / "sources"
     for name, inner in (("inner", ""), ("middle", "inner-0.1.0.tgz"), ("hostile", "middle-0.1.0.tgz")):
         (sources / name / "templates").mkdir(parents=True)

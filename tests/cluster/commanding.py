@@ -1,4 +1,4 @@
-"""kubectl, as somebody uses it on a cluster that a test has."""
+"""Runs kubectl on a test's cluster, as a user does."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ Kubectl = Callable[..., str]
 
 
 def kubectl_of(toolchain: Toolchain, cluster: Cluster) -> Kubectl:
-    """Return what runs kubectl with some arguments, and returns what it prints."""
+    """Return a function that runs kubectl with its arguments and returns the output."""
     command = [str(toolchain.path("kubectl")), f"--kubeconfig={cluster.kubeconfig}"]
     return lambda *arguments: run([*command, *arguments], timeout=60)

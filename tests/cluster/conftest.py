@@ -1,4 +1,4 @@
-"""What all tests on clusters share."""
+"""Fixtures that all tests on clusters share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pods that run the program of ``intruder/``, which tries what a hostile container would try."""
+"""Pods that run the program of ``intruder/``, which attempts what a hostile container would."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ SOURCE = Path(__file__).parent / "intruder"
 IMAGE = "test/server:1"
 STAND_INS = {IMAGE: ("netexec", "--http-port=5000")}
 BUILDING, WORKING = 300.0, 60.0
-"""Seconds that it may take to build the program, and that a pod may take for what it tries."""
+"""The time limits in seconds: for the build of the program, and for a pod's attempts."""
 
 
 @dataclass(frozen=True)
 class Lab:
-    """A cluster, kubectl for it, and the folder of the program on its node."""
+    """A cluster with kubectl, and the folder of the program on its node."""
 
     cluster: Cluster
     kubectl: Kubectl
@@ -45,7 +45,7 @@ class Lab:
     ) -> None:
         """Start the pod *name*, which runs the program with *arguments*.
 
-        *spec* is what else its pod asks for, *resources* are those of its container.
+        *spec* holds further fields of its pod, and *resources* those of its container.
         """
         container = {
             "name": "intruder",
@@ -62,7 +62,7 @@ class Lab:
         self.kubectl("run", name, f"--image={IMAGE}", f"--overrides={json.dumps(overrides)}")
 
     def said(self, name: str) -> list[str]:
-        """Return what the pod *name* has said once it is done."""
+        """Return the output of the pod *name* after its end."""
         return wait_for(
             f"end of what {name} tries",
             lambda: lines if (lines := self._log(name)) and lines[-1] == "done" else None,
@@ -76,7 +76,7 @@ class Lab:
         return self.kubectl("logs", name).splitlines() if "running" in state else []
 
     def state(self, name: str) -> dict[str, Any]:
-        """Return the status of the container of pod *name*."""
+        """Return the status of the container in the pod *name*."""
         pod = json.loads(self.kubectl("get", "pod", name, "--output=json"))
         status: dict[str, Any] = pod["status"]["containerStatuses"][0]
         return status
@@ -84,7 +84,7 @@ class Lab:
 
 @contextmanager
 def lab(toolchain: Toolchain, folder: Path, memory: int = 0) -> Iterator[Lab]:
-    """Run a cluster, whose traces are in *folder*, as if the machine had *memory* (bytes) and no more."""
+    """Run a cluster with its files in *folder*, as on a machine with only *memory* bytes."""
     program = folder / "program"
     program.mkdir()
     build(program / "intruder", folder)

@@ -1,4 +1,4 @@
-"""The main job as a process of its own, with a cache of its own, so that its cluster can be found and counted."""
+"""Runs the main job as a process with its own cache, so that its cluster can be found and counted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @contextmanager
 def main_job(folder: Path, reports: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the main job; what it prints is in *folder*, its cache too, which shares the toolchain of the user's."""
+    """Run the main job. Its output and cache are in *folder*, and it shares the user's toolchain."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "canaryproof"
     (folder / "canaryproof").mkdir(exist_ok=True)
     if not (tools := folder / "canaryproof" / "toolchain").exists():
@@ -34,13 +34,13 @@ def main_job(folder: Path, reports: Path, *options: str) -> Iterator[subprocess.
 
 
 def rows_of(reports: Path) -> dict[str, dict[str, Any]]:
-    """Return what was said of each submission, by its name."""
+    """Return the results of the submissions by name."""
     rows = json.loads((reports / "results.json").read_text(encoding="utf-8"))["submissions"]
     return {row["name"]: row for row in rows}
 
 
 def running(program: str, cache: Path, argument: str = "") -> int | None:
-    """Return a process of the cluster in *cache* that was started as *program*, with *argument* among its arguments."""
+    """Return a process of the cluster in *cache* that runs *program* and has *argument* among its arguments."""
     return next((pid for pid in processes_of(cache) if _runs(pid, program, argument)), None)
 
 
@@ -48,24 +48,24 @@ def _runs(pid: int, program: str, argument: str) -> bool:
     try:
         name, *arguments = Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").split("\0")
     except (FileNotFoundError, ProcessLookupError):
-        return False  # it ended while it was looked at
+        return False  # the process has ended in the meantime
     return Path(name).name == program and (not argument or argument in arguments)
 
 
 def runs_in(cache: Path) -> list[str]:
-    """Return the clusters that were started with *cache* and are not gone."""
+    """Return the clusters that were started with *cache* and still exist."""
     return [it.name for it in (cache / "canaryproof" / "runs").glob("canaryproof-*")]
 
 
 def processes_of(cache: Path) -> list[int]:
-    """Return the processes of the cluster that was started with *cache*, known by its run folder's name."""
+    """Return the processes of the cluster that was started with *cache*, found by the name of its run folder."""
     names = runs_in(cache)
     found = []
     for file in Path("/proc").glob("[0-9]*/cgroup"):
         try:
             text = file.read_text(encoding="ascii")
         except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended while it was looked at
+            continue  # the process has ended in the meantime
         if any(f"/{name}" in text for name in names):
             found.append(int(file.parent.name))
     return found

@@ -1,6 +1,6 @@
-"""The CNI plugin keeps to the CNI specification: whatever is called, in whatever order, and however often.
+"""The CNI plugin conforms to the CNI specification for calls in any order and number.
 
-The node and the pods are network namespaces of the test's own.
+The node and the pods are network namespaces of the test.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ NOBODY = "/proc/self/no-such-network"
 
 @dataclass(frozen=True)
 class Answer:
-    """What the plugin said."""
+    """The output of the plugin."""
 
     failed: bool
     said: dict[str, Any]
 
     @property
     def address(self) -> str:
-        """The pod's address."""
+        """The IP address of the pod."""
         return str(self.said["ips"][0]["address"])
 
 
@@ -46,11 +46,11 @@ class Node:
     state: Path
     pid: int
     rootless: bool = False
-    """Whether it is in a user namespace, where the plugin has its rights."""
+    """Whether the network namespace is in a user namespace, in which the plugin has its rights."""
     subnet: str = "10.9.0.0/24"
 
     def inside(self) -> list[str]:
-        """Return what runs a command on the node."""
+        """Return the prefix that runs a command on the node."""
         user = ["--user", "--preserve-credentials"] if self.rootless else []
         return ["nsenter", f"--target={self.pid}", *user, "--net"]
 
@@ -77,12 +77,12 @@ class Node:
 
     @contextmanager
     def pod(self) -> Iterator[str]:
-        """Make the network namespace of a pod for the length of the block; yield its path."""
+        """Create the network namespace of a pod until the block ends, and yield its path."""
         with _network(*self.inside()) as pid:
             yield f"/proc/{pid}/ns/net"
 
     def traces(self) -> list[str]:
-        """Return what there is of pods: devices, rules, routes, and leases."""
+        """Return all traces of pods: devices, rules, routes and leases."""
         shown = (("-oneline", "link"), ("rule",), ("route", "show", "table", "all"))
         lines = [line for it in shown for line in run([*self.inside(), "ip", *it], timeout=10).splitlines()]
         file = self.state / "leases.json"
@@ -106,7 +106,7 @@ def netns(node: Node) -> Iterator[str]:
 
 
 def test_what_add_makes_del_removes(node: Node, netns: str) -> None:
-    """After DEL nothing of the pod is left, and a further DEL succeeds, as it does for a pod that never was."""
+    """DEL removes all traces of a pod. It succeeds again afterwards, and for a pod that never existed."""
     answer = node.call("ADD", netns=netns)
     assert not answer.failed
     assert (answer.address, answer.said["cniVersion"]) == ("10.9.0.2/32", "1.1.0")
@@ -120,7 +120,7 @@ def test_what_add_makes_del_removes(node: Node, netns: str) -> None:
 
 
 def test_a_pod_whose_network_is_gone_is_removed(node: Node) -> None:
-    """The pod's network namespace may end before DEL, with or without its name in the call."""
+    """DEL removes a pod whose network namespace has already ended, with or without its path in the call."""
     for gone in (NOBODY, ""):
         with node.pod() as path:
             assert not node.call("ADD", netns=path).failed
@@ -130,13 +130,13 @@ def test_a_pod_whose_network_is_gone_is_removed(node: Node) -> None:
 
 @pytest.mark.parametrize("namespace", ["own", ""])
 def test_a_failed_add_leaves_nothing(node: Node, namespace: str) -> None:
-    """Without the pod's network, or without word of its namespace, no address is taken."""
+    """A failed ADD without the pod's network namespace or its path takes no address."""
     assert node.call("ADD", netns=NOBODY, namespace=namespace).failed
     assert not node.traces()
 
 
 def test_an_add_that_was_interrupted_can_be_repeated(node: Node, netns: str) -> None:
-    """The same call gives the same address again, from whatever is there already."""
+    """A repeated ADD gives the same address after an interruption, whatever is already there."""
     first = node.call("ADD", netns=netns)
 
     again = node.call("ADD", netns=netns)
@@ -146,7 +146,7 @@ def test_an_add_that_was_interrupted_can_be_repeated(node: Node, netns: str) -> 
 
 
 def test_a_name_that_is_taken_in_the_pod_is_an_error(node: Node, netns: str) -> None:
-    """A second interface of the same name fails, and the first one stays."""
+    """ADD fails if the pod has an interface of that name, which stays."""
     first = node.call("ADD", netns=netns)
 
     assert node.call("ADD", "two", netns).failed
@@ -156,7 +156,7 @@ def test_a_name_that_is_taken_in_the_pod_is_an_error(node: Node, netns: str) -> 
 
 
 def test_no_address_is_given_twice(node: Node) -> None:
-    """Calls at the same time get addresses of their own; those of one namespace get one table."""
+    """Parallel ADD calls get different addresses, and the pods of one namespace get one table."""
     count = 16
     with ThreadPoolExecutor(count) as pool:
 
@@ -177,7 +177,7 @@ def test_no_address_is_given_twice(node: Node) -> None:
 
 
 def test_addresses_do_not_run_out_nor_return_at_once(node: Node, netns: str) -> None:
-    """With a full subnet ADD fails; what DEL released is given again, the one released longest ago first."""
+    """ADD fails in a full subnet. A released address is reused, the one released longest ago first."""
     small = replace(node, subnet="10.9.0.0/29")
     given = []
     for number in range(7):
@@ -195,7 +195,7 @@ def test_addresses_do_not_run_out_nor_return_at_once(node: Node, netns: str) -> 
 
 
 def test_gc_removes_what_is_not_valid(node: Node, netns: str) -> None:
-    """GC removes all but the attachments that the runtime names."""
+    """GC removes all attachments except those that the runtime names."""
     node.call("ADD", netns=netns)
     with node.pod() as path:
         node.call("ADD", "two", path)
@@ -207,7 +207,7 @@ def test_gc_removes_what_is_not_valid(node: Node, netns: str) -> None:
 
 
 def test_version_and_status(node: Node) -> None:
-    """A runtime learns which versions there are, and that the plugin is ready."""
+    """VERSION lists the supported versions, and STATUS reports that the plugin is ready."""
     assert {"1.0.0", "1.1.0"} <= set(node.call("VERSION").said["supportedVersions"])
     assert not node.call("STATUS").failed
     assert node.call("STATUS", subnet="10.9.0.1/24").failed
@@ -215,7 +215,7 @@ def test_version_and_status(node: Node) -> None:
 
 @contextmanager
 def _network(*inside: str, options: tuple[str, ...] = ()) -> Iterator[int]:
-    """Make a network namespace for the length of the block; yield a process in it."""
+    """Create a network namespace until the block ends, and yield a process in it."""
     script = "ip link set lo up && echo ready && exec sleep 600"
     with subprocess.Popen(
         [*inside, "unshare", *options, "--net", "sh", "-c", script], stdout=subprocess.PIPE

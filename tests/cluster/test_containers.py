@@ -1,4 +1,4 @@
-"""Containers of the embedded cluster get their signals, and end with all that belongs to them, whoever ends them."""
+"""Containers of the embedded cluster receive their signals, and end with all of their processes."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ pytestmark = pytest.mark.cluster
 
 SHIM = "containerd-shim-runc-v2"
 SERVES = "netexec"
-"""How agnhost plays a server; it plays the sandbox, too."""
+"""The arguments with which agnhost runs as a server. It also serves as the sandbox."""
 PATIENT = 300
-"""Seconds of grace: who does not hear the signal lives for so long."""
+"""The grace period in seconds, which a container that ignores the signal uses in full."""
 
 
 def test_a_container_hears_its_signal_and_nothing_of_it_stays(toolchain: Toolchain, tmp_path: Path) -> None:
-    """A pod with much time to end ends at once, for it is told to; its shim and its processes go with it."""
+    """A pod with a long grace period ends at once on the signal, together with its shim and processes."""
     with _server(toolchain, tmp_path) as kubectl:
         kubectl("delete", "pod", "server", f"--grace-period={PATIENT}", "--timeout=60s")
 
@@ -39,7 +39,7 @@ def test_a_container_hears_its_signal_and_nothing_of_it_stays(toolchain: Toolcha
 
 
 def test_a_container_whose_shim_is_killed_is_ended_and_started_anew(toolchain: Toolchain, tmp_path: Path) -> None:
-    """Nobody waits for its processes any more: containerd has them killed, and kubelet starts the pod again."""
+    """A container whose shim is killed is killed by containerd, and the kubelet restarts the pod."""
     with _server(toolchain, tmp_path):
         shim, orphan = running(SHIM, tmp_path), running("agnhost", tmp_path, SERVES)
         assert shim
@@ -52,7 +52,7 @@ def test_a_container_whose_shim_is_killed_is_ended_and_started_anew(toolchain: T
 
 
 def test_a_pod_is_what_it_asks_to_be(toolchain: Toolchain, tmp_path: Path) -> None:
-    """What a pod asks for holds for its sandbox and its containers: host name, sysctls, processes, seccomp."""
+    """The host name, sysctls, shared processes and seccomp profile of a pod apply to its sandbox and containers."""
     sysctl = {"name": "net.ipv4.ip_unprivileged_port_start", "value": "81"}
     context = {"seccompProfile": {"type": "RuntimeDefault"}, "sysctls": [sysctl]}
     spec = {"hostname": "counter", "shareProcessNamespace": True, "securityContext": context}
@@ -62,14 +62,14 @@ def test_a_pod_is_what_it_asks_to_be(toolchain: Toolchain, tmp_path: Path) -> No
         inside = ["nsenter", f"--target={server}", "--net", "--uts"]
 
         assert re.search(r"^Seccomp:\t2$", status, re.MULTILINE)
-        assert not re.search(r"^NSpid:.*\t1$", status, re.MULTILINE)  # that is the sandbox
+        assert not re.search(r"^NSpid:.*\t1$", status, re.MULTILINE)  # the process of the sandbox
         assert run([*inside, "uname", "-n"], timeout=PATIENT) == "counter\n"
         assert run([*inside, "cat", "/proc/sys/net/ipv4/ip_unprivileged_port_start"], timeout=PATIENT) == "81\n"
 
 
 @contextmanager
 def _server(toolchain: Toolchain, folder: Path, *options: str) -> Iterator[Kubectl]:
-    """Run a pod in a cluster of its own, whose traces are in *folder*; and kubectl."""
+    """Run a pod in its own cluster with its files in *folder*, and yield kubectl."""
     provider = EmbeddedProvider(
         toolchain, folder / "canaryproof", {"test/server:1": ("netexec", "--http-port=5000")}, TimeLimits()
     )

@@ -1,4 +1,4 @@
-"""A container of the embedded cluster, root as it may be, reaches neither its node nor what others live on."""
+"""A container of the embedded cluster, even as root, cannot reach its node or the resources of others."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def test_no_setting_of_the_node_can_be_written(cluster: Lab, *, shared: bool) ->
     said = cluster.said(name)
     assert [line for line in said if line.startswith("writable")] == []
     seen = {line.rpartition(" ")[2]: int(line.split()[2]) for line in said if line.startswith("looked")}
-    assert all(seen[f"{root}/proc/sys"] > 100 for root in roots)  # it did look
+    assert all(seen[f"{root}/proc/sys"] > 100 for root in roots)  # the program has made its attempts
 
 
 def test_no_system_call_leads_to_rights_over_the_node(cluster: Lab) -> None:
-    """A container that asks for no profile gets the runtime's: no new namespaces, mounts, keys or kernel programs."""
+    """A container without a profile gets the runtime's, which blocks new namespaces, mounts, keys and BPF programs."""
     cluster.start("calls", "calls", spec={"shareProcessNamespace": True})
 
     assert cluster.said("calls") == ["done"]
@@ -45,7 +45,7 @@ def test_no_system_call_leads_to_rights_over_the_node(cluster: Lab) -> None:
 
 @pytest.mark.parametrize("folder", ["/scratch", "/dev", "/proc/1/root/dev"])
 def test_no_device_of_the_node_can_be_opened(cluster: Lab, folder: str) -> None:
-    """Nodes of devices can be made, as on every cluster, and lead nowhere."""
+    """A container can create device nodes, as on every cluster, but cannot open them."""
     name = f"devices{folder.replace('/', '-')}"
     cluster.start(name, "devices", folder, spec={"shareProcessNamespace": True})
 

@@ -1,4 +1,4 @@
-"""Controls: the reference is accepted, and each single fault is rejected for that fault and for no other."""
+"""The reference is accepted, and each chart with a single fault is rejected only for that fault."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ CONTROLS = (
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Told]:
-    """What one run says of all controls, as course staff would run it."""
+    """The results of one run over all controls, started as course staff would."""
     return try_all({name: CORPUS[name] for name in CONTROLS}, tmp_path_factory.mktemp("controls"))
 
 
 @pytest.mark.parametrize("name", CONTROLS)
 def test_a_control_is_judged_for_what_it_is(said: Mapping[str, Told], name: str) -> None:
-    """Verdict, outcome, failed and skipped checks are exactly those that the change deserves."""
+    """A control gets exactly the expected verdict, outcome, failed checks and skipped checks."""
     assert said[name].verdict == expected(CORPUS[name]), str(said[name])
 
 
 def test_every_declared_check_has_a_row(said: Mapping[str, Told]) -> None:
-    """Whatever became of a submission, all thirteen checks are told of it, in order."""
+    """The results list all thirteen checks in order for every submission."""
     rows = [[it["id"] for it in told.row["checks"]] for told in said.values()]
 
     assert len(rows) == len(CONTROLS)

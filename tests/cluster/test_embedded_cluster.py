@@ -1,4 +1,4 @@
-"""The embedded cluster is real, keeps to itself, and leaves nothing behind, however it ends."""
+"""The embedded cluster is a real Kubernetes, isolated from the host, and removes all traces however it ends."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ with EmbeddedProvider(Toolchain(sys.argv[3], "", binaries), Path(sys.argv[2]), {
 
 @pytest.fixture
 def provider(toolchain: Toolchain, tmp_path: Path) -> EmbeddedProvider:
-    """A provider whose clusters leave their traces in a folder of this test."""
+    """A provider whose clusters write to a folder of this test."""
     return EmbeddedProvider(toolchain, tmp_path, STAND_INS, TimeLimits())
 
 
 @pytest.fixture
 def surroundings() -> Iterator[None]:
-    """The host's mounts and network devices, which must be the same afterwards."""
+    """The host's mounts and network devices, which must be unchanged after the test."""
     before = _surroundings()
     yield
     assert _surroundings() == before
@@ -59,7 +59,7 @@ def surroundings() -> Iterator[None]:
 
 @pytest.mark.usefixtures("surroundings")
 def test_a_pod_runs_and_reaches_nothing_outside(provider: EmbeddedProvider, toolchain: Toolchain) -> None:
-    """A pod is scheduled, pulled from the cluster's own registry and run; from it there is no way to the host."""
+    """A pod is scheduled, pulled from the cluster's own registry and run, and cannot reach the host."""
     with provider.lend() as cluster, socket.create_server(("", 0)) as host_service:
         kubectl = kubectl_of(toolchain, cluster)
         kubectl("run", "curious", "--image=test/server:1")
@@ -73,7 +73,7 @@ def test_a_pod_runs_and_reaches_nothing_outside(provider: EmbeddedProvider, tool
 
 
 def test_the_cluster_is_of_the_version_that_it_tells(provider: EmbeddedProvider, toolchain: Toolchain) -> None:
-    """API server and kubelet are of one version, which is the one that results name."""
+    """The API server and the kubelet have the Kubernetes version that the results state."""
     with provider.lend() as cluster:
         kubectl = kubectl_of(toolchain, cluster)
         server = json.loads(kubectl("get", "--raw=/version"))["gitVersion"]
@@ -84,7 +84,7 @@ def test_the_cluster_is_of_the_version_that_it_tells(provider: EmbeddedProvider,
 
 @pytest.mark.usefixtures("surroundings")
 def test_two_clusters_live_side_by_side(provider: EmbeddedProvider, toolchain: Toolchain) -> None:
-    """Each has its own network, mounts and cgroups: both run a pod at the same time."""
+    """Two clusters run a pod at the same time, each with its own network, mounts and cgroups."""
     with provider.lend() as first, provider.lend() as second:
         both = [kubectl_of(toolchain, cluster) for cluster in (first, second)]
         for kubectl in both:
@@ -94,7 +94,7 @@ def test_two_clusters_live_side_by_side(provider: EmbeddedProvider, toolchain: T
 
 
 def test_a_request_no_node_could_hold_stays_unschedulable(provider: EmbeddedProvider, toolchain: Toolchain) -> None:
-    """Pods share the node, but one that asks for more than the whole node stays Pending, as it would anywhere."""
+    """A pod that requests more than the node has stays Pending, although pods share the node."""
     with provider.lend() as cluster:
         kubectl = kubectl_of(toolchain, cluster)
         kubectl("run", "modest", "--image=test/server:1", _limits(cpu=cluster.cores))
@@ -106,7 +106,7 @@ def test_a_request_no_node_could_hold_stays_unschedulable(provider: EmbeddedProv
 
 
 def test_a_pod_gets_a_token_where_it_can_use_one(provider: EmbeddedProvider, toolchain: Toolchain) -> None:
-    """A stand-in asks the API nothing: it has a token where its pod says so or names an account, and only there."""
+    """A stand-in pod gets an API token only if its spec requests one or names a ServiceAccount."""
     wanting = json.dumps({"spec": {"automountServiceAccountToken": True}})
     naming = json.dumps({"spec": {"serviceAccountName": "own"}})
     with provider.lend() as cluster:
@@ -124,7 +124,7 @@ def test_a_pod_gets_a_token_where_it_can_use_one(provider: EmbeddedProvider, too
 
 
 def test_who_has_no_token_is_refused(provider: EmbeddedProvider, toolchain: Toolchain) -> None:
-    """The kubeconfig's token is what lets one in."""
+    """The API server refuses a request without the kubeconfig's token."""
     with provider.lend() as cluster:
         kubectl = kubectl_of(toolchain, cluster)
         assert kubectl("auth", "whoami", "--output=jsonpath={.status.userInfo.username}") == "canaryproof"
@@ -146,7 +146,7 @@ MOMENTS = ["etcd.log", "kube-apiserver.log", "kubelet.log", "kube-controller-man
 @pytest.mark.parametrize("victim", VICTIMS)
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_nothing_survives_a_kill(toolchain: Toolchain, tmp_path: Path, victim: str, moment: str) -> None:
-    """Whoever is killed, and whenever: every process goes, and the next start sweeps folder and cgroups."""
+    """After a kill of any process at any time, all processes end, and the next start sweeps folder and cgroups."""
     runs = tmp_path / "runs"
     with _lender(toolchain, tmp_path) as harness:
         wait_for(moment, lambda: _has_come(moment, harness, runs), within=60, changes=Ticks(0.01))
@@ -163,7 +163,7 @@ def test_nothing_survives_a_kill(toolchain: Toolchain, tmp_path: Path, victim: s
 
 @pytest.mark.usefixtures("surroundings")
 def test_a_harness_killed_before_the_cluster_began_is_swept(toolchain: Toolchain, tmp_path: Path) -> None:
-    """The first trace of a run is its folder: killed right after, it is removed by the next start."""
+    """The next start removes the run folder of a harness that was killed before the cluster began."""
     runs = tmp_path / "runs"
     with _lender(toolchain, tmp_path) as harness:
         wait_for("run folder", lambda: any(runs.glob("canaryproof-*")) or None, within=60, changes=Ticks(0.001))
@@ -177,7 +177,7 @@ def test_a_harness_killed_before_the_cluster_began_is_swept(toolchain: Toolchain
 
 @pytest.mark.parametrize("component", ["etcd", "kube-apiserver", "kubelet", "containerd", "kube-scheduler"])
 def test_a_component_that_dies_is_named_at_once(provider: EmbeddedProvider, component: str) -> None:
-    """The death of any component is reported within seconds, with its name and the end of its log."""
+    """The error names a component within seconds of its death, and has the end of its log."""
     with provider.lend() as cluster:
         os.kill(_component(_name_of_run(provider.cache / "runs"), component), signal.SIGKILL)
 
@@ -188,7 +188,7 @@ def test_a_component_that_dies_is_named_at_once(provider: EmbeddedProvider, comp
 
 @pytest.mark.usefixtures("surroundings")
 def test_a_component_that_fails_at_the_start_is_named(toolchain: Toolchain, tmp_path: Path) -> None:
-    """A cluster that cannot start says which component failed, and what that wrote last."""
+    """The error names a component that fails at the start, and has the end of its log."""
     broken = _toolchain_with(toolchain, tmp_path, "kube-scheduler", "echo 'unknown flag: --sense' >&2; exit 3")
 
     with (
@@ -200,7 +200,10 @@ def test_a_component_that_fails_at_the_start_is_named(toolchain: Toolchain, tmp_
 
 @pytest.mark.usefixtures("surroundings")
 def test_a_cluster_that_never_gets_ready_says_what_is_missing(toolchain: Toolchain, tmp_path: Path) -> None:
-    """A component that runs but does nothing ends the start in time: what was missing, whose task that is, its log."""
+    """A cluster whose component hangs fails at the time limit.
+
+    The error names what is missing, the component and its log.
+    """
     idle = _toolchain_with(toolchain, tmp_path, "kubelet", "echo 'thinking' >&2; exec sleep 600")
     provider = EmbeddedProvider(idle, tmp_path, STAND_INS, time_limits=replace(TimeLimits(), cluster_start=6))
 
@@ -214,7 +217,7 @@ def test_a_cluster_that_never_gets_ready_says_what_is_missing(toolchain: Toolcha
 def test_a_cluster_runs_no_python_file_of_the_current_folder(
     toolchain: Toolchain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where somebody starts pytest may be a repository that was handed in: nothing in it runs as root."""
+    """The cluster runs no Python file of the current folder as root, because that may be a submission."""
     folder, marks = tmp_path / "repository", tmp_path / "marks"
     folder.mkdir()
     marks.mkdir()
@@ -224,14 +227,14 @@ def test_a_cluster_runs_no_python_file_of_the_current_folder(
 
     with EmbeddedProvider(
         toolchain, Path("cache"), STAND_INS, TimeLimits()
-    ).lend() as cluster:  # relative, as XDG_CACHE_HOME may be
+    ).lend() as cluster:  # a relative path, which XDG_CACHE_HOME may be
         assert not cluster.vitals.fault
 
     assert not list(marks.iterdir())
 
 
 def test_a_port_that_is_taken_is_named(provider: EmbeddedProvider) -> None:
-    """A fixed port that somebody listens on is an error with the port in it, before anything is started."""
+    """The error names a fixed port that is already in use, before anything is started."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with (
@@ -248,15 +251,15 @@ def _limits(cpu: float) -> str:
 
 
 def _host_addresses() -> list[str]:
-    """Return the host's addresses, loopback included: none of them may lead from a pod to the host."""
+    """Return the host's addresses, including loopback, none of which a pod may reach."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unconnected:
-        unconnected.connect(("192.0.2.1", 9))  # sends nothing; the kernel only picks the source address
+        unconnected.connect(("192.0.2.1", 9))  # sends nothing: the kernel only selects the source address
         return [unconnected.getsockname()[0], "192.0.2.10", "10.244.0.1"]
 
 
 @contextmanager
 def _lender(toolchain: Toolchain, cache: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a harness that lends a cluster and does nothing else; killed at the end of the block, if need be."""
+    """Run a harness that only lends a cluster. It is killed at the end of the block if it still runs."""
     binaries = json.dumps({name: str(path) for name, path in toolchain.binaries.items()})
     command = [sys.executable, "-c", LENDER, binaries, str(cache), toolchain.kubernetes]
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as harness:
@@ -281,14 +284,14 @@ def _name_of_run(runs: Path) -> str:
 
 
 def _processes_in(name: str) -> list[int]:
-    """Return the processes of the cluster *name*, known by their cgroups."""
+    """Return the processes of the cluster *name*, found by cgroup."""
     found = []
     for file in Path("/proc").glob("[0-9]*/cgroup"):
         try:
             if f"/{name}" in file.read_text(encoding="ascii"):
                 found.append(int(file.parent.name))
         except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended while it was looked at
+            continue  # the process has ended in the meantime
     return found
 
 
@@ -312,7 +315,7 @@ def _surroundings() -> tuple[list[str], list[str]]:
 
 
 def _toolchain_with(toolchain: Toolchain, folder: Path, name: str, script: str) -> Toolchain:
-    """Return the toolchain with one binary replaced by a shell script."""
+    """Return the toolchain with a shell script in place of one binary."""
     file = folder / name
     file.write_text(f"#!/bin/sh\n{script}\n", encoding="ascii")
     file.chmod(0o755)

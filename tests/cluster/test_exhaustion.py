@@ -1,4 +1,4 @@
-"""A pod that takes all it can get is held by its own limits: the node, its control plane and its neighbours go on."""
+"""A pod that exhausts its resources meets its own limits, and does not affect the node, control plane or other pods."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ pytestmark = pytest.mark.cluster
 WANTED_PROCESSES = 3000
 WANTED_MEBIBYTES = 4096
 EACH_MEBIBYTES = 200
-"""What a pod may write on a machine of that size; a file system holds more, and less than three times as much."""
+"""The bytes that a pod may write on a machine of that size. A file system holds between one and three times as much."""
 UNTIL_SANDBOXES_ARE_COLLECTED = 120
-"""Seconds: the kubelet looks once a minute for those that it can remove."""
+"""The seconds that the kubelet may take for an eviction, which it considers once a minute."""
 READY = "--output=jsonpath={.status.containerStatuses[0].ready}"
 KILLED = (137, 128)
-"""Exit codes: of a program that is killed, and of a container that is killed before its program starts."""
+"""The exit codes of a killed program, and of a container killed before its program starts."""
 FILES = ("/scratch/file", "/file", "/dev/termination-log", "/etc/hosts", "/etc/hostname")
 SMALL = 2 * 2**30
-"""Bytes of memory of the smallest machine that the cluster is made for."""
+"""The memory in bytes of the smallest supported machine."""
 
 
 @pytest.fixture
 def cluster(toolchain: Toolchain, tmp_path: Path) -> Iterator[Lab]:
-    """A cluster with a neighbour that serves; afterwards it must serve still, and new pods must start."""
+    """A cluster with another pod that serves. Afterwards it must still serve, and new pods must start."""
     with lab(toolchain, tmp_path, SMALL) as lent:
         lent.kubectl("run", "neighbour", f"--image={IMAGE}")
         lent.kubectl("wait", "--for=condition=Ready", "pod/neighbour", "--timeout=30s")
@@ -41,7 +41,7 @@ def cluster(toolchain: Toolchain, tmp_path: Path) -> Iterator[Lab]:
 
 
 def test_a_pod_that_forks_without_end_is_refused(cluster: Lab) -> None:
-    """It gets as many processes as a pod may have, its machine keeps its own, and others start theirs."""
+    """A pod that forks without end reaches its process limit, while the machine and other pods can start processes."""
     before = _processes()
     cluster.start("forker", "processes", str(WANTED_PROCESSES))
 
@@ -54,7 +54,7 @@ def test_a_pod_that_forks_without_end_is_refused(cluster: Lab) -> None:
 
 @pytest.mark.parametrize("limit", [None, "20Gi"])
 def test_a_pod_that_takes_memory_without_end_is_ended_alone(cluster: Lab, limit: str | None) -> None:
-    """One pod has a part of what all pods have, also where it sets no limit, or one that its machine does not hold."""
+    """A pod that takes memory without end is killed alone, even with no limit or one beyond the machine's memory."""
     cluster.start("hoarder", "memory", str(WANTED_MEBIBYTES), resources={"limits": {"memory": limit}} if limit else {})
 
     _is_killed_for_memory(cluster, "hoarder")
@@ -63,7 +63,7 @@ def test_a_pod_that_takes_memory_without_end_is_ended_alone(cluster: Lab, limit:
 
 @pytest.mark.parametrize("file", FILES)
 def test_a_pod_that_fills_its_files_is_ended_alone(cluster: Lab, file: str) -> None:
-    """Volumes, layers and what the node puts into containers are in memory, and count as memory of their pod."""
+    """A pod that fills volumes, layers or mounted files is killed alone, because these are in its memory."""
     cluster.start("writer", "file", file, str(WANTED_MEBIBYTES))
 
     _is_killed_for_memory(cluster, "writer")
@@ -72,7 +72,7 @@ def test_a_pod_that_fills_its_files_is_ended_alone(cluster: Lab, file: str) -> N
 
 @pytest.mark.parametrize("file", ["/scratch/file", "/file", "/etc/hostname"])
 def test_pods_that_fill_a_file_system_do_not_stop_the_cluster(cluster: Lab, file: str) -> None:
-    """Where several pods fill it together, etcd still writes, and pods can be removed: then there is space again."""
+    """Pods that fill a file system together do not stop etcd, and their removal frees the space."""
     writers = [f"writer-{number}" for number in range(3)]
     for name in writers:
         cluster.start(name, "file", file, str(EACH_MEBIBYTES))

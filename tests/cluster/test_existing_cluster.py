@@ -1,4 +1,4 @@
-"""On a cluster that others use, a run needs no more rights than it says, and leaves nothing, however it ends."""
+"""On a shared cluster, a run needs only the stated rights, and leaves nothing however it ends."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ printf '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredentia
 
 @pytest.fixture(scope="module")
 def shared(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster that somebody else runs."""
+    """A cluster with another owner."""
     with EmbeddedProvider(
         toolchain, tmp_path_factory.mktemp("theirs"), load_course().stand_ins, TimeLimits()
     ).lend() as cluster:
@@ -48,13 +48,16 @@ def shared(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(scope="module")
 def kubectl(toolchain: Toolchain, shared: Cluster) -> Kubectl:
-    """The commands of whoever runs that cluster."""
+    """The kubectl of the cluster's owner."""
     return kubectl_of(toolchain, shared)
 
 
 @pytest.fixture(scope="module")
 def home(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The home of an account that is allowed what the ClusterRole says: its kubeconfig is relative, with a plugin."""
+    """The home of an account with the ClusterRole's rights.
+
+    Its kubeconfig is relative and uses a credentials plugin.
+    """
     kubectl("create", "namespace", "theirs")
     kubectl("create", "configmap", "precious", "--namespace=theirs", "--from-literal=a=b")
     kubectl("create", "serviceaccount", "robot", "--namespace=theirs")
@@ -80,7 +83,7 @@ def home(kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_an_account_with_no_more_rights_gets_the_same_verdict(home: Path, kubectl: Kubectl, tmp_path: Path) -> None:
-    """The reference is accepted by an account that could not have done anything else, and nothing of the run stays."""
+    """An account with only the stated rights gets the same verdict, and nothing of the run stays."""
     before = _everything_of_theirs(kubectl)
     with pytest.raises(CommandError):
         kubectl("auth", "can-i", "create", "mutatingadmissionpolicies", "--as", ROBOT, "--quiet")
@@ -96,7 +99,7 @@ def test_an_account_with_no_more_rights_gets_the_same_verdict(home: Path, kubect
 
 
 def test_two_runs_leave_each_other_alone(home: Path, kubectl: Kubectl, tmp_path: Path) -> None:
-    """Neither takes the other's namespaces for what a dead run has left."""
+    """Two runs do not sweep each other's namespaces."""
     with _job(home, tmp_path / "one") as one, _job(home, tmp_path / "two") as two:
         codes = (one.wait(300), two.wait(300))
 
@@ -106,7 +109,7 @@ def test_two_runs_leave_each_other_alone(home: Path, kubectl: Kubectl, tmp_path:
 
 
 def test_what_a_killed_run_left_is_swept_by_the_next(home: Path, kubectl: Kubectl, tmp_path: Path) -> None:
-    """SIGKILL in the middle of an experiment: the next run removes all of it, and nothing else."""
+    """The next run removes everything of a run killed by SIGKILL in an experiment, and nothing else."""
     before = _everything_of_theirs(kubectl)
     with _job(home, tmp_path / "killed") as job:
         wait_for("experiment", lambda: _experiments(kubectl) or None, within=180, changes=Ticks(0.2))
@@ -124,7 +127,7 @@ def test_what_a_killed_run_left_is_swept_by_the_next(home: Path, kubectl: Kubect
 
 
 def test_a_missing_right_is_the_clusters_fault(home: Path, kubectl: Kubectl, tmp_path: Path) -> None:
-    """A chart with a kind that the account may not make is an error that names it, and no rejection."""
+    """A chart with a kind that the account may not create ends with an error that names it, not with a rejection."""
     chart = tmp_path / "upcommerce"
     run(["cp", "-r", str(REPOSITORY / "upcommerce"), str(chart)], timeout=10)
     config = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\n"
@@ -141,7 +144,7 @@ def test_a_missing_right_is_the_clusters_fault(home: Path, kubectl: Kubectl, tmp
 
 @contextmanager
 def _job(home: Path, reports: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the main job as the account whose *home* it is, from a folder that is neither home nor repository."""
+    """Run the main job as the account of *home*, from another folder than home or repository."""
     command = [
         sys.executable,
         "-m",
@@ -174,7 +177,7 @@ def _results(reports: Path) -> dict[str, Any]:
 
 
 def _everything_of_theirs(kubectl: Kubectl) -> str:
-    """Return what there is outside the namespaces of runs, with versions: any change would show."""
+    """Return all objects outside of the runs' namespaces with their versions, to detect any change."""
     kinds = "configmaps,secrets,serviceaccounts,deployments,services,pods"
     columns = "--output=custom-columns=:.kind,:.metadata.name,:.metadata.uid,:.metadata.resourceVersion"
     policies = "mutatingadmissionpolicies,clusterroles,clusterrolebindings,validatingwebhookconfigurations"
@@ -191,7 +194,7 @@ def _living_namespaces(kubectl: Kubectl) -> set[str]:
 
 
 def _experiments(kubectl: Kubectl) -> str:
-    """Return the pods of the release, in whatever namespace of a run."""
+    """Return the pods of the release in any namespace of a run."""
     return kubectl("get", "pods", "--all-namespaces", "--field-selector=status.phase=Running", "--output=name")
 
 

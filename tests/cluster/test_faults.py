@@ -1,4 +1,4 @@
-"""A fault of the machine is told as such: an error with its cause, an exit code of its own, never a rejection."""
+"""A fault of the machine ends as an error with its cause and its own exit code, and never as a rejection."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.cluster
 
 INFRASTRUCTURE = 8
 SERVES = "netexec"
-"""How agnhost plays the stable app; it plays the sandbox, too."""
+"""The arguments with which agnhost runs as the stable app. It also serves as the sandbox."""
 
 
 @pytest.mark.parametrize("component", ["kubelet", "kube-apiserver", "etcd"])
@@ -36,7 +36,7 @@ def test_a_component_that_dies_ends_the_run_as_an_error(tmp_path: Path, componen
 
 
 def test_ctrl_c_ends_the_run_and_the_cluster(tmp_path: Path) -> None:
-    """An interrupted run ends in seconds with pytest's own code, and takes the cluster with it."""
+    """A run that Ctrl-C interrupts ends within seconds with pytest's exit code, and removes the cluster."""
     with main_job(tmp_path, tmp_path / "reports") as job:
         wait_for("container of the trial", lambda: running("agnhost", tmp_path, SERVES), within=60, changes=Ticks())
         job.send_signal(signal.SIGINT)

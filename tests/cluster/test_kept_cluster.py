@@ -1,4 +1,4 @@
-"""A kept cluster outlives the run that started it, is re-used at once, and is gone when told, or when it dies."""
+"""A kept cluster outlives its run and is reused at once. It is removed on demand or after its death."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ pytestmark = pytest.mark.cluster
 
 STAND_INS = {"test/server:1": ("netexec", "--http-port=5000")}
 SOON = 1.0
-"""Seconds within which a cluster is re-used."""
+"""The time limit for the reuse of a cluster in seconds."""
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    """Where this test keeps its cluster; nothing of it is there afterwards."""
+    """The folder in which this test keeps its cluster. It must be empty afterwards."""
     cache = tmp_path / "canaryproof"
     place = place_of(cache, "lab")
     yield place
@@ -47,7 +47,7 @@ def provider(toolchain: Toolchain, tmp_path: Path) -> KeptProvider:
 
 
 def test_the_next_run_finds_it_and_uses_it_at_once(provider: KeptProvider, place: Place, tmp_path: Path) -> None:
-    """With another process, in under a second, with all that the first one made; and in the end nothing is left."""
+    """The next run reuses the cluster from another process in less than a second. Finally nothing is left."""
     kubectl = [str(place.binaries / "kubectl"), f"--kubeconfig={place.kubeconfig}"]
     with provider.lend() as cluster:
         assert cluster.note == ""
@@ -67,7 +67,10 @@ def test_the_next_run_finds_it_and_uses_it_at_once(provider: KeptProvider, place
 
 
 def test_one_that_died_is_told_and_replaced(provider: KeptProvider, place: Place) -> None:
-    """A run that uses it hears of its death within seconds; the next one starts another, and says why."""
+    """A run reports the death of its kept cluster within seconds.
+
+    The next run starts another, and states the reason.
+    """
     with provider.lend() as cluster:
         os.kill(_process("etcd", provider.cache), signal.SIGKILL)
         fault = wait_for("fault", lambda: cluster.vitals.fault or None, within=10, changes=Ticks())
@@ -82,7 +85,7 @@ def test_one_that_died_is_told_and_replaced(provider: KeptProvider, place: Place
 
 
 def test_one_of_other_images_is_replaced(provider: KeptProvider, place: Place) -> None:
-    """Who keeps a cluster gets one of the images that are asked for; who does not leaves the other in peace."""
+    """A kept cluster with other images is replaced by a run that keeps its cluster, and left alone by other runs."""
     with provider.lend():
         first = place.holder
     other = replace(provider, stand_ins={"test/other:1": ("pause",)})
@@ -102,14 +105,14 @@ def _process(program: str, cache: Path) -> int:
 
 
 def _processes(cache: Path) -> list[int]:
-    """Return the processes of the clusters below *cache*, known by their cgroups."""
+    """Return the processes of the clusters below *cache*, found by cgroup."""
     names = [it.name for it in (cache / "runs").glob("canaryproof-*")]
     found = []
     for file in Path("/proc").glob("[0-9]*/cgroup"):
         try:
             text = file.read_text(encoding="ascii")
         except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended while it was looked at
+            continue  # the process has ended in the meantime
         if any(f"/{name}" in text for name in names):
             found.append(int(file.parent.name))
     return found

@@ -1,4 +1,4 @@
-"""A run over a class can be stopped and goes on; a cluster that dies takes no verdict with it."""
+"""A run over a class can be resumed after a stop, and a dead cluster loses no verdicts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MINUTES = 300
 
 @pytest.fixture
 def handed_in(tmp_path: Path) -> Callable[..., str]:
-    """Return how to write a class of mutations, by their names in the corpus, as an option."""
+    """Return a function that writes a class of mutations, given by name, and returns the option for it."""
 
     def write(*names: str) -> str:
         for name in names:
@@ -35,7 +35,7 @@ def handed_in(tmp_path: Path) -> Callable[..., str]:
 
 
 def kept(reports: Path, *names: str) -> None:
-    """Wait for what was seen of submissions to be written."""
+    """Wait until the flight records of some submissions are written."""
     wait_for(
         f"records of {', '.join(names)}",
         lambda: all((reports / "evidence" / f"{name}.jsonl").exists() for name in names) or None,
@@ -45,7 +45,10 @@ def kept(reports: Path, *names: str) -> None:
 
 
 def test_a_stopped_run_goes_on_with_what_is_left(tmp_path: Path, handed_in: Callable[..., str]) -> None:
-    """SIGTERM leaves the verdicts that there are, and no cluster; --resume tries the rest, and what has changed."""
+    """SIGTERM keeps the verdicts so far and removes the cluster.
+
+    ``--resume`` tries the remaining and changed submissions.
+    """
     reports, submissions = tmp_path / "reports", handed_in(BROKEN, RIGHT, WRONG, SLOW)
     with main_job(tmp_path, reports, submissions) as job:
         kept(reports, BROKEN, RIGHT, WRONG)
@@ -74,7 +77,10 @@ def test_a_stopped_run_goes_on_with_what_is_left(tmp_path: Path, handed_in: Call
 def test_a_cluster_that_dies_in_the_middle_takes_no_verdict_with_it(
     tmp_path: Path, handed_in: Callable[..., str]
 ) -> None:
-    """What was judged stays so; the rest is an error, none is rejected, and that is said before everything else."""
+    """A cluster that dies during a run changes no verdict.
+
+    The other submissions end with an error, which is shown first.
+    """
     reports = tmp_path / "reports"
     with main_job(tmp_path, reports, handed_in(BROKEN, RIGHT, SLOW)) as job:
         kept(reports, BROKEN, RIGHT)

@@ -1,4 +1,4 @@
-"""The minikube provider on a real cluster: only the command is faked, its cluster is an embedded one."""
+"""The minikube provider on a real cluster: an embedded cluster behind a fake command."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ esac
 
 @pytest.fixture(scope="module")
 def shared(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster that runs."""
+    """A running cluster."""
     with EmbeddedProvider(
         toolchain, tmp_path_factory.mktemp("theirs"), load_course().stand_ins, TimeLimits()
     ).lend() as cluster:
@@ -43,7 +43,7 @@ def shared(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 def test_the_profile_that_runs_takes_submissions(shared: Cluster, toolchain: Toolchain, tmp_path: Path) -> None:
-    """The reference is accepted on it; neither namespaces nor the rule by which pods share nodes are left."""
+    """The running profile accepts the reference. Neither namespaces nor the rule for shared nodes stay behind."""
     kubectl = [str(toolchain.path("kubectl")), f"--kubeconfig={shared.kubeconfig}"]
     _forget_sharing(kubectl)
     document = msgspec.json.encode(yaml.safe_load(shared.kubeconfig.read_text(encoding="utf-8"))).decode()
@@ -78,6 +78,6 @@ def test_the_profile_that_runs_takes_submissions(shared: Cluster, toolchain: Too
 
 
 def _forget_sharing(kubectl: list[str]) -> None:
-    """Take away what the embedded cluster has and a minikube has not."""
+    """Remove what an embedded cluster has and a minikube has not."""
     for kind in ("mutatingadmissionpolicybinding", "mutatingadmissionpolicy"):
         run([*kubectl, "delete", kind, pod_requests.NAME], timeout=60)

@@ -1,4 +1,4 @@
-"""What a student did by hand is judged from what is left of it, and nothing in the cluster changes."""
+"""The observer judges a release that a student handled by hand, and changes nothing in the cluster."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Observe = Callable[[], Any]
 
 
 class Student:
-    """Somebody who does the assignment by hand."""
+    """A student who does the assignment by hand."""
 
     def __init__(self, cluster: Cluster, toolchain: Toolchain, home: Path) -> None:
         self._environment = {"PATH": os.defpath, "HOME": str(home), "KUBECONFIG": str(cluster.kubeconfig)}
@@ -52,14 +52,14 @@ class Student:
         return self._run("kubectl", *arguments)
 
     def upgrades_to_the_canary(self, chart: Path = REPOSITORY / "upcommerce") -> None:
-        """And sees it crash-loop."""
+        """Upgrade, and wait for the canary's crash loop."""
         self.helm("upgrade", RELEASE, str(chart))
         path = "--output=jsonpath={.items[*].status.containerStatuses[*].restartCount}"
         seen = ("get", "pods", f"--namespace={NAMESPACE}", path)
         wait_for("restarts", lambda: "2" in self.kubectl(*seen).split() or None, within=180, changes=Ticks(0.5))
 
     def rolls_back_to(self, revision: int) -> None:
-        """And sees the canary go, and stable stay."""
+        """Roll back, and wait until the canary is gone and the stable app is ready."""
         self.helm("rollback", RELEASE, str(revision))
         seen = ("get", "pods", f"--namespace={NAMESPACE}", "--output=name")
         wait_for("one pod", lambda: self.kubectl(*seen).count("pod/") == 1 or None, within=180, changes=Ticks(0.5))
@@ -80,7 +80,7 @@ def theirs(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(scope="module")
 def student(theirs: Cluster, toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Student:
-    """The student, before the first command."""
+    """The student before the first command."""
     student = Student(theirs, toolchain, tmp_path_factory.mktemp("home"))
     student.kubectl("create", "namespace", NAMESPACE)
     student.kubectl("create", "serviceaccount", "observer", f"--namespace={NAMESPACE}")
@@ -92,7 +92,7 @@ def student(theirs: Cluster, toolchain: Toolchain, tmp_path_factory: pytest.Temp
 
 @pytest.fixture
 def observe(student: Student, tmp_path: Path) -> Observe:
-    """Observe through a proxy, as an account that may only read, and return the row of the release."""
+    """Observe through a proxy with a read-only account, and return the release's result."""
 
     def observed() -> Any:
         token = student.kubectl("create", "token", "observer", f"--namespace={NAMESPACE}").strip()
@@ -120,7 +120,7 @@ def observe(student: Student, tmp_path: Path) -> Observe:
 
 
 def test_nothing_to_look_at_is_an_error(observe: Observe) -> None:
-    """Before anything was installed there is nothing to judge: most likely it is the wrong cluster or namespace."""
+    """An observation before the install is an error, because the cluster or the namespace is probably wrong."""
     row = observe()
 
     assert row["verdict"] == "error"
@@ -128,7 +128,7 @@ def test_nothing_to_look_at_is_an_error(observe: Observe) -> None:
 
 
 def test_a_canary_that_is_still_there_is_half_of_it(student: Student, observe: Observe) -> None:
-    """The crash loop is seen on the pods themselves, stable answers meanwhile; what is missing is the rollback."""
+    """The observation before the rollback sees the crash loop and the stable app's answers, and misses the rollback."""
     student.helm("install", RELEASE, str(COURSE.baseline), "--wait")
     student.upgrades_to_the_canary()
 
@@ -141,7 +141,7 @@ def test_a_canary_that_is_still_there_is_half_of_it(student: Student, observe: O
 
 
 def test_the_whole_assignment_is_accepted(student: Student, observe: Observe) -> None:
-    """After the rollback, the crash loop is known from events; what nobody can know any more is skipped."""
+    """The observation after the rollback accepts the crash loop by its events, and skips the checks with gaps."""
     student.rolls_back_to(1)
 
     row = observe()
@@ -153,7 +153,7 @@ def test_the_whole_assignment_is_accepted(student: Student, observe: Observe) ->
 
 
 def test_who_tries_again_is_judged_by_the_last_try(student: Student, observe: Observe) -> None:
-    """The stable revision need not be the first; and when events are gone, the crash loop cannot be judged."""
+    """The last attempt is judged, with any stable revision. Without events, the crash loop cannot be judged."""
     student.upgrades_to_the_canary()
     student.rolls_back_to(3)
     student.kubectl("delete", "events", "--all", f"--namespace={NAMESPACE}")
@@ -165,7 +165,7 @@ def test_who_tries_again_is_judged_by_the_last_try(student: Student, observe: Ob
 
 
 def test_an_upgrade_in_disguise_is_none(student: Student, observe: Observe) -> None:
-    """Who goes back to the old chart by an upgrade has not rolled back."""
+    """An upgrade to the old chart is no rollback."""
     student.upgrades_to_the_canary()
     student.helm("upgrade", RELEASE, str(COURSE.baseline), "--wait")
 
@@ -206,7 +206,7 @@ def _config(server: str, token: str) -> dict[str, Any]:
 
 @contextmanager
 def _proxy(admin: dict[str, Any]) -> Iterator[tuple[int, list[str]]]:
-    """Hand requests on to the API server as they come, and keep what verbs they have."""
+    """Forward requests to the API server, and record their verbs."""
     (cluster,) = admin["clusters"]
     asked: list[str] = []
     ca = base64.b64decode(cluster["cluster"]["certificate-authority-data"]).decode()
@@ -238,9 +238,9 @@ def _handler(pool: urllib3.PoolManager, server: str, asked: list[str]) -> type[B
             self.end_headers()
             self.wfile.write(response.data)
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - the names that http.server calls
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - http.server's names
 
         def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - http.server's signature
-            """Say nothing."""
+            """Log nothing."""
 
     return Handler

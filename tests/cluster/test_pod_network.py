@@ -1,4 +1,4 @@
-"""Pods of the embedded cluster reach their own namespace and nothing else; addresses come and go with their pods."""
+"""Pods of the embedded cluster reach only their own namespace, and addresses are released with their pods."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.cluster
 GATEWAY = "10.244.0.1"
 NODE_PORTS = {"kubelet": 10250, "controller manager": 10257, "scheduler": 10259, "API server": 6443, "registry": 5000}
 UNREACHABLE = r"REFUSED|TIMEOUT|OTHER"
-"""What agnhost's ``connect`` prints where no connection is made."""
+"""The output of agnhost's ``connect`` if the connection fails."""
 LISTENER = """
 import socket
 server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -58,7 +58,7 @@ with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as sende
     for source, text in ((own, b"honest"), (claimed, b"forged"), (own, b"end")):
         sender.sendto(udp(source, text), (target, 0))
 """
-"""It sends as root of the pod's network: an ordinary pod has NET_RAW at most."""
+"""A script that sends as root of the pod's network. An ordinary pod has at most NET_RAW."""
 
 
 @dataclass(frozen=True)
@@ -70,16 +70,16 @@ class Pods:
     addresses: dict[str, str]
 
     def connect(self, target: str, *, protocol: str = "tcp", pod: str = "one") -> str:
-        """Connect from a pod of the namespace ``own``; raises CommandError when nobody answers."""
+        """Connect from a pod of the namespace ``own``. Raises CommandError when there is no answer."""
         arguments = ("connect", f"--protocol={protocol}", "--timeout=2s", target)
         return self.kubectl("exec", "--namespace=own", pod, "--", "/agnhost", *arguments)
 
     def ask(self, pod: str, path: str, namespace: str = "own") -> str:
-        """Ask a pod's server through the API server, which is how the harness asks stable."""
+        """Send a request to a pod's server through the API server, as the harness does for the stable app."""
         return self.kubectl("get", f"--raw=/api/v1/namespaces/{namespace}/pods/{pod}:5000/proxy/{path}")
 
     def inside(self, pod: str, script: str, *arguments: str) -> list[str]:
-        """Return a command that runs a Python script in the network namespace of a pod."""
+        """Return a command that runs a Python script in a pod's network namespace."""
         pids = [pid for pid in processes_of(self.traces) if _host_name(pid) == pod]
         return ["nsenter", f"--target={pids[0]}", "--net", sys.executable, "-I", "-c", script, *arguments]
 
@@ -100,7 +100,7 @@ def pods(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 def test_pods_of_a_namespace_reach_each_other(pods: Pods) -> None:
-    """Within a namespace the network is whole: TCP and UDP, to each pod and to itself."""
+    """Pods of one namespace reach each other and themselves by TCP and UDP."""
     for target in ("two", "one"):
         pods.connect(f"{pods.addresses[target]}:5000")
         asked = f"dial?host={pods.addresses[target]}&port=8081&request=hostname&protocol=udp"
@@ -108,7 +108,7 @@ def test_pods_of_a_namespace_reach_each_other(pods: Pods) -> None:
 
 
 def test_a_pod_of_another_namespace_is_not_reached(pods: Pods) -> None:
-    """Neither TCP nor UDP gets to a neighbour, from whichever pod."""
+    """A pod cannot reach a pod of another namespace by TCP or UDP."""
     for pod in ("one", "two"):
         with pytest.raises(CommandError, match=UNREACHABLE):
             pods.connect(f"{pods.addresses['victim']}:5000", pod=pod)
@@ -117,7 +117,7 @@ def test_a_pod_of_another_namespace_is_not_reached(pods: Pods) -> None:
 
 
 def test_a_neighbour_cannot_end_stable(pods: Pods) -> None:
-    """On a request for ``/exit`` agnhost ends: that of a neighbour does not get there."""
+    """A pod cannot end another submission's stable app through agnhost's path ``/exit``."""
     pods.ask("one", f"dial?host={pods.addresses['victim']}&port=5000&request=exit&protocol=http")
 
     restarts = "--output=jsonpath={.status.containerStatuses[0].restartCount}"
@@ -126,23 +126,23 @@ def test_a_neighbour_cannot_end_stable(pods: Pods) -> None:
 
 
 def test_the_api_server_reaches_every_pod(pods: Pods) -> None:
-    """The harness asks stable through the API server, whatever the namespace."""
+    """The API server reaches the pods of every namespace, as the harness needs for its requests."""
     assert [pods.ask(pod, "hostname", "own") for pod in ("one", "two")] == ["one", "two"]
     assert pods.ask("victim", "hostname", "other") == "victim"
 
 
 @pytest.mark.parametrize("component", NODE_PORTS)
 def test_a_pod_reaches_no_service_of_the_node(pods: Pods, component: str) -> None:
-    """No address of the node leads a pod to what listens there."""
+    """A pod cannot reach a service of the node at any of the node's addresses."""
     for address in (GATEWAY, NODE_ADDRESS):
         with pytest.raises(CommandError, match=UNREACHABLE):
             pods.connect(f"{address}:{NODE_PORTS[component]}")
 
 
 def test_nothing_listens_on_the_ports_that_pods_reach(pods: Pods) -> None:
-    """Pods may answer to the ports from which the node connects: no service has one of them at the gateway's address.
+    """No service listens at the gateway's address on the ports from which the node connects, to which pods may reply.
 
-    The addresses are those of ``/proc/net/tcp``, hexadecimal and in the order of this machine's bytes.
+    The addresses are in the format of ``/proc/net/tcp``: hexadecimal, in this machine's byte order.
     """
     open_to_pods = {"0" * 8, "0" * 32, f"{int.from_bytes(bytes(map(int, GATEWAY.split('.'))), 'little'):08X}"}
     listening = []
@@ -158,7 +158,7 @@ def test_nothing_listens_on_the_ports_that_pods_reach(pods: Pods) -> None:
 
 @pytest.mark.parametrize("claimed", ["victim", GATEWAY, NODE_ADDRESS, "127.0.0.1"])
 def test_a_forged_address_is_of_no_use(pods: Pods, claimed: str) -> None:
-    """A pod neither sends from an address that is not its own, nor takes over traffic by ARP."""
+    """A pod can neither send from another address nor redirect traffic by ARP."""
     address = pods.addresses.get(claimed, claimed)
     command = pods.inside("two", LISTENER)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as listener:
@@ -172,7 +172,7 @@ def test_a_forged_address_is_of_no_use(pods: Pods, claimed: str) -> None:
 
 
 def test_ipv6_leads_nowhere(pods: Pods) -> None:
-    """The node's end of a pod's network has no IPv6, so that link-local addresses lead to no neighbour."""
+    """The node's end of a pod's network has no IPv6, so that link-local addresses reach no other pod."""
     status = Path(f"/proc/{_node_process(pods.traces)}/net/if_inet6")
 
     devices = {line.split()[-1] for line in status.read_text(encoding="ascii").splitlines()}
@@ -180,7 +180,7 @@ def test_ipv6_leads_nowhere(pods: Pods) -> None:
 
 
 def test_addresses_return_after_their_namespaces(toolchain: Toolchain, tmp_path: Path) -> None:
-    """Sixty namespaces come and go; rules, tables, devices and addresses go with them, and none is used twice."""
+    """After sixty namespaces, all rules, tables, devices and addresses are removed, and no two pods had one address."""
     used: list[str] = []
     with _cluster(toolchain, tmp_path) as kubectl:
         for wave in range(3):
@@ -207,7 +207,7 @@ def _node_process(traces: Path) -> int:
 
 
 def _host_name(pid: int) -> str:
-    """Return the host name of a pod's process; empty for others."""
+    """Return the host name of a pod's process, or an empty string for other processes."""
     try:
         return Path(f"/proc/{pid}/root/etc/hostname").read_text(encoding="ascii").strip()
     except (FileNotFoundError, ProcessLookupError):
@@ -215,7 +215,7 @@ def _host_name(pid: int) -> str:
 
 
 def _leases(traces: Path) -> dict[str, Any]:
-    """Return the addresses in use, by their pods' network interfaces."""
+    """Return the addresses in use by the pods' network interfaces."""
     file = Path(f"/proc/{_node_process(traces)}/root/run/canaryproof/addresses/leases.json")
     return dict(json.loads(file.read_text(encoding="utf-8"))["leases"])
 

@@ -1,4 +1,4 @@
-"""Secrets on a real cluster: nothing that a run writes or prints holds one, whatever repeats it."""
+"""On a real cluster, no secret appears in the output or the files of a run, whatever repeats it."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _value() -> str:
 
 
 def _chart(folder: Path, name: str, value: str) -> Path:
-    """Write the reference, with a Secret that holds *value*."""
+    """Write the reference with a Secret that contains *value*."""
     CORPUS["reference"].write(folder / name)
     encoded = base64.b64encode(f"{value}-dsn".encode()).decode()
     text = MANIFEST.format(name=name, value=value, encoded=encoded)
@@ -73,7 +73,7 @@ def _chart(folder: Path, name: str, value: str) -> Path:
 
 
 def _course(folder: Path, value: str) -> Path:
-    """Write a course whose stable chart holds *value* in a Secret, which every submission has too."""
+    """Write a course whose stable chart, and thereby every submission, contains *value* in a Secret."""
     shutil.copytree(UPCOMMERCE.parent / "upcommerce", folder / "baseline")
     text = MANIFEST.format(name="stable", value=value, encoded="eA==")
     (folder / "baseline" / "templates" / "stable-secret.yaml").write_text(text, encoding="utf-8")
@@ -85,13 +85,16 @@ def _course(folder: Path, value: str) -> Path:
 
 @pytest.fixture
 def values() -> Mapping[str, str]:
-    """One value for each place that a secret comes from."""
+    """One value for each source of secrets."""
     return {name: _value() for name in ("stable", "printing", "refused", "proxy", "variable")}
 
 
 @pytest.fixture
 def course(tmp_path: Path, values: Mapping[str, str]) -> Path:
-    """A course, and a class: one prints its Secret, of one the API refuses an object that repeats it."""
+    """A course and a class.
+
+    One submission prints its Secret, and the API refuses an object of another that repeats it.
+    """
     file = _course(tmp_path, values["stable"])
     charts = tmp_path / "class"
     printing = _chart(charts, "printing", values["printing"]) / "templates" / "canary-deployment.yml"
@@ -109,7 +112,7 @@ def course(tmp_path: Path, values: Mapping[str, str]) -> Path:
 
 
 def _try(course: Path, out: Path, environment: Mapping[str, str], *options: str) -> str:
-    """Try the class; return what was printed."""
+    """Run the class, and return the output."""
     command = [
         sys.executable,
         "-m",
@@ -139,7 +142,7 @@ def _forms(value: str) -> Iterator[bytes]:
 
 
 def _leaks(values: Mapping[str, str], out: Path, printed: str) -> list[str]:
-    """Return where a value is found: in a file of the reports, in JUnit's, or on the terminal."""
+    """Return the places that contain a value: files of the reports, JUnit's report or the terminal."""
     texts = {str(file.relative_to(out.parent)): file.read_bytes() for file in out.rglob("*") if file.is_file()}
     texts |= {"JUnit": Path(f"{out}.xml").read_bytes(), "terminal": printed.encode()}
     return sorted(
@@ -156,7 +159,7 @@ def _rows(out: Path) -> dict[str, Any]:
 
 
 def test_no_secret_is_kept_or_printed(course: Path, values: Mapping[str, str], tmp_path: Path) -> None:
-    """Data of Secrets stays out of logs, events, errors of Helm, records and pages, and verdicts are what they were."""
+    """Data of Secrets appears in no log, event, error of Helm, record or page, and the verdicts are unchanged."""
     environment = {"https_proxy": f"http://me:{values['proxy']}@127.0.0.1:9", "CI_JOB_TOKEN": values["variable"]}
     printed = _try(course, tmp_path / "out", environment)
 
@@ -174,7 +177,7 @@ def test_no_secret_is_kept_or_printed(course: Path, values: Mapping[str, str], t
 
 @pytest.fixture
 def public_folder() -> Iterator[Path]:
-    """A folder that everybody may search: what renders charts runs as nobody."""
+    """A folder that all users may search, because charts are rendered without rights."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -184,7 +187,7 @@ def public_folder() -> Iterator[Path]:
 def test_what_a_tool_repeats_is_not_kept(
     course: Path, values: Mapping[str, str], toolchain: Toolchain, public_folder: Path, tmp_path: Path
 ) -> None:
-    """The cluster's token, and a variable of CI, are removed from an error of Helm that quotes them."""
+    """The cluster's token and a CI variable are removed from an error of Helm that quotes them."""
     shutil.rmtree(tmp_path / "class" / "refused")
     helm, token, real = tmp_path / "helm", tmp_path / "token", public_folder / "helm"
     shutil.copy(toolchain.path("helm"), real)

@@ -1,4 +1,4 @@
-"""On a cluster that belongs to others, charts get nothing that was set up for somebody else."""
+"""On a shared cluster, charts get no resources that are meant for others."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ CHARTS: dict[str, Mutation] = {
 
 @pytest.fixture(scope="module")
 def shared(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster that somebody else runs."""
+    """A cluster with another owner."""
     with EmbeddedProvider(
         toolchain, tmp_path_factory.mktemp("theirs"), load_course().stand_ins, TimeLimits()
     ).lend() as cluster:
@@ -77,7 +77,7 @@ def shared(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(scope="module")
 def kubectl(toolchain: Toolchain, shared: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
-    """The commands of whoever runs that cluster, which has a controller's kind of its own."""
+    """The kubectl of the cluster's owner. The cluster has a custom resource of a controller."""
     kubectl = kubectl_of(toolchain, shared)
     file = tmp_path_factory.mktemp("definition") / "definition.json"
     file.write_text(json.dumps(DEFINITION), encoding="utf-8")
@@ -87,7 +87,7 @@ def kubectl(toolchain: Toolchain, shared: Cluster, tmp_path_factory: pytest.Temp
 
 
 def test_charts_get_nothing_that_is_somebody_elses(shared: Cluster, kubectl: Kubectl, tmp_path: Path) -> None:
-    """What the owners set up is refused before anything is applied; what stays in the namespace is judged as ever."""
+    """Objects that use the owners' resources are refused before anything is applied. Others are judged as usual."""
     said = try_all(CHARTS, tmp_path, "--canaryproof-cluster=existing", f"--kubeconfig={shared.kubeconfig}")
 
     assert {name: told.verdict for name, told in said.items()} == {

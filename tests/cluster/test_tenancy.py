@@ -1,4 +1,4 @@
-"""On a real cluster, a release stays inside its namespace, and a rollback is made with Helm's own records only."""
+"""On a real cluster, a release stays in its namespace, and a rollback uses only Helm's own records."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ spec:
 
 @pytest.fixture(scope="module")
 def cluster(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster of the test's own."""
+    """A cluster of this test."""
     with EmbeddedProvider(
         toolchain, tmp_path_factory.mktemp("fenced"), load_course().stand_ins, TimeLimits()
     ).lend() as cluster:
@@ -79,14 +79,14 @@ def cluster(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture(scope="module")
 def client(cluster: Cluster) -> Iterator[KubeClient]:
-    """The API server, as its administrator."""
+    """A client with the rights of the administrator."""
     with closing(KubeClient(cluster.kubeconfig, cluster.context, TimeLimits())) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def kubectl(toolchain: Toolchain, cluster: Cluster, client: KubeClient) -> Kubectl:
-    """The commands of the administrator; there is a namespace like that of an experiment."""
+    """The administrator's kubectl. The cluster has a namespace like that of an experiment."""
     client.create_namespace(OWN, tenancy.LABELS)
     for resource, body in (*tenancy.limits(1), *tenancy.rights(OWN, ())):
         assert client.create(resource, body, OWN)
@@ -102,7 +102,7 @@ def kubectl(toolchain: Toolchain, cluster: Cluster, client: KubeClient) -> Kubec
 
 @pytest.fixture(scope="module")
 def account(kubectl: Kubectl, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
-    """The same cluster for an account that may not impersonate anybody: charts are frozen."""
+    """The same cluster for an account that may not impersonate users, so that charts are frozen."""
     kubectl("create", "serviceaccount", "robot", "--namespace=default")
     kubectl("apply", "--filename", str(ROLE), "--filename", str(OPTIONAL))
     for name in ("canaryproof", "canaryproof-optional"):
@@ -139,7 +139,7 @@ def account(kubectl: Kubectl, cluster: Cluster, tmp_path_factory: pytest.TempPat
     ids=" ".join,
 )
 def test_the_user_that_upgrades_may_not_get_out(kubectl: Kubectl, attempt: tuple[str, ...]) -> None:
-    """The API server refuses it: no label of the namespace, no right, no token and no guard is that user's."""
+    """The API server denies the upgrade's user changes to namespace labels, rights, tokens and guards."""
     where = () if any(each.startswith("--namespace=") for each in attempt) else ("--namespace", OWN)
     with pytest.raises(CommandError, match=r"[Ff]orbidden"):
         kubectl(*attempt, *where, "--as", USER)
@@ -159,14 +159,14 @@ def test_the_user_that_upgrades_may_not_get_out(kubectl: Kubectl, attempt: tuple
     ids=" ".join,
 )
 def test_the_user_that_upgrades_may_work_inside(kubectl: Kubectl, attempt: tuple[str, ...]) -> None:
-    """Rights that lie within its own may be given, and quotas of its own may be made."""
+    """The upgrade's user may grant its own rights in its namespace, and create quotas."""
     dry = () if attempt[0] == "get" else ("--dry-run=server",)
     assert kubectl(*attempt, "--namespace", OWN, "--as", USER, *dry)
 
 
 @pytest.mark.usefixtures("kubectl")
 def test_the_quota_of_the_namespace_refuses_what_no_chart_needs(client: KubeClient) -> None:
-    """By a name from which it is told apart from that of a chart."""
+    """The namespace's quota refuses excessive objects under a name that distinguishes it from a chart's quota."""
     ports = [{"name": f"p{number}", "port": number} for number in range(1, tenancy.NODE_PORTS + 2)]
     body = {
         "apiVersion": "v1",
@@ -182,7 +182,7 @@ def test_the_quota_of_the_namespace_refuses_what_no_chart_needs(client: KubeClie
 
 @pytest.mark.usefixtures("kubectl")
 def test_pod_security_is_proven_by_the_cluster_itself(client: KubeClient) -> None:
-    """In a namespace with the label it refuses a privileged pod; in one without, the run would end."""
+    """The cluster refuses a privileged pod in a namespace with the label. Without the label the run would end."""
     faults: list[str] = []
     AdmissionProbe(client, TimeLimits(), lambda: None, faults.append).prove(OWN, USER)
     assert faults == []
@@ -200,7 +200,10 @@ def test_a_run_ends_where_a_privileged_pod_would_be_admitted(
     tmp_path: Path,
     who: str,
 ) -> None:
-    """Nothing is installed, and the whole run hears of it; in frozen mode, it is the run's own account that asks."""
+    """A cluster that admits a privileged pod ends the whole run before any install.
+
+    In frozen mode the run's account asks.
+    """
     monkeypatch.setattr(tenancy, "LABELS", {})
     cluster = replace(request.getfixturevalue(who), vitals=Vitals())
 
@@ -232,10 +235,10 @@ def test_a_chart_that_wants_to_open_its_namespace_is_refused(
 def test_a_record_that_appears_at_run_time_stops_the_rollback(
     request: pytest.FixtureRequest, client: KubeClient, toolchain: Toolchain, tmp_path: Path, who: str
 ) -> None:
-    """While the canary is watched, a record of a later revision is written: Helm would take it for the current one.
+    """A record of a later revision, written while the canary is observed, prevents the rollback.
 
-    A rollback would delete what it lists, an object of another namespace; where charts are frozen, with the rights of
-    the run.
+    Helm would take it for the current revision. A rollback would delete the objects that it lists, also in another
+    namespace, and with the run's rights for a frozen chart.
     """
     client.create(CONFIG_MAPS, yaml.safe_load(PRECIOUS), "default")
     over = threading.Event()
@@ -258,7 +261,10 @@ def test_a_record_that_appears_at_run_time_stops_the_rollback(
 def test_rights_for_pods_are_no_matter_for_an_account_that_cannot_confine(
     account: Cluster, toolchain: Toolchain, tmp_path: Path
 ) -> None:
-    """Its rollback has the rights of the run: the chart is an error that says so, and nothing of it is applied."""
+    """A chart that grants rights to pods is an error for an account that cannot confine its rollback.
+
+    Nothing is applied.
+    """
     chart = _chart(tmp_path)
     binding = "kind: RoleBinding\nmetadata: {name: viewer}\nroleRef: {kind: ClusterRole, name: view}\nsubjects: []\n"
     (chart / "templates" / "role.yaml").write_text(f"apiVersion: rbac.authorization.k8s.io/v1\n{binding}")
@@ -271,7 +277,7 @@ def test_rights_for_pods_are_no_matter_for_an_account_that_cannot_confine(
 
 
 def test_a_frozen_chart_gets_the_same_verdict(account: Cluster, toolchain: Toolchain, tmp_path: Path) -> None:
-    """With the rights of both ClusterRoles the reference crash-loops and is rolled back."""
+    """The reference as a frozen chart, with the rights of both ClusterRoles, crash-loops and is rolled back."""
     evidence = _try(account, toolchain, _chart(tmp_path))
 
     assert (evidence.fault, evidence.decision.outcome) == (None, "crash-loop")
@@ -284,7 +290,7 @@ def _chart(folder: Path) -> Path:
 
 
 def _try(cluster: Cluster, toolchain: Toolchain, chart: Path, name: str = "alice") -> Evidence:
-    """Return what comes of one experiment."""
+    """Return the evidence of one experiment."""
     with Runner.open(
         cluster,
         course=load_course(),
@@ -297,7 +303,7 @@ def _try(cluster: Cluster, toolchain: Toolchain, chart: Path, name: str = "alice
 
 
 def _forge(client: KubeClient, prefix: str, over: threading.Event) -> bool:
-    """Write a record of revision 50 as soon as a namespace has one of revision 2; return whether it was new."""
+    """Write a record of revision 50 as soon as a namespace has revision 2, and return whether it was new."""
 
     def second() -> Body | None:
         bodies = (BODIES.decode(each) for each in client.list(SECRETS, labels="owner=helm,version=2").items)

@@ -1,4 +1,4 @@
-"""Upstream images on the embedded cluster: pulled from a mirror, by the user's proxy, as the machine would."""
+"""The embedded cluster pulls upstream images from a mirror through the user's proxy."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NAMES = ("reference", "mistyped-tag")
 
 @contextmanager
 def proxy_to_the_mirror(layout: Path) -> Iterator[str]:
-    """Lend a proxy that knows nobody but the mirror, and answers for it."""
+    """Lend a proxy that knows only the mirror, and answers for it."""
     with make_server(("127.0.0.1", 0), layout) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
@@ -40,7 +40,7 @@ def proxy_to_the_mirror(layout: Path) -> Iterator[str]:
 
 
 def test_images_are_pulled_as_the_machine_would_pull_them(toolchain: Toolchain, tmp_path: Path) -> None:
-    """What the mirror has is pulled by the user's proxy; what nobody has is the student's mistake, as everywhere."""
+    """The cluster pulls an image of the mirror through the user's proxy. An unknown image is the student's mistake."""
     for name in NAMES:
         CORPUS[name].write(tmp_path / "class" / name)
     layout = provide_images(toolchain.path("agnhost"), load_course().stand_ins, tmp_path)

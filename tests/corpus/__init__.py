@@ -1,1 +1,1 @@
-"""Charts of our own: small mutations of the reference, each with what must be said of it."""
+"""Test charts: small mutations of the reference, each with its expected result."""

@@ -1,4 +1,4 @@
-"""What outlives the rollback, or keeps Helm from it."""
+"""Mutations whose objects outlive the rollback or make Helm fail."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def hook(when: str, what: str, *, policy: str = "") -> Edit:
 
 
 def stays(*edits: Edit) -> Mutation:
-    """Return the reference with something that is still there after the rollback."""
+    """Return the reference with an object that remains after the rollback."""
     return rejected("canary-gone", *edits)
 
 
@@ -53,7 +53,7 @@ CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: canary-config\n"
 
 
 def failing(edit: Edit) -> Mutation:
-    """Return the reference with a hook for which Helm gives the upgrade up, and which stays."""
+    """Return the reference with a hook that makes Helm's upgrade fail, and that remains."""
     return rejected("upgrade-applied", edit, outcome="refused", follows="canary-gone")
 
 
@@ -97,4 +97,4 @@ MUTATIONS = {
     ),
     "post-upgrade-hook-hangs": failing(hook("post-upgrade", HANGS)),
 }
-"""By name."""
+"""The mutations by name."""

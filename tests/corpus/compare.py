@@ -25,11 +25,11 @@ CLUSTERS = ("embedded", "kind")
 RESULT = Path("compare.json")
 
 Said = Mapping[str, Mapping[str, Told]]
-"""What each cluster says, by its name, of each mutation, by its name."""
+"""The results by cluster name and mutation name."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Try, print the table, write compare.json; return 0 where all clusters say what the corpus asks for."""
+    """Run, print the table and write compare.json. Return 0 when every cluster gives the expected results."""
     parser = ArgumentParser("python -m tests.corpus.compare", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", default=list(CORPUS), help="mutations (default: all)")
     names = parser.parse_args(arguments).names
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def table(names: Sequence[str], said: Said) -> Iterator[str]:
-    """Yield a Markdown table: how often each verdict and outcome was given, on each cluster and by the corpus."""
+    """Yield a Markdown table of the counts of verdicts and outcomes on each cluster and as expected."""
     columns = {
         "expected": [expected(CORPUS[name]) for name in names],
         **{cluster: [told[name].verdict for name in names] for cluster, told in said.items()},
@@ -67,12 +67,12 @@ def table(names: Sequence[str], said: Said) -> Iterator[str]:
 
 
 def _alike(names: Sequence[str], column: Iterable[Verdict]) -> int:
-    """Return for how many mutations verdict, outcome, failed and skipped checks are what the corpus asks for."""
+    """Return the number of mutations whose verdict, outcome, failed and skipped checks are as expected."""
     return sum(verdict == expected(CORPUS[name]) for name, verdict in zip(names, column, strict=True))
 
 
 def rows(names: Sequence[str], said: Said) -> dict[str, Any]:
-    """Return the verdicts for a machine to read."""
+    """Return the verdicts in a machine-readable form."""
     return {name: {cluster: _row(told[name].verdict) for cluster, told in said.items()} for name in names}
 
 

@@ -1,4 +1,4 @@
-"""The right chart, whose canary meets another fate than a crash loop."""
+"""Correct charts whose canary has another outcome than a crash loop."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BROKEN_PROBE = "{tcpSocket: {port: 9}, periodSeconds: 1, failureThreshold: 1}"
 
 
 def image(reference: str) -> Mutation:
-    """Return the reference with an image that cannot be had."""
+    """Return the reference with an image that cannot be pulled."""
     return fate("image-pull", Replace(VALUES, IMAGE, reference))
 
 
@@ -34,7 +34,7 @@ def init(*words: str) -> tuple[str, str]:
 
 
 MUTATIONS = {
-    # --- it lives
+    # --- it stays alive
     "stays-healthy": fate("healthy", Replace(VALUES, IMAGE, "uonyeka/upcommerce:v3")),
     "answers-on-5003": fate("healthy", SERVES),
     "never-ready": fate("not-ready", SERVES, container(f"readinessProbe: {BROKEN_PROBE}")),
@@ -50,7 +50,7 @@ MUTATIONS = {
         Replace(VALUES, IMAGE, "uonyeka/canary:v9"),
         Replace(DEPLOYMENT, "{{ .Values.imagePullPolicy }}", "Never"),
     ),
-    # --- it never starts: what it needs
+    # --- it never starts: missing resources
     "no-such-config-map": fate("config-error", container("envFrom: [{configMapRef: {name: canary-config}}]")),
     "no-such-secret": fate(
         "config-error",
@@ -68,7 +68,7 @@ MUTATIONS = {
     ),
     "must-not-be-root": fate("config-error", pod("securityContext: {runAsNonRoot: true}")),
     "no-such-command": fate("start-error", command("/bin/sh", "-c", "exit 1")),
-    # --- it ends, but not by itself with an error
+    # --- it ends without an error of its own
     "exits-cleanly": fate("exits-cleanly", command("/agnhost", "entrypoint-tester")),
     "out-of-memory": fate(
         "oom-killed",
@@ -79,7 +79,7 @@ MUTATIONS = {
     "killed-by-its-startup-probe": fate("probe-killed", SERVES, container(f"startupProbe: {BROKEN_PROBE}")),
     "init-container-fails": fate("init-crash-loop", pod(*init("/agnhost", "netexec", "--http-port=none"))),
     "init-container-never-ends": fate("not-ready", pod(*init("/agnhost", "pause"))),
-    # --- no place for it
+    # --- it is not scheduled
     "too-much-cpu": fate("unschedulable", Replace(DEPLOYMENT, CPU, "cpu: 500")),
     "too-much-memory": fate("unschedulable", Replace(DEPLOYMENT, MEMORY, "memory: 4Ti")),
     "no-such-node": fate("unschedulable", pod("nodeSelector: {disktype: ssd}")),
@@ -109,7 +109,7 @@ MUTATIONS = {
     ),
     "no-such-service-account": fate("refused", pod("serviceAccountName: canary")),
     "no-such-priority": fate("refused", pod("priorityClassName: very-important")),
-    # --- the API refuses the chart
+    # --- the API server refuses the chart
     "port-out-of-range": rejected(
         "upgrade-applied",
         Replace(DEPLOYMENT, "containerPort: 5003", "containerPort: 70000"),
@@ -145,4 +145,4 @@ MUTATIONS = {
         "upgrade-applied", Replace(DEPLOYMENT, "{{ .Values.imagePullPolicy }}", "Sometimes"), outcome="refused"
     ),
 }
-"""By name."""
+"""The mutations by name."""

@@ -1,4 +1,4 @@
-"""The right chart, written in other ways: files, formats, templates and values."""
+"""Correct charts with other files, formats, templates and values."""
 
 from __future__ import annotations
 
@@ -199,4 +199,4 @@ MUTATIONS = {
     ),
     "crashes-on-its-arguments": accepted(container('args: ["--no-such-flag"]')),
 }
-"""By name."""
+"""The mutations by name."""

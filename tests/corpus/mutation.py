@@ -1,4 +1,4 @@
-"""A mutation of the reference chart: a few edits, and what a careful grader says of the result."""
+"""A mutation of the reference chart: some edits and the expected result."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ SERVICE = "templates/canary-service.yml"
 
 
 def _needed(check: Check) -> frozenset[str]:
-    """Return the ids of the checks without which *check* says nothing, through any number of others."""
+    """Return the ids of the checks that *check* needs, directly or through others."""
     return frozenset(check.needs).union(*(_needed(BY_ID[need]) for need in check.needs))
 
 
 CONSEQUENCES: Mapping[str, tuple[str, ...]] = {
     check.id: tuple(each.id for each in CHECKS if check.id in _needed(each)) for check in CHECKS
 }
-"""What cannot be judged any more once a check has failed."""
+"""The checks that are skipped once a check has failed, by its id."""
 
 
 class Edit(Protocol):
-    """One change to the files of a chart; one that changes nothing is a fault of the mutation."""
+    """One change to the files of a chart. An edit that changes nothing raises an error."""
 
     @property
     def touches(self) -> frozenset[str]:
-        """Return the files that it adds, changes or takes away."""
+        """Return the files that the edit adds, changes or removes."""
         ...
 
     def apply(self, chart: Path) -> None:
@@ -49,28 +49,28 @@ class Edit(Protocol):
 
 @dataclass(frozen=True)
 class Mutation:
-    """The reference with some edits, and what must be said of it."""
+    """The reference with some edits, and its expected result."""
 
     edits: tuple[Edit, ...]
     outcome: OutcomeName
     failed: frozenset[str]
     follows: frozenset[str] = frozenset()
-    """The checks that do not hold either, but on account of the same mistake."""
+    """The checks that follow from the same mistake and are therefore skipped."""
 
     @property
     def skipped(self) -> frozenset[str]:
-        """Return the checks that are not judged: what follows from the failed ones, and did not fail itself."""
+        """Return the checks that are skipped: those that need a failed one, and did not fail themselves."""
         consequences = (CONSEQUENCES.get(check, ()) for check in self.failed)
         return (self.follows | {check for checks in consequences for check in checks}) - self.failed
 
     @property
     def verdict(self) -> str:
-        """Return what it deserves."""
+        """Return the expected verdict."""
         return "rejected" if self.failed else "accepted"
 
     @property
     def touches(self) -> frozenset[str]:
-        """Return the files in which it differs from the reference."""
+        """Return the files that differ from the reference."""
         return frozenset(file for edit in self.edits for file in edit.touches)
 
     def write(self, folder: Path) -> None:
@@ -81,17 +81,17 @@ class Mutation:
 
 
 def accepted(*edits: Edit) -> Mutation:
-    """Return a variant that is as right as the reference."""
+    """Return a variant that is as correct as the reference."""
     return Mutation(edits, "crash-loop", frozenset())
 
 
 def rejected(failed: str, *edits: Edit, outcome: OutcomeName = "crash-loop", follows: str = "") -> Mutation:
-    """Return a variant that fails these checks, given as words, and those only; others follow from the same mistake."""
+    """Return a variant that fails exactly these checks, given as one string. Others follow from the same mistake."""
     return Mutation(edits, outcome, frozenset(failed.split()), frozenset(follows.split()))
 
 
 def fate(outcome: OutcomeName, *edits: Edit) -> Mutation:
-    """Return a variant that is right but for what becomes of its canary."""
+    """Return a variant that is correct except for the outcome of its canary."""
     return rejected("canary-outcome", *edits, outcome=outcome)
 
 
@@ -108,7 +108,7 @@ class _InFile:
 
 @dataclass(frozen=True)
 class Replace(_InFile):
-    """Put *new* in the place of *old*, which must be there once."""
+    """Replaces *old*, which must occur once, by *new*."""
 
     old: str
     new: str
@@ -121,7 +121,7 @@ class Replace(_InFile):
 
 @dataclass(frozen=True)
 class Everywhere(_InFile):
-    """Put *new* in the place of *old*, as often as it is there."""
+    """Replaces every *old* by *new*."""
 
     old: str
     new: str
@@ -134,7 +134,7 @@ class Everywhere(_InFile):
 
 @dataclass(frozen=True)
 class Below(_InFile):
-    """Put *text* below the one line that reads *anchor*, as far indented as that is; not indented is found first."""
+    """Inserts *text* below the line *anchor*, with its indentation. A line without indentation is preferred."""
 
     anchor: str
     text: str
@@ -145,7 +145,7 @@ class Below(_InFile):
 
 @dataclass(frozen=True)
 class Above(_InFile):
-    """Put *text* above the one line that reads *anchor*, as far indented as that is."""
+    """Inserts *text* above the line *anchor*, with its indentation."""
 
     anchor: str
     text: str
@@ -156,7 +156,7 @@ class Above(_InFile):
 
 @dataclass(frozen=True)
 class Append(_InFile):
-    """Put *text* at the end of a file."""
+    """Appends *text* to a file."""
 
     text: str
 
@@ -166,7 +166,7 @@ class Append(_InFile):
 
 @dataclass(frozen=True)
 class Add(_InFile):
-    """Write a file that is not there yet."""
+    """Writes a new file."""
 
     text: str
 
@@ -179,7 +179,7 @@ class Add(_InFile):
 
 @dataclass(frozen=True)
 class Delete(_InFile):
-    """Take a file away."""
+    """Removes a file."""
 
     def apply(self, chart: Path) -> None:
         (chart / self.file).unlink()
@@ -187,7 +187,7 @@ class Delete(_InFile):
 
 @dataclass(frozen=True)
 class Move(_InFile):
-    """Give a file another name, in another folder perhaps."""
+    """Moves a file to another name or folder."""
 
     to: str
 
@@ -204,7 +204,7 @@ class Move(_InFile):
 
 @dataclass(frozen=True)
 class Join:
-    """Put *files* into one, *to*, as several documents."""
+    """Joins *files* into the file *to*, as several documents."""
 
     to: str
     files: tuple[str, ...]
@@ -222,7 +222,7 @@ class Join:
 
 @dataclass(frozen=True)
 class Bytes(_InFile):
-    """Write a file with other line ends, or a byte order mark before it."""
+    """Writes a file with other line ends or a byte order mark."""
 
     newline: str = "\n"
     mark: bool = False
@@ -237,7 +237,7 @@ class Bytes(_InFile):
 
 @dataclass(frozen=True)
 class Nest:
-    """Move the whole chart into the folder *to*, as in a repository."""
+    """Moves the whole chart into the folder *to*, as in a repository."""
 
     to: str
 
@@ -254,9 +254,9 @@ class Nest:
 
 
 def canary(name: str, labels: str, *, selector: str = "") -> tuple[Edit, ...]:
-    """Return the edits that give canary and Service another *name* and the pods other *labels*, a YAML flow mapping.
+    """Return the edits that give canary and Service another *name*, and the pods other *labels*, a YAML flow mapping.
 
-    *selector* is what the Deployment and the Service select by, where that is not all of the labels.
+    *selector* is the selector of the Deployment and the Service, if it is not equal to the labels.
     """
     by = selector or labels
     old = "{{ .Release.Name }}-canary-app"
@@ -274,7 +274,7 @@ def container(*fields: str) -> Edit:
 
 
 def command(*words: str) -> Edit:
-    """Return the edit that lets the canary's container run something else; both stand-in images hold all of agnhost."""
+    """Return the edit that makes the canary's container run another command. Both stand-in images contain agnhost."""
     return container(f"command: {json.dumps(words)}")
 
 
@@ -295,7 +295,7 @@ def _insert(file: Path, anchor: str, text: str, *, offset: int) -> None:
 
 
 def _plain(text: str) -> str:
-    """Return *text* with one line end; a block between triple quotes, which begins on a line of its own, moves left."""
+    """Return *text* with one line end. A triple-quoted block that begins on its own line loses its indentation."""
     return (textwrap.dedent(text) if text.startswith("\n") else text).strip("\n") + "\n"
 
 

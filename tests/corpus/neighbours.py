@@ -1,4 +1,4 @@
-"""The right canary under other names and labels, with more in its pods, and with more beside it."""
+"""The correct canary with other names and labels, with more in its pods, and with more objects beside it."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ MUTATIONS = {
             "strategy: {rollingUpdate: {maxUnavailable: 100%}}",
         )
     ),
-    # --- slow to fail
+    # --- it fails late
     "crashes-after-5-s": accepted(command("/agnhost", "connect", "--protocol=udp", "--timeout=5s", "224.0.0.1:5003")),
     "crashes-after-15-s": accepted(command("/agnhost", "connect", "--protocol=udp", "--timeout=15s", "224.0.0.1:5003")),
     # --- beside it
@@ -213,4 +213,4 @@ MUTATIONS = {
         ),
     ),
 }
-"""By name."""
+"""The mutations by name."""

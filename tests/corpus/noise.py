@@ -1,6 +1,6 @@
-"""``python -m tests.corpus.noise REPORTS``: judges flight records again, with noise in the place of every sentence.
+"""``python -m tests.corpus.noise REPORTS``: judges flight records again with noise in place of every sentence.
 
-REPORTS is the ``--report-dir`` of a run.  Texts of Helm and Kubernetes stay: they are observations.
+REPORTS is the ``--report-dir`` of a run. The messages of Helm and Kubernetes stay, because they are observations.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from canaryproof.scenario import Course, load_course
 
 NOISE = "lorem ipsum"
 OURS = frozenset({"chart-refused", "no-chart", "release-violation", "told"})
-"""Causes whose detail is a sentence of the project."""
+"""The causes whose detail is a sentence of the project."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """What is said of one check, without its sentence."""
+    """The result of one check without its sentence."""
 
     check: str
     status: str
@@ -40,11 +40,11 @@ class Told:
     """The id of the hint."""
     where: str
     codes: tuple[str, ...]
-    """Of the cause, of what lies behind it, and of their parts."""
+    """The codes of the cause, of its known cause, and of their parts."""
 
 
 def told(evidence: Evidence, course: Course) -> tuple[object, ...]:
-    """Return everything that is decided about *evidence*, and no sentence."""
+    """Return every decision about *evidence*, without sentences."""
     canary = evidence.canary
     reached = bool(canary and out_of_reach(evidence.decision, canary, evidence.timeline))
     judgements: dict[str, Judgement] = {}
@@ -85,7 +85,7 @@ def _codes(cause: Cause | None) -> Iterator[str]:
 
 @contextmanager
 def noise() -> Iterator[None]:
-    """Have all wording say the same."""
+    """Replace all wording by the same noise."""
     tables = (
         cause_sentences.SENTENCES,
         cause_sentences.HOLDERS,
@@ -100,7 +100,7 @@ def noise() -> Iterator[None]:
 
 
 def noisy(evidence: Evidence) -> Evidence:
-    """Return *evidence* without the sentences that the project has put into it."""
+    """Return *evidence* without the sentences that the project has added."""
     chart, cause, violation = evidence.chart, evidence.decision.cause, evidence.violation
     ours = bool(chart.cause) or cause.code in OURS
     return replace(
@@ -119,7 +119,7 @@ def _without_sentence(cause: Cause) -> Cause:
 
 
 def main(arguments: list[str]) -> int:
-    """Judge all records twice; return 1 where noise changes anything."""
+    """Judge all records twice. Return 1 when the noise changes a result."""
     (reports,) = arguments
     changed = 0
     for file in sorted(Path(reports, "evidence").glob("*.jsonl")):

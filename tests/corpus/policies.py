@@ -1,4 +1,4 @@
-"""Charts on both sides of what submissions may have: each rule with something that it refuses, and what it allows."""
+"""Charts for each rule about permitted objects: some that it refuses, and some that it allows."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ SPEC = f"{{containers: [{{name: a, {IMAGE}}}]}}"
 
 
 def extra(api: str, kind: str, body: str = "", *, name: str = "extra", metadata: str = "") -> Edit:
-    """Return the edit that adds an object; *body* is YAML, and *metadata* what its metadata has besides the name."""
+    """Return the edit that adds an object. *body* is YAML, and *metadata* holds the metadata besides the name."""
     more = f", {metadata}" if metadata else ""
     text = f"apiVersion: {api}\nkind: {kind}\nmetadata: {{name: {name}{more}}}\n{body}\n"
     return Add(f"templates/{name}-{kind.lower()}.yaml", text)
 
 
 def unsafe_object(api: str, kind: str, body: str = "", **more: str) -> Mutation:
-    """Return the reference with an object that it may not have."""
+    """Return the reference with a forbidden object."""
     return unsafe(extra(api, kind, body, **more))
 
 
 def allowed_object(api: str, kind: str, body: str = "", **more: str) -> Mutation:
-    """Return the reference with an object that it may have."""
+    """Return the reference with a permitted object."""
     return accepted(extra(api, kind, body, **more))
 
 
 def unsafe_volume(source: str) -> Mutation:
-    """Return the reference with a volume that it may not have."""
+    """Return the reference with a forbidden volume."""
     return unsafe(pod(f"volumes: [{{name: data, {source}}}]"))
 
 
 def workload(kind: str, spec: str, *, api: str = "apps/v1", name: str = "extra") -> Edit:
-    """Return the edit that adds a workload; its pods just wait."""
+    """Return the edit that adds a workload whose pods only wait."""
     labels = f"{{app: {name}}}"
     template = f"template: {{metadata: {{labels: {labels}}}, spec: {{containers: [{IDLE}]}}}}"
     return extra(api, kind, f"spec: {{selector: {{matchLabels: {labels}}}, {template}, {spec}}}", name=name)
@@ -59,13 +59,13 @@ def job(spec: str) -> Edit:
 
 
 def role(resources: str, verbs: str, group: str = '""') -> Edit:
-    """Return the edit that adds a Role of one rule."""
+    """Return the edit that adds a Role with one rule."""
     rule = f"{{apiGroups: [{group}], resources: [{resources}], verbs: [{verbs}]}}"
     return extra(RBAC, "Role", f"rules: [{rule}]")
 
 
 def bound(kind: str, name: str) -> Edit:
-    """Return the edit that binds a role to the account that pods have."""
+    """Return the edit that binds a role to the pods' default ServiceAccount."""
     subjects = "subjects: [{kind: ServiceAccount, name: default}]"
     return extra(RBAC, "RoleBinding", f"roleRef: {{apiGroup: {RBAC_GROUP}, kind: {kind}, name: {name}}}\n{subjects}")
 
@@ -139,7 +139,7 @@ MUTATIONS = {
             "  - {name: pod, emptyDir: {sizeLimit: 1Mi}}",
         ),
     ),
-    # --- requests of the kubelet
+    # --- requests by the kubelet
     "host-in-a-liveness-probe": unsafe(container("livenessProbe: {httpGet: {host: 127.0.0.1, path: /, port: 10248}}")),
     "host-in-a-readiness-probe": unsafe(container("readinessProbe: {tcpSocket: {host: 10.0.0.1, port: 443}}")),
     "host-in-a-pre-stop-hook": unsafe(container("lifecycle: {preStop: {httpGet: {host: 169.254.169.254, port: 80}}}")),
@@ -156,7 +156,7 @@ MUTATIONS = {
             "  initialDelaySeconds: 5",
         )
     ),
-    # --- fields that concern the pod alone
+    # --- fields that affect only the pod
     "names-of-its-own": accepted(
         pod(
             "hostname: canary",
@@ -191,7 +191,7 @@ MUTATIONS = {
     "cluster-admin-of-its-namespace": unsafe(bound("ClusterRole", "cluster-admin")),
     "admin-of-its-namespace": unsafe(bound("ClusterRole", "admin")),
     "role-of-its-own": accepted(role("configmaps, pods", "get, list, watch"), bound("Role", "extra")),
-    # --- how much
+    # --- amounts
     "negative-replicas-beside-hundreds": unsafe(
         workload("StatefulSet", "replicas: 300, serviceName: a", name="many"),
         workload("Deployment", "replicas: -300", name="less"),
@@ -229,7 +229,7 @@ MUTATIONS = {
         )
     ),
     "job-with-three-pods": accepted(job("completions: 3, parallelism: 2")),
-    # --- YAML that readers disagree about
+    # --- YAML that readers interpret differently
     "host-network-by-a-merge": rejected(
         "chart-renders", pod("hostNetwork: false", "<<: {hostNetwork: true}"), outcome="broken-chart"
     ),
@@ -246,4 +246,4 @@ MUTATIONS = {
         Above(SERVICE, "ports:", "<<: {sessionAffinity: None}"),
     ),
 }
-"""By name."""
+"""The mutations by name."""

@@ -1,7 +1,7 @@
-"""``python -m tests.corpus.record REPORTS``: keeps what decided each outcome, for the replays of the unit tests.
+"""``python -m tests.corpus.record REPORTS``: stores what decided each outcome, for the replays of the unit tests.
 
 REPORTS is the ``--report-dir`` of a run over mutations (``pytest tests/corpus -m corpus --basetemp DIR`` leaves one
-below DIR).  What is no part of the canary is left out, and so is all that came after the decision.
+below DIR). The recordings omit everything that is not about the canary or that came after the decision.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ RECORDED = (
     "limit-range",
     "no-such-service-account",
 )
-"""The mutations that are worth a replay: each outcome that a timeline decides, the awkward ones more than once."""
+"""The mutations to record: each outcome that a timeline decides, and difficult ones several times."""
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a decision was made from, and the decision."""
+    """The input of a decision, and the decision."""
 
     canary: Canary
     upgraded_at: float
@@ -59,7 +59,7 @@ _RECORDINGS = msgspec.json.Decoder(Recorded)
 
 
 def essence(evidence: Evidence) -> Recorded:
-    """Return what the decision of *evidence* was made from."""
+    """Return the input of the decision in *evidence*."""
     assert evidence.canary, f"{evidence.name} has no canary"
     assert evidence.upgrade, f"{evidence.name} was not tried"
     assert evidence.decision.at is not None, f"{evidence.name} was decided by its chart alone"
@@ -74,12 +74,12 @@ def read(file: Path) -> Recorded:
 
 
 def write(recorded: Recorded, file: Path) -> None:
-    """Write a recording; the same one gives the same bytes."""
+    """Write a recording. The same recording gives the same bytes."""
     file.write_bytes(gzip.compress(msgspec.json.encode(recorded), mtime=0))
 
 
 def _about(timeline: Timeline, deployment: str) -> Iterator[Observation]:
-    """Yield what concerns the canary: the Deployment, what it owns, and what was said of that."""
+    """Yield the observations about the canary: the Deployment, the objects that it owns, and their events."""
     ours = {pod.uid for pod in timeline.pods_of(deployment)}
     for each in timeline.observations:
         owners = each.object.body.get("metadata", {}).get("ownerReferences", ())
@@ -91,14 +91,14 @@ def _about(timeline: Timeline, deployment: str) -> Iterator[Observation]:
 
 
 def _plain(observation: Observation) -> Observation:
-    """Leave out who wrote which field: nobody asks."""
+    """Remove ``managedFields``, which no rule uses."""
     body: dict[str, Any] = observation.object.body
     metadata = {name: value for name, value in body["metadata"].items() if name != "managedFields"}
     return replace(observation, object=Manifest({**body, "metadata": metadata}))
 
 
 def main(arguments: list[str]) -> None:
-    """Record all that is worth it."""
+    """Record all selected mutations."""
     (reports,) = arguments
     TIMELINES.mkdir(exist_ok=True)
     for name in RECORDED:

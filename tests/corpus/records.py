@@ -1,4 +1,4 @@
-"""Charts that forge Helm's records, or apply other objects in the cluster than they render to outside of it."""
+"""Charts that forge Helm's records, or that render differently in the cluster."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def in_the_cluster(text: str, file: str = "templates/hidden.yaml") -> Edit:
 
 
 def record(name: str, *, kind: str = "Opaque", version: int = 50, hook: str = "", release: str = NOTHING) -> str:
-    """Return a Secret with the labels of a record of Helm."""
+    """Return a Secret with the labels of a Helm record."""
     annotations = f"helm.sh/hook: {hook!r}" if hook else ""
     return FORGED.format(type=kind, name=name, version=version, annotations=annotations, release=release)
 
@@ -125,7 +125,7 @@ MUTATIONS = {
     ),
     "record-forged-by-a-test-hook": unsafe(Add("templates/test.yaml", record("later", hook="test,pre-upgrade"))),
     "record-nested-too-deep": unsafe(Append("values.yaml", f"\ndeep: {'[' * 3_000}{']' * 3_000}\n")),
-    # --- other objects than before
+    # --- other objects than in the rendering
     "replicas-in-the-cluster-alone": unsafe(
         Replace(
             DEPLOYMENT,
@@ -160,7 +160,7 @@ MUTATIONS = {
             """
         )
     ),
-    # --- what stays allowed
+    # --- still permitted
     "roles-of-its-own": accepted(Add("templates/role.yaml", ROLE)),
     "bound-to-view": accepted(Add("templates/viewer.yaml", VIEWER)),
     "quota-and-limit-range-of-its-own": accepted(Add("templates/guards.yaml", GUARDS)),
@@ -171,4 +171,4 @@ MUTATIONS = {
         Append(DEPLOYMENT, '# {{ lookup "v1" "Namespace" "" .Release.Namespace | toJson | len }}')
     ),
 }
-"""By name."""
+"""The mutations by name."""

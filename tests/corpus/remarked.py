@@ -1,4 +1,4 @@
-"""Charts whose verdict is right and says little about the canary's image: accepted, and remarked on."""
+"""Charts that are accepted with a remark, because their verdict says little about the canary's image."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
     "processes-shared-with-nobody": accepted(pod("shareProcessNamespace: true")),
 }
-"""By name."""
+"""The mutations by name."""
 
 _PROGRAM = frozenset({"program-replaced"})
 _HOOKS = frozenset({"upgrade-hooks"})
@@ -100,7 +100,7 @@ REMARKS: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(("init-container-fails", "init-container-never-ends"), _PROGRAM),
     **dict.fromkeys(("hook-cleans-up", "hook-leaves-its-job", "post-upgrade-hook-fails"), _HOOKS),
 }
-"""The codes of the remarks on a mutation of the corpus, by its name."""
+"""The codes of the remarks on other mutations of the corpus, by mutation name."""
 SILENT = (
     *("reference", "settings-in-a-config-map", "processes-shared-with-nobody"),
     *("sidecar", "sidecar-after-it", "init-container", "native-sidecar", "readiness-probe", "liveness-probe"),
@@ -108,4 +108,4 @@ SILENT = (
     *("network-policy", "ingress", "helm-test", "two-services", "vendored-sub-chart", "delete-hook-is-not-run"),
     *("pre-rollback-hook-is-not-of-revision-1", "stays-healthy", "mistyped-tag", "two-deployments", "privileged"),
 )
-"""Mutations of the corpus that have no remark: what many honest charts have, and faults that the verdict names."""
+"""Mutations without a remark: common fields of ordinary charts, and faults that the verdict names."""

@@ -1,4 +1,4 @@
-"""No canary, two of them, or something else in its place."""
+"""Charts without a canary, with two canaries, or with another object in its place."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ MUTATIONS = {
     "stable-turned-into-the-canary": rejected(
         "canary-present stable-untouched",
         Delete(DEPLOYMENT),
-        # Never Ready: in an instant between two crashes it would take the place of the pod that serves.
+        # This pod is never Ready. Otherwise it would replace the serving pod between two crashes.
         Replace(
             STABLE,
             "{{ .Values.upcommerce.image }}",
@@ -98,4 +98,4 @@ MUTATIONS = {
         outcome="no-canary",
     ),
 }
-"""By name."""
+"""The mutations by name."""

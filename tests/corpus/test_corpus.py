@@ -1,4 +1,4 @@
-"""Every mutation of the reference is judged for what it is, with Helm 4 and with Helm 3."""
+"""Every mutation of the reference is judged as expected, with Helm 4 and with Helm 3."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.corpus
 
 @pytest.fixture(scope="module", params=["helm", "helm3"])
 def said(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Told]:
-    """What one run says of the mutations that are selected for this Helm, by name."""
+    """The results of one run over the mutations that are selected for this Helm, by name."""
     ours = (item for item in request.session.items if isinstance(item, pytest.Function) and item.path == request.path)
     given = [item.callspec.params for item in ours]
     chosen = dict.fromkeys(str(each["name"]) for each in given if each["said"] == request.param)
@@ -36,12 +36,12 @@ def said(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 @pytest.mark.parametrize("name", CORPUS)
 def test_a_mutation_is_judged_for_what_it_is(said: Mapping[str, Told], name: str) -> None:
-    """Verdict, outcome, failed and skipped checks are exactly those that the mutation deserves."""
+    """A mutation gets exactly the expected verdict, outcome, failed checks and skipped checks."""
     assert said[name].verdict == expected(CORPUS[name]), str(said[name])
 
 
 @pytest.mark.parametrize("name", [*REMARKS, *SILENT])
 def test_a_mutation_is_remarked_on_without_another_verdict(said: Mapping[str, Told], name: str) -> None:
-    """What a teacher should look at is named, ordinary charts are silent, and the verdict is what it was."""
+    """A mutation gets exactly the expected remarks, and they do not change its verdict."""
     assert said[name].remarks == REMARKS.get(name, frozenset()), said[name].row["remarks"]
     assert said[name].verdict == expected(CORPUS[name]), str(said[name])

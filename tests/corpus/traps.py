@@ -1,4 +1,4 @@
-"""The traps of the handout that students copy, and charts that do not render."""
+"""The mistakes of the handout that students copy, and charts that do not render."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.corpus.mutation import (
 
 
 def broken(*edits: Edit) -> Mutation:
-    """Return the reference with something that Helm cannot render."""
+    """Return the reference with a fault that Helm cannot render."""
     return rejected("chart-renders", *edits, outcome="broken-chart")
 
 
@@ -27,7 +27,7 @@ CANARY_VALUES = "canary:\n  image: uonyeka/canary:linux-amd64"
 CANARY_IN_YML = Add("values.yml", CANARY_VALUES)
 
 MUTATIONS = {
-    # --- the handout's own
+    # --- mistakes of the handout
     "stray-backtick-after-memory-limit": rejected(
         "upgrade-applied",
         Replace(DEPLOYMENT, "{{ .Values.memoryLimit }}", "{{ .Values.memoryLimit }}`"),
@@ -48,7 +48,7 @@ MUTATIONS = {
     "values-yml-instead-of-yaml": broken(Move(VALUES, "values.yml")),
     "canary-values-in-yml": broken(Replace(VALUES, f"{CANARY_VALUES}\n", ""), CANARY_IN_YML),
     "canary-values-forgotten": broken(Replace(VALUES, f"{CANARY_VALUES}\n", "")),
-    # --- others
+    # --- other mistakes
     "tab-in-a-template": broken(Replace(DEPLOYMENT, "  replicas:", "\treplicas:")),
     "tab-in-values": broken(Replace(VALUES, "  image: uonyeka/canary", "\timage: uonyeka/canary")),
     "brace-missing": broken(Replace(DEPLOYMENT, "{{ .Values.canary.image }}", "{{ .Values.canary.image }")),
@@ -72,4 +72,4 @@ MUTATIONS = {
         Replace(DEPLOYMENT, "  name: {{ .Release.Name }}-canary-app", "  name: {{ .Release.Name }}-app")
     ),
 }
-"""By name."""
+"""The mutations by name."""

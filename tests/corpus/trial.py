@@ -1,4 +1,4 @@
-"""Tries mutations as course staff would: one run over a folder of charts, and what its ``results.json`` says."""
+"""Tries mutations as course staff would: one run over a folder of charts, and its ``results.json``."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ REPOSITORY = Path(__file__).parents[2]
 START, EACH = 300.0, 20.0
 """Seconds that a run may take: for the cluster and the slowest chart, and for each chart; a busy machine takes 3."""
 TIDYING = 60.0
-"""Seconds in which a run that is ended has taken its cluster away."""
+"""The seconds in which an ended run removes its cluster."""
 NAMED = ("failed", "skipped", "error")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was said of one chart, as far as it can be compared."""
+    """The result of one chart, reduced to the compared fields."""
 
     verdict: str
     outcome: str
@@ -36,13 +36,13 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Told:
-    """What was said of one chart, in full: its row of ``results.json``."""
+    """The full result of one chart, a row of ``results.json``."""
 
     row: Mapping[str, Any]
 
     @property
     def verdict(self) -> Verdict:
-        """Return what can be compared."""
+        """Return the compared fields."""
         failed, skipped, error = (
             frozenset(it["id"] for it in self.row["checks"] if it["status"] == status) for status in NAMED
         )
@@ -54,26 +54,26 @@ class Told:
         return frozenset(it["cause"]["code"] for it in self.row["remarks"])
 
     def __str__(self) -> str:
-        """Read as a student would, what failed and why."""
+        """Return the failed checks and their messages, as a student reads them."""
         failed = (f"x {it['id']}: {it['message']}" for it in self.row["checks"] if it["status"] in {"failed", "error"})
         return "\n".join((f"{self.row['name']}: {self.row['reason']}", *failed))
 
 
 def expected(mutation: Mutation) -> Verdict:
-    """Return what must be said of *mutation*."""
+    """Return the expected result of *mutation*."""
     return Verdict(mutation.verdict, mutation.outcome, mutation.failed, mutation.skipped)
 
 
 def try_all(mutations: Mapping[str, Mutation], folder: Path, *options: str) -> dict[str, Told]:
-    """Write all of *mutations* to *folder*, try them in one run with *options*, and return what was said of each.
+    """Write all *mutations* to *folder*, try them in one run with *options*, and return the results.
 
-    Raises CommandError when the run ends otherwise than with verdicts.
+    Raises CommandError when the run ends without verdicts.
     """
     charts, reports = folder / "class", folder / "reports"
     charts.mkdir(parents=True)
     for name, mutation in mutations.items():
         mutation.write(charts / name)
-    # Each by its path: a folder with a single chart in it would be taken for a repository.
+    # One path per chart, because a folder with a single chart would be taken for a repository.
     submissions = [f"--canaryproof-submissions={charts / name}" for name in mutations]
     command = [
         sys.executable,
@@ -91,15 +91,17 @@ def try_all(mutations: Mapping[str, Mutation], folder: Path, *options: str) -> d
 
 
 def told(reports: Path) -> dict[str, Told]:
-    """Return what a run has said, by the name of the chart."""
+    """Return the results of a run by chart name."""
     rows = json.loads((reports / "results.json").read_text(encoding="utf-8"))["submissions"]
     return {row["name"]: Told(row) for row in rows}
 
 
 def run_to_verdicts(command: list[str], timeout: float) -> None:
-    """Run *command*; that submissions are rejected, or the infrastructure failed for some, is told by the results.
+    """Run *command*.
 
-    Nor does it tell a CI system: its summary is for the submissions of the run itself.
+    An exit code for rejections or infrastructure faults is no error, because the results contain them.
+
+    The command gets no summary file of the CI system, because that belongs to the outer run.
     """
     env = {name: value for name, value in os.environ.items() if name != STEP_SUMMARY}
     try:
@@ -110,7 +112,7 @@ def run_to_verdicts(command: list[str], timeout: float) -> None:
 
 
 def differences(mutations: Mapping[str, Mutation], said: Mapping[str, Told]) -> Iterable[str]:
-    """Yield, for each mutation that is judged otherwise than it should be, what was expected and what was said."""
+    """Yield the expected and the actual result of each mutation that differs."""
     for name, mutation in mutations.items():
         if said[name].verdict != expected(mutation):
             yield f"{said[name]}\nexpected {expected(mutation)}\nseen     {said[name].verdict}"

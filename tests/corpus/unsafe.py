@@ -1,4 +1,4 @@
-"""Charts that reach out of their namespace: refused before anything is applied, or else by the cluster itself."""
+"""Charts that reach out of their namespace, and are refused by the harness or by the cluster."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from tests.corpus.mutation import (
 
 
 def unsafe(*edits: Edit) -> Mutation:
-    """Return the reference with something that must not reach the cluster."""
+    """Return the reference with an object that must not reach the cluster."""
     return rejected("chart-renders", *edits, outcome="unsafe-chart")
 
 
 def cluster_wide(kind: str, api: str = "v1", *, file: str = "templates/wide.yaml", more: str = "") -> Edit:
-    """Return the edit that adds an object of the whole cluster."""
+    """Return the edit that adds a cluster-scoped object."""
     return Add(file, f"apiVersion: {api}\nkind: {kind}\nmetadata: {{name: wide}}\n{more}")
 
 
 def node_port(port: int, file: str = SERVICE) -> Edit:
-    """Return the edit that lets a Service ask for a port of the nodes by its number."""
+    """Return the edit that sets a node port of a Service."""
     target = "targetPort: 5003" if file == SERVICE else "targetPort: 5000"
     return Below(file, target, f"nodePort: {port}")
 
@@ -139,7 +139,7 @@ MUTATIONS = {
             """,
         )
     ),
-    # --- no end to it
+    # --- endless content
     "hundreds-of-pods": unsafe(
         Add(
             "templates/many.yaml",
@@ -162,7 +162,7 @@ MUTATIONS = {
     ),
     "prints-without-end": unsafe(Add("templates/a.yaml", '# {{ repeat 3000000 "a" }}')),
     "schema-from-elsewhere": unsafe(Add("values.schema.json", '{"$ref": "http://127.0.0.1:1/schema.json"}')),
-    # --- another chart in the cluster than outside of it: nothing keeps it from being tried, and the cluster refuses
+    # --- charts that differ in the cluster: they are tried, and the cluster refuses them
     "looks-at-secrets": rejected(
         "upgrade-applied",
         Add(
@@ -186,7 +186,7 @@ MUTATIONS = {
     "looks-at-its-own": accepted(
         Append(SERVICE, '# {{ lookup "v1" "Secret" .Release.Namespace "none" | toJson }}'),
     ),
-    # --- ports of the nodes: others may ask for the same, at the same time
+    # --- node ports, which others may request at the same time
     "fixed-node-port": accepted(ON_NODES, node_port(30503)),
     "the-same-fixed-node-port": accepted(ON_NODES, node_port(30503), Below(SERVICE, "metadata:", "  labels: {a: b}")),
     "stable-on-a-fixed-node-port": accepted(node_port(30500, STABLE_SERVICE)),
@@ -195,4 +195,4 @@ MUTATIONS = {
         "upgrade-applied", ON_NODES, node_port(30504), node_port(30504, STABLE_SERVICE), outcome="refused"
     ),
 }
-"""By name."""
+"""The mutations by name."""

@@ -1,4 +1,4 @@
-"""Charts as students hand them in, each in some way that nobody had thought of: each was judged wrongly once."""
+"""Charts that students submitted in unexpected forms. Each was once judged wrongly."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ CHECKED = """
 """
 
 MUTATIONS = {
-    # --- a chart that is rendered anew, elsewhere or later
+    # --- charts that render differently elsewhere or later
     "named-by-its-revision": accepted(
         *canary(BY_REVISION, '{app: canary, revision: "{{ .Release.Revision }}"}'),
         Replace(SERVICE, "{{ .Release.Name }}-canary-service", BY_REVISION),
@@ -66,8 +66,8 @@ MUTATIONS = {
             """,
         )
     ),
-    # --- stable as it was, in other words
-    # The Service goes on by number: by a name that the pods of revision 1 lack, it would lead nowhere for a while.
+    # --- an unchanged stable app in another form
+    # The Service uses the port number: by a name that revision 1's pods lack, it would lead nowhere for a while.
     "stable-port-gets-a-name": accepted(
         Replace(STABLE, "- containerPort: 5000", "- containerPort: 5000\n              name: web"),
     ),
@@ -79,7 +79,7 @@ MUTATIONS = {
             "readinessProbe: {tcpSocket: {port: 5000}}\nlivenessProbe: {httpGet: {path: /, port: 5000}}",
         )
     ),
-    # --- stable touched, and what follows from it
+    # --- a changed stable app, and the consequences
     "stable-gets-a-probe-of-the-canary": rejected(
         "stable-untouched",
         Below(STABLE, STABLE_IMAGE, "readinessProbe: {tcpSocket: {port: 5003}, periodSeconds: 1}"),
@@ -91,7 +91,7 @@ MUTATIONS = {
         outcome="refused",
         follows="upgrade-applied canary-outcome stable-serves-during-canary stable-never-down",
     ),
-    # --- the canary never gets as far as to crash
+    # --- a canary that never starts
     "never-pulled-though-a-neighbour-did": fate(
         "image-pull", Replace(DEPLOYMENT, "{{ .Values.imagePullPolicy }}", "Never")
     ),
@@ -126,12 +126,12 @@ MUTATIONS = {
             """,
         ),
     ),
-    # --- a canary that is there, where Helm does not look
+    # --- a canary in a file that Helm does not render
     "name-begins-with-an-underscore": nowhere(Move(DEPLOYMENT, "templates/_canary.yml"), Delete(SERVICE)),
     "ignored": nowhere(Add(".helmignore", "canary-*.yml")),
-    # --- no Deployment, by a word
+    # --- a misspelt Deployment
     "kind-misspelt": of_kind("apiVersion: apps/v1\nkind: Deploymnet"),
     "kind-in-small-letters": of_kind("apiVersion: apps/v1\nkind: deployment"),
     "argo-rollout": of_kind("apiVersion: argoproj.io/v1alpha1\nkind: Rollout"),
 }
-"""By name."""
+"""The mutations by name."""

@@ -1,4 +1,4 @@
-"""A canary that is there, with a mistake in its replicas, its port, its Service, or in what it does to stable."""
+"""Charts with a canary and a mistake in its replicas, its port, its Service or the stable app."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PORT = "containerPort: 5003"
 PORTS = f"          ports:\n            - {PORT}\n"
 SELECTED = "app: {{ .Release.Name }}-canary-app"
 CUT_OFF = "stable-serves-during-canary stable-never-down"
-"""Clients of stable notice as well."""
+"""The checks that fail because clients of the stable app notice the fault."""
 
 
 SLOW = "readinessProbe: {tcpSocket: {port: 5000}, initialDelaySeconds: 6}"
@@ -32,11 +32,11 @@ RECREATED_AND_SLOW = (
     Below(STABLE, "spec:", "  strategy: {rollingUpdate: {maxSurge: 0, maxUnavailable: 1}}"),
     Below(STABLE, "image: {{ .Values.upcommerce.image }}", SLOW),
 )
-"""The old pod goes first, and the new one is not Ready for a while: stable is as the course has it, but for a pause."""
+"""An update that removes the old pod first. The stable app is unchanged except for a pause."""
 
 
 def cut_off(*edits: Edit) -> Mutation:
-    """Return the reference with a stable app that is no longer the course's, and that nobody reaches."""
+    """Return the reference with a changed stable app that is unreachable."""
     return rejected("stable-untouched", *edits, follows=CUT_OFF)
 
 
@@ -128,4 +128,4 @@ MUTATIONS = {
         outcome="image-pull",
     ),
 }
-"""By name."""
+"""The mutations by name."""

@@ -1,7 +1,7 @@
-"""``python -m tests.kind COMMAND...``: runs a command that finds Docker, kind and a node image, on any machine.
+"""``python -m tests.kind COMMAND...``: runs a command with Docker, kind and a node image, on any machine.
 
-What the machine has is used.  What it does not have is there while the command runs, and gone afterwards, also when
-Ctrl-C, SIGTERM or SIGHUP end it before its time.
+The command uses what the machine has. The rest exists while the command runs, and is removed afterwards, also after
+Ctrl-C, SIGTERM or SIGHUP.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from tests.kind.node_image import provide_node_image
 
 
 def main(command: Sequence[str]) -> int:
-    """Run *command* and return its exit code."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's jobs in the background would not hear it
+    """Run *command*, and return its exit code."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     return call_in(lent_kind(cache_folder(os.environ), TerminalProgress(sys.stderr)), command)
 
 
 @contextmanager
 def lent_kind(cache: Path, progress: Progress) -> Iterator[Mapping[str, str]]:
-    """Lend what ``--cluster kind`` needs; yield the environment in which it is found."""
+    """Lend what ``--cluster kind`` needs, and yield the environment that refers to it."""
     binary = provide(cache=cache, progress=progress, tools=["kind"], machine=Machine(TimeLimits())).path("kind")
     with lent_docker(cache, progress) as docker:
         image = provide_node_image(docker, cache, progress)

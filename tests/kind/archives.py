@@ -1,4 +1,4 @@
-"""Images of one layer as archives that containerd imports: programs, and links, at the places where they belong."""
+"""Writes images with one layer of programs and links as archives that containerd imports."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _ACCOUNTS = {
 
 @dataclass(frozen=True)
 class Image:
-    """What an image is called, what it runs, and what is in it."""
+    """The name of an image, its command and its content."""
 
     names: Sequence[str]
     entrypoint: Sequence[str] = ()
     files: Mapping[str, Path] = field(default_factory=dict)
-    """By their places in the image, without the first slash; all are executable."""
+    """The programs by path in the image, without the leading slash. All are executable."""
     links: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, archive: Path) -> None:
-        """Write *archive*, in the format of ``docker save``."""
+        """Write *archive* in the format of ``docker save``."""
         layer = archive.with_suffix(".layer")
         with tarfile.open(layer, "w") as tar:
             self._fill(tar)
@@ -75,7 +75,7 @@ class Image:
 
 
 def _folders(names: Iterable[str]) -> list[str]:
-    """Return the folders of all *names*, each after the one it is in."""
+    """Return the parent folders of all *names*, each after its own parent."""
     return sorted({str(each) for name in names for each in Path(name).parents} - {"."})
 
 

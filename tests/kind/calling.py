@@ -1,4 +1,4 @@
-"""Runs a command in what is lent to it; who interrupts the one interrupts the other, and what is lent goes last."""
+"""Runs a command with a lent resource. An interrupt reaches the command first, and the resource is removed last."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from canaryproof.system.signals import taken_for_ctrl_c
 
 INTERRUPTED = 130
 STOP = 300.0
-"""Seconds in which a command that is interrupted has taken its clusters away, on a busy machine."""
+"""The seconds in which an interrupted command removes its clusters on a busy machine."""
 
 
 def call_in(lent: AbstractContextManager[Mapping[str, str]], command: Sequence[str]) -> int:
-    """Run *command* in the environment that *lent* yields; return its exit code, or 130 when this was interrupted.
+    """Run *command* in the environment that *lent* yields. Return its exit code, or 130 after an interrupt.
 
-    Ctrl-C, SIGTERM and SIGHUP are one to the command: it is interrupted, and what is lent stays until it has ended.
+    Ctrl-C, SIGTERM and SIGHUP all interrupt the command. The lent resource stays until the command has ended.
     """
     try:
         with taken_for_ctrl_c(), lent as environment:
@@ -28,7 +28,7 @@ def call_in(lent: AbstractContextManager[Mapping[str, str]], command: Sequence[s
 
 
 def _call(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    # A session of its own: whole process groups are signalled, too, and a command that is told twice ends at once.
+    # Its own session: signals reach whole process groups, and a command that gets a second one ends at once.
     with subprocess.Popen(command, env=environment, start_new_session=True) as process:
         try:
             return process.wait()
@@ -38,7 +38,7 @@ def _call(command: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Interrupt the command; kill what is left of it when it has ended, its time is up, or its user is in a hurry."""
+    """Interrupt the command. Kill its remaining processes after its end, the time limit or a second interrupt."""
     try:
         _signal(process, signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):

@@ -1,7 +1,7 @@
-"""A Docker to work with: the machine's where one answers, else one of our own, which is gone afterwards.
+"""Provides the machine's Docker if it answers, or else a temporary one.
 
-Ours shares nothing with one that a user may install: its own data, socket and mount namespace; it changes neither the
-firewall nor the forwarding of the machine, and its containers have no way out.
+The temporary Docker has its own data, socket and mount namespace. It changes neither the machine's firewall nor its
+forwarding, and its containers have no network access.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ CGROUP = "canaryproof-docker"
 _FOLDERS = Path("/sys/fs/cgroup")
 REPOSITORY = Path(__file__).parents[2]
 STOP = 30.0
-"""Seconds in which dockerd ends its containers and itself."""
+"""The seconds in which dockerd ends its containers and itself."""
 
 
 @contextmanager
 def lent_docker(cache: Path, progress: Progress) -> Iterator[Docker]:
-    """Lend the machine's Docker, or one of our own for the length of the block.
+    """Lend the machine's Docker, or a temporary one until the block ends.
 
-    Raises InfrastructureError when there is neither.
+    Raises InfrastructureError when neither is available.
     """
     machines = Docker(os.environ, TimeLimits())
     if _answers(machines):
@@ -49,7 +49,7 @@ def lent_docker(cache: Path, progress: Progress) -> Iterator[Docker]:
         tempfile.TemporaryDirectory(prefix="canaryproof-docker-") as run_folder,
     ):
         _end_leftovers()
-        make_cgroups(CGROUP)  # with the share of the processors that a cluster needs on a busy machine
+        make_cgroups(CGROUP)  # with the processor share that a cluster needs on a busy machine
         try:
             with _daemon(packages, cache / "docker", Path(run_folder), progress) as docker:
                 yield docker
@@ -88,7 +88,7 @@ def _answers(docker: Docker) -> bool:
 
 
 def _end_leftovers() -> None:
-    """End what a daemon that was killed has left running; the lock is held, so there is no other."""
+    """End the processes that a killed daemon has left. The lock ensures that no other daemon runs."""
     for folder in [_FOLDERS / CGROUP, *_FOLDERS.glob(f"*/{CGROUP}")]:
         for procs in folder.rglob("cgroup.procs"):
             for process in procs.read_text(encoding="ascii").split():
@@ -99,14 +99,17 @@ def _end_leftovers() -> None:
 
 
 def _thaw() -> None:
-    """Let what is frozen go on, or end: runc freezes a cgroup v1 while it changes it, and may be killed just then."""
+    """Thaw a frozen cgroup, so that its processes continue or end.
+
+    runc freezes a cgroup v1 while it changes it, and may be killed meanwhile.
+    """
     for state in (_FOLDERS / "freezer" / CGROUP).rglob("freezer.state"):
         if state.read_text(encoding="ascii").strip() != "THAWED":
             state.write_text("THAWED", encoding="ascii")
 
 
 def _forget_everything(docker: Docker) -> None:
-    """Remove what runs that were killed have left: this daemon has no other user."""
+    """Remove what killed runs have left, because this daemon has no other user."""
     if containers := docker("ps", "--all", "--quiet").split():
         remove = ("rm", "--force", "--volumes", *containers)
         try:
@@ -120,7 +123,7 @@ def _forget_everything(docker: Docker) -> None:
 
 
 def _command(packages: Unpacked, data: Path, folder: Path, host: str) -> list[str]:
-    """Return dockerd's command line; its fixed places, ``/run`` and ``/opt``, are its own, in memory."""
+    """Return dockerd's command line. Its fixed folders ``/run`` and ``/opt`` are its own, in memory."""
     (folder / "daemon.json").write_text(json.dumps({"deprecated-key-path": str(folder / "key.json")}))
     daemon = [
         str(packages.path("usr/sbin/dockerd")),
@@ -153,7 +156,7 @@ def _runtime(packages: Unpacked, folder: Path) -> Path:
 
 @contextmanager
 def _process(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator[None]:
-    """Run the daemon for the length of the block; should this process be killed, the daemon ends by itself."""
+    """Run the daemon until the block ends. The daemon ends if this process is killed."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,

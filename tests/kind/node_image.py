@@ -31,18 +31,18 @@ REPOSITORY = "canaryproof/kind-node"
 TOOLS = (*EMBEDDED, "kind", "kubeadm", "kube-proxy", "ctr", "bridge", "host-local", "loopback")
 _MADE_BY = ("archives.py", "node_image.py", "rootfs.py")
 _KUBERNETES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
-"""One program, which goes by the name with which it is started."""
+"""One binary that acts by the name with which it is started."""
 _IPTABLES = ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore")
 
 
 def provide_node_image(docker: Docker, cache: Path, progress: Progress) -> str:
-    """Return the name of a node image that *docker* has: kind's own where it can be pulled, else one made now."""
+    """Return the name of a node image in *docker*: kind's own if it can be pulled, or else a new one."""
     files = _kinds_files(cache, progress)
     return _pulled(docker, files, progress) or _made(docker, files, cache, progress)
 
 
 def _pulled(docker: Docker, files: Path, progress: Progress) -> str:
-    """Return the image that kind would take; empty where there is no way to it."""
+    """Return the image that kind uses by default, or an empty string if it cannot be pulled."""
     source = (files.parents[2] / "pkg/apis/config/defaults/image.go").read_text(encoding="utf-8")
     (name,) = re.findall(r'^const Image = "(.+)"', source, re.MULTILINE)
     if docker("image", "ls", "--quiet", name).strip():
@@ -73,7 +73,7 @@ def _made(docker: Docker, files: Path, cache: Path, progress: Progress) -> str:
 
 
 def _key() -> str:
-    """Return a short hash of all that decides what is made."""
+    """Return a short hash of everything that determines the image."""
     parts = [tool_of(it).key for it in TOOLS if it != "runc"]
     parts += [(Path(__file__).parent / it).read_text(encoding="utf-8") for it in _MADE_BY]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
@@ -86,7 +86,7 @@ def _scratch(cache: Path) -> Iterator[Path]:
 
 
 def _kinds_files(cache: Path, progress: Progress) -> Path:
-    """Return the files that kind's own build puts into a node image; they come with its pinned module."""
+    """Return the files that kind's own build puts into a node image, from its pinned module."""
     tool, machine, folder = tool_of("kind"), Machine(TimeLimits()), cache.absolute() / "toolchain"
     with locked(folder / "lock", progress, within=60), work_folder(folder) as work:
         go = find_go(tool.go_version, folder, work, progress=progress, machine=machine)
@@ -98,7 +98,7 @@ def _kinds_files(cache: Path, progress: Progress) -> Path:
 
 
 def _images(root: Path, toolchain: Toolchain) -> Iterator[Image]:
-    """Yield what kubeadm asks for, made from static binaries."""
+    """Yield the images that kubeadm needs, made from static binaries."""
     version = f"--kubernetes-version=v{toolchain.kubernetes}"
     told = run([str(toolchain.path("kubeadm")), "config", "images", "list", version], timeout=TimeLimits().command)
     names = {name.rpartition(":")[0].rpartition("/")[2]: name for name in told.split()}
@@ -112,7 +112,7 @@ def _images(root: Path, toolchain: Toolchain) -> Iterator[Image]:
 
 
 def _iptables(root: Path) -> tuple[dict[str, Path], dict[str, str]]:
-    """Return Debian's iptables with its extensions and all their libraries, as they stand in *root*."""
+    """Return Debian's iptables with its extensions and libraries from *root*."""
     extensions = sorted(root.glob("usr/lib/*-linux-gnu/xtables/*.so"))
     programs = [root / "usr/sbin/xtables-nft-multi", root / "usr/sbin/nft"]
     inside = [f"/{each.relative_to(root)}" for each in (*programs, *extensions)]
@@ -125,7 +125,7 @@ def _iptables(root: Path) -> tuple[dict[str, Path], dict[str, str]]:
 
 
 def _preload(images: Sequence[Image], root: Path, work: Path, toolchain: Toolchain) -> None:
-    """Put *images* into the node's containerd, unpacked already."""
+    """Import *images* into the node's containerd, and unpack them."""
     with _containerd(root / "var/lib/containerd", work, toolchain) as ctr:
         for number, image in enumerate(images):
             archive = work / f"{number}.tar"
@@ -139,7 +139,7 @@ def _preload(images: Sequence[Image], root: Path, work: Path, toolchain: Toolcha
 
 @contextmanager
 def _containerd(data: Path, work: Path, toolchain: Toolchain) -> Iterator[_Ctr]:
-    """Run a containerd over the folder *data* for the length of the block."""
+    """Run a containerd with the data folder *data* until the block ends."""
     config = work / "containerd.toml"
     config.write_text(
         f'version = 3\nroot = "{data}"\nstate = "{work / "state"}"\ndisabled_plugins = {json.dumps(_NOT_NEEDED)}\n'
@@ -167,7 +167,7 @@ _NOT_NEEDED = [
 
 
 class _Ctr:
-    """containerd's client."""
+    """The client of containerd."""
 
     def __init__(self, binary: Path, socket: Path) -> None:
         self._command = [str(binary), "--address", str(socket), "--namespace", "k8s.io"]

@@ -1,4 +1,4 @@
-"""Debian's packages, fetched and unpacked into a folder: nothing is installed, no service is started."""
+"""Downloads and unpacks Debian packages into a folder, without installing them or starting services."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _IPTABLES = ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6t
 
 @dataclass(frozen=True)
 class Unpacked:
-    """A folder that looks like the root of a file system with nothing but these packages."""
+    """A folder like a root file system that contains only these packages."""
 
     root: Path
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return what makes programs find each other, their libraries and the modules of iptables in there."""
+        """Return the environment in which programs find each other, their libraries and the modules of iptables."""
         usr = self.root / "usr"
         libraries = next(usr.glob("lib/*-linux-gnu"), usr / "lib")
         folders = [self.root / "alternatives", usr / "sbin", usr / "bin", usr / "libexec"]
@@ -37,14 +37,14 @@ class Unpacked:
         }
 
     def path(self, name: str) -> Path:
-        """Return a file of a package, ``usr/sbin/dockerd``."""
+        """Return the path of a package's file, such as ``usr/sbin/dockerd``."""
         return self.root / name
 
 
 def unpacked_package(name: str, cache: Path, progress: Progress) -> Unpacked:
-    """Return a package, with all that it depends on and this machine lacks, unpacked below *cache*, fetched if need be.
+    """Return a package, unpacked below *cache* with the dependencies that this machine lacks. Download it if necessary.
 
-    Raises InfrastructureError where there is no apt.
+    Raises InfrastructureError when apt is missing.
     """
     if not shutil.which("apt-get") or not _INSTALLED.exists():
         raise InfrastructureError(
@@ -68,7 +68,7 @@ def _unpack(name: str, place: Path) -> None:
     _fetch(name, work)
     for archive in sorted((work / "archives").glob("*.deb")):
         run(["dpkg-deb", "--extract", str(archive), str(work / "root")], timeout=TimeLimits().command)
-    alternatives = work / "root" / "alternatives"  # what installing would have linked
+    alternatives = work / "root" / "alternatives"  # the links that an installation makes
     alternatives.mkdir()
     for command in _IPTABLES:
         (alternatives / command).symlink_to("../usr/sbin/xtables-nft-multi")
@@ -77,7 +77,7 @@ def _unpack(name: str, place: Path) -> None:
 
 
 def _fetch(name: str, work: Path) -> None:
-    """Download what this machine lacks of the package, by its own lists or, where these are old, by new ones."""
+    """Download the missing packages by the machine's lists, or by new lists if these are outdated."""
     apt = ["apt-get", "-qq", "-o", f"Dir::Cache::archives={work / 'archives'}"]
     apt += ["-o", "Acquire::AllowInsecureRepositories=false", "-o", "APT::Get::AllowUnauthenticated=false"]
     private = [

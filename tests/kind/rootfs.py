@@ -1,4 +1,4 @@
-"""The file system of a kind node: Debian, kind's own files, the toolchain's binaries, as kind's Dockerfile has them."""
+"""The file system of a kind node: Debian, kind's files and the toolchain's binaries, as in kind's Dockerfile."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ _SERVICES = ("kubelet.service", "containerd.service", "undo-mount-hacks.service"
 
 
 def make_rootfs(root: Path, packages: Unpacked, toolchain: Toolchain, files: Path) -> None:
-    """Fill the folder *root*; *files* are ``images/base/files`` of kind's module."""
+    """Fill the folder *root*. *files* is ``images/base/files`` of kind's module."""
     _install_debian(root, packages)
     for file in _unwanted(root):
         shutil.rmtree(file) if file.is_dir() and not file.is_symlink() else file.unlink()
     _lay_files(root, files)
     _enable_services(root)
-    copies: dict[int, Path] = {}  # by their inodes: kubelet and kubectl are one file
+    copies: dict[int, Path] = {}  # by inode, because kubelet and kubectl are one file
     for folder, names in _PLACES.items():
         (root / folder).mkdir(parents=True, exist_ok=True)
         for name in names:
@@ -69,7 +69,7 @@ def make_rootfs(root: Path, packages: Unpacked, toolchain: Toolchain, files: Pat
 
 
 def sandbox_name(root: Path) -> str:
-    """Return what the node's containerd calls the image that holds a pod's namespaces."""
+    """Return the name of the sandbox image in the node's containerd."""
     text = (root / "etc/containerd/config.toml").read_text(encoding="utf-8")
     (name,) = re.findall(r'^\s*sandbox_image = "(.+)"', text, re.MULTILINE)
     return str(name)
@@ -82,7 +82,7 @@ def _install_debian(root: Path, packages: Unpacked) -> None:
     command = [
         str(packages.path("usr/sbin/debootstrap")),
         "--variant=minbase",
-        "--force-check-gpg",  # without a keyring it would go on unchecked
+        "--force-check-gpg",  # without a keyring, apt would not verify the packages
         f"--include={','.join(_PACKAGES)}",
         SUITE,
         str(root),
@@ -110,7 +110,7 @@ def _enable_services(root: Path) -> None:
     wants.mkdir(parents=True, exist_ok=True)
     for name in _SERVICES:
         (wants / name).symlink_to(f"/etc/systemd/system/{name}")
-    (root / "etc/systemd/system/systemd-binfmt.service").symlink_to("/dev/null")  # it would change the host's kernel
+    (root / "etc/systemd/system/systemd-binfmt.service").symlink_to("/dev/null")  # would change the host's kernel
     (root / "sbin/init").unlink(missing_ok=True)
     (root / "sbin/init").symlink_to("/usr/lib/systemd/systemd")
     with (root / "etc/systemd/journald.conf").open("a") as file:
@@ -120,10 +120,10 @@ def _enable_services(root: Path) -> None:
 
 
 def _written(toolchain: Toolchain) -> dict[str, str]:
-    """Return the files that kind's build of a node image makes.
+    """Return the files that kind's build of a node image generates.
 
-    kindnet, the network of a real node image, is no Go module that anybody may build: bridge and host-local do for one
-    node.  CoreDNS has no image here either; nothing in an experiment asks for a name.
+    kindnet, the network of a real node image, is not available as a Go module. bridge and host-local replace it on one
+    node. There is no CoreDNS image, because experiments do not resolve names.
     """
     return {
         "kind/version": f"v{toolchain.kubernetes}",

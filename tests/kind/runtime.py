@@ -1,7 +1,7 @@
-"""An OCI runtime for machines without CAP_SYS_RESOURCE: runc, asked for no capability that nobody here can give.
+"""An OCI runtime for machines without CAP_SYS_RESOURCE: runc without the capability that the machine cannot grant.
 
-``docker run --privileged`` asks for all that there are, and runc fails with "unable to apply caps".  As a program:
-``python -m tests.kind.runtime RUNC ARGUMENTS...``, called by dockerd as it would call runc.
+``docker run --privileged`` requests all capabilities, and runc fails with "unable to apply caps". dockerd calls this
+program in place of runc: ``python -m tests.kind.runtime RUNC ARGUMENTS...``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _STARTING = {"create": ("--bundle", "-b"), "run": ("--bundle", "-b"), "exec": ("
 
 
 def asked_in(arguments: Sequence[str]) -> Path | None:
-    """Return the file in which runc, called with *arguments*, would read what capabilities are asked for."""
+    """Return the file from which runc, called with *arguments*, reads the requested capabilities."""
     verb = next((it for it in arguments if it in _STARTING), None)
     if verb is None:
         return None
@@ -33,7 +33,7 @@ def asked_in(arguments: Sequence[str]) -> Path | None:
 
 
 def without(value: Any, capability: str = CAPABILITY) -> Any:
-    """Return a JSON value in which no list holds *capability*."""
+    """Return a JSON value with *capability* removed from every list."""
     if isinstance(value, dict):
         return {name: without(each, capability) for name, each in value.items()}
     if isinstance(value, list):
@@ -42,11 +42,11 @@ def without(value: Any, capability: str = CAPABILITY) -> Any:
 
 
 def main(runc: str, *arguments: str) -> None:
-    """Become runc, its orders rewritten where need be."""
+    """Remove the capability from the file if there is one, and replace this process by runc."""
     file = asked_in(arguments)
     if file and file.is_file() and lacks_sys_resource(Path("/proc/self/status").read_text(encoding="ascii")):
         file.write_text(json.dumps(without(json.loads(file.read_text(encoding="utf-8")))), encoding="utf-8")
-    os.execv(runc, [runc, *arguments])  # noqa: S606  # dockerd's own arguments, to the program that they are for
+    os.execv(runc, [runc, *arguments])  # noqa: S606  # dockerd's own arguments for runc
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""kind, for real: the same verdicts as elsewhere, and nothing left however a run ends."""
+"""On a real kind cluster, the verdicts are those of the other providers, and no run leaves traces."""
 
 from __future__ import annotations
 
@@ -50,41 +50,41 @@ NAME = "canaryproof-trial"
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Told]:
-    """What one run on kind says of the sample."""
+    """The results of one run over the sample on kind."""
     return try_all({name: CORPUS[name] for name in SAMPLE}, tmp_path_factory.mktemp("sample"), *OPTIONS)
 
 
 @pytest.mark.parametrize("name", SAMPLE)
 def test_a_mutation_is_judged_as_on_the_embedded_cluster(said: Mapping[str, Told], name: str) -> None:
-    """Verdict, outcome, failed and skipped checks are those that the corpus asks of every cluster."""
+    """A mutation gets the expected verdict, outcome, failed checks and skipped checks of every cluster."""
     assert said[name].verdict == expected(CORPUS[name]), str(said[name])
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What Docker has at one moment."""
+    """The state of Docker at one time."""
 
     docker: Docker
 
     def things(self) -> dict[str, set[str]]:
-        """Return its containers, networks and volumes."""
+        """Return the containers, networks and volumes."""
         lists = (["ps", "--all"], ["network", "ls"], ["volume", "ls"])
         return {words[0]: set(self.docker(*words, "--quiet").split()) for words in lists}
 
     def node(self) -> str:
-        """Return the node of the cluster; empty when there is none."""
+        """Return the node of the cluster, or an empty string."""
         return self.docker("ps", "--all", "--quiet", f"--filter=name={NAME}").strip()
 
 
 @pytest.fixture(scope="module")
 def machine() -> Machine:
-    """The Docker that tests/kind has lent, or the machine's."""
+    """The Docker that tests/kind lends, or the machine's."""
     return Machine(Docker(os.environ, TimeLimits()))
 
 
 @pytest.fixture(scope="module")
 def provider() -> KindProvider:
-    """A cluster of its own name, with stand-ins."""
+    """A provider with its own cluster name and stand-ins."""
     cache = cache_folder(os.environ)
     agnhost = toolchain.provide(
         cache=cache, progress=Silence(), tools=["agnhost"], machine=toolchain.Machine(TimeLimits())
@@ -102,7 +102,7 @@ def provider() -> KindProvider:
 
 @contextmanager
 def nothing_stays(machine: Machine, folder: Path) -> Iterator[None]:
-    """Look before and after the block: of Docker's things and in *folder* there are no more than before."""
+    """Check that neither Docker nor *folder* has more objects after the block than before."""
     before = machine.things()
     yield
     assert machine.things() == before
@@ -141,7 +141,7 @@ def test_a_kept_cluster_is_used_again_from_anywhere(
 
 
 def _is_left_alone_by_others(provider: KindProvider, cache: Path) -> None:
-    """To a harness that knows nothing of it, it is the user's: of use as it is, and never deleted."""
+    """Check that a harness without the record treats the cluster as the user's: it uses it, and never deletes it."""
     stranger = replace(provider, cache=cache)
     with pytest.raises(ClusterError, match="made by somebody else"), stranger.lend():
         pass
@@ -150,7 +150,7 @@ def _is_left_alone_by_others(provider: KindProvider, cache: Path) -> None:
 
 
 def test_an_experiment_is_isolated_by_a_network_policy(machine: Machine, tmp_path: Path) -> None:
-    """While a submission is tried, its namespace has a NetworkPolicy for all of its pods."""
+    """The namespace of an experiment has a NetworkPolicy for all of its pods."""
     folder = tmp_path / "project"
     folder.mkdir()
     look = ("exec", "--env=KUBECONFIG=/etc/kubernetes/admin.conf")
@@ -172,7 +172,7 @@ def test_an_experiment_is_isolated_by_a_network_policy(machine: Machine, tmp_pat
 
 @pytest.mark.parametrize("moment", ["the node is there", "the submission is tried"])
 def test_ctrl_c_leaves_nothing(machine: Machine, tmp_path: Path, moment: str) -> None:
-    """Ctrl-C at any moment takes the cluster along, and what was made around it."""
+    """Ctrl-C at any time removes the cluster and everything that was made for it."""
     folder = tmp_path / "project"
     folder.mkdir()
     with nothing_stays(machine, folder), _harness(folder, tmp_path / "log") as process:
@@ -184,7 +184,7 @@ def test_ctrl_c_leaves_nothing(machine: Machine, tmp_path: Path, moment: str) ->
 def test_what_a_killed_run_left_is_used_up_by_the_next(
     provider: KindProvider, machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SIGKILL leaves a cluster behind, which the next run of that name takes and takes away."""
+    """The next run with the same name takes over and removes the cluster of a run killed by SIGKILL."""
     folder, other = tmp_path / "project", tmp_path / "other"
     folder.mkdir()
     other.mkdir()
@@ -202,7 +202,7 @@ def test_what_a_killed_run_left_is_used_up_by_the_next(
 
 @contextmanager
 def _harness(folder: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the harness in *folder*, as a shell would: a process group of its own."""
+    """Run the harness in *folder* in its own process group, as a shell does."""
     command = [
         sys.executable,
         "-m",

@@ -1,4 +1,4 @@
-"""``python -m tests.mutation [PACKAGE ...]``: runs mutmut over copies of packages; too many survivors are a failure."""
+"""``python -m tests.mutation [PACKAGE ...]``: runs mutmut over copies of packages, and fails for too many survivors."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tests.mutation.survey import LEAST, Survey, read_survey
 from tests.mutation.workspace import PACKAGES, ROOT, prepare
 
 FOLDER = ROOT / ".mutation"
-"""In the folder of each package there mutmut works, and ``mutmut browse`` shows its results afterwards."""
+"""The folder with mutmut's working copy of each package. ``mutmut browse`` there shows the results afterwards."""
 
 
 def main(packages: Sequence[str]) -> int:
-    """Change *packages* in all ways that mutmut knows, and return 0 where the tests notice enough of them."""
+    """Run mutmut on *packages*, and return 0 when the tests detect enough of the mutants."""
     mutmut = Path(sys.executable).with_name("mutmut")
     for package in packages:
         prepare(FOLDER / package, package)
@@ -26,7 +26,7 @@ def main(packages: Sequence[str]) -> int:
 
 
 def told(survey: Survey) -> str:
-    """Return the survivors that nobody has explained, and the figures, for people."""
+    """Return the unexplained survivors and the figures as text."""
     equivalent = len(survey.survivors) - len(survey.unexplained)
     killed, left = survey.mutants - len(survey.survivors), len(survey.unexplained)
     return "\n".join(

@@ -1,4 +1,4 @@
-"""What became of the mutants: how many the tests killed, and which of the others change nothing that matters."""
+"""Evaluates mutmut's results: the share of killed mutants, and the survivors that are equivalent."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from pathlib import Path
 
 EQUIVALENTS = Path(__file__).with_name("equivalent.toml")
 LEAST = 95
-"""Percent of the mutants that the tests must kill, of all but the equivalent ones."""
+"""The percentage of the mutants, without the equivalent ones, that the tests must kill."""
 SURVIVED = frozenset({0, 5, 33})
-"""The exit codes by which mutmut records that the tests passed, or that there are none."""
+"""The exit codes with which mutmut records that the tests passed, or that there are none."""
 
 
 @dataclass(frozen=True, order=True)
 class Change:
-    """What a mutant changes: lines of a function, without their indentation."""
+    """The change of a mutant: lines of a function, without indentation."""
 
     function: str
-    """With its module, and with its class where it has one."""
+    """The function with its module and class."""
     before: str
     after: str
 
     def __str__(self) -> str:
-        """Return the change as a difference of lines."""
+        """Return the change as a diff of lines."""
         before = (f"    - {line}" for line in self.before.splitlines())
         after = (f"    + {line}" for line in self.after.splitlines())
         return "\n".join((self.function, *before, *after))
@@ -36,17 +36,17 @@ class Change:
 
 @dataclass(frozen=True)
 class Equivalent:
-    """Changes of one text that no test can notice, because the code behaves as before."""
+    """Mutants of one text that no test can detect, because the behaviour is the same."""
 
     text: str
     mutants: tuple[str, ...]
-    """What mutmut puts in its place."""
+    """The replacement by mutmut."""
     reason: str
     function: str = ""
-    """Where; empty where the reason holds in every function of the package."""
+    """The function, or an empty string if the reason holds in the whole package."""
 
     def explains(self, change: Change) -> bool:
-        """Report whether *change* is one of these."""
+        """Return whether *change* is one of these."""
         return self.function in {"", change.function} and any(
             change.after in _replaced(change.before, self.text, mutant) for mutant in self.mutants
         )
@@ -54,7 +54,7 @@ class Equivalent:
 
 @dataclass(frozen=True)
 class Survey:
-    """The result of mutmut for one package, and what is known of mutants that are equivalent to its code."""
+    """The result of mutmut for one package, with its known equivalent mutants."""
 
     package: str
     mutants: int
@@ -68,27 +68,27 @@ class Survey:
 
     @property
     def outdated(self) -> tuple[Equivalent, ...]:
-        """Return what is said to be equivalent and explains no survivor."""
+        """Return the listed equivalents that match no survivor."""
         return tuple(known for known in self.equivalents if not any(map(known.explains, self.survivors)))
 
     @property
     def percent(self) -> float:
-        """Return how many of a hundred mutants were killed, of those that are not equivalent."""
+        """Return the percentage of killed mutants, without the equivalent ones."""
         killed = self.mutants - len(self.survivors)
         different = killed + len(self.unexplained)
         return 100 * killed / different if different else 0.0
 
     @property
     def is_enough(self) -> bool:
-        """Report whether the tests kill as many mutants as they must, and the list of equivalent ones is true."""
+        """Return whether the tests kill enough mutants, and the list of equivalents is up to date."""
         return self.percent >= LEAST and not self.outdated
 
 
 def read_survey(folder: Path, package: str, equivalents: Path = EQUIVALENTS) -> Survey:
-    """Return what mutmut left of *package* in *folder*.
+    """Return the survey of mutmut's results for *package* in *folder*.
 
     Raises:
-        RuntimeError: mutmut did not run to its end.
+        RuntimeError: mutmut did not finish.
         ValueError: An equivalent mutant has no reason.
     """
     codes: dict[str, int | None] = {}
@@ -104,7 +104,7 @@ def read_survey(folder: Path, package: str, equivalents: Path = EQUIVALENTS) -> 
 
 
 def read_equivalents(file: Path, package: str) -> tuple[Equivalent, ...]:
-    """Return the changes of *package* that *file* explains.
+    """Return the equivalents of *package* in *file*.
 
     Raises:
         ValueError: One of them has no reason.
@@ -116,7 +116,7 @@ def read_equivalents(file: Path, package: str) -> tuple[Equivalent, ...]:
 
 
 def _changes(source: str, mutants: Iterable[str]) -> Iterator[Change]:
-    """Yield what *mutants* change in a module into which mutmut has written all of them."""
+    """Yield the changes of *mutants* in a module into which mutmut has written all of them."""
     lines = source.splitlines()
     functions = {each.name: each for each in ast.walk(ast.parse(source)) if isinstance(each, ast.FunctionDef)}
     for mutant in mutants:
@@ -135,13 +135,13 @@ def _changes(source: str, mutants: Iterable[str]) -> Iterator[Change]:
 
 
 def _replaced(line: str, text: str, mutant: str) -> Iterator[str]:
-    """Yield *line* with *mutant* in the place of *text*, once for each place where it stands."""
+    """Yield *line* with *text* replaced by *mutant*, once for each occurrence."""
     for found in re.finditer(re.escape(text), line):
         yield f"{line[: found.start()]}{mutant}{line[found.end() :]}"
 
 
 def _plain(mangled: str) -> str:
-    """Return the name of a function, with its class, as the code has it."""
+    """Return the name of a function as in the code, with its class."""
     if "ǁ" in mangled:
         _, owner, name = mangled.split("ǁ")
         return f"{owner}.{name.removeprefix('_get_')}"

@@ -1,4 +1,4 @@
-"""The copy of the code that is changed: only what the unit tests of the pure packages need."""
+"""Prepares the copy of the code for mutmut, with only the files that the unit tests of the pure packages need."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ PACKAGES: Mapping[str, str] = {
     "model": "causes chart_source evidence_redaction explaining flight_record helm_text kubernetes_text objects"
     " quantities registries rendered_yaml timeline well_formed",
 }
-"""The packages that decide, each with its unit tests.  The tests of one package need not notice changes of another."""
+"""The deciding packages with their unit tests. The tests of one package need not detect mutants of another."""
 
 
 def prepare(folder: Path, package: str) -> None:
-    """Make *folder* anew, with the code, the unit tests and the configuration of the tools for *package*."""
+    """Recreate *folder* with the code, the unit tests and the tools' configuration for *package*."""
     shutil.rmtree(folder, ignore_errors=True)
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "canaryproof", folder / "canaryproof", ignore=ignored)
@@ -38,9 +38,9 @@ def prepare(folder: Path, package: str) -> None:
 
 
 def with_plain_getters(source: str) -> str:
-    """Return a module in which each property is a method that an assignment makes a property.
+    """Return a module in which each property is a plain method, turned into a property by an assignment.
 
-    mutmut leaves functions with a decorator alone.
+    mutmut does not mutate functions with a decorator.
     """
     lines = source.splitlines(keepends=True)
     getters = [
@@ -60,7 +60,7 @@ def with_plain_getters(source: str) -> str:
 
 
 def _decorator(function: ast.FunctionDef) -> str:
-    """Return the only decorator of a function, where it is a plain name; empty otherwise."""
+    """Return the only decorator of a function if it is a plain name, or else an empty string."""
     match function.decorator_list:
         case [ast.Name(id=name)]:
             return name

@@ -1,4 +1,4 @@
-"""canaryproof as its users have it: the wheel, installed, in folders that know nothing of this repository."""
+"""The installed wheel works for its users, in folders outside of this repository."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ pytestmark = pytest.mark.product
 REPOSITORY = Path(__file__).parents[2]
 REFERENCE = REPOSITORY / "upcommerce"
 EXAMPLES = REPOSITORY / "docs" / "examples"
-"""What the documentation shows."""
+"""The examples of the documentation."""
 MINUTES = 300.0
-"""Seconds for a run with a cluster; its tools may have to be built before, by another environment of tox."""
+"""The time limit in seconds of a run with a cluster, whose tools another tox environment may have built."""
 
 STRANGERS_TESTS = """
 import pytest
@@ -47,7 +47,7 @@ def test_own(submission, settings, scenario, request):
 
 @pytest.fixture(scope="module", autouse=True)
 def installed() -> None:
-    """The tests are of a wheel: what an editable installation finds in the repository proves nothing."""
+    """Check that canaryproof is installed as a wheel, because an editable installation proves nothing."""
     place = run([sys.executable, "-I", "-c", "import canaryproof; print(canaryproof.__file__)"], timeout=60)
     assert not Path(place.strip()).is_relative_to(REPOSITORY / "canaryproof"), "run this by tox run -e product"
 
@@ -61,7 +61,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def called(program: str, *arguments: str, folder: Path, code: int = 0, timeout: float = MINUTES) -> str:
-    """Return what *program* of this environment prints in *folder*; it must end with *code*."""
+    """Return the output of *program* of this environment in *folder*. It must end with *code*."""
     wanted = {name: os.environ[name] for name in ("PATH", "HOME", "XDG_CACHE_HOME") if name in os.environ}
     environment = {**wanted, **{name: text for name, text in os.environ.items() if name.startswith("CANARYPROOF_")}}
     command = [str(Path(sys.executable).with_name(program)), *arguments]
@@ -74,14 +74,14 @@ def called(program: str, *arguments: str, folder: Path, code: int = 0, timeout: 
 
 
 def test_the_wheel_has_one_package() -> None:
-    """Nothing of it can be taken for, or replaced by, a package of somebody else's."""
+    """The wheel contains only one package, so that it cannot conflict with others."""
     names = {file.parts[0] for file in files("canaryproof") or () if ".." not in file.parts}
 
     assert {name for name in names if not name.endswith(".dist-info")} == {"canaryproof"}
 
 
 def test_help_needs_nothing(folder: Path) -> None:
-    """The command and each of its commands say how they are called."""
+    """The command and its subcommands print their help without a cluster."""
     assert "check" in called("canaryproof", "--help", folder=folder)
     assert "--report-dir" in called("canaryproof", "check", "--help", folder=folder)
     assert "DIR" in called("canaryproof", "replay", "--help", folder=folder)
@@ -89,7 +89,7 @@ def test_help_needs_nothing(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def accepted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder in which the reference was checked, and what was printed."""
+    """The folder in which the reference was checked, and the output."""
     folder = tmp_path_factory.mktemp("accepted")
     said = called(
         *("canaryproof", "check", str(REFERENCE), "--cluster", "embedded", "--report-dir", "out"),
@@ -100,18 +100,18 @@ def accepted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 def test_a_right_chart_is_accepted(accepted: tuple[Path, str]) -> None:
-    """Exit code 0, reports, JUnit by pytest's own option, and the same verdict again from the records."""
+    """A correct chart is accepted with exit code 0, reports and a JUnit file, and a replay gives the same verdict."""
     folder, said = accepted
 
     assert "upcommerce   ACCEPTED   13/13" in said
     assert "13 passed" in said
-    assert len(list(ET.parse(folder / "junit.xml").iter("testcase"))) == 13  # noqa: S314 - pytest wrote it
+    assert len(list(ET.parse(folder / "junit.xml").iter("testcase"))) == 13  # noqa: S314 - pytest wrote the file
     assert "ACCEPTED" in called("canaryproof", "replay", "out", folder=folder)
     assert sorted(each.name for each in folder.iterdir()) == ["junit.xml", "out"]
 
 
 def test_a_check_of_ones_own_is_reported(accepted: tuple[Path, str], folder: Path) -> None:
-    """It stands beside those of the suite, with its points and its title, and costs points where it fails."""
+    """A user's own check is reported with points and title beside the suite's checks, and costs points if it fails."""
     shutil.copy(EXAMPLES / "test_own_check.py", folder)
     slower = (folder / "test_own_check.py").read_text(encoding="utf-8").replace("gone < 10", "gone < 0")
     write(folder, {"slower/test_own_check.py": slower})
@@ -131,7 +131,10 @@ def test_a_check_of_ones_own_is_reported(accepted: tuple[Path, str], folder: Pat
 
 
 def test_a_wrong_chart_in_the_current_folder_is_rejected(folder: Path) -> None:
-    """Exit code 1; the default is ./upcommerce, ``-k`` selects checks and ``-x`` ends the run."""
+    """A wrong chart in ./upcommerce is rejected by default with exit code 1.
+
+    ``-k`` selects checks, and ``-x`` ends the run.
+    """
     shutil.copytree(REFERENCE, folder / "upcommerce")
     service = next((folder / "upcommerce" / "templates").glob("canary*service*"))
     service.write_text(service.read_text(encoding="utf-8").replace("5003", "5004"), encoding="utf-8")
@@ -147,14 +150,14 @@ def test_a_wrong_chart_in_the_current_folder_is_rejected(folder: Path) -> None:
 
 
 def test_wrong_usage_starts_nothing(folder: Path) -> None:
-    """Exit code 4: an unknown option, and no chart where one is looked for."""
+    """An unknown option or a missing chart has exit code 4, and nothing starts."""
     called("canaryproof", "check", "--report-directory", "out", folder=folder, code=4)
     assert "no such path" in called("canaryproof", "check", folder=folder, code=4)
     assert not list(folder.iterdir())
 
 
 def test_a_test_of_ones_own_gets_a_cluster_and_a_namespace(folder: Path) -> None:
-    """No submission is needed for that, and nothing that is imported meanwhile warns."""
+    """A user's own test gets a cluster and a namespace without a submission, and no import emits a warning."""
     shutil.copy(EXAMPLES / "test_cluster_and_namespace.py", folder)
 
     said = called("pytest", "-W", "error", "--canaryproof-cluster=embedded", "-p", "no:cacheprovider", folder=folder)
@@ -163,7 +166,7 @@ def test_a_test_of_ones_own_gets_a_cluster_and_a_namespace(folder: Path) -> None
 
 
 def test_a_program_needs_no_pytest(folder: Path) -> None:
-    """It runs an experiment and judges it by the same checks."""
+    """A program runs an experiment and judges it by the same checks without pytest."""
     said = called("python", str(EXAMPLES / "plain_python.py"), str(REFERENCE), folder=folder)
 
     assert said.startswith("upcommerce: accepted.")
@@ -171,7 +174,7 @@ def test_a_program_needs_no_pytest(folder: Path) -> None:
 
 
 def test_the_suite_is_selected_by_its_name(folder: Path) -> None:
-    """``--pyargs`` finds it, and a module of one's own may import it."""
+    """``--pyargs`` selects the suite by its name, and a user's module can import it."""
     write(folder, {"test_rehearsal.py": "from canaryproof.acceptance.test_acceptance import *\n"})
     submission = f"--canaryproof-submissions={REFERENCE}"
 
@@ -183,7 +186,7 @@ def test_the_suite_is_selected_by_its_name(folder: Path) -> None:
 
 
 def test_the_plugin_leaves_other_projects_alone(folder: Path) -> None:
-    """Names of fixtures, markers and parameters that it uses itself are still theirs, and nothing is printed."""
+    """The plugin prints nothing in other projects, which may use its internal fixture, marker and parameter names."""
     markers = "[pytest]\naddopts = --strict-markers\nfilterwarnings = error\nmarkers =\n    check: own\n    e2e: own\n"
     write(folder, {"test_own.py": STRANGERS_TESTS, "pytest.ini": markers})
 
@@ -193,7 +196,7 @@ def test_the_plugin_leaves_other_projects_alone(folder: Path) -> None:
     )
 
     def told(text: str) -> list[str]:
-        """Return what a run prints, without its duration and the list of plugins."""
+        """Return the output of a run without its duration and list of plugins."""
         return [line for line in text.splitlines() if not line.startswith(("plugins:", "="))]
 
     assert "2 passed" in said

@@ -1,1 +1,1 @@
-"""The same charts again and again: a verdict that wobbles is a bug in a wait or in a rule."""
+"""Repeats the same charts: a verdict that varies shows a bug in a wait or a rule."""

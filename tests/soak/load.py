@@ -1,4 +1,4 @@
-"""Keeps the machine busy with something else for the length of a block."""
+"""Keeps the machine busy until the block ends."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from canaryproof.system.process import run
 from canaryproof.timeouts import TimeLimits
 
 SPIN = "import os, sys\nwhile os.getppid() == int(sys.argv[1]): pass"
-"""A program that does nothing as fast as it can, and ends when the process that started it does."""
+"""A program that spins until the process that started it ends."""
 
 
 @contextmanager
 def busy(processes: int) -> Iterator[None]:
-    """Let *processes* processes spin until the end of the block, or of this process."""
+    """Let *processes* processes spin until the end of the block or of this process."""
     over = threading.Event()
     with ThreadPoolExecutor(processes, "load") as pool:
         try:
@@ -32,5 +32,5 @@ def busy(processes: int) -> Iterator[None]:
 
 def _spin(over: threading.Event) -> None:
     command = [sys.executable, "-c", SPIN, str(os.getpid())]
-    with suppress(InfrastructureError):  # how a command ends that is told to
+    with suppress(InfrastructureError):  # the exit code of a terminated command
         run(command, timeout=TimeLimits().toolchain, doomed=lambda: "the block is over" if over.is_set() else None)

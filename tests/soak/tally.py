@@ -1,4 +1,4 @@
-"""Counts what was said of the same chart again and again."""
+"""Counts the results of repeated charts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.corpus.trial import Verdict
 
 
 def wobbles(expected: Mapping[str, Verdict], said: Iterable[tuple[str, Verdict]]) -> str:
-    """Return a table of every verdict that is not the expected one, with how often it came; empty without any."""
+    """Return a table of each unexpected verdict with its count, or an empty string."""
     counts = Counter(said)
     wrong = {each for each in counts if each[1] != expected[each[0]]}
     charts = {name for name, _ in wrong}

@@ -1,4 +1,4 @@
-"""The reference and five faults, fifty times each: always the same verdict, also on a machine that has more to do."""
+"""The reference and five faults get the same verdict fifty times, also on a busy machine."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ CHARTS = (
     "reference",
     "mistyped-tag",  # quick: decided before any container runs
     "two-replicas",  # two pods that crash in turn
-    "exits-cleanly",  # dies as the reference does, but for the code
-    "killed-by-its-liveness-probe",  # told from a crash by what the kubelet says
-    "finalizer-on-the-service",  # outlives the rollback, and is freed
+    "exits-cleanly",  # ends like the reference, with another exit code
+    "killed-by-its-liveness-probe",  # the kubelet's message distinguishes it from a crash
+    "finalizer-on-the-service",  # outlives the rollback until its finalizer is dropped
 )
 NUMBER = int(os.environ.get("CANARYPROOF_SOAK", "50"))
 CORES = os.cpu_count() or 1
@@ -28,7 +28,7 @@ CORES = os.cpu_count() or 1
 
 @pytest.mark.parametrize("processes", [0, CORES], ids=["calm", "busy"])
 def test_a_verdict_does_not_wobble(tmp_path_factory: pytest.TempPathFactory, processes: int) -> None:
-    """Every repetition of a chart is judged for what it is."""
+    """Every repetition of a chart gets the expected result."""
     charts = {f"{name}-{number:03}": CORPUS[name] for number in range(NUMBER) for name in CHARTS}
     with busy(processes) if processes else nullcontext():
         said = try_all(charts, tmp_path_factory.mktemp("soak"))

@@ -257,7 +257,7 @@ def test_environment_values() -> None:
 
 
 def test_kubeconfig_values() -> None:
-    """Tokens, passwords, keys and the environment of commands are known; names and servers are not."""
+    """The redaction knows a kubeconfig's tokens, passwords, keys and command environments, but no names or servers."""
     key = base64.b64encode(PEM.encode()).decode()
     document = {
         "clusters": [{"name": "c", "cluster": {"server": "https://u:passw0rd-u@api.lan", "proxy-url": "http://x"}}],

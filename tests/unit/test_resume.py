@@ -46,7 +46,7 @@ def test_what_has_not_changed_is_found_by_its_name(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_not_good_any_more_is_tried_again(tmp_path: Path, content: bytes) -> None:
-    """A fault, a change, a record of an older version, of somebody else, or of nothing."""
+    """A submission is tried again if its record is invalid, or has a fault, an old version or another fingerprint."""
     kept(tmp_path, "alice", content)
 
     assert unchanged([ALICE], tmp_path, lambda _: "abc") == {}

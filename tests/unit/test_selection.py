@@ -123,7 +123,10 @@ def test_what_a_provider_cannot_do_is_refused(provider: str, settings: dict[str,
 
 
 def test_a_cluster_elsewhere_is_not_touched_unasked(pytester: pytest.Pytester) -> None:
-    """Without a terminal and without --yes the run is refused before anything starts, whatever the context's name."""
+    """A remote cluster without a terminal and ``--yes`` is refused before anything starts.
+
+    The name of its context does not matter.
+    """
     pytester.makepyfile(
         "from canaryproof.pytest_plugin.markers import check\n@check('any')\ndef test_any(canaryproof_submission): pass"
     )

@@ -104,7 +104,10 @@ def test_who_only_waits_lets_another_work_and_goes_on_before_others_begin(log: L
 
 
 def test_who_is_in_no_hurry_lets_all_pass_that_begin(log: Log) -> None:
-    """Also those that begin while it waits, so that what may take long is under way by then."""
+    """An experiment that is not urgent lets all others begin first, including later ones.
+
+    Slow experiments are therefore under way early.
+    """
     slots = Slots(1, QUICK, alive)
     over = {name: threading.Event() for name in ("unhurried", "second")}
 

@@ -113,7 +113,7 @@ def test_what_the_cluster_assigns_is_no_difference() -> None:
 
 
 def unready_app(app: Body) -> Cause | None:
-    """Return why the Deployment *app*, without any Service, is not ready, after no operation of Helm."""
+    """Return the reason why the Deployment *app* without a Service is not ready, with no Helm operation before."""
     return unready(timeline(("ADDED", app)), Stable(("app",), ()), {})
 
 

@@ -107,7 +107,10 @@ def test_cluster_roles_that_may_be_bound_are_named() -> None:
 
 
 def test_a_chart_changes_the_quotas_that_it_brings() -> None:
-    """Its own, by name, and not the guards, whatever name the chart gives to its own."""
+    """The Role allows changes to the chart's own quotas by name.
+
+    It never allows changes to the guards, whatever names the chart uses.
+    """
     guards = [each["metadata"]["name"] for each in tenancy.resource_quotas(1)]
     small = (named("ResourceQuota", "small"), named("LimitRange", "small"))
     chart = (*small, *(named("ResourceQuota", name) for name in guards))
@@ -146,7 +149,10 @@ def test_the_namespace_can_be_read_and_no_other() -> None:
 
 
 def test_every_kind_that_can_be_created_is_counted() -> None:
-    """But for those that every release has; CPU and memory stay as the chart says."""
+    """The quota counts every kind that can be created, except those that each release has.
+
+    It limits neither CPU nor memory.
+    """
     hard = counted(1)
     created = {
         f"count/{kind}{group and f'.{group}'}"

@@ -135,7 +135,7 @@ def test_the_last_words_are_those_before_the_crash() -> None:
 
 
 def test_requests_are_counted_with_the_longest_outage() -> None:
-    """An outage lasts from the first to the last of the requests in a row that failed."""
+    """The summary counts the requests. The longest outage lasts from the first to the last consecutive failure."""
     probes = (Probe(1.0, 0.1), Probe(1.2, 0, "refused"), Probe(1.3, 0, "refused"), Probe(1.6, 0.1))
 
     assert answers(replace(EVIDENCE, probes=probes)) == "stable answered 2 of 4 requests, longest outage 0.1 s"

@@ -85,7 +85,10 @@ def test_pods_are_owned_through_replica_sets() -> None:
 
 
 def test_pod_seen_before_its_replica_set_is_owned_as_soon_as_that_is_seen() -> None:
-    """Kinds are watched one by one: which comes first does not matter."""
+    """A pod that was observed before its ReplicaSet is owned once that is observed.
+
+    Each kind has its own watch, so that either may come first.
+    """
     observations = Story().pod().timeline.observations
 
     assert len(Timeline(observations[::-1]).pods_of(CANARY.deployment)) == 1
@@ -288,9 +291,9 @@ def about(*bodies: Body) -> tuple[Event, ...]:
 
 
 def test_an_event_tells_all_that_it_says() -> None:
-    """An event has object, container, component, reason, message and count.
+    """An event has the object, container, component, reason, message and count that the API reports.
 
-    Without these it is one event of no container.
+    Without these, it is one event of no container.
     """
     told = event(reason="BackOff", message="restarting", count=7, source={"component": "kubelet"})
     told["involvedObject"] |= {"kind": "Pod", "name": "one", "namespace": "sre"}
@@ -316,7 +319,10 @@ def test_an_event_about_an_init_container_names_it() -> None:
 
 
 def test_events_about_others_or_that_expired_are_left_out() -> None:
-    """The API server deletes events after an hour; that is no news."""
+    """Events about other objects, and deletions of expired events, are left out.
+
+    The API server deletes events after an hour.
+    """
     expired = Timeline((Observation(1, "DELETED", Manifest(event())),))
 
     assert expired.events_about("u") == ()

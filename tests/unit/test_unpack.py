@@ -179,7 +179,7 @@ def test_an_archive_that_unpacks_without_end_is_refused(tmp_path: Path, make: Pa
 
 
 def test_an_archive_that_lies_about_sizes_gets_no_further(tmp_path: Path) -> None:
-    """What unpacks to more than it says is damaged, and no more than a chart may have is ever read of it."""
+    """The unpacking treats an archive as damaged if a file exceeds its stated size. It reads no more than the limit."""
     archive = pack_zip(tmp_path / "a.zip", {**chart(), "upcommerce/zeros": b"\0" * 2**20})
     lying = archive.read_bytes().replace((2**20).to_bytes(4, "little"), (100).to_bytes(4, "little"))
     archive.write_bytes(lying)

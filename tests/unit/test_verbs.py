@@ -101,7 +101,7 @@ def test_helm_4_leaves_validation_to_the_server(tmp_path: Path, version: str, op
 
 
 def test_a_refusal_is_an_operation_with_helms_own_words(tmp_path: Path) -> None:
-    """What Helm says about the chart comes back as a value, on one line, without its prefixes and advice."""
+    """A refusal of the chart is returned as an operation with Helm's message on one line, without prefix and advice."""
     helm = helm_that(tmp_path, '*) echo "level=ERROR msg=x\nError: UPGRADE FAILED: port\n  is wrong" >&2; exit 1;;')
 
     assert helm.upgrade("shop", tmp_path, "sre").error == "port is wrong"

@@ -123,7 +123,10 @@ def test_a_summary_is_added_to_what_others_wrote(tmp_path: Path) -> None:
 
 
 def test_logs_do_not_move_a_cursor() -> None:
-    """A log can be shown in a terminal as it is, indentation and all; its name tells container and run."""
+    """The writer removes control characters from logs and keeps the indentation.
+
+    Files are named by container and run.
+    """
     (log,) = hostile_evidence("bad \x1b[31mflag\r\n  bye").logs
     files = evidence_files(replace(EVIDENCE, logs=(replace(log, pod="one", container="app"),)))
 
@@ -131,7 +134,7 @@ def test_logs_do_not_move_a_cursor() -> None:
 
 
 def test_evidence_goes_to_a_folder_of_the_submission(tmp_path: Path) -> None:
-    """The flight record stands beside it, and no unfinished file is left."""
+    """The writer puts the evidence into a folder beside the flight record, and leaves no temporary files."""
     keep_evidence(EVIDENCE, tmp_path / "evidence", "shop")
 
     assert sorted(each.name for each in (tmp_path / "evidence").iterdir()) == ["shop", "shop.jsonl"]
@@ -150,7 +153,7 @@ def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
 
 @pytest.fixture(params=[0o000, 0o022, 0o077])
 def _umask(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Set the umask until the block ends."""
+    """Set the umask for the test, and restore the former one."""
     before = os.umask(request.param)
     yield
     os.umask(before)
@@ -175,7 +178,7 @@ def test_only_the_owner_reads_grades(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_what_root_writes_belongs_to_the_owner_of_the_folder(tmp_path: Path) -> None:
-    """A teacher who used sudo can read their reports, and remove them."""
+    """The writer gives files written by root to the owner of the folder, so that a user of sudo can remove them."""
     home = tmp_path / "home"
     home.mkdir()
     os.chown(home, 1234, 1235)

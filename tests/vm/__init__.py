@@ -1,5 +1,5 @@
-"""A small machine with cgroup v2, systemd and a stock Debian kernel, emulated: what the build machine may not be.
+"""An emulated machine with cgroup v2, systemd and a stock Debian kernel, which the build machine may lack.
 
-:mod:`image` makes its disk from Debian's packages, once; :mod:`parcel` makes a second one of what is to be tried;
-:mod:`machine` boots both, with no way to any network, and runs commands there.
+:mod:`image` makes its disk from Debian packages once. :mod:`parcel` makes a second disk with the project.
+:mod:`machine` boots both without a network, and runs commands there.
 """

@@ -1,4 +1,4 @@
-"""The machine's disk, made of Debian's packages by mmdebstrap, and kept for the next run."""
+"""Builds the machine's disk from Debian packages with mmdebstrap, and keeps it for the next run."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from canaryproof.system.progress import Progress
 SUITE = "bookworm"
 PACKAGES = (
     *("linux-image-cloud-amd64", "udev", "kmod", "systemd-sysv", "iproute2", "procps", "openssh-server"),
-    *("dbus", "dbus-user-session", "libpam-systemd"),  # what a login brings, and its cgroup
-    *("python3", "runc", "uidmap"),  # what the harness needs
+    *("dbus", "dbus-user-session", "libpam-systemd"),  # for a login with its own cgroup
+    *("python3", "runc", "uidmap"),  # for the harness
 )
 STUDENT = "student"
 PARCEL = "/opt"
-"""Where the second disk is mounted."""
-NETWORK = "[Match]\nName=eth0\n[Network]\nAddress=10.0.2.15/24\n"  # qemu's own, to be reached by ssh
+"""The mount point of the second disk."""
+NETWORK = "[Match]\nName=eth0\n[Network]\nAddress=10.0.2.15/24\n"  # the address of qemu's own network, used by ssh
 COMMANDS = {"mmdebstrap": "mmdebstrap", "mke2fs": "e2fsprogs", "ssh-keygen": "openssh-client"}
 MAKING = 1800.0
-"""Seconds for downloads and installation; measured 310 on a busy machine with two cores."""
+"""The time limit in seconds for downloads and installation. Measured: 310 on a busy machine with two cores."""
 BYTES = 8 * 2**30
 
 
 @dataclass(frozen=True)
 class Image:
-    """What a machine boots from; nothing writes to it."""
+    """The files from which a machine boots. They are never written."""
 
     folder: Path
 
@@ -51,7 +51,7 @@ class Image:
 
     @property
     def initrd(self) -> Path:
-        """Return what the kernel finds its disk with."""
+        """Return the initial RAM disk, with which the kernel finds its disk."""
         return self.folder / "initrd.img"
 
     @property
@@ -61,9 +61,9 @@ class Image:
 
 
 def provide_image(cache: Path, progress: Progress) -> Image:
-    """Return the image of this recipe, made now where *cache* does not have it.
+    """Return the image of this recipe, and build it if *cache* does not have it.
 
-    Raises InfrastructureError when a command or a right is missing, CommandError when a step fails.
+    Raises InfrastructureError when a command or a right is missing, and CommandError when a step fails.
     """
     folder = cache / "vm" / _fingerprint()
     if not folder.is_dir():
@@ -78,7 +78,7 @@ def provide_image(cache: Path, progress: Progress) -> Image:
 
 
 def require(commands: dict[str, str]) -> None:
-    """Raise InfrastructureError that names all of *commands*, by their packages, that this machine lacks."""
+    """Raise InfrastructureError that lists those of *commands* that are missing, with their packages."""
     if missing := sorted({package for command, package in commands.items() if not shutil.which(command)}):
         raise InfrastructureError(
             f"the emulated machine needs more packages: apt-get install --no-install-recommends {' '.join(missing)}"
@@ -87,7 +87,7 @@ def require(commands: dict[str, str]) -> None:
 
 @contextmanager
 def _unfinished(folder: Path) -> Iterator[Path | None]:
-    """Lend a folder that gets its name when the block has ended well; None where another run was quicker."""
+    """Lend a folder that gets its final name at the end of the block. Yield None when another run was faster."""
     if folder.is_dir():
         yield None
         return
@@ -114,7 +114,7 @@ def _make(image: Image) -> None:
 
 
 def _hooks(public_key: str) -> tuple[str, ...]:
-    """Return the commands that turn packages into this machine; ``$1`` is its root."""
+    """Return the commands that configure the installed packages. ``$1`` is the machine's root folder."""
     files = {
         "etc/hostname": "vm\n",
         "etc/hosts": "127.0.0.1 localhost vm\n",
@@ -136,7 +136,7 @@ def _hooks(public_key: str) -> tuple[str, ...]:
 
 
 def make_disk(disk: Path, root: Path, size: int) -> None:
-    """Make *disk*, an ext4 file system of *size* bytes with all that is below *root*; only what is used takes space."""
+    """Make *disk*, a sparse ext4 file system of *size* bytes with the content of *root*."""
     with disk.open("wb") as file:
         file.truncate(size)
     run(["mke2fs", "-q", "-F", "-t", "ext4", "-d", str(root), str(disk)], timeout=MAKING)

@@ -1,4 +1,4 @@
-"""An emulated machine: booted for the length of a block, reached by ssh, and gone with the process that booted it."""
+"""An emulated machine that boots for a block, is used through ssh, and ends with this process."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from canaryproof.system.wait import Ticks, wait_for
 from tests.vm.image import Image, require
 
 BOOT, ANSWER = 600.0, 60.0
-"""Seconds until it can be reached, and for a command that only looks; 15 and 1 on a machine with nothing else to do."""
+"""The time limits in seconds for the boot and for a short command. Measured: 15 and 1 on an idle machine."""
 COMMANDS = {"qemu-system-x86_64": "qemu-system-x86", "ssh": "openssh-client", "setpriv": "util-linux"}
 ACCELERATORS = {"tcg": "tcg,thread=multi,tb-size=1024", "kvm": "kvm"}
 PROCESSORS = {"tcg": "Nehalem", "kvm": "host"}
-"""Of those emulated, one without AVX: with what qemu 7.2 makes of it, Python crashed and runc hung."""
+"""An emulated processor without AVX: with qemu 7.2's emulation of AVX, Python crashed and runc hung."""
 CHOSEN = os.environ.get("CANARYPROOF_VM", "tcg")
-"""Emulation works everywhere; ``kvm`` is ten times faster where the host lets it."""
+"""Emulation works everywhere. ``kvm`` is ten times faster if the host allows it."""
 _LINES = 15
 
 
 @dataclass(frozen=True)
 class VirtualMachine:
-    """A machine that runs."""
+    """A running machine."""
 
     port: int
     key: Path
 
     def run(self, user: str, command: str, timeout: float = ANSWER) -> str:
-        """Log in as *user*, run *command* there, and return its standard output.
+        """Run *command* there as *user*, and return its standard output.
 
-        Raises CommandError when it ends with another code than 0, or not in time.
+        Raises CommandError when it ends with another code than 0 or exceeds its time limit.
         """
         options = ("BatchMode=yes", "ConnectTimeout=20", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null")
         told = [word for option in options for word in ("-o", option)]
@@ -46,15 +46,15 @@ class VirtualMachine:
         return run(["ssh", *aim, command], timeout=timeout)
 
     def python(self, user: str, program: str, environment: str = "") -> str:
-        """Run a Python program there, in the project."""
+        """Run a Python program there, in the project's folder."""
         return self.run(user, f"{environment} python3 -c {shlex.quote(program)}")
 
 
 @contextmanager
 def running(image: Image, parcel: Path, folder: Path, progress: Progress) -> Iterator[VirtualMachine]:
-    """Boot *image* with *parcel* beside it; what it writes is forgotten with it.
+    """Boot *image* with *parcel* as the second disk. All writes are discarded.
 
-    Raises InfrastructureError when it cannot be booted, with the end of what it said.
+    Raises InfrastructureError with the end of the console output when the boot fails.
     """
     require(COMMANDS)
     console = folder / "console.log"
@@ -79,7 +79,7 @@ def _command(image: Image, parcel: Path, console: Path, port: int) -> list[str]:
         f"-netdev=user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:22",
         *("-device=virtio-net-pci,netdev=n0,romfile=", "-device=virtio-rng-pci", f"-serial=file:{console}"),
     ]
-    # It ends with this process, however that ends.
+    # The machine ends with this process, however this ends.
     qemu = ["setpriv", "--pdeathsig=KILL", "--", "qemu-system-x86_64"]
     return qemu + [word for option in options for word in option.split("=", 1)]
 

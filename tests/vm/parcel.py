@@ -1,4 +1,4 @@
-"""The second disk: this project as it stands, its Python packages, the cluster's tools, and charts to try."""
+"""The second disk: this project, its Python packages, the cluster's tools, and charts to try."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from tests.vm.image import PARCEL, make_disk
 
 REPOSITORY = Path(__file__).parents[2]
 PYTHON = "3.11"
-"""The machine's: that of Debian 12."""
+"""The machine's Python version, which is that of Debian 12."""
 PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_28_x86_64")
 FETCHING = 600.0
-"""Seconds for the packages."""
+"""The time limit in seconds for the packages."""
 PROJECT, SITE, TOOLCHAIN, CHARTS = (f"{PARCEL}/{name}" for name in ("project", "site", "toolchain", "charts"))
 
 
 def make_parcel(disk: Path, folder: Path, tools: Mapping[str, Path], charts: Mapping[str, Mutation]) -> None:
-    """Make *disk* of all that is to be tried, gathered in *folder*, which must not exist.
+    """Make *disk* with everything to try, collected in *folder*, which must not exist.
 
-    *tools* are the binaries by their names; runc is not handed in, the machine has its own.
+    *tools* maps names to binaries. runc is not among them, because the machine has its own.
     """
     place = {name: folder / Path(name).name for name in (PROJECT, SITE, TOOLCHAIN, CHARTS)}
     for each in (place[TOOLCHAIN], place[CHARTS]):
@@ -42,7 +42,7 @@ def make_parcel(disk: Path, folder: Path, tools: Mapping[str, Path], charts: Map
 
 
 def _copy_project(place: Path) -> None:
-    """Copy what git would know of, so that neither caches nor environments go along."""
+    """Copy the files that git tracks or would track, without caches and environments."""
     listing = run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], timeout=60, cwd=REPOSITORY)
     for name in filter(None, listing.split("\0")):
         if (REPOSITORY / name).is_file():
@@ -51,7 +51,7 @@ def _copy_project(place: Path) -> None:
 
 
 def _install(place: Path) -> None:
-    """Install this project and what it needs for the machine's Python, whatever runs here."""
+    """Install this project and its dependencies for the machine's Python, whatever version runs here."""
     needed = [each for each in requires("canaryproof") or () if "extra ==" not in each]
     platforms = [f"--platform={it}" for it in PLATFORMS]
     _pip(place, "--only-binary=:all:", f"--python-version={PYTHON}", "--implementation=cp", *platforms, *needed)

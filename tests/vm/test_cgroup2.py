@@ -1,4 +1,4 @@
-"""On cgroup v2 the embedded cluster does all that it does elsewhere: for root, and for a user who is not."""
+"""On cgroup v2, the embedded cluster works for root and for an ordinary user."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ pytestmark = pytest.mark.vm
 
 PATIENCE = {"tcg": 20, "kvm": 2}[CHOSEN]
 RUN, START, END = 1800.0, 600.0, 120.0
-"""Seconds for a whole run, for the start of a cluster, and for its end; measured 240, 80 and 5."""
+"""The time limits in seconds for a whole run, a cluster's start and its end. Measured: 240, 80 and 5."""
 TRIED = ("reference", "out-of-memory")
 ENVIRONMENT = f"cd {PROJECT}; export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={SITE} CANARYPROOF_TOOLCHAIN={TOOLCHAIN};"
 OPTIONS = f"--canaryproof-cluster embedded --canaryproof-patience {PATIENCE}"
 PYTEST = f"python3 -m pytest tests/e2e -p no:cacheprovider -m e2e {OPTIONS}"
 USERS = (STUDENT, "root")
-"""In this order: at the student's turn root has done nothing yet."""
+"""The users in this order, so that root has not changed anything when the student starts."""
 PLAINLY = ""
 DELEGATED = "systemd-run --user --scope --quiet --property=Delegate=yes --"
 CONTAINED = "systemd-run --scope --quiet --property=Delegate=yes -- tests/vm/as_in_a_container"
@@ -56,7 +56,7 @@ systemctl daemon-reload
 def vm(
     toolchain: Toolchain, pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[VirtualMachine]:
-    """A machine that has just booted, with this project in it."""
+    """A freshly booted machine with this project."""
     folder = tmp_path_factory.mktemp("vm")
     parcel = folder / "parcel.img"
     with ExitStack() as stack:
@@ -71,7 +71,7 @@ def vm(
 
 @pytest.mark.parametrize("user", USERS)
 def test_charts_get_their_verdicts(vm: VirtualMachine, user: str, request: pytest.FixtureRequest) -> None:
-    """The reference is accepted, a limit of memory holds, and nothing is left."""
+    """The reference is accepted, a memory limit takes effect, and nothing is left."""
     charts = " ".join(f"--canaryproof-submissions {CHARTS}/{name}" for name in TRIED)
     with visible(request.config) as progress, progress.step(f"pytest -m e2e as {user}"):
         said = vm.run(
@@ -90,7 +90,7 @@ def test_charts_get_their_verdicts(vm: VirtualMachine, user: str, request: pytes
     ("user", "inside"), [(STUDENT, PLAINLY), (STUDENT, DELEGATED), ("root", PLAINLY), ("root", CONTAINED)]
 )
 def test_nothing_survives_a_kill(vm: VirtualMachine, user: str, inside: str, pytestconfig: pytest.Config) -> None:
-    """A harness that is killed takes its cluster along; the next start sweeps what the kernel leaves."""
+    """A killed harness ends its cluster, and the next start sweeps what the kernel leaves."""
     harness = f"{inside} sh -c 'echo $$ > ~/pid; exec {PYTEST}'"
     vm.run(user, f"{ENVIRONMENT} setsid --fork {harness} > ~/said 2>&1 < /dev/null")
     with visible(pytestconfig) as progress, progress.step(f"starting a cluster as {user}, to kill it"):
@@ -118,7 +118,7 @@ def test_nothing_survives_a_kill(vm: VirtualMachine, user: str, inside: str, pyt
 
 
 def test_every_gap_is_told_and_closed_by_its_remedy(vm: VirtualMachine) -> None:
-    """A machine that grants nothing names what it lacks, with commands; after these it lacks nothing."""
+    """The doctor names each gap of a machine that grants nothing, and its commands close all of them."""
     vm.run("root", BREAK)
     _log_out(vm)
 
@@ -135,7 +135,7 @@ def test_every_gap_is_told_and_closed_by_its_remedy(vm: VirtualMachine) -> None:
 
 
 def _left(vm: VirtualMachine) -> str:
-    """Return what is there of any cluster: processes, cgroups, run folders; empty where nothing is."""
+    """Return the traces of clusters: processes, cgroups and run folders."""
     return vm.run(
         "root",
         "pgrep --list-full --full [/]opt/toolchain/ | sed 's/^/process /';"
@@ -152,5 +152,5 @@ def _succeeds(vm: VirtualMachine, user: str, command: str) -> bool | None:
 
 
 def _log_out(vm: VirtualMachine) -> None:
-    """End all that the student has running; the next login begins anew."""
+    """End all processes of the student, so that the next login is a new one."""
     vm.run("root", f"loginctl terminate-user {STUDENT}; while pgrep --uid {STUDENT}; do sleep 1; done > /dev/null")
