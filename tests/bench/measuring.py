@@ -32,7 +32,10 @@ NAME = "canaryproof-bench"
 
 
 def clusters(toolchain: Toolchain, runs: int, figures: Figures, progress: Progress) -> None:
-    """From the call of the provider to a Ready node and controllers at work, and what the cluster takes then."""
+    """Measure the time from the provider's call to a Ready node with working controllers.
+
+    Also measure the memory that the cluster then uses.
+    """
     for number in range(runs):
         with progress.step(f"cluster {number + 1} of {runs}"), _cluster(toolchain) as cluster:
             figures.add("cluster: start to useful", cluster.ready_after)

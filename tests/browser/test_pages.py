@@ -194,7 +194,10 @@ def test_the_policy_stops_what_would_get_in(reader: Reader) -> None:
 
 
 def test_the_class_opens_within_a_second(reader: Reader, reports: Path) -> None:
-    """Two hundred submissions: a second of a processor and five megabytes at most, everything on the page laid out."""
+    """The page of two hundred submissions takes at most a second of processor time for its layout.
+
+    It has at most five megabytes.
+    """
     reader.tell("Performance.enable", timeDomain="threadTicks")
     before = spent(reader)
 

@@ -93,7 +93,7 @@ def test_the_courses_chart_is_a_deployment_and_its_service(baseline: Rendering) 
 def test_the_reference_adds_one_canary_and_its_service(
     baseline: Rendering, reference: Rendering, course: Course
 ) -> None:
-    """The chart in the end is the course's, a canary as the terms ask for, and nothing else."""
+    """The reference renders to the course's chart, and to a canary by the course's terms with its Service only."""
     finding = find_canary(baseline, reference)
 
     assert finding.added == (

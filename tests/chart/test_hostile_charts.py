@@ -220,7 +220,10 @@ def test_a_frozen_chart_renders_to_what_was_vetted(helm: Helm, render: Render, t
 
 
 def test_a_hook_of_upgrades_is_seen_that_is_a_test_besides(render: Render) -> None:
-    """An upgrade runs it; what only ``helm test`` runs is left out."""
+    """A hook that both an upgrade and ``helm test`` run is part of the rendering.
+
+    A hook that only ``helm test`` runs is not.
+    """
     hook = "apiVersion: v1\nkind: Secret\nmetadata: {name: %s, annotations: {helm.sh/hook: '%s'}}\n"
 
     found = render(

@@ -10,7 +10,10 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def ctrl_c_is_heard() -> Iterator[None]:
-    """A script's jobs in the background ignore Ctrl-C, and so would all that these tests start and interrupt."""
+    """Restore Python's handler of Ctrl-C, so that these tests and their children hear it.
+
+    A shell's background jobs ignore Ctrl-C, and children inherit this.
+    """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

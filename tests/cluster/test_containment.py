@@ -21,7 +21,10 @@ def cluster(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.mark.parametrize("shared", [True, False], ids=["shared-processes", "own-processes"])
 def test_no_setting_of_the_node_can_be_written(cluster: Lab, *, shared: bool) -> None:
-    """Not by the container's own /proc and /sys, nor by those of the sandbox of its pod (``/proc/1/root``)."""
+    """A container cannot write the node's settings.
+
+    It tries its own /proc and /sys, and those of its pod's sandbox (``/proc/1/root``).
+    """
     name = f"settings-{shared}".lower()
     roots = ["", "/proc/1/root"] if shared else [""]
     below = ("proc/sys", "proc/irq", "proc/bus", "proc/fs", "proc/acpi", "proc/scsi", "sys")

@@ -19,7 +19,7 @@ WANTED_MEBIBYTES = 4096
 EACH_MEBIBYTES = 200
 """The bytes that a pod may write on a machine of that size. A file system holds between one and three times as much."""
 UNTIL_SANDBOXES_ARE_COLLECTED = 120
-"""The seconds that the kubelet may take for an eviction, which it considers once a minute."""
+"""The seconds until the kubelet has removed dead sandboxes, for which it looks once a minute."""
 READY = "--output=jsonpath={.status.containerStatuses[0].ready}"
 KILLED = (137, 128)
 """The exit codes of a killed program, and of a container killed before its program starts."""

@@ -20,7 +20,7 @@ SERVES = "netexec"
 
 @pytest.mark.parametrize("component", ["kubelet", "kube-apiserver", "etcd"])
 def test_a_component_that_dies_ends_the_run_as_an_error(tmp_path: Path, component: str) -> None:
-    """Within seconds of its death every submission is an error that names the component; none is rejected."""
+    """Every submission ends with an error that names the component within seconds of its death. None is rejected."""
     reports = tmp_path / "reports"
     with main_job(tmp_path, reports) as job:
         victim = wait_for(component, lambda: running(component, tmp_path), within=60, changes=Ticks())

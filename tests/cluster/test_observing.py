@@ -178,7 +178,10 @@ def test_an_upgrade_in_disguise_is_none(student: Student, observe: Observe) -> N
 def test_a_replaced_program_is_remarked_from_the_record_of_helm(
     student: Student, observe: Observe, tmp_path: Path
 ) -> None:
-    """While the pods are there, and after the rollback, when only Helm knows what ran; the verdict is the same."""
+    """A replaced program gets a remark both before and after the rollback.
+
+    After the rollback, only Helm's record shows the program. The verdict stays the same.
+    """
     accepted(container('args: ["--no-such-flag"]')).write(tmp_path / "upcommerce")
     student.upgrades_to_the_canary(tmp_path / "upcommerce")
     before = observe()

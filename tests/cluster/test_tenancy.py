@@ -218,7 +218,10 @@ def test_a_run_ends_where_a_privileged_pod_would_be_admitted(
 def test_a_chart_that_wants_to_open_its_namespace_is_refused(
     cluster: Cluster, toolchain: Toolchain, tmp_path: Path
 ) -> None:
-    """Its templates make a Role in the cluster alone; the API server lets nobody give rights that they lack."""
+    """A chart whose templates create a Role only in the cluster is refused.
+
+    The API server lets no user grant rights that the user lacks.
+    """
     chart = _chart(tmp_path)
     in_the_cluster(TAKEOVER, "templates/attack.yaml").apply(chart)
 

@@ -17,7 +17,10 @@ from tests.corpus.mutation import Mutation
 
 REPOSITORY = Path(__file__).parents[2]
 START, EACH = 300.0, 20.0
-"""Seconds that a run may take: for the cluster and the slowest chart, and for each chart; a busy machine takes 3."""
+"""The time limits of a run in seconds: for the cluster with the slowest chart, and for each chart.
+
+A chart takes 3 seconds on a busy machine.
+"""
 TIDYING = 60.0
 """The seconds in which an ended run removes its cluster."""
 NAMED = ("failed", "skipped", "error")
@@ -54,7 +57,7 @@ class Told:
         return frozenset(it["cause"]["code"] for it in self.row["remarks"])
 
     def __str__(self) -> str:
-        """Return the failed checks and their messages, as a student reads them."""
+        """Return the reason and the failed checks with their messages, as a student reads them."""
         failed = (f"x {it['id']}: {it['message']}" for it in self.row["checks"] if it["status"] in {"failed", "error"})
         return "\n".join((f"{self.row['name']}: {self.row['reason']}", *failed))
 

@@ -1,1 +1,4 @@
-"""kind on a machine that has none: Docker and a node image from Debian's packages and Go modules, gone afterwards."""
+"""Provides kind on a machine without it: Docker and a node image from Debian packages and Go modules.
+
+All of it is removed afterwards.
+"""

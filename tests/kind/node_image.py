@@ -1,4 +1,7 @@
-"""A node image for kind where none can be pulled: of Debian's packages and the toolchain's Go modules, in a minute."""
+"""Builds a node image for kind from Debian packages and the toolchain's Go modules, if none can be pulled.
+
+The build takes a minute.
+"""
 
 from __future__ import annotations
 

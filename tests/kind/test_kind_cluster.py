@@ -112,7 +112,10 @@ def nothing_stays(machine: Machine, folder: Path) -> Iterator[None]:
 def test_a_kept_cluster_is_used_again_from_anywhere(
     provider: KindProvider, machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is used from another folder at once, left alone by others, replaced when it died, and gone in the end."""
+    """A kept cluster is reused from another folder, and left alone by other runs.
+
+    It is replaced after its death, and finally removed.
+    """
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
     there.mkdir()
@@ -141,7 +144,7 @@ def test_a_kept_cluster_is_used_again_from_anywhere(
 
 
 def _is_left_alone_by_others(provider: KindProvider, cache: Path) -> None:
-    """Check that a harness without the record treats the cluster as the user's: it uses it, and never deletes it."""
+    """Check that a harness without the record treats the cluster as the user's: usable, and never deleted."""
     stranger = replace(provider, cache=cache)
     with pytest.raises(ClusterError, match="made by somebody else"), stranger.lend():
         pass

@@ -1,1 +1,1 @@
-"""Changes the code that decides in thousands of small ways, and counts the changes that the unit tests notice."""
+"""Mutation tests: change the deciding code in thousands of small ways, and count the changes that tests detect."""

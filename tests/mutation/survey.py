@@ -40,7 +40,7 @@ class Equivalent:
 
     text: str
     mutants: tuple[str, ...]
-    """The replacement by mutmut."""
+    """The replacements by mutmut."""
     reason: str
     function: str = ""
     """The function, or an empty string if the reason holds in the whole package."""

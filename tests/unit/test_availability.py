@@ -110,7 +110,10 @@ def test_every_outage_is_told() -> None:
 
 
 def test_silence_is_certain_once_it_lasts() -> None:
-    """The stable Service counts as available after an answer, and as unavailable after an outage beyond the limit."""
+    """The availability is certain after an answer, or once an outage exceeds the limit.
+
+    A few failures prove nothing.
+    """
     failing = tuple(Probe(number / 10, 0, "refused") for number in range(30))
 
     assert not is_certain((), 0, TimeLimits())

@@ -128,7 +128,7 @@ def test_a_stable_port_may_get_a_name() -> None:
 
 
 def test_an_autoscaler_overrules_the_deployment() -> None:
-    """An autoscaler with more than one minimum replica is a finding like a Deployment with several replicas."""
+    """One that scales the canary to more than one replica is as wrong as a Deployment that asks for more."""
     scaler = """
 ---
 # Source: upcommerce/templates/hpa.yaml

@@ -75,7 +75,7 @@ def test_a_command_without_credentials_is_named(api: FakeApi) -> None:
 
 
 def test_who_only_looks_asks_for_no_rights(api: FakeApi) -> None:
-    """The observer needs no further rights and sends only GET requests."""
+    """The observer does not ask for its rights, and sends only GET requests."""
     with provider(api, reading=True).lend():
         assert {method for method, _ in api.asked} == {"GET"}
 

@@ -172,7 +172,7 @@ def test_a_layout_that_leads_elsewhere_is_refused(layout: Path, digest: str) -> 
 
 
 def test_head_tells_digest_and_size_without_a_body(node: http.client.HTTPConnection) -> None:
-    """The registry answers HEAD with digest and size but without a body, with which a runtime resolves a tag."""
+    """The registry answers HEAD, with which a runtime resolves a tag, with digest and size but without a body."""
     node.request("HEAD", "/v2/course/app/manifests/v3")
     answer = node.getresponse()
 

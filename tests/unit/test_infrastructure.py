@@ -25,7 +25,7 @@ PENDING = Decision(
 
 
 def told(message: str) -> Timeline:
-    """Return the message of the cluster about a claim."""
+    """Return a timeline with this message of the cluster about a claim."""
     event: Body = {"kind": "Event", "metadata": {"name": "e", "uid": "e"}, "message": message}
     return Story().observe(event | {"involvedObject": {"kind": "PersistentVolumeClaim", "name": "data"}}).timeline
 

@@ -81,7 +81,7 @@ def test_the_records_of_the_upgrade_must_stay_until_the_rollback(api: FakeApi, t
 
 
 def test_an_upgrade_without_a_record_applied_nothing(api: FakeApi, tmp_path: Path) -> None:
-    """An upgrade without a record has applied nothing, because Helm failed earlier."""
+    """A failed upgrade without a record has applied nothing. A successful one without a record is a violation."""
     with api.serve(tmp_path):
         inspection, client = inspected(api)
         holds(api, bytes(secret(1)))

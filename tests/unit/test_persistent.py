@@ -134,7 +134,7 @@ def test_a_person_is_told_all_that_it_takes(place: Place) -> None:
 
 
 def test_a_program_that_stays_is_given_its_order(tmp_path: Path) -> None:
-    """A resident program gets its order, and its output is passed on until it falls silent. The rest is logged."""
+    """A detached program gets its order. Its lines are passed on until it falls silent, and the rest is logged."""
     with detached("json.tool", order=b"[1]", log=tmp_path / "log") as lines:
         assert list(lines) == [b"[\n", b"    1\n", b"]\n"]
     with detached("json.tool", order=b"no", log=tmp_path / "log") as lines:

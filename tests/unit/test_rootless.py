@@ -87,7 +87,7 @@ def test_no_gaps_are_no_fault() -> None:
 
 
 def test_the_user_is_root_inside_and_has_the_granted_ids_beside() -> None:
-    """The user is mapped to id 0, and ids from 1 on to the first granted range that is long enough."""
+    """The user is mapped to id 0, and the first granted range that is long enough to the ids from 1 on."""
     plan = instructions(GENEROUS, "ours", {"pids.max": "9"})
     user, group = str(os.geteuid()), str(os.getegid())
 
@@ -159,7 +159,7 @@ def test_a_second_cluster_finds_the_same_delegated_cgroup(tmp_path: Path, leaf: 
 
 
 def test_what_systemd_gave_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The removal of an ordinary user's cluster waits until systemd's scope is gone."""
+    """The removal of an ordinary user's cluster removes its systemd scope like any other cgroup."""
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     left = tmp_path / "user.slice/user-1000.slice/user@1000.service/app.slice/ours.scope/ours/kubepods"
     left.mkdir(parents=True)

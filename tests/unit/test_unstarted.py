@@ -28,7 +28,10 @@ def test_a_paused_deployment_is_not_ready_at_once() -> None:
 
 
 def test_a_limit_below_the_start_of_a_pod_is_out_of_memory() -> None:
-    """A memory limit below a pod's needs is OOM-killed after two events of the kubelet."""
+    """A canary whose memory limit is too low for its pod's start is OOM-killed, once the failure has persisted.
+
+    The kubelet reports this failure only in an event.
+    """
     story = Story().at(1.5).pod().at(2).event("FailedCreatePodSandBox", SANDBOX)
 
     assert fate(story, 3) is None

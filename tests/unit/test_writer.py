@@ -30,7 +30,10 @@ def files_in(folder: Path) -> set[str]:
 
 
 def test_all_about_a_submission_is_there_as_soon_as_it_is_judged(tmp_path: Path) -> None:
-    """The flight record, what people read of it, the page, the feedback and the file for Gradescope."""
+    """The writer writes the flight record, its readable form, the page, the feedback and the Gradescope file early.
+
+    It writes them as soon as the submission is judged.
+    """
     Reports(tmp_path, ["shop", "other"], course="Releases").tell(judged(EVIDENCE), EVIDENCE)
 
     assert files_in(tmp_path) == {
