@@ -1,4 +1,4 @@
-"""A mark that is named like a folder is meant for that: ``-m e2e`` does not wait for the import of all other tests."""
+"""Limits the collection to the folder that ``-m`` names, so that ``-m e2e`` does not import all other tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HERE = Path(__file__).parent
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out the other folders, where the expression for marks is the name of one."""
+    """Ignore the other folders if the marker expression is the name of a folder."""
     expression = config.getoption("markexpr")
     if not expression or not (HERE / expression).is_dir():
         return None

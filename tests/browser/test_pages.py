@@ -87,7 +87,7 @@ class Reader:
         self.chromium.get((self._reports / page).as_uri())
 
     def tell(self, command: str, **parameters: Any) -> Any:
-        """Send the browser a command of its own protocol."""
+        """Send a command of the Chrome DevTools Protocol to the browser."""
         return self.chromium.execute_cdp_cmd(command, parameters)
 
     def ask(self, script: str) -> Any:
@@ -95,7 +95,7 @@ class Reader:
         return self.chromium.execute_script(script)
 
     def find(self, selector: str) -> WebElement:
-        """Return an element."""
+        """Return the element that *selector* matches."""
         return self.chromium.find_element(By.CSS_SELECTOR, selector)
 
     def logged(self, kind: str) -> list[str]:

@@ -128,7 +128,7 @@ def test_a_stable_port_may_get_a_name() -> None:
 
 
 def test_an_autoscaler_overrules_the_deployment() -> None:
-    """One that scales the canary to more than one replica is as wrong as a Deployment that asks for more."""
+    """An autoscaler that gives the canary more than one replica is a finding like a Deployment that does so."""
     scaler = """
 ---
 # Source: upcommerce/templates/hpa.yaml

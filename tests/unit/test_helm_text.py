@@ -30,7 +30,7 @@ def test_only_the_way_to_the_api_server_counts_as_unreachable(*, message: str, u
 
 
 def test_only_the_error_is_left_of_what_helm_prints() -> None:
-    """Warnings, logs, advice and the stacks of a crash are not part of it."""
+    """The error of Helm's output leaves out warnings, logs, advice and the stack traces of a crash."""
     stderr = (
         "level=WARN msg=x\nWARNING: group-readable\nW1130 10:00:00.0 1 warnings.go:70] old\nwalk.go:75: found symlink\n"
         "I1130 10:00:00.0 1 x.go:1] y\nError: UPGRADE FAILED: cannot patch\n  and more\n\n"
@@ -43,14 +43,14 @@ def test_only_the_error_is_left_of_what_helm_prints() -> None:
 
 
 def test_a_missing_right_is_named() -> None:
-    """The words of a template about a right are its author's own."""
+    """A missing right is recognised with its user, but not in a message that a template itself raises."""
     assert helm_text.missing_right(FORBIDDEN) == MissingRight("sre", 'create resource "ingresses"')
     assert helm_text.missing_right(f"execution error at (a.yaml:1:1): {FORBIDDEN}") is None
     assert helm_text.missing_right('pods "a" is forbidden: exceeded quota: small') is None
 
 
 def test_a_taken_port_is_told_from_one_out_of_range() -> None:
-    """Only the first may be free a moment later."""
+    """A node port that is already allocated is distinguished from one out of range, because it may soon be free."""
     error = 'Service "a" is invalid: spec.ports[0].nodePort: Invalid value: 30503: provided port is '
 
     assert helm_text.is_port_taken(f"{error}already allocated")
@@ -69,13 +69,16 @@ def test_a_taken_port_is_told_from_one_out_of_range() -> None:
     ],
 )
 def test_a_description_tells_of_a_rollback(*, description: str, target: int | None, success: bool) -> None:
-    """Helm describes a failed revision in the words of the failure."""
+    """A description states success or the target revision of a rollback.
+
+    A failed revision has the failure's message.
+    """
     assert helm_text.rollback_target(description) == target
     assert helm_text.is_success(description) is success
 
 
 def test_an_object_is_named_once() -> None:
-    """Helm 4 and the API server both name it."""
+    """The error names an object once, although Helm 4 and the API server both name it."""
     applied = "failed to create resource: server-side apply failed for object sre/shop apps/v1, Kind=Deployment: "
     invalid = 'Deployment.apps "shop" is invalid: spec.replicas: Invalid value: -1'
     typed = (
@@ -88,20 +91,20 @@ def test_an_object_is_named_once() -> None:
 
 
 def test_a_kind_that_the_cluster_does_not_know_is_named() -> None:
-    """Helm asks which kinds there are; the API server checks the objects that it is sent."""
+    """An unknown kind is recognised in the messages of both Helm's look-up and the API server."""
     assert helm_text.unknown_kind('no matches for kind "Deploymnt" in version "apps/v1"') == "Deploymnt"
     assert helm_text.unknown_kind("apps/v1, Kind=Scale: invalid object type") == "Scale"
     assert helm_text.unknown_kind("timed out") == ""
 
 
 def test_a_refused_list_of_kinds_is_told_from_other_refusals() -> None:
-    """It hides the kind that Helm does not know."""
+    """A forbidden list of kinds is distinguished from other refusals, because it hides the unknown kind."""
     assert helm_text.is_refused_list_of_kinds(f"unable to build: failed to list CRDs: {FORBIDDEN}")
     assert not helm_text.is_refused_list_of_kinds(FORBIDDEN)
 
 
 def test_names_are_found_as_whole_words() -> None:
-    """A canary is often named like the stable app and something more."""
+    """A name is found only as a whole word, because the canary's name often extends the stable app's."""
     error = 'Deployment.apps "shop-canary" is invalid'
 
     assert helm_text.names_object(error, "Deployment", "shop-canary")
@@ -113,7 +116,7 @@ def test_names_are_found_as_whole_words() -> None:
 
 
 def test_the_faulty_fields_are_found() -> None:
-    """In the order of the error."""
+    """The faulty fields are listed in the order of the error."""
     error = "ports[0].nodePort: Invalid value: 1, template.image: Required value, .spec.replica: field not declared"
 
     assert helm_text.faulty_fields(error) == ("nodePort", "image", "replica")
@@ -134,7 +137,7 @@ def test_the_faulty_fields_are_found() -> None:
     ],
 )
 def test_a_refusal_is_about_parts_of_the_canary(error: str, parts: set[RefusedPart]) -> None:
-    """Each part is what one check is about."""
+    """A refusal is assigned to the parts of the canary that have their own checks."""
     known: tuple[RefusedPart, ...] = ("replicas", "container-ports", "service")
 
     assert {part for part in known if helm_text.refuses(error, part)} == parts
@@ -150,12 +153,12 @@ def test_a_refusal_is_about_parts_of_the_canary(error: str, parts: set[RefusedPa
     ],
 )
 def test_the_template_that_an_error_names_is_found(error: str, place: TemplatePlace | None) -> None:
-    """With its line, where one stands."""
+    """The template that an error names is found, with its line number if there is one."""
     assert helm_text.template_place(error) == place
 
 
 def test_the_value_that_a_template_asks_for_is_found() -> None:
-    """Without the key above it, or with one that is no map."""
+    """The value that a template looks up is found, and whether the key above it exists."""
     at = 'template: shop/templates/a.yaml:7:3: executing "a" at <.Values.canary.image>: '
 
     missing = AskedValue("canary.image", has_parent=False)
@@ -179,10 +182,10 @@ def test_the_value_that_a_template_asks_for_is_found() -> None:
     ],
 )
 def test_the_first_symptom_says_most(error: str, first: Symptom) -> None:
-    """A hint is given for it."""
+    """The first symptom of an error is the one with its hint."""
     assert next(helm_text.symptoms(error)) == first
 
 
 def test_an_unknown_error_has_no_symptom() -> None:
-    """The error itself is shown then."""
+    """An error without a known symptom is shown as it is."""
     assert list(helm_text.symptoms("timed out")) == []

@@ -1,4 +1,4 @@
-"""The hint and the place go with what was seen, not only with the name of the outcome."""
+"""The hint and the place of a finding depend on the cause, not only on the outcome's name."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ VALUES = "upcommerce:\n  image: uonyeka/upcommerce:v3\ncanary:\n  image: uonyeka
     ],
 )
 def test_the_hint_goes_with_what_kubernetes_says(outcome: OutcomeName, text: str, hint: str) -> None:
-    """One outcome has many causes, and each its own remedy."""
+    """The hint follows the message of Kubernetes, because one outcome has many causes with different remedies."""
     cause = Cause(code="pods-refused", detail=text, why=meaning(outcome, text))
 
     assert advice_on(Decision(outcome, cause)).hint == hint
@@ -50,7 +50,7 @@ def test_the_hint_goes_with_what_kubernetes_says(outcome: OutcomeName, text: str
     ],
 )
 def test_the_hint_goes_with_the_cause(outcome: OutcomeName, cause: Cause, hint: str) -> None:
-    """The code, and whether it is an init container, decide where Kubernetes' words do not."""
+    """The hint follows the cause's code and the kind of container if no message of Kubernetes decides."""
     assert advice_on(Decision(outcome, cause)).hint == hint
 
 
