@@ -55,7 +55,7 @@ def test_the_hint_goes_with_the_cause(outcome: OutcomeName, cause: Cause, hint: 
 
 
 def test_an_image_that_is_not_there_is_shown_where_it_is_written() -> None:
-    """The name stands in the values, as a rule: that is where the slip is."""
+    """The place of a missing image is the line in values.yaml that names it, or else the line in the template."""
     never = Decision("image-pull", Cause(code="image-not-found", image="uonyeka/canary:linux-amd64"))
     template = ChartFile(TEMPLATE, "image: {{ .Values.canary.image }}\n")
     in_both = ChartFile("templates/other.yaml", "image: uonyeka/canary:linux-amd64\n")
