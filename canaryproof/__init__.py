@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from canaryproof.kube.running_cluster import Cluster
     from canaryproof.model.evidence import Evidence
     from canaryproof.pytest_plugin.markers import accept, check
-    from canaryproof.scenario import Course as Scenario
-    from canaryproof.scenario import load_course as load_scenario
+    from canaryproof.scenario.scenario_file import load_scenario
+    from canaryproof.scenario.terms import Scenario as Scenario
 
 _MODULES = {
     "CanaryproofError": "errors",
@@ -29,12 +29,12 @@ _MODULES = {
     "Evidence": "model.evidence",
     "Experiments": "experiment.experiments",
     "Release": "helm.installed",
-    "Scenario": "scenario:Course",
+    "Scenario": "scenario.terms:Scenario",
     "SubmissionResult": "checks.results",
     "accept": "pytest_plugin.markers",
     "check": "pytest_plugin.markers",
     "judge": "checks.verdict",
-    "load_scenario": "scenario:load_course",
+    "load_scenario": "scenario.scenario_file:load_scenario",
 }
 __all__ = [
     "CanaryproofError",

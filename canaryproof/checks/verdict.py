@@ -10,15 +10,16 @@ from canaryproof.checks.registry import CHECKS, Check, by_current_id
 from canaryproof.checks.results import Judgement, SubmissionResult, gap_in, grade
 from canaryproof.model.evidence import Evidence
 from canaryproof.model.wording.cause_sentences import describe
-from canaryproof.scenario import Course, load_course
+from canaryproof.scenario.scenario_file import load_scenario
+from canaryproof.scenario.terms import Scenario
 
 
-def judge(evidence: Evidence, scenario: Course | None = None) -> SubmissionResult:
+def judge(evidence: Evidence, scenario: Scenario | None = None) -> SubmissionResult:
     """Return the verdict on the submission that *evidence* is about, as ``canaryproof check`` gives it.
 
     The default *scenario* is the UpCommerce course.
     """
-    scenario = scenario or load_course()
+    scenario = scenario or load_scenario()
     judgements: dict[str, Judgement] = {}
     for check in CHECKS:
         judgements[check.id] = _judgement(check, evidence, scenario, judgements)
@@ -26,7 +27,7 @@ def judge(evidence: Evidence, scenario: Course | None = None) -> SubmissionResul
     return grade(evidence.name, evidence.source, declared=declared, judgements=judgements, evidence=evidence)
 
 
-def _judgement(check: Check, evidence: Evidence, scenario: Course, earlier: Mapping[str, Judgement]) -> Judgement:
+def _judgement(check: Check, evidence: Evidence, scenario: Scenario, earlier: Mapping[str, Judgement]) -> Judgement:
     if cause := missing(check, earlier):
         return Judgement("skipped", cause)
     if evidence.fault:

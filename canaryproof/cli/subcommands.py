@@ -22,7 +22,7 @@ from canaryproof.doctor.diagnosis_text import exit_code, report
 from canaryproof.doctor.machine_probes import Where, ask
 from canaryproof.errors import CanaryproofError, ClusterError
 from canaryproof.pytest_plugin.option_table import OBSERVE, OPTIONS, REPLAY, SUBMISSIONS
-from canaryproof.scenario import UPCOMMERCE, load_course
+from canaryproof.scenario.scenario_file import UPCOMMERCE, load_scenario
 from canaryproof.system.paths import cache_folder
 from canaryproof.system.progress import TerminalProgress
 from canaryproof.timeouts import TimeLimits, patience_of
@@ -63,7 +63,7 @@ def _limits(said: str) -> TimeLimits:
 
 
 def _up(options: argparse.Namespace) -> int:
-    cache, course = cache_folder(os.environ), load_course(options.course)
+    cache, scenario = cache_folder(os.environ), load_scenario(options.scenario)
     place = place_of(cache, options.name)
     suitable(cache, os.environ, options.limits)
     progress = TerminalProgress(sys.stderr)
@@ -77,14 +77,14 @@ def _up(options: argparse.Namespace) -> int:
     provider = KeptProvider(
         toolchain,
         cache,
-        course.stand_ins,
+        scenario.stand_ins,
         options.name,
         keep=True,
         time_limits=options.limits,
         progress=progress,
     )
     kept, note = provider.up()
-    print(instructions(place, kept, course, note))
+    print(instructions(place, kept, scenario, note))
     return 0
 
 
@@ -166,7 +166,7 @@ COMMANDS = (
         (
             _NAME,
             argument(
-                "--course",
+                "--scenario",
                 type=Path,
                 default=UPCOMMERCE,
                 metavar="FILE",

@@ -29,13 +29,13 @@ SUITE = (
     "canaryproof.pytest_plugin.check_command",
 )
 CHECK_OPTIONS = tuple(each for each in (*OPTIONS, *KIND_OPTIONS) if each not in {SUBMISSIONS, REPLAY, OBSERVE})
-REPLAY_OPTIONS = tuple(each for each in OPTIONS if each.name in {"course", "report-dir"})
+REPLAY_OPTIONS = tuple(each for each in OPTIONS if each.name in {"scenario", "report-dir"})
 OBSERVE_OPTIONS = tuple(
     each
     for each in CHECK_OPTIONS
     if each.name
     in {
-        *("cluster", "cluster-name", "course", "helm", "kube-context", "kubeconfig"),
+        *("cluster", "cluster-name", "scenario", "helm", "kube-context", "kubeconfig"),
         *("patience", "report-dir", "toolchain"),
     }
 )

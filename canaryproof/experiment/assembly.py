@@ -18,7 +18,7 @@ from canaryproof.experiment.vetting import Vetting
 from canaryproof.kube.lease import Locks, present
 from canaryproof.kube.recorder import Recorder
 from canaryproof.kube.running_cluster import Cluster
-from canaryproof.scenario import Course
+from canaryproof.scenario.terms import Scenario
 from canaryproof.system.sandbox_detection import sandbox_available
 from canaryproof.timeouts import TimeLimits
 
@@ -27,7 +27,7 @@ from canaryproof.timeouts import TimeLimits
 def open_context(
     cluster: Cluster,
     *,
-    course: Course,
+    scenario: Scenario,
     helm: Path,
     parallel: Parallel,
     locks: Path,
@@ -52,13 +52,13 @@ def open_context(
             helm=tool,
             recorder=recorder,
             isolation=Isolation.on(client, setting, run, admission),
-            vetting=Vetting(client, setting, course.namespace),
+            vetting=Vetting(client, setting, scenario.namespace),
             setting=setting,
             registries=cluster.registries,
         )
         yield Context(
-            course=course,
-            baseline=Baseline(tool, course, cluster.kubernetes),
+            scenario=scenario,
+            baseline=Baseline(tool, scenario, cluster.kubernetes),
             target=target,
             capacity=Capacity.of(parallel, client, time_limits, doomed),
             time_limits=time_limits,

@@ -7,7 +7,7 @@ import threading
 from canaryproof.errors import InfrastructureError, UnsafeError
 from canaryproof.helm.verbs import Helm
 from canaryproof.model.evidence import Rendering
-from canaryproof.scenario import Course
+from canaryproof.scenario.terms import Scenario
 
 NAMESPACES = ("canaryproof-one", "canaryproof-other")
 """Two namespaces. A chart that renders identically in both does not depend on its namespace."""
@@ -16,10 +16,10 @@ NAMESPACES = ("canaryproof-one", "canaryproof-other")
 class Baseline:
     """Renders the stable chart once for all namespaces, or for each of them where it depends on its namespace."""
 
-    def __init__(self, helm: Helm, course: Course, kubernetes: str) -> None:
+    def __init__(self, helm: Helm, scenario: Scenario, kubernetes: str) -> None:
         """Render as for API version *kubernetes*, on the first use."""
         self._helm = helm
-        self._course = course
+        self._scenario = scenario
         self._kubernetes = kubernetes
         self._lock = threading.Lock()
         self._both: tuple[Rendering, ...] = ()
@@ -38,10 +38,10 @@ class Baseline:
         return rendering
 
     def _render(self, namespace: str) -> Rendering:
-        course = self._course
+        scenario = self._scenario
         try:
             return self._helm.renderer.template(
-                course.release, course.baseline, namespace, kubernetes=self._kubernetes, trusted=True
+                scenario.release, scenario.stable_chart, namespace, kubernetes=self._kubernetes, trusted=True
             )
         except UnsafeError as error:  # the machine is busy: the stable chart is trusted
             return Rendering(error=str(error))

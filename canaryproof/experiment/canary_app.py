@@ -18,15 +18,15 @@ from canaryproof.model.objects import ObjectKey
 from canaryproof.model.registries import Registries
 from canaryproof.model.timeline import Timeline
 from canaryproof.model.wording.cause_sentences import describe
-from canaryproof.scenario import Course
+from canaryproof.scenario.terms import Scenario
 
 LOGGED_PODS = 3
 LOG_LINES, LOG_BYTES = 40, 16_384
 
 
-def with_foreign_images(canary: Canary, course: Course, setting: Setting) -> Canary:
+def with_foreign_images(canary: Canary, scenario: Scenario, setting: Setting) -> Canary:
     """Return *canary* with the images that no node can have when stand-ins replace the images of *course*."""
-    stand_ins = course.stand_ins if setting.images == "stand-in" else ()
+    stand_ins = scenario.stand_ins if setting.images == "stand-in" else ()
     return replace(canary, foreign=foreign_images(canary, stand_ins))
 
 

@@ -15,7 +15,7 @@ from canaryproof.kube.recorder import Recorder
 from canaryproof.model.evidence import Setting
 from canaryproof.model.registries import Registries
 from canaryproof.redaction import Redactor
-from canaryproof.scenario import Course
+from canaryproof.scenario.terms import Scenario
 from canaryproof.system.sandbox import Sandbox
 from canaryproof.timeouts import TimeLimits
 
@@ -39,7 +39,7 @@ class Target:
 class Context:
     """The inputs that all experiments of a run share."""
 
-    course: Course
+    scenario: Scenario
     baseline: Baseline
     target: Target
     capacity: Capacity

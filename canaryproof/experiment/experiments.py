@@ -13,7 +13,8 @@ from canaryproof.cluster.lending import ClusterOptions, choose_cluster, helm_of,
 from canaryproof.experiment.runner import Parallel, Runner
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.model.evidence import Evidence
-from canaryproof.scenario import Course, load_course
+from canaryproof.scenario.scenario_file import load_scenario
+from canaryproof.scenario.terms import Scenario
 from canaryproof.submissions.discovery import find_submissions
 from canaryproof.system.paths import cache_folder
 from canaryproof.system.progress import Progress, Silence
@@ -23,7 +24,7 @@ from canaryproof.timeouts import TimeLimits
 @contextmanager
 def open_runner(
     cluster: Cluster,
-    scenario: Course,
+    scenario: Scenario,
     helm: Path,
     environment: Mapping[str, str],
     *,
@@ -37,7 +38,7 @@ def open_runner(
     fitting = Parallel.fitting(cluster.cores, os.cpu_count() or 1)
     with Runner.open(
         cluster,
-        course=scenario,
+        scenario=scenario,
         helm=helm,
         parallel=Parallel.exactly(parallel) if parallel else fitting,
         locks=cache_folder(environment) / "present",
@@ -51,7 +52,7 @@ class Experiments:
     """Runs experiments on one cluster; `open` makes one."""
 
     cluster: Cluster
-    scenario: Course
+    scenario: Scenario
     runner: Runner
 
     @classmethod
@@ -60,7 +61,7 @@ class Experiments:
         cls,
         options: ClusterOptions | None = None,
         *,
-        scenario: Course | None = None,
+        scenario: Scenario | None = None,
         parallel: int | None = None,
         progress: Progress | None = None,
     ) -> Iterator[Experiments]:
@@ -73,7 +74,7 @@ class Experiments:
         Raises ClusterError when there is no such cluster or it does not start, and InfrastructureError when Helm does
         not run.
         """
-        options, scenario = options or ClusterOptions(), scenario or load_course()
+        options, scenario = options or ClusterOptions(), scenario or load_scenario()
         progress, environment = progress or Silence(), os.environ
         choice = choose_cluster(options, environment)
         provider = provider_of(choice, options, scenario.stand_ins, environment, progress)

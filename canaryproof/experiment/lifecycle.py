@@ -43,7 +43,7 @@ def run_experiment(submission: Submission, context: Context) -> Evidence:
 
 def _run(submission: Submission, context: Context, facts: EvidenceBuilder) -> None:
     """Prepare the submission, wait for room, make a namespace, and go through the steps there."""
-    course, target, capacity = context.course, context.target, context.capacity
+    scenario, target, capacity = context.scenario, context.target, context.capacity
     with capacity.at_work.hold() as slot, ExitStack() as stack:
         try:
             chart = stack.enter_context(prepare(submission, context, slot, facts))
@@ -63,7 +63,7 @@ def _run(submission: Submission, context: Context, facts: EvidenceBuilder) -> No
         try:
             _Experiment(chart, context, watcher, facts).run()
         finally:
-            if namespace == course.namespace or facts.evidence.violation:
+            if namespace == scenario.namespace or facts.evidence.violation:
                 target.isolation.end_pods(namespace, recording.timeline.objects)
 
 
@@ -71,7 +71,7 @@ class _Experiment:
     """Runs the steps in the namespace. Each step records its facts in the evidence."""
 
     def __init__(self, chart: PreparedChart, context: Context, watcher: Watcher, facts: EvidenceBuilder) -> None:
-        target, release, namespace = context.target, context.course.release, chart.namespace
+        target, release, namespace = context.target, context.scenario.release, chart.namespace
         self._chart = chart
         self._context = context
         self._watcher = watcher
@@ -106,7 +106,7 @@ class _Experiment:
         facts, target = self._facts, self._context.target
         facts.compare(self._baseline)
         target.isolation.await_guards(self._namespace, self._watcher)
-        install = self._release.install(self._context.course.baseline)
+        install = self._release.install(self._context.scenario.stable_chart)
         facts.evidence = replace(facts.evidence, install=install)
         if install.error:
             raise InfrastructureError(f"the course's own chart could not be installed: {install.error}")
@@ -136,7 +136,7 @@ class _Experiment:
         canary, upgrade = facts.evidence.canary, facts.evidence.upgrade
         if canary and upgrade:
             if upgrade.succeeded:
-                canary = with_foreign_images(canary, self._context.course, target.setting)
+                canary = with_foreign_images(canary, self._context.scenario, target.setting)
                 decision = await_outcome(canary, upgrade.ended, self._watcher)
                 facts.evidence = replace(facts.evidence, canary=canary, decision=decision)
                 require_in_reach(decision, canary, self._recording.timeline, target.registries)

@@ -45,7 +45,7 @@ class PreparedChart:
 def blank_evidence(submission: Submission, context: Context) -> Evidence:
     """Return the evidence that is known before an experiment begins."""
     setting = context.target.setting
-    return Evidence(submission.name, submission.source, setting, fingerprint(submission, context.course, setting))
+    return Evidence(submission.name, submission.source, setting, fingerprint(submission, context.scenario, setting))
 
 
 @contextmanager
@@ -56,24 +56,24 @@ def prepare(submission: Submission, context: Context, slot: Slot, facts: Evidenc
 
     Raises SubmissionError when nothing of it must be applied.
     """
-    course, time_limits = context.course, context.time_limits
+    scenario, time_limits = context.scenario, context.time_limits
     with ExitStack() as stack:
-        copy = clean_copy(submission, course.release, time_limits, context.doomed, context.sandbox)
+        copy = clean_copy(submission, scenario.release, time_limits, context.doomed, context.sandbox)
         folder = stack.enter_context(copy)
         files = read_texts(folder)
         facts.evidence = replace(facts.evidence, files=files)
-        chart = _render(folder, namespace_for(course.namespace, submission.name), context, facts)
-        if insists_on(course.namespace, chart.rendering, files):
+        chart = _render(folder, namespace_for(scenario.namespace, submission.name), context, facts)
+        if insists_on(scenario.namespace, chart.rendering, files):
             with slot.released():
-                stack.enter_context(context.capacity.reservations.namespace(course.namespace))
-            chart = _render(folder, course.namespace, context, facts)
+                stack.enter_context(context.capacity.reservations.namespace(scenario.namespace))
+            chart = _render(folder, scenario.namespace, context, facts)
         yield chart
 
 
 def _render(folder: Path, namespace: str, context: Context, facts: EvidenceBuilder) -> PreparedChart:
-    target, course = context.target, context.course
+    target, scenario = context.target, context.scenario
     kubernetes = target.setting.kubernetes
-    rendering = target.helm.renderer.template(course.release, folder, namespace, upgrade=True, kubernetes=kubernetes)
+    rendering = target.helm.renderer.template(scenario.release, folder, namespace, upgrade=True, kubernetes=kubernetes)
     facts.learn_secrets(rendering.manifests)
     target.vetting.require_safe(rendering, namespace)
     return PreparedChart(folder, namespace, rendering)
@@ -81,7 +81,7 @@ def _render(folder: Path, namespace: str, context: Context, facts: EvidenceBuild
 
 def goes_ahead(chart: PreparedChart, context: Context) -> bool:
     """Report whether others should wait for *chart*: it may take long, or they wait for its namespace."""
-    is_own = chart.namespace == context.course.namespace
+    is_own = chart.namespace == context.scenario.namespace
     return is_own or may_take_long(chart.rendering, context.baseline.rendered(chart.namespace))
 
 

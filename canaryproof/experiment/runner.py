@@ -15,7 +15,7 @@ from canaryproof.experiment.context import Context
 from canaryproof.experiment.lifecycle import run_experiment
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.model.evidence import Evidence
-from canaryproof.scenario import Course
+from canaryproof.scenario.terms import Scenario
 from canaryproof.submissions.discovery import Submission
 from canaryproof.timeouts import TimeLimits
 
@@ -33,7 +33,14 @@ class Runner:
     @classmethod
     @contextmanager
     def open(
-        cls, cluster: Cluster, *, course: Course, helm: Path, parallel: Parallel, locks: Path, time_limits: TimeLimits
+        cls,
+        cluster: Cluster,
+        *,
+        scenario: Scenario,
+        helm: Path,
+        parallel: Parallel,
+        locks: Path,
+        time_limits: TimeLimits,
     ) -> Iterator[Self]:
         """Yield a runner on *cluster* that uses the Helm binary *helm*.
 
@@ -51,7 +58,13 @@ class Runner:
             return cluster.vitals.fault or ("the run was ended" if ending.is_set() else None)
 
         with open_context(
-            cluster, course=course, helm=helm, parallel=parallel, locks=locks, time_limits=time_limits, doomed=doomed
+            cluster,
+            scenario=scenario,
+            helm=helm,
+            parallel=parallel,
+            locks=locks,
+            time_limits=time_limits,
+            doomed=doomed,
         ) as context:
             runner = cls(context, parallel.most)
             try:

@@ -20,7 +20,7 @@ from canaryproof.model.faults import cause_of
 from canaryproof.observe.current_state import probe_stable, read_records, read_state
 from canaryproof.observe.observed_evidence import complete, needs_probes
 from canaryproof.observe.revisions import find_revisions
-from canaryproof.scenario import Course
+from canaryproof.scenario.terms import Scenario
 from canaryproof.submissions.discovery import Submission
 from canaryproof.timeouts import TimeLimits
 
@@ -28,25 +28,25 @@ from canaryproof.timeouts import TimeLimits
 class Observer:
     """Returns futures of evidence, as `canaryproof.experiment.runner.Runner` does. `open` creates one for a run."""
 
-    def __init__(self, connection: Connection, course: Course, time_limits: TimeLimits) -> None:
+    def __init__(self, connection: Connection, scenario: Scenario, time_limits: TimeLimits) -> None:
         """Observe by *connection* the release of *course*; Helm only renders the stable chart."""
         self._connection = connection
-        self._course = course
+        self._scenario = scenario
         self._time_limits = time_limits
 
     @classmethod
     @contextmanager
-    def open(cls, cluster: Cluster, *, course: Course, helm: Path, time_limits: TimeLimits) -> Iterator[Self]:
+    def open(cls, cluster: Cluster, *, scenario: Scenario, helm: Path, time_limits: TimeLimits) -> Iterator[Self]:
         """Yield an observer of *cluster*.
 
         Raises InfrastructureError when Helm does not run, and UsageError when the kubeconfig has no such context.
         """
         with connect(cluster, helm, time_limits) as connection:
-            yield cls(connection, course, time_limits)
+            yield cls(connection, scenario, time_limits)
 
     def submit(self, submission: Submission) -> Future[Evidence]:
         """Observe now; the future never raises on account of the cluster."""
-        setting, namespace = self._connection.setting, self._course.namespace
+        setting, namespace = self._connection.setting, self._scenario.namespace
         blank = Evidence(submission.name, submission.source, setting, namespace=namespace)
         facts = EvidenceBuilder(blank, self._connection.redactor)
         try:
@@ -58,12 +58,12 @@ class Observer:
         return promised
 
     def _observe(self, facts: EvidenceBuilder) -> None:
-        client, helm, namespace = self._connection.client, self._connection.helm, self._course.namespace
-        baseline = Baseline(helm, self._course, self._connection.setting.kubernetes).rendered(namespace)
-        records = read_records(client, self._course.release, namespace)
+        client, helm, namespace = self._connection.client, self._connection.helm, self._scenario.namespace
+        baseline = Baseline(helm, self._scenario, self._connection.setting.kubernetes).rendered(namespace)
+        records = read_records(client, self._scenario.release, namespace)
         if not records:
             raise InfrastructureError(
-                f"there is no release {self._course.release} in namespace {namespace} of context {client.context}:"
+                f"there is no release {self._scenario.release} in namespace {namespace} of context {client.context}:"
                 " nothing was installed there, or it was elsewhere; helm list --all-namespaces shows what there is"
             )
         for rendering in (baseline, *(record.rendering for record in records)):

@@ -80,7 +80,7 @@ OPTIONS = (
     Option("report-dir", "DIR", "write all reports to this folder"),
     Option("resume", "", "continue the run in --report-dir: try what changed or has no verdict", switch=True),
     REPLAY,
-    Option("course", "FILE", "the scenario file: what is asked of a submission (default: the UpCommerce course)"),
+    Option("scenario", "FILE", "the scenario file: what is asked of a submission (default: the UpCommerce course)"),
     Option("toolchain", "DIR", "use the programs of the embedded cluster in this folder, instead of building them"),
     Option("helm", "PATH", "the Helm program to use, version 3 or 4"),
     Option("patience", "FACTOR", "multiply every time limit by this factor, for a slow machine (default: 1)"),

@@ -22,7 +22,8 @@ from canaryproof.model.registries import Registries, endpoint
 from canaryproof.pytest_plugin.option_table import DEFAULT_SUBMISSION, IMAGES, KIND_OPTIONS, OPTIONS, PROVIDERS
 from canaryproof.pytest_plugin.options import NO, YES, Environment, Given, given
 from canaryproof.reports.reader import find_records
-from canaryproof.scenario import UPCOMMERCE, Course, load_course
+from canaryproof.scenario.scenario_file import UPCOMMERCE, load_scenario
+from canaryproof.scenario.terms import Scenario
 from canaryproof.submissions.discovery import Submission, find_submissions
 from canaryproof.system.ownership import require_own
 from canaryproof.timeouts import patience_of
@@ -35,7 +36,7 @@ class Settings(ClusterOptions):
     """The user's settings."""
 
     submissions: tuple[Submission, ...]
-    scenario: Course
+    scenario: Scenario
     parallel: int | None = None
     report_dir: Path | None = None
     records: Mapping[Submission, Path] = field(default_factory=dict)
@@ -91,7 +92,7 @@ class _Reading:
     problems: list[str] = field(default_factory=list)
 
     def settings(self) -> Settings:
-        scenario = self._value("course", lambda it: load_course(it.path())) or load_course(UPCOMMERCE)
+        scenario = self._value("scenario", lambda it: load_scenario(it.path())) or load_scenario(UPCOMMERCE)
         records = self._value("replay", lambda it: find_records(it.path())) or {}
         observe = self._value("observe", _truth) or False
         settings = Settings(
@@ -128,12 +129,12 @@ class _Reading:
             raise UsageError("\n".join(self.problems))
         return settings
 
-    def _looked_for(self, scenario: Course, *, observe: bool) -> tuple[Submission, ...]:
+    def _looked_for(self, scenario: Scenario, *, observe: bool) -> tuple[Submission, ...]:
         if not self.needs_submissions:
             return ()
         return self._observed(scenario) if observe else self._submissions(scenario)
 
-    def _observed(self, scenario: Course) -> tuple[Submission, ...]:
+    def _observed(self, scenario: Scenario) -> tuple[Submission, ...]:
         """Return the release that the scenario names, as a submission."""
         if said := self._given("submissions"):
             self.problems.append(
@@ -141,7 +142,7 @@ class _Reading:
             )
         return (Submission(scenario.release, f"release {scenario.release} in namespace {scenario.namespace}", Path()),)
 
-    def _submissions(self, scenario: Course) -> tuple[Submission, ...]:
+    def _submissions(self, scenario: Scenario) -> tuple[Submission, ...]:
         """Return the submissions at all paths. Each invalid path is recorded as its own problem."""
         said = self._given("submissions")
         folder = said.folder if said else self.config.invocation_params.dir
@@ -163,7 +164,7 @@ class _Reading:
         return given(option, self.config, self.environment)
 
 
-def _problem(path: Path, scenario: Course) -> str:
+def _problem(path: Path, scenario: Scenario) -> str:
     try:
         find_submissions([path], chart_name=scenario.release)
     except UsageError as error:

@@ -38,7 +38,7 @@ def opened(config: pytest.Config, cluster: Cluster, helm: Path) -> AbstractConte
     settings = settings_of(config)
     scenario, time_limits = settings.scenario, settings.time_limits
     if settings.observe:
-        return Observer.open(cluster, course=scenario, helm=helm, time_limits=time_limits)
+        return Observer.open(cluster, scenario=scenario, helm=helm, time_limits=time_limits)
     return open_runner(cluster, scenario, helm, os.environ, parallel=settings.parallel, time_limits=time_limits)
 
 

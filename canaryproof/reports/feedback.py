@@ -14,9 +14,9 @@ LOG_LINES = 15
 """The number of log lines of the ended run of the canary that are shown."""
 
 
-def feedback_md(result: SubmissionResult, evidence: Evidence | None, *, course: str) -> str:
+def feedback_md(result: SubmissionResult, evidence: Evidence | None, *, scenario: str) -> str:
     """Return the feedback on one submission."""
-    return "\n\n".join((_title(result), text(course), *_body(result, evidence))) + "\n"
+    return "\n\n".join((_title(result), text(scenario), *_body(result, evidence))) + "\n"
 
 
 def _title(result: SubmissionResult) -> str:

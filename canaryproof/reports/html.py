@@ -55,27 +55,27 @@ class Row:
 
 
 def submission_page(
-    result: SubmissionResult, evidence: Evidence | None, *, course: str, index: str = "../index.html"
+    result: SubmissionResult, evidence: Evidence | None, *, scenario: str, index: str = "../index.html"
 ) -> str:
     """Return the page of one submission; *index* is where the class is to be found from there, if anywhere."""
     setting = evidence.setting if evidence else None
     return _TEMPLATES.get_template("submission.html.j2").render(
         result=result,
         view=view(result, evidence),
-        course=course,
+        scenario=scenario,
         setting=setting_line(setting),
         index=index,
         script=None,
     )
 
 
-def class_page(results: RunResults, links: Mapping[str, str], *, course: str) -> str:
+def class_page(results: RunResults, links: Mapping[str, str], *, scenario: str) -> str:
     """Return the page of the whole class; *links* lead to the pages of the submissions, by their names."""
     return _TEMPLATES.get_template("index.html.j2").render(
         results=results,
         rows=[_row(each, links[each.name]) for each in results.submissions],
         overview=overview(results.submissions),
-        course=course,
+        scenario=scenario,
         setting=setting_line(results.setting),
         script=_inline("class.js"),
     )

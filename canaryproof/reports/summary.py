@@ -18,13 +18,13 @@ ORDER = ("error", "incomplete", "rejected", "accepted")
 TABLE = "| submission | verdict | score | outcome | reason |\n|---|---|---|---|---|\n"
 
 
-def summary_md(results: RunResults, *, course: str, limit: int = LIMIT) -> str:
+def summary_md(results: RunResults, *, scenario: str, limit: int = LIMIT) -> str:
     """Return the summary in at most *limit* bytes.
 
     Rows that do not fit are only counted.  If not even the count fits, the summary is empty.
     """
     seen = overview(results.submissions)
-    head = "\n\n".join((f"## {text(course)}", _counts(seen), *_remarks(seen), *_failures(seen), TABLE))
+    head = "\n\n".join((f"## {text(scenario)}", _counts(seen), *_remarks(seen), *_failures(seen), TABLE))
     rows = [_row(each) for each in sorted(results.submissions, key=lambda each: ORDER.index(each.standing))]
     whole = head + "".join(rows)
     if len(whole.encode()) <= limit:

@@ -32,12 +32,12 @@ INDEX = "index.html"
 class Reports:
     """The files of one run, in a folder."""
 
-    def __init__(self, folder: Path, names: Iterable[str], *, course: str) -> None:
+    def __init__(self, folder: Path, names: Iterable[str], *, scenario: str) -> None:
         """Write to *folder*; *names* are those of all submissions, in order, and *course* is the course's title."""
         self._folder = folder
         self._files = file_names(names)
         self._is_alone = len(self._files) == 1
-        self._course = course
+        self._scenario = scenario
 
     def tell(self, result: SubmissionResult, evidence: Evidence | None) -> None:
         """Write all that there is about one submission.
@@ -47,10 +47,10 @@ class Reports:
         file = self._files[result.name]
         if evidence:
             keep_evidence(evidence, self._folder, file, below=PurePath(EVIDENCE))
-        self._write(f"{PAGES}/{file}.html", submission_page(result, evidence, course=self._course))
+        self._write(f"{PAGES}/{file}.html", submission_page(result, evidence, scenario=self._scenario))
         if self._is_alone:
-            self._write(INDEX, submission_page(result, evidence, course=self._course, index=""))
-        self._write(f"feedback/{file}.md", feedback_md(result, evidence, course=self._course))
+            self._write(INDEX, submission_page(result, evidence, scenario=self._scenario, index=""))
+        self._write(f"feedback/{file}.md", feedback_md(result, evidence, scenario=self._scenario))
         gradescope = PurePath("gradescope", file, "results.json")
         if (score := gradescope_json(result)) is None:
             remove_private(self._folder, gradescope)  # an earlier run's grade is not this one's
@@ -65,9 +65,9 @@ class Reports:
         links = {name: f"{PAGES}/{quote(file)}.html" for name, file in self._files.items()}
         self.save(results)
         self._write("grades.csv", grades_csv(results.submissions))
-        self._write("summary.md", summary_md(results, course=self._course))
+        self._write("summary.md", summary_md(results, scenario=self._scenario))
         if not self._is_alone:
-            self._write(INDEX, class_page(results, links, course=self._course))
+            self._write(INDEX, class_page(results, links, scenario=self._scenario))
 
     def save(self, results: RunResults) -> None:
         """Write what programs read of the class, as far as it is.
@@ -84,14 +84,14 @@ class Reports:
         return self._folder / PAGES / f"{self._files[name]}.html"
 
 
-def append_summary(file: Path, results: RunResults, *, course: str) -> None:
+def append_summary(file: Path, results: RunResults, *, scenario: str) -> None:
     """Add the summary to *file*, which GitHub Actions shows (``GITHUB_STEP_SUMMARY``), as far as there is room.
 
     Raises OSError when it cannot be written.
     """
     taken = file.stat().st_size if file.exists() else 0
     with file.open("a", encoding="utf-8", newline="\n") as summary:
-        summary.write(summary_md(results, course=course, limit=LIMIT - taken))
+        summary.write(summary_md(results, scenario=scenario, limit=LIMIT - taken))
 
 
 def keep_evidence(evidence: Evidence, folder: Path, file: str, *, below: PurePath = HERE) -> None:

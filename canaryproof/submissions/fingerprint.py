@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from canaryproof.model.evidence import Setting
-from canaryproof.scenario import Course
+from canaryproof.scenario.terms import Scenario
 from canaryproof.submissions.archives import LARGEST_ARCHIVE, in_folder, open_file
 from canaryproof.submissions.discovery import Submission
 
@@ -22,16 +22,16 @@ MOST_FILES, MOST_BYTES = 10_000, 64 * 2**20
 """The maximum number of files and bytes of a submission that are hashed. An accepted chart has fewer."""
 
 
-def fingerprint(submission: Submission, course: Course, setting: Setting) -> str:
+def fingerprint(submission: Submission, scenario: Scenario, setting: Setting) -> str:
     """Return a hash of the submission, the scenario, canaryproof's version and the setting of the experiment.
 
     The setting consists of the provider, the versions of Kubernetes and Helm, and the kind of images. The hash excludes
     patience and the number of nodes, because the verdict does not depend on them.
     """
-    terms = {**asdict(course), "baseline": contents(course.baseline.resolve())}
+    terms = {**asdict(scenario), "chart": contents(scenario.stable_chart)}
     tools = [version("canaryproof"), setting.provider, setting.kubernetes, setting.helm, setting.images]
     parts = [terms, tools, submission.problem, contents(submission.chart)]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def contents(place: Path) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from canaryproof.checks import judging
 from canaryproof.reports.reader import read_evidence
-from canaryproof.scenario import load_course
+from canaryproof.scenario.scenario_file import load_scenario
 
 evidence = read_evidence(Path(sys.argv[1]))
 print(evidence.decision.reason, *evidence.decision.proof, sep="\n")
-print(judging.canary_service(evidence, load_course()))
+print(judging.canary_service(evidence, load_scenario()))

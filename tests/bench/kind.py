@@ -11,7 +11,7 @@ from canaryproof.cluster.kind.docker import Docker
 from canaryproof.cluster.kind.provider import KindProvider, StandIns
 from canaryproof.errors import CanaryproofError
 from canaryproof.kube.running_cluster import ClusterProvider
-from canaryproof.scenario import load_course
+from canaryproof.scenario.scenario_file import load_scenario
 from canaryproof.submissions.discovery import find_submissions
 from canaryproof.system.paths import cache_folder
 from canaryproof.system.progress import Progress
@@ -40,7 +40,7 @@ def side_by_side(toolchain: Toolchain, runs: int, figures: Figures, progress: Pr
 
 
 def _providers(toolchain: Toolchain) -> dict[str, ClusterProvider]:
-    cache, stand_ins = cache_folder(os.environ), load_course().stand_ins
+    cache, stand_ins = cache_folder(os.environ), load_scenario().stand_ins
     return {
         "embedded": EmbeddedProvider(toolchain, cache, stand_ins, TimeLimits()),
         "kind": KindProvider(

@@ -17,7 +17,7 @@ from canaryproof.errors import CommandError
 from canaryproof.experiment.runner import Parallel, Runner
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.model.evidence import Evidence
-from canaryproof.scenario import load_course
+from canaryproof.scenario.scenario_file import load_scenario
 from canaryproof.submissions.discovery import Submission, find_submissions
 from canaryproof.system.paths import cache_folder
 from canaryproof.system.process import run
@@ -122,7 +122,7 @@ def _peak() -> int:
 
 
 def _guarded_upgrade(helm: Path, cluster: Cluster, namespace: str, flags: tuple[str, ...]) -> tuple[str, float]:
-    course = load_course()
+    scenario = load_scenario()
     with tempfile.TemporaryDirectory() as home:
         environment = {"PATH": os.defpath, "HOME": home, "KUBECONFIG": str(cluster.kubeconfig)}
 
@@ -131,10 +131,10 @@ def _guarded_upgrade(helm: Path, cluster: Cluster, namespace: str, flags: tuple[
                 [str(helm), *arguments, "--namespace", namespace], timeout=TimeLimits().settle * 3, env=environment
             )
 
-        call("install", course.release, str(course.baseline), "--create-namespace", "--wait")
+        call("install", scenario.release, str(scenario.stable_chart), "--create-namespace", "--wait")
         began = time.monotonic()
         try:
-            call("upgrade", course.release, str(REPOSITORY / "upcommerce"), *flags, "--timeout", "60s")
+            call("upgrade", scenario.release, str(REPOSITORY / "upcommerce"), *flags, "--timeout", "60s")
             said = "success"
         except CommandError as error:
             said = error.stderr.strip().splitlines()[-1]
@@ -143,7 +143,9 @@ def _guarded_upgrade(helm: Path, cluster: Cluster, namespace: str, flags: tuple[
 
 @contextmanager
 def _cluster(toolchain: Toolchain) -> Iterator[Cluster]:
-    with EmbeddedProvider(toolchain, cache_folder(os.environ), load_course().stand_ins, TimeLimits()).lend() as cluster:
+    with EmbeddedProvider(
+        toolchain, cache_folder(os.environ), load_scenario().stand_ins, TimeLimits()
+    ).lend() as cluster:
         yield cluster
 
 
@@ -153,7 +155,7 @@ def laboratory(cluster: Cluster, toolchain: Toolchain) -> Iterator[Callable[[Sub
     helm, locks = toolchain.path("helm"), cache_folder(os.environ) / "present"
     one = Parallel.exactly(1)
     with Runner.open(
-        cluster, course=load_course(), helm=helm, parallel=one, locks=locks, time_limits=TimeLimits()
+        cluster, scenario=load_scenario(), helm=helm, parallel=one, locks=locks, time_limits=TimeLimits()
     ) as runner:
         yield lambda submission: runner.submit(submission).result()
 

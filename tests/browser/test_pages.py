@@ -41,7 +41,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the reports of a class with ordinary submissions, of which one in four is rejected, and a hostile one."""
     folder = tmp_path_factory.mktemp("reports")
     names = [*(f"student-{number:03}" for number in range(MANY - 1)), ALL]
-    written = Reports(folder, names, course="Releases")
+    written = Reports(folder, names, scenario="Releases")
     results = []
     for number, name in enumerate(names):
         evidence = (

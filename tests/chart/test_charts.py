@@ -13,7 +13,8 @@ from canaryproof.cluster.embedded.toolchain import Machine, provide
 from canaryproof.helm.verbs import Helm
 from canaryproof.model.evidence import Rendering
 from canaryproof.model.objects import ObjectKey
-from canaryproof.scenario import Course, load_course
+from canaryproof.scenario.scenario_file import load_scenario
+from canaryproof.scenario.terms import Scenario
 from canaryproof.system.paths import cache_folder
 from canaryproof.system.progress import Silence
 from canaryproof.system.sandbox_detection import sandbox_available
@@ -43,9 +44,9 @@ def helm(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="module")
-def course() -> Course:
+def scenario() -> Scenario:
     """The UpCommerce course."""
-    return load_course()
+    return load_scenario()
 
 
 @pytest.fixture(scope="module")
@@ -57,16 +58,16 @@ def readable(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def baseline(helm: Helm, course: Course) -> Rendering:
+def baseline(helm: Helm, scenario: Scenario) -> Rendering:
     """The chart with which every student starts."""
-    return helm.renderer.template(course.release, course.baseline, course.namespace, trusted=True)
+    return helm.renderer.template(scenario.release, scenario.stable_chart, scenario.namespace, trusted=True)
 
 
 @pytest.fixture(scope="module")
-def reference(helm: Helm, course: Course, readable: Path) -> Rendering:
+def reference(helm: Helm, scenario: Scenario, readable: Path) -> Rendering:
     """The reference solution of the course."""
     return helm.renderer.template(
-        course.release, shutil.copytree(REFERENCE, readable / "upcommerce", dirs_exist_ok=True), course.namespace
+        scenario.release, shutil.copytree(REFERENCE, readable / "upcommerce", dirs_exist_ok=True), scenario.namespace
     )
 
 
@@ -91,7 +92,7 @@ def test_the_courses_chart_is_a_deployment_and_its_service(baseline: Rendering) 
 
 
 def test_the_reference_adds_one_canary_and_its_service(
-    baseline: Rendering, reference: Rendering, course: Course
+    baseline: Rendering, reference: Rendering, scenario: Scenario
 ) -> None:
     """The reference renders to the course's chart, and to a canary by the course's terms with its Service only."""
     finding = find_canary(baseline, reference)
@@ -101,7 +102,10 @@ def test_the_reference_adds_one_canary_and_its_service(
         ObjectKey("Deployment", "upcommerce-canary-app"),
     )
     assert finding.canary
-    assert (finding.canary.replicas, finding.canary.ports) == (course.canary.replicas, (course.canary.port,))
+    assert (finding.canary.replicas, finding.canary.ports) == (
+        scenario.expect.replicas,
+        (scenario.expect.container_port,),
+    )
     assert [route.ports for route in finding.canary.services] == [((5003, 5003),)]
 
 

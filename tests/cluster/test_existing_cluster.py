@@ -20,7 +20,7 @@ from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.cluster.existing.account_rights import ROLE
 from canaryproof.errors import CommandError
 from canaryproof.kube.running_cluster import Cluster
-from canaryproof.scenario import load_course
+from canaryproof.scenario.scenario_file import load_scenario
 from canaryproof.system.process import run
 from canaryproof.system.wait import Ticks, wait_for
 from canaryproof.timeouts import TimeLimits
@@ -41,7 +41,7 @@ printf '{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredentia
 def shared(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster with another owner."""
     with EmbeddedProvider(
-        toolchain, tmp_path_factory.mktemp("theirs"), load_course().stand_ins, TimeLimits()
+        toolchain, tmp_path_factory.mktemp("theirs"), load_scenario().stand_ins, TimeLimits()
     ).lend() as cluster:
         yield cluster
 

@@ -16,7 +16,7 @@ from canaryproof.cluster import pod_requests
 from canaryproof.cluster.embedded.provider import EmbeddedProvider
 from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.kube.running_cluster import Cluster
-from canaryproof.scenario import load_course
+from canaryproof.scenario.scenario_file import load_scenario
 from canaryproof.system.process import run
 from canaryproof.timeouts import TimeLimits
 
@@ -37,7 +37,7 @@ esac
 def shared(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A running cluster."""
     with EmbeddedProvider(
-        toolchain, tmp_path_factory.mktemp("theirs"), load_course().stand_ins, TimeLimits()
+        toolchain, tmp_path_factory.mktemp("theirs"), load_scenario().stand_ins, TimeLimits()
     ).lend() as cluster:
         yield cluster
 

@@ -22,7 +22,7 @@ from canaryproof.cluster.embedded.provider import EmbeddedProvider
 from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.cluster.existing.account_rights import OBSERVER
 from canaryproof.kube.running_cluster import Cluster
-from canaryproof.scenario import load_course
+from canaryproof.scenario.scenario_file import load_scenario
 from canaryproof.system.process import run
 from canaryproof.system.wait import Ticks, wait_for
 from canaryproof.timeouts import TimeLimits
@@ -31,7 +31,7 @@ from tests.corpus.mutation import accepted, container
 pytestmark = pytest.mark.cluster
 
 REPOSITORY = Path(__file__).parents[2]
-COURSE = load_course()
+COURSE = load_scenario()
 RELEASE, NAMESPACE = COURSE.release, COURSE.namespace
 UNKNOWABLE = {"stable-serves-during-canary", "stable-never-down"}
 
@@ -129,7 +129,7 @@ def test_nothing_to_look_at_is_an_error(observe: Observe) -> None:
 
 def test_a_canary_that_is_still_there_is_half_of_it(student: Student, observe: Observe) -> None:
     """The observation before the rollback sees the crash loop and the stable app's answers, and misses the rollback."""
-    student.helm("install", RELEASE, str(COURSE.baseline), "--wait")
+    student.helm("install", RELEASE, str(COURSE.stable_chart), "--wait")
     student.upgrades_to_the_canary()
 
     row = observe()
@@ -167,7 +167,7 @@ def test_who_tries_again_is_judged_by_the_last_try(student: Student, observe: Ob
 def test_an_upgrade_in_disguise_is_none(student: Student, observe: Observe) -> None:
     """An upgrade to the old chart is no rollback."""
     student.upgrades_to_the_canary()
-    student.helm("upgrade", RELEASE, str(COURSE.baseline), "--wait")
+    student.helm("upgrade", RELEASE, str(COURSE.stable_chart), "--wait")
 
     row = observe()
 

@@ -19,7 +19,7 @@ import pytest
 from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.errors import CommandError
 from canaryproof.redaction import MARK
-from canaryproof.scenario import UPCOMMERCE
+from canaryproof.scenario.scenario_file import UPCOMMERCE
 from canaryproof.system.process import stream
 from tests.corpus.catalogue import CORPUS
 
@@ -72,13 +72,13 @@ def _chart(folder: Path, name: str, value: str) -> Path:
     return folder / name
 
 
-def _course(folder: Path, value: str) -> Path:
+def _scenario(folder: Path, value: str) -> Path:
     """Write a course whose stable chart, and thereby every submission, contains *value* in a Secret."""
     shutil.copytree(UPCOMMERCE.parent / "upcommerce", folder / "baseline")
     text = MANIFEST.format(name="stable", value=value, encoded="eA==")
     (folder / "baseline" / "templates" / "stable-secret.yaml").write_text(text, encoding="utf-8")
     file = folder / "course.yaml"
-    terms = UPCOMMERCE.read_text(encoding="utf-8").replace("baseline: upcommerce", "baseline: baseline")
+    terms = UPCOMMERCE.read_text(encoding="utf-8").replace("chart: upcommerce", "chart: baseline")
     file.write_text(terms, encoding="utf-8")
     return file
 
@@ -90,12 +90,12 @@ def values() -> Mapping[str, str]:
 
 
 @pytest.fixture
-def course(tmp_path: Path, values: Mapping[str, str]) -> Path:
+def scenario(tmp_path: Path, values: Mapping[str, str]) -> Path:
     """A course and a class.
 
     One submission prints its Secret, and the API refuses an object of another that repeats it.
     """
-    file = _course(tmp_path, values["stable"])
+    file = _scenario(tmp_path, values["stable"])
     charts = tmp_path / "class"
     printing = _chart(charts, "printing", values["printing"]) / "templates" / "canary-deployment.yml"
     image = "          image: {{ .Values.canary.image }}\n"
@@ -111,7 +111,7 @@ def course(tmp_path: Path, values: Mapping[str, str]) -> Path:
     return file
 
 
-def _try(course: Path, out: Path, environment: Mapping[str, str], *options: str) -> str:
+def _try(scenario: Path, out: Path, environment: Mapping[str, str], *options: str) -> str:
     """Run the class, and return the output."""
     command = [
         sys.executable,
@@ -121,10 +121,10 @@ def _try(course: Path, out: Path, environment: Mapping[str, str], *options: str)
         "e2e",
         "-vv",
         "--canaryproof-cluster=embedded",
-        f"--canaryproof-course={course}",
+        f"--canaryproof-scenario={scenario}",
     ]
     command += [
-        f"--canaryproof-submissions={course.parent / 'class'}",
+        f"--canaryproof-submissions={scenario.parent / 'class'}",
         f"--canaryproof-report-dir={out}",
         f"--junitxml={out}.xml",
         *options,
@@ -158,10 +158,10 @@ def _rows(out: Path) -> dict[str, Any]:
     return {row["name"]: row for row in document["submissions"]}
 
 
-def test_no_secret_is_kept_or_printed(course: Path, values: Mapping[str, str], tmp_path: Path) -> None:
+def test_no_secret_is_kept_or_printed(scenario: Path, values: Mapping[str, str], tmp_path: Path) -> None:
     """Data of Secrets appears in no log, event, error of Helm, record or page, and the verdicts are unchanged."""
     environment = {"https_proxy": f"http://me:{values['proxy']}@127.0.0.1:9", "CI_JOB_TOKEN": values["variable"]}
-    printed = _try(course, tmp_path / "out", environment)
+    printed = _try(scenario, tmp_path / "out", environment)
 
     rows = _rows(tmp_path / "out")
     assert _leaks(values, tmp_path / "out", printed) == []
@@ -185,7 +185,7 @@ def public_folder() -> Iterator[Path]:
 
 
 def test_what_a_tool_repeats_is_not_kept(
-    course: Path, values: Mapping[str, str], toolchain: Toolchain, public_folder: Path, tmp_path: Path
+    scenario: Path, values: Mapping[str, str], toolchain: Toolchain, public_folder: Path, tmp_path: Path
 ) -> None:
     """The cluster's token and a CI variable are removed from an error of Helm that quotes them."""
     shutil.rmtree(tmp_path / "class" / "refused")
@@ -193,7 +193,7 @@ def test_what_a_tool_repeats_is_not_kept(
     shutil.copy(toolchain.path("helm"), real)
     helm.write_text(textwrap.dedent(HELM).format(token=token, variable=values["variable"], helm=real), encoding="utf-8")
     helm.chmod(0o755)
-    printed = _try(course, tmp_path / "out", {"CI_JOB_TOKEN": values["variable"]}, f"--canaryproof-helm={helm}")
+    printed = _try(scenario, tmp_path / "out", {"CI_JOB_TOKEN": values["variable"]}, f"--canaryproof-helm={helm}")
 
     known = {**values, "token": token.read_text(encoding="utf-8").strip()}
     assert len(known["token"]) > 20

@@ -11,7 +11,7 @@ import pytest
 from canaryproof.cluster.embedded.provider import EmbeddedProvider
 from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.kube.running_cluster import Cluster
-from canaryproof.scenario import load_course
+from canaryproof.scenario.scenario_file import load_scenario
 from canaryproof.timeouts import TimeLimits
 from tests.cluster.commanding import Kubectl, kubectl_of
 from tests.corpus.catalogue import CORPUS
@@ -70,7 +70,7 @@ CHARTS: dict[str, Mutation] = {
 def shared(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster with another owner."""
     with EmbeddedProvider(
-        toolchain, tmp_path_factory.mktemp("theirs"), load_course().stand_ins, TimeLimits()
+        toolchain, tmp_path_factory.mktemp("theirs"), load_scenario().stand_ins, TimeLimits()
     ).lend() as cluster:
         yield cluster
 

@@ -29,7 +29,7 @@ from canaryproof.kube.resources import SECRETS, SERVICES, Resource
 from canaryproof.kube.running_cluster import Cluster, Vitals
 from canaryproof.model.evidence import Evidence
 from canaryproof.model.objects import BODIES, Body, text_at
-from canaryproof.scenario import load_course
+from canaryproof.scenario.scenario_file import load_scenario
 from canaryproof.submissions.discovery import Submission
 from canaryproof.system.wait import Ticks, wait_for
 from canaryproof.timeouts import TimeLimits
@@ -72,7 +72,7 @@ spec:
 def cluster(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster of this test."""
     with EmbeddedProvider(
-        toolchain, tmp_path_factory.mktemp("fenced"), load_course().stand_ins, TimeLimits()
+        toolchain, tmp_path_factory.mktemp("fenced"), load_scenario().stand_ins, TimeLimits()
     ).lend() as cluster:
         yield cluster
 
@@ -296,7 +296,7 @@ def _try(cluster: Cluster, toolchain: Toolchain, chart: Path, name: str = "alice
     """Return the evidence of one experiment."""
     with Runner.open(
         cluster,
-        course=load_course(),
+        scenario=load_scenario(),
         helm=toolchain.path("helm"),
         parallel=Parallel.exactly(1),
         locks=chart.parent / "locks",

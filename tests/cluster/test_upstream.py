@@ -16,7 +16,7 @@ from canaryproof.cluster.embedded.supervisor.image_registry import make_server
 from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.cluster.stand_ins import provide_images
 from canaryproof.errors import CommandError
-from canaryproof.scenario import load_course
+from canaryproof.scenario.scenario_file import load_scenario
 from canaryproof.system.process import run
 from tests.corpus.catalogue import CORPUS
 from tests.corpus.trial import expected, told
@@ -43,7 +43,7 @@ def test_images_are_pulled_as_the_machine_would_pull_them(toolchain: Toolchain, 
     """The cluster pulls an image of the mirror through the user's proxy. An unknown image is the student's mistake."""
     for name in NAMES:
         CORPUS[name].write(tmp_path / "class" / name)
-    layout = provide_images(toolchain.path("agnhost"), load_course().stand_ins, tmp_path)
+    layout = provide_images(toolchain.path("agnhost"), load_scenario().stand_ins, tmp_path)
     command = [
         sys.executable,
         "-m",

@@ -22,7 +22,8 @@ from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Evidence
 from canaryproof.model.flight_record import from_lines
 from canaryproof.model.wording import cause_sentences, hint_sentences, refusal_sentences
-from canaryproof.scenario import Course, load_course
+from canaryproof.scenario.scenario_file import load_scenario
+from canaryproof.scenario.terms import Scenario
 
 NOISE = "lorem ipsum"
 OURS = frozenset({"chart-refused", "no-chart", "release-violation", "told"})
@@ -43,13 +44,13 @@ class Told:
     """The codes of the cause, of its known cause, and of their parts."""
 
 
-def told(evidence: Evidence, course: Course) -> tuple[object, ...]:
+def told(evidence: Evidence, scenario: Scenario) -> tuple[object, ...]:
     """Return every decision about *evidence*, without sentences."""
     canary = evidence.canary
     reached = bool(canary and out_of_reach(evidence.decision, canary, evidence.timeline))
     judgements: dict[str, Judgement] = {}
     for check in CHECKS:
-        judgements[check.id] = _judgement(check, evidence, course, judgements)
+        judgements[check.id] = _judgement(check, evidence, scenario, judgements)
     result = grade(evidence.name, evidence.source, declared=CHECKS, judgements=judgements, evidence=evidence)
     checks = (
         Told(
@@ -66,10 +67,10 @@ def told(evidence: Evidence, course: Course) -> tuple[object, ...]:
     return (*decided, reached, codes(remarks_on(evidence)), *checks)
 
 
-def _judgement(check: Check, evidence: Evidence, course: Course, judgements: dict[str, Judgement]) -> Judgement:
+def _judgement(check: Check, evidence: Evidence, scenario: Scenario, judgements: dict[str, Judgement]) -> Judgement:
     if reason := missing(check, judgements):
         return Judgement("skipped", reason)
-    finding = judging.JUDGES[check.id](evidence, course)
+    finding = judging.JUDGES[check.id](evidence, scenario)
     if finding is None:
         return Judgement("passed")
     judgement = failure(finding, check)
@@ -124,9 +125,9 @@ def main(arguments: list[str]) -> int:
     changed = 0
     for file in sorted(Path(reports, "evidence").glob("*.jsonl")):
         evidence = from_lines(file.read_bytes())
-        before = told(evidence, load_course())
+        before = told(evidence, load_scenario())
         with noise():
-            after = told(noisy(evidence), load_course())
+            after = told(noisy(evidence), load_scenario())
         changed += before != after
         sys.stdout.write(f"{file.stem}: {'the same' if before == after else f'{before} became {after}'}\n")
     return int(changed > 0)

@@ -17,7 +17,7 @@ from canaryproof.cluster.embedded import toolchain
 from canaryproof.cluster.kind.docker import Docker
 from canaryproof.cluster.kind.provider import KindProvider, StandIns
 from canaryproof.errors import ClusterError
-from canaryproof.scenario import load_course
+from canaryproof.scenario.scenario_file import load_scenario
 from canaryproof.system.paths import cache_folder
 from canaryproof.system.progress import Silence
 from canaryproof.system.wait import Ticks, wait_for
@@ -94,7 +94,7 @@ def provider() -> KindProvider:
         name=NAME,
         environment=os.environ,
         cache=cache,
-        stand_ins=StandIns(agnhost, load_course().stand_ins),
+        stand_ins=StandIns(agnhost, load_scenario().stand_ins),
         node_image=os.environ["CANARYPROOF_KIND_IMAGE"],
         time_limits=TimeLimits(),
     )

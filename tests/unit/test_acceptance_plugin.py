@@ -29,7 +29,7 @@ from canaryproof.model.flight_record import to_lines
 from canaryproof.pytest_plugin import runloop
 from canaryproof.pytest_plugin.markers import criterion, declared_in
 from canaryproof.pytest_plugin.settings import STEP_SUMMARY
-from canaryproof.scenario import UPCOMMERCE
+from canaryproof.scenario.scenario_file import UPCOMMERCE
 from tests.unit.reports.hostile import remarkable
 from tests.unit.stories import because
 
@@ -696,12 +696,12 @@ RESUMABLE = CONFTEST.replace(
 ).replace(
     "class Laboratory",
     """from dataclasses import replace
-from canaryproof.scenario import load_course
+from canaryproof.scenario.scenario_file import load_scenario
 from canaryproof.model.evidence import Setting
 from canaryproof.submissions.fingerprint import fingerprint
 
 def identity(submission):
-    return fingerprint(submission, load_course(), Setting("embedded", "1.37.2", 1, "4.3.1", "stand-in"))
+    return fingerprint(submission, load_scenario(), Setting("embedded", "1.37.2", 1, "4.3.1", "stand-in"))
 
 class Laboratory""",
 )
@@ -766,11 +766,11 @@ def test_a_replay_of_nothing_is_refused(run: Run, pytester: pytest.Pytester) -> 
     result.stderr.fnmatch_lines(["*empty should hold flight records, evidence/[*].jsonl, and has none; *"])
 
 
-def course(points: str) -> None:
+def scenario(points: str) -> None:
     """Write a course file with these points."""
     terms = UPCOMMERCE.read_text(encoding="utf-8")
-    baseline = terms.replace("baseline: upcommerce", f"baseline: {UPCOMMERCE.parent / 'upcommerce'}")
-    Path("course.yaml").write_text(f"{baseline}points: {points}\n", encoding="utf-8")
+    baseline = terms.replace("chart: upcommerce", f"chart: {UPCOMMERCE.parent / 'upcommerce'}")
+    Path("canaryproof.yaml").write_text(f"{baseline}checks: {points}\n", encoding="utf-8")
 
 
 def test_the_course_says_what_a_check_is_worth(run: Run) -> None:
@@ -778,9 +778,9 @@ def test_the_course_says_what_a_check_is_worth(run: Run) -> None:
 
     The score is the sum of the points won.
     """
-    course("{renders: 10, present: 0, never-down: 2.5}")
+    scenario("{renders: 10, present: 0, never-down: 2.5}")
 
-    run("-m", "e2e", "--canaryproof-report-dir", "out", "--canaryproof-course", "course.yaml", shop=NO_CANARY)
+    run("-m", "e2e", "--canaryproof-report-dir", "out", "--canaryproof-scenario", "canaryproof.yaml", shop=NO_CANARY)
 
     (shop,) = results()["submissions"]
     assert (shop["score"], shop["max_score"]) == (12.5, 14.5)
@@ -805,8 +805,8 @@ def test_later(evidence):
 
 def test_the_course_may_name_a_check_by_its_former_id(run: Run) -> None:
     """The plugin accepts a check's former id in the course file and in ``needs``, and reports the current id."""
-    course("{canary-crash-loop: 5}")
-    options = ("-m", "e2e", "--canaryproof-report-dir", "out", "--canaryproof-course", "course.yaml")
+    scenario("{canary-crash-loop: 5}")
+    options = ("-m", "e2e", "--canaryproof-report-dir", "out", "--canaryproof-scenario", "canaryproof.yaml")
 
     run(*options, checks=RENAMED, shop=ACCEPTED)
 
@@ -851,9 +851,9 @@ def test_a_misspelt_id_of_the_registry_is_an_error_at_import() -> None:
 
 def test_points_for_no_check_are_refused(run: Run) -> None:
     """A course file with points for an unknown check is refused before any start. The error lists the checks."""
-    course("{rendres: 10}")
+    scenario("{rendres: 10}")
 
-    result = run("-m", "e2e", "--canaryproof-course", "course.yaml", shop=ACCEPTED)
+    result = run("-m", "e2e", "--canaryproof-scenario", "canaryproof.yaml", shop=ACCEPTED)
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*gives points to rendres; the checks are renders, present, replicas, never-down"])

@@ -8,7 +8,7 @@ import pytest
 
 from canaryproof.experiment.baseline import Baseline
 from canaryproof.helm.verbs import Helm
-from canaryproof.scenario import load_course
+from canaryproof.scenario.scenario_file import load_scenario
 from canaryproof.timeouts import TimeLimits
 
 HELM = """#!/bin/sh
@@ -29,7 +29,7 @@ def test_a_chart_that_names_its_namespace_is_rendered_for_each(
     binary.write_text(HELM % namespace)
     binary.chmod(0o755)
     baseline = Baseline(
-        Helm(binary, tmp_path, tmp_path / "kubeconfig", "lab", time_limits=TimeLimits()), load_course(), "1.37.2"
+        Helm(binary, tmp_path, tmp_path / "kubeconfig", "lab", time_limits=TimeLimits()), load_scenario(), "1.37.2"
     )
 
     found = [baseline.rendered(each).manifests[0].namespace for each in ("alice", "bob")]

@@ -31,7 +31,7 @@ from canaryproof.model.evidence import (
 from canaryproof.model.flight_record import OLDEST, SCHEMA, from_lines, head_from_line, to_lines
 from canaryproof.model.objects import ObjectKey
 from canaryproof.model.wording.cause_sentences import describe
-from canaryproof.scenario import load_course
+from canaryproof.scenario.scenario_file import load_scenario
 from tests.unit.stories import CANARY_DEPLOYMENT, STABLE, Story, because, rendering
 
 RECORDS = Path(__file__).parent / "records"
@@ -145,11 +145,11 @@ def test_a_record_with_zeros_is_still_read() -> None:
 
 def test_an_old_record_is_judged_as_before() -> None:
     """An old record is judged as before, with the checks that failed when it was written."""
-    course = load_course()
+    scenario = load_scenario()
     accepted, kept = (from_lines((RECORDS / f"schema-3-{name}.jsonl").read_bytes()) for name in ("accepted", "kept"))
 
-    assert [check for check, judge in JUDGES.items() if judge(accepted, course)] == []
-    assert [check for check, judge in JUDGES.items() if judge(kept, course)] == ["canary-gone", "stable-healthy"]
+    assert [check for check, judge in JUDGES.items() if judge(accepted, scenario)] == []
+    assert [check for check, judge in JUDGES.items() if judge(kept, scenario)] == ["canary-gone", "stable-healthy"]
 
 
 def test_the_first_line_has_nothing_that_has_a_line_of_its_own() -> None:

@@ -13,10 +13,10 @@ from canaryproof.model.objects import Body, Manifest
 from canaryproof.model.registries import Registries
 from canaryproof.model.timeline import Observation, Timeline
 from canaryproof.model.wording.cause_sentences import describe
-from canaryproof.scenario import load_course
+from canaryproof.scenario.scenario_file import load_scenario
 from tests.unit.stories import CANARY, Story
 
-STAND_INS = load_course().stand_ins
+STAND_INS = load_scenario().stand_ins
 OURS = CANARY.images[0]
 FULL = "failed to create containerd task: mkdir /run/containerd/io.containerd: no space left on device"
 PENDING = Decision(

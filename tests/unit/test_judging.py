@@ -29,7 +29,7 @@ from canaryproof.model.evidence_redaction import without_secrets
 from canaryproof.model.hints import Hint
 from canaryproof.model.objects import Body, Manifest, ObjectKey
 from canaryproof.redaction import Redactor, object_values
-from canaryproof.scenario import load_course
+from canaryproof.scenario.scenario_file import load_scenario
 from canaryproof.timeouts import TimeLimits
 from tests.unit.stories import (
     CANARY_DEPLOYMENT,
@@ -43,7 +43,7 @@ from tests.unit.stories import (
     service,
 )
 
-COURSE = load_course()
+COURSE = load_scenario()
 REFERENCE = STABLE + CANARY_DEPLOYMENT + CANARY_SERVICE
 HISTORY = (
     Revision(1, "superseded", "Install complete"),
@@ -315,12 +315,12 @@ def test_every_other_fate_has_a_hint(outcome: OutcomeName) -> None:
 
 def test_course_may_expect_another_fate() -> None:
     """The course determines the expected outcome."""
-    course = replace(COURSE, canary=replace(COURSE.canary, outcome="healthy", replicas=2, port=80))
+    scenario = replace(COURSE, expect=replace(COURSE.expect, outcomes=("healthy",), replicas=2, container_port=80))
 
-    assert judging.canary_outcome(evidence(decision=Decision("healthy", because("it runs"))), course) is None
-    assert judging.canary_outcome(evidence(), course)
-    assert "must have 2" in str(judging.canary_replicas(evidence(), course))
-    assert "containerPort 80; the containers declare 5003" in str(judging.canary_port(evidence(), course))
+    assert judging.canary_outcome(evidence(decision=Decision("healthy", because("it runs"))), scenario) is None
+    assert judging.canary_outcome(evidence(), scenario)
+    assert "must have 2" in str(judging.canary_replicas(evidence(), scenario))
+    assert "containerPort 80; the containers declare 5003" in str(judging.canary_port(evidence(), scenario))
 
 
 def test_leftovers_are_named_with_what_holds_them() -> None:

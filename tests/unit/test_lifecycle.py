@@ -23,7 +23,7 @@ from canaryproof.kube.running_cluster import Vitals
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Decision, Evidence, Setting, Step, Timings
 from canaryproof.redaction import Redactor
-from canaryproof.scenario import load_course
+from canaryproof.scenario.scenario_file import load_scenario
 from canaryproof.submissions.discovery import Submission
 from canaryproof.system.sandbox import UNCONFINED
 from canaryproof.timeouts import TimeLimits
@@ -84,7 +84,7 @@ def attempt(api: FakeApi, tmp_path: Path) -> Callable[..., Evidence]:
         time_limits = TimeLimits(**{"look_again": 0.01, "namespace": 0.1, "gone": 0.1, **seconds})
         client = KubeClient(api.kubeconfig, "lab", time_limits)
         with Recorder(client, Vitals(), watched=(), time_limits=time_limits) as recorder:
-            helm, course = Helm(binary, tmp_path, api.kubeconfig, "lab", time_limits=time_limits), load_course()
+            helm, scenario = Helm(binary, tmp_path, api.kubeconfig, "lab", time_limits=time_limits), load_scenario()
             setting = Setting(provider, "1.37.2", 1, "4.3.1", "stand-in")
             admission = AdmissionProbe(client, time_limits, doomed, faults.append)
             target = Target(
@@ -92,12 +92,12 @@ def attempt(api: FakeApi, tmp_path: Path) -> Callable[..., Evidence]:
                 helm=helm,
                 recorder=recorder,
                 isolation=Isolation(client, "7", setting, confined, admission),
-                vetting=Vetting(client, setting, course.namespace),
+                vetting=Vetting(client, setting, scenario.namespace),
                 setting=setting,
             )
             context = Context(
-                course=course,
-                baseline=Baseline(helm, course, "1.37.2"),
+                scenario=scenario,
+                baseline=Baseline(helm, scenario, "1.37.2"),
                 target=target,
                 capacity=Capacity.of(Parallel.exactly(1), client, time_limits, doomed),
                 time_limits=time_limits,

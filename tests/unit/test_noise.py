@@ -28,14 +28,14 @@ from canaryproof.model.objects import ObjectKey
 from canaryproof.model.rendered_yaml import parse
 from canaryproof.model.wording.cause_sentences import SENTENCES
 from canaryproof.model.wording.hint_sentences import HINTS
-from canaryproof.scenario import load_course
+from canaryproof.scenario.scenario_file import load_scenario
 from canaryproof.timeouts import TimeLimits
 from tests.corpus.noise import noise, noisy, told
 from tests.corpus.record import RECORDED, TIMELINES, read
 from tests.unit.stories import CANARY_DEPLOYMENT, STABLE
 from tests.unit.test_judging import evidence
 
-COURSE = load_course()
+COURSE = load_scenario()
 REFUSED = 'admission webhook denied: Service "upcommerce-canary" is invalid: spec.ports: Required value'
 
 

@@ -15,10 +15,10 @@ from canaryproof.model.evidence import Decision, Evidence, Observed, Revision
 from canaryproof.model.objects import Manifest
 from canaryproof.model.timeline import Observation, Timeline
 from canaryproof.pytest_plugin.terminal_text import summary
-from canaryproof.scenario import load_course
+from canaryproof.scenario.scenario_file import load_scenario
 from tests.unit.stories import STABLE, because, rendering
 
-COURSE = load_course()
+COURSE = load_scenario()
 INSTALLED = Revision(1, "superseded", "Install complete")
 UPGRADED = Revision(2, "superseded", "Upgrade complete")
 ROLLED_BACK = Revision(3, "deployed", "Rollback to 1")

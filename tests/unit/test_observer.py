@@ -6,7 +6,7 @@ from pathlib import Path
 
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.observe.observer import Observer
-from canaryproof.scenario import load_course
+from canaryproof.scenario.scenario_file import load_scenario
 from canaryproof.submissions.discovery import Submission
 from canaryproof.timeouts import TimeLimits
 from tests.unit.fake_api import FakeApi
@@ -30,7 +30,7 @@ def test_what_is_observed_is_judged_with_the_patience_of_the_run(tmp_path: Path)
             images="upstream",
             ready_after=0,
         )
-        with Observer.open(cluster, course=load_course(), helm=binary, time_limits=slow) as observer:
+        with Observer.open(cluster, scenario=load_scenario(), helm=binary, time_limits=slow) as observer:
             evidence = observer.submit(Submission("release", "lab", tmp_path)).result()
 
     assert evidence.time_limits == slow

@@ -107,7 +107,7 @@ def test_all_that_is_wrong_is_said_at_once(read: Read) -> None:
             *(
                 "--canaryproof-patience",
                 "0.5",
-                "--canaryproof-course",
+                "--canaryproof-scenario",
                 "no.yaml",
                 "--canaryproof-toolchain",
                 "plain",
@@ -119,7 +119,7 @@ def test_all_that_is_wrong_is_said_at_once(read: Read) -> None:
 
     lines = str(caught.value).splitlines()
     expected = [
-        "course file *no.yaml: No such file or directory; give --course the path of a YAML file",
+        "scenario file *no.yaml: No such file or directory; give --scenario the path of a YAML file",
         "--canaryproof-cluster must be one of auto, embedded, kind, minikube, existing, not 'cloud'",
         "submissions *missing: expected a Helm chart*but there is no such path*",
         "submissions *absent: expected a Helm chart*but there is no such path*",

@@ -12,7 +12,7 @@ from canaryproof.cluster.embedded.persistent.provider import end, unfitness
 from canaryproof.cluster.embedded.persistent.state import Kept, Place, fingerprint, place_of, places
 from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.errors import UsageError
-from canaryproof.scenario import load_course
+from canaryproof.scenario.scenario_file import load_scenario
 from canaryproof.system.process import detached
 from canaryproof.timeouts import TimeLimits
 
@@ -120,7 +120,7 @@ def test_all_kept_clusters_are_listed(tmp_path: Path, place: Place, toolchain: T
 
 def test_a_person_is_told_all_that_it_takes(place: Place) -> None:
     """The instructions state how to reach and end the cluster, and the assignment's commands, as a shell script."""
-    text = instructions(place, KEPT, load_course(), "re-used")
+    text = instructions(place, KEPT, load_scenario(), "re-used")
 
     commands = [line for line in text.splitlines() if not line.startswith("#")]
     assert commands == [

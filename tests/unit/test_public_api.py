@@ -16,7 +16,7 @@ from canaryproof.helm.verbs import Helm
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Observed, Rendering
 from canaryproof.pytest_plugin import pytest_plugins
-from canaryproof.scenario import load_course
+from canaryproof.scenario.scenario_file import load_scenario
 from canaryproof.timeouts import TimeLimits
 
 HEAVY = ("cryptography", "jinja2", "kubernetes", "msgspec", "urllib3", "yaml")
@@ -81,4 +81,4 @@ def test_a_stable_chart_that_cannot_be_installed_is_a_fault(tmp_path: Path) -> N
     helm.chmod(0o755)
 
     with pytest.raises(InfrastructureError, match=r"upcommerce was not installed: .*deadline exceeded"):
-        install_stable(Helm(helm, tmp_path, tmp_path, "lab", time_limits=TimeLimits()), load_course(), "shop-1")
+        install_stable(Helm(helm, tmp_path, tmp_path, "lab", time_limits=TimeLimits()), load_scenario(), "shop-1")

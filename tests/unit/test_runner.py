@@ -14,7 +14,7 @@ from canaryproof.errors import InfrastructureError
 from canaryproof.experiment.runner import Parallel, Runner
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.model.causes import Cause
-from canaryproof.scenario import load_course
+from canaryproof.scenario.scenario_file import load_scenario
 from canaryproof.submissions.discovery import Submission
 from canaryproof.timeouts import TimeLimits
 from tests.unit.fake_api import FakeApi
@@ -39,7 +39,7 @@ def opened(api: FakeApi, folder: Path, helm: str = SLOW_HELM) -> AbstractContext
     cluster = Cluster("fake", api.kubeconfig, "lab", "1.37.2", 1, 2, "stand-in", 0)
     return Runner.open(
         cluster,
-        course=load_course(),
+        scenario=load_scenario(),
         helm=binary,
         parallel=Parallel.exactly(1),
         locks=folder / "locks",

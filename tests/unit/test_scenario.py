@@ -7,27 +7,28 @@ from pathlib import Path
 import pytest
 
 from canaryproof.errors import UsageError
-from canaryproof.scenario import UPCOMMERCE, load_course
+from canaryproof.scenario.scenario_file import UPCOMMERCE, load_scenario
 
 
 def test_the_upcommerce_course_is_what_the_assignment_asks() -> None:
     """The default course has the assignment's release, namespace, port, replicas and expected outcome."""
-    course = load_course()
+    scenario = load_scenario()
 
-    assert (course.release, course.namespace) == ("upcommerce", "sre")
-    assert (course.canary.replicas, course.canary.port, course.canary.outcome) == (1, 5003, "crash-loop")
-    assert (course.baseline / "templates" / "deployment.yaml").is_file()
+    assert (scenario.release, scenario.namespace) == ("upcommerce", "sre")
+    expect = scenario.expect
+    assert (expect.replicas, expect.container_port, expect.outcomes) == (1, 5003, ("crash-loop",))
+    assert (scenario.stable_chart / "templates" / "deployment.yaml").is_file()
 
 
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ("port: 5003", "port: many"),
+        ("containerPort: 5003", "containerPort: many"),
         ("release: upcommerce", "realease: upcommerce"),
         ("outcome: crash-loop", "outcome: explosion"),
-        ("stand_ins:", "points: {canary-gone: -1}\nstand_ins:"),
-        ("stand_ins:", "points: {canary-gone: .inf}\nstand_ins:"),
-        ("stand_ins:", "points: {canary-gone: .nan}\nstand_ins:"),
+        ("images:", "checks: {canary-gone: -1}\nimages:"),
+        ("images:", "checks: {canary-gone: .inf}\nimages:"),
+        ("images:", "checks: {canary-gone: .nan}\nimages:"),
     ],
 )
 def test_a_term_of_the_wrong_kind_is_refused_by_name(tmp_path: Path, change: str, complaint: str) -> None:
@@ -35,14 +36,14 @@ def test_a_term_of_the_wrong_kind_is_refused_by_name(tmp_path: Path, change: str
     file = tmp_path / "course.yaml"
     file.write_text(UPCOMMERCE.read_text(encoding="utf-8").replace(change, complaint), encoding="utf-8")
 
-    with pytest.raises(UsageError, match=r"course file .*(port|realease|outcome|release|points)"):
-        load_course(file)
+    with pytest.raises(UsageError, match=r"scenario file .*(containerPort|realease|outcome|release|checks)"):
+        load_scenario(file)
 
 
 def test_a_missing_course_file_is_named(tmp_path: Path) -> None:
     """The error about a missing course file names the path and the remedy."""
-    with pytest.raises(UsageError, match=r"nowhere\.yaml: No such file or directory; give --course"):
-        load_course(tmp_path / "nowhere.yaml")
+    with pytest.raises(UsageError, match=r"nowhere\.yaml: No such file or directory; give --scenario"):
+        load_scenario(tmp_path / "nowhere.yaml")
 
 
 def test_a_baseline_that_is_no_chart_is_refused(tmp_path: Path) -> None:
@@ -51,4 +52,4 @@ def test_a_baseline_that_is_no_chart_is_refused(tmp_path: Path) -> None:
     file.write_text(UPCOMMERCE.read_text(encoding="utf-8"), encoding="utf-8")
 
     with pytest.raises(UsageError, match=r"has no Chart\.yaml"):
-        load_course(file)
+        load_scenario(file)

@@ -12,7 +12,7 @@ from canaryproof.cluster.selection import Choice, choose
 from canaryproof.errors import ClusterError
 from canaryproof.pytest_plugin.cluster_choice import choice_of, conflicts
 from canaryproof.pytest_plugin.settings import Settings
-from canaryproof.scenario import load_course
+from canaryproof.scenario.scenario_file import load_scenario
 from canaryproof.timeouts import TimeLimits
 
 
@@ -116,7 +116,7 @@ def test_a_machine_is_asked_by_its_commands(tmp_path: Path) -> None:
 )
 def test_what_a_provider_cannot_do_is_refused(provider: str, settings: dict[str, object], problem: str) -> None:
     """An option that the provider does not support is refused with an alternative."""
-    plain = Settings(submissions=(), cluster=provider, scenario=load_course())
+    plain = Settings(submissions=(), cluster=provider, scenario=load_scenario())
 
     assert list(conflicts(provider, plain)) == list(conflicts(provider, replace(plain, yes=True)))
     assert problem in " ".join(conflicts(provider, replace(plain, **settings)))  # type: ignore[arg-type]  # as pytest parametrizes

@@ -34,7 +34,7 @@ def test_all_about_a_submission_is_there_as_soon_as_it_is_judged(tmp_path: Path)
 
     It writes them as soon as the submission is judged.
     """
-    Reports(tmp_path, ["shop", "other"], course="Releases").tell(judged(EVIDENCE), EVIDENCE)
+    Reports(tmp_path, ["shop", "other"], scenario="Releases").tell(judged(EVIDENCE), EVIDENCE)
 
     assert files_in(tmp_path) == {
         "evidence/shop.jsonl",
@@ -49,7 +49,7 @@ def test_all_about_a_submission_is_there_as_soon_as_it_is_judged(tmp_path: Path)
 
 def test_all_about_the_class_is_there_at_the_end(tmp_path: Path) -> None:
     """The writer writes results.json, the grades, the summary and the index page at the end."""
-    Reports(tmp_path, ["shop", "other"], course="Releases").conclude(run_of(judged(EVIDENCE)))
+    Reports(tmp_path, ["shop", "other"], scenario="Releases").conclude(run_of(judged(EVIDENCE)))
 
     assert files_in(tmp_path) == {"results.json", "grades.csv", "summary.md", "index.html"}
     assert '<a href="submissions/shop.html">shop</a>' in (tmp_path / "index.html").read_text()
@@ -58,7 +58,7 @@ def test_all_about_the_class_is_there_at_the_end(tmp_path: Path) -> None:
 
 def test_a_class_of_one_has_one_page(tmp_path: Path) -> None:
     """The writer makes the submission's page the index if there is only one."""
-    reports = Reports(tmp_path, ["shop"], course="Releases")
+    reports = Reports(tmp_path, ["shop"], scenario="Releases")
     reports.tell(judged(EVIDENCE), EVIDENCE)
     reports.conclude(run_of(judged(EVIDENCE)))
 
@@ -69,7 +69,7 @@ def test_a_class_of_one_has_one_page(tmp_path: Path) -> None:
 
 def test_names_neither_leave_the_folder_nor_meet(tmp_path: Path) -> None:
     """The writer gives each submission its own files in the folder, whatever its name is, and the index links them."""
-    reports = Reports(tmp_path / "out", NAMES, course="Releases")
+    reports = Reports(tmp_path / "out", NAMES, scenario="Releases")
     results = [judged(replace(EVIDENCE, name=name)) for name in NAMES]
     for result in results:
         reports.tell(result, replace(EVIDENCE, name=result.name))
@@ -86,7 +86,7 @@ def test_hostile_text_is_written_all_the_same(tmp_path: Path) -> None:
     """The writer writes all reports, whatever text a submission contains."""
     evidence = hostile_evidence()
     result = judged(evidence, failed=evidence.name)
-    reports = Reports(tmp_path, [evidence.name, "other"], course="Releases")
+    reports = Reports(tmp_path, [evidence.name, "other"], scenario="Releases")
 
     reports.tell(result, evidence)
     reports.conclude(run_of(result))
@@ -97,7 +97,7 @@ def test_hostile_text_is_written_all_the_same(tmp_path: Path) -> None:
 
 def test_an_error_takes_an_earlier_grade_back(tmp_path: Path) -> None:
     """The writer removes an earlier run's Gradescope file if this run ends with an error."""
-    reports = Reports(tmp_path, ["shop"], course="Releases")
+    reports = Reports(tmp_path, ["shop"], scenario="Releases")
     reports.tell(judged(EVIDENCE), EVIDENCE)
 
     reports.tell(judged(EVIDENCE, error="etcd ended"), EVIDENCE)
@@ -107,7 +107,7 @@ def test_an_error_takes_an_earlier_grade_back(tmp_path: Path) -> None:
 
 def test_a_submission_that_was_not_tried_is_told_of(tmp_path: Path) -> None:
     """The writer's page and feedback for an untried submission state this, and there is no evidence file."""
-    Reports(tmp_path, ["shop", "other"], course="Releases").tell(judged(None, error="no cluster"), None)
+    Reports(tmp_path, ["shop", "other"], scenario="Releases").tell(judged(None, error="no cluster"), None)
 
     assert files_in(tmp_path) == {"submissions/shop.html", "feedback/shop.md"}
 
@@ -117,11 +117,11 @@ def test_a_summary_is_added_to_what_others_wrote(tmp_path: Path) -> None:
     file = tmp_path / "summary"
     file.write_text("before\n")
 
-    append_summary(file, run_of(judged(EVIDENCE)), course="Releases")
+    append_summary(file, run_of(judged(EVIDENCE)), scenario="Releases")
 
     assert file.read_text().startswith("before\n## Releases\n")
     file.write_text("x" * (LIMIT - 10))
-    append_summary(file, run_of(judged(EVIDENCE)), course="Releases")
+    append_summary(file, run_of(judged(EVIDENCE)), scenario="Releases")
     assert file.stat().st_size == LIMIT - 10
 
 
@@ -169,7 +169,7 @@ def test_only_the_owner_reads_grades(tmp_path: Path) -> None:
     there.mkdir()
     there.chmod(0o755)
     for folder in (there, tmp_path / "new" / "reports"):
-        reports = Reports(folder, ["shop", "other"], course="Releases")
+        reports = Reports(folder, ["shop", "other"], scenario="Releases")
         reports.tell(judged(EVIDENCE), EVIDENCE)
         reports.conclude(run_of(judged(EVIDENCE)))
 
@@ -185,7 +185,7 @@ def test_what_root_writes_belongs_to_the_owner_of_the_folder(tmp_path: Path) -> 
     home = tmp_path / "home"
     home.mkdir()
     os.chown(home, 1234, 1235)
-    reports = Reports(home / "class" / "reports", ["shop", "other"], course="Releases")
+    reports = Reports(home / "class" / "reports", ["shop", "other"], scenario="Releases")
     reports.tell(judged(EVIDENCE), EVIDENCE)
     reports.conclude(run_of(judged(EVIDENCE)))
 
@@ -201,7 +201,7 @@ def test_reports_follow_no_link_in_their_folder(tmp_path: Path, planted: str) ->
     (folder / planted).symlink_to(elsewhere)
 
     with pytest.raises(OSError, match=r"Not a directory|symbolic links"):
-        Reports(folder, ["shop", "other"], course="Releases").tell(judged(EVIDENCE), EVIDENCE)
+        Reports(folder, ["shop", "other"], scenario="Releases").tell(judged(EVIDENCE), EVIDENCE)
 
     assert not list(elsewhere.iterdir())
 
@@ -226,7 +226,7 @@ def test_the_folder_itself_may_be_a_link(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
 
-    Reports(tmp_path / "link", ["shop"], course="Releases").conclude(run_of(judged(EVIDENCE)))
+    Reports(tmp_path / "link", ["shop"], scenario="Releases").conclude(run_of(judged(EVIDENCE)))
 
     assert (tmp_path / "real" / "results.json").is_file()
 

@@ -15,7 +15,7 @@ from canaryproof.checks.judging.stable import (
     stable_untouched,
 )
 from canaryproof.model.evidence import Evidence
-from canaryproof.scenario import Course
+from canaryproof.scenario.terms import Scenario
 
 __all__ = [
     "JUDGES",
@@ -36,7 +36,7 @@ __all__ = [
     "upgrade_applied",
 ]
 
-Judge = Callable[[Evidence, Course], Finding | None]
+Judge = Callable[[Evidence, Scenario], Finding | None]
 JUDGES: Mapping[str, Judge] = {
     registry.CHART_RENDERS.id: chart_renders,
     registry.CANARY_PRESENT.id: canary_present,

@@ -22,12 +22,12 @@ from canaryproof.model.causes import Cause, FindingCode
 from canaryproof.model.evidence import Canary, Evidence, ServiceRoute, rendering_failure, violation_cause
 from canaryproof.model.hints import Hint
 from canaryproof.model.objects import Manifest, maps_at, pairs, service_ports, text_at, value_at
-from canaryproof.scenario import Course
+from canaryproof.scenario.terms import Scenario
 
 
-def chart_renders(evidence: Evidence, course: Course) -> Finding | None:
+def chart_renders(evidence: Evidence, scenario: Scenario) -> Finding | None:
     """Helm renders the chart, its objects are well-formed, and the cluster got what was rendered."""
-    del course
+    del scenario
     if evidence.violation:
         cause = Cause(code="release-violation", known=violation_cause(evidence.violation))
         return Finding(cause, Hint(id=evidence.violation.code))
@@ -42,9 +42,9 @@ def chart_renders(evidence: Evidence, course: Course) -> Finding | None:
     return Finding(failure, known.hint or Hint(id="broken-chart"), known.where)
 
 
-def canary_present(evidence: Evidence, course: Course) -> Finding | None:
+def canary_present(evidence: Evidence, scenario: Scenario) -> Finding | None:
     """The submission adds exactly one Deployment to the course's chart."""
-    del course
+    del scenario
     if evidence.canary:
         return None
     decision = evidence.decision
@@ -60,11 +60,13 @@ def canary_present(evidence: Evidence, course: Course) -> Finding | None:
     return Finding(decision.cause, Hint(id="deployment-is-hook" if hooked else "no-canary"))
 
 
-def canary_replicas(evidence: Evidence, course: Course) -> Finding | None:
+def canary_replicas(evidence: Evidence, scenario: Scenario) -> Finding | None:
     """The canary asks for as many replicas as the course says."""
-    canary, wanted = evidence.canary, course.canary.replicas
+    canary, wanted = evidence.canary, scenario.expect.replicas
     if canary is None:
         return _absent(evidence)
+    if wanted is None:
+        return None
     if canary.replicas == wanted:
         return _scaled(evidence, canary, wanted)
     hint = Hint(id="replicas-source")
@@ -87,12 +89,12 @@ def _scaled(evidence: Evidence, canary: Canary, wanted: int) -> Finding | None:
     return None
 
 
-def canary_port(evidence: Evidence, course: Course) -> Finding | None:
+def canary_port(evidence: Evidence, scenario: Scenario) -> Finding | None:
     """A container of the canary declares the course's port."""
-    canary, wanted = evidence.canary, course.canary.port
+    canary, wanted = evidence.canary, scenario.expect.container_port
     if canary is None:
         return _absent(evidence)
-    if wanted in canary.ports:
+    if wanted is None or wanted in canary.ports:
         return None
     return Finding(
         Cause(code="port-missing", deployment=canary.deployment, ports=canary.ports, limit=wanted),
@@ -102,11 +104,12 @@ def canary_port(evidence: Evidence, course: Course) -> Finding | None:
     )
 
 
-def canary_service(evidence: Evidence, course: Course) -> Finding | None:
+def canary_service(evidence: Evidence, scenario: Scenario) -> Finding | None:
     """A Service on the course's port leads to that port of the canary's pods, and of no other pods."""
     if evidence.canary is None:
         return _absent(evidence)
-    found = _canary_service(evidence, evidence.canary, course.canary.port)
+    wanted = scenario.expect.port_of_service
+    found = None if wanted is None else _canary_service(evidence, evidence.canary, wanted)
     follows = refused_over(evidence, "service")
     return replace(found, follows=follows) if found and follows else found
 

@@ -17,15 +17,15 @@ from canaryproof.model.evidence import Canary, Evidence, Leftover, Step, upgrade
 from canaryproof.model.helm_text import names_object, rollback_target
 from canaryproof.model.hints import Hint
 from canaryproof.model.objects import RESOURCE_POLICY
-from canaryproof.scenario import Course
+from canaryproof.scenario.terms import Scenario
 
 STABLE_REVISION = 1
 CANARY_REVISION = 2
 
 
-def upgrade_applied(evidence: Evidence, course: Course) -> Finding | None:
+def upgrade_applied(evidence: Evidence, scenario: Scenario) -> Finding | None:
     """Helm applied revision 2."""
-    del course
+    del scenario
     if evidence.observed:
         return observed.upgrade_applied(evidence, evidence.observed)
     if evidence.upgrade is None:
@@ -52,14 +52,14 @@ def _told_by(evidence: Evidence, error: str) -> str:
     return registry.STABLE_UNTOUCHED.id if named else ""
 
 
-def canary_outcome(evidence: Evidence, course: Course) -> Finding | None:
+def canary_outcome(evidence: Evidence, scenario: Scenario) -> Finding | None:
     """The canary has the outcome that the course expects, a crash loop as a rule."""
     decision = evidence.decision
-    if decision.outcome == course.canary.outcome:
+    if decision.outcome in scenario.expect.outcomes:
         return None
-    none_asked = evidence.canary is not None and not evidence.canary.replicas and course.canary.replicas
+    none_asked = evidence.canary is not None and not evidence.canary.replicas and scenario.expect.replicas
     advice = advice_on(decision)
-    found, expected = decision.outcome, course.canary.outcome
+    found, expected = decision.outcome, " or ".join(scenario.expect.outcomes)
     return Finding(
         Cause(code="outcome-differs", found=found, expected=expected, known=decision.cause),
         Hint(id=advice.hint),
@@ -77,9 +77,9 @@ def _decided_at(evidence: Evidence, canary: Canary, keys: Iterable[str]) -> str:
     return place_of(evidence, canary.source, *keys)
 
 
-def rollback_recorded(evidence: Evidence, course: Course) -> Finding | None:
+def rollback_recorded(evidence: Evidence, scenario: Scenario) -> Finding | None:
     """History shows the rollback to revision 1, deployed, and no upgrade in disguise."""
-    del course
+    del scenario
     if evidence.observed:
         return observed.rollback_recorded(evidence, evidence.observed)
     if evidence.rollback is None:
@@ -111,9 +111,9 @@ def _expected(evidence: Evidence) -> list[list[int]]:
     return [*expected, [STABLE_REVISION]] if evidence.upgrade and evidence.upgrade.error else expected
 
 
-def canary_gone(evidence: Evidence, course: Course) -> Finding | None:
+def canary_gone(evidence: Evidence, scenario: Scenario) -> Finding | None:
     """Nothing that the upgrade added is left after the rollback."""
-    del course
+    del scenario
     if evidence.leftovers:
         kept = any(each.holder and each.holder.kind == "resource-policy" for each in evidence.leftovers)
         roots = _roots(evidence.leftovers)

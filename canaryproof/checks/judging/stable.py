@@ -15,18 +15,18 @@ from canaryproof.model.evidence import Evidence, Probe
 from canaryproof.model.hints import Hint
 from canaryproof.model.objects import Container, Manifest, pairs, picks, service_ports
 from canaryproof.model.timeline import PodHistory, Timeline
-from canaryproof.scenario import Course
+from canaryproof.scenario.terms import Scenario
 
 COMMAND = 80
 """The number of characters of a command that a finding shows."""
 
 
-def stable_untouched(evidence: Evidence, course: Course) -> Finding | None:
+def stable_untouched(evidence: Evidence, scenario: Scenario) -> Finding | None:
     """The stable Deployment and Service are still the course's; limits, replicas and added labels may differ.
 
     Image, command and 0 replicas decide whether it is the app of the course that runs, hence they may not.
     """
-    del course
+    del scenario
     return _touches(evidence)
 
 
@@ -134,9 +134,9 @@ def _runs_the_same(one: Container, other: Container) -> bool:
     return (one.image, one.command) == (other.image, other.command) and numbers[0] == numbers[1]
 
 
-def stable_serves_during_canary(evidence: Evidence, course: Course) -> Finding | None:
+def stable_serves_during_canary(evidence: Evidence, scenario: Scenario) -> Finding | None:
     """The stable Service answered while the canary failed: from the end of the upgrade to the start of the rollback."""
-    del course
+    del scenario
     began = evidence.upgrade.ended if evidence.upgrade else 0.0
     ended = evidence.rollback.began if evidence.rollback else evidence.ended_at or 0.0
     probes = [probe for probe in evidence.probes if began <= probe.at < ended]
@@ -149,12 +149,12 @@ def _touched(evidence: Evidence) -> str:
     return registry.STABLE_UNTOUCHED.id if _touches(evidence) else ""
 
 
-def stable_healthy(evidence: Evidence, course: Course) -> Finding | None:
+def stable_healthy(evidence: Evidence, scenario: Scenario) -> Finding | None:
     """Stable pods are Ready with the course's image, without restarts, and stay so for the hold time.
 
     What the upgrade changed in the stable objects is back too, labels and annotations included.
     """
-    del course
+    del scenario
     if evidence.observed:
         return observed.stable_healthy(evidence, evidence.observed)
     rolled_back = evidence.rollback.ended if evidence.rollback else 0.0
@@ -184,7 +184,7 @@ def _restarts_until(pod: PodHistory, at: float) -> int:
     return PodHistory(pod.uid, before).restarts if before else 0
 
 
-def stable_never_down(evidence: Evidence, course: Course) -> Finding | None:
+def stable_never_down(evidence: Evidence, scenario: Scenario) -> Finding | None:
     """No outage longer than the limit from revision 1 to the end.
 
     One outage is one mistake: where the check that is about its cause or its time has failed, and the rest of the time
@@ -193,20 +193,20 @@ def stable_never_down(evidence: Evidence, course: Course) -> Finding | None:
     found = _unanswered(evidence, evidence.probes, "run")
     if not found or not evidence.probes:
         return found
-    return replace(found, follows=_touched(evidence) or _told_already(evidence, course))
+    return replace(found, follows=_touched(evidence) or _told_already(evidence, scenario))
 
 
-def _told_already(evidence: Evidence, course: Course) -> str:
+def _told_already(evidence: Evidence, scenario: Scenario) -> str:
     """Return the check of a shorter time that failed for all that this one found; empty where there is none."""
     upgrade, rollback = evidence.upgrade, evidence.rollback
     if not upgrade or not rollback:
         return ""
     time_limits = evidence.time_limits
     down = [each for each in outages(evidence.probes, time_limits) if each.seconds > time_limits.outage]
-    during = evidence.canary and not upgrade.error and stable_serves_during_canary(evidence, course)
+    during = evidence.canary and not upgrade.error and stable_serves_during_canary(evidence, scenario)
     if during and all(each.began < rollback.began and each.ended > upgrade.ended for each in down):
         return registry.STABLE_SERVES_DURING_CANARY.id
-    recovers = not rollback.error and stable_healthy(evidence, course)
+    recovers = not rollback.error and stable_healthy(evidence, scenario)
     return registry.STABLE_HEALTHY.id if recovers and all(each.began >= rollback.began for each in down) else ""
 
 

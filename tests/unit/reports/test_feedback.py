@@ -9,7 +9,7 @@ from tests.unit.reports.hostile import ALL, EVIDENCE, hostile_evidence, judged, 
 
 def feedback(evidence: Evidence | None = EVIDENCE, *, failed: str = "", error: str = "") -> list[str]:
     """Return the lines of the feedback."""
-    return feedback_md(judged(evidence, failed=failed, error=error), evidence, course="Releases").splitlines()
+    return feedback_md(judged(evidence, failed=failed, error=error), evidence, scenario="Releases").splitlines()
 
 
 def test_a_rejection_begins_with_the_cause() -> None:

@@ -53,14 +53,14 @@ class Page(HTMLParser):
 
 def page(evidence: Evidence | None = EVIDENCE, *, failed: str = "", error: str = "") -> str:
     """Return the page of one submission."""
-    return submission_page(judged(evidence, failed=failed, error=error), evidence, course="Releases")
+    return submission_page(judged(evidence, failed=failed, error=error), evidence, scenario="Releases")
 
 
 def class_of(*evidence: Evidence, failed: str = "") -> str:
     """Return the page of a class."""
     results = tuple(judged(each, failed=failed) for each in evidence)
     run = RunResults("2026-01-02T03:04:05+00:00", 12.3, EVIDENCE.setting, results)
-    return class_page(run, {each.name: "submissions/x.html" for each in results}, course="Releases")
+    return class_page(run, {each.name: "submissions/x.html" for each in results}, scenario="Releases")
 
 
 EVERY = {
@@ -185,7 +185,7 @@ def test_what_was_taken_over_is_marked() -> None:
     """The page marks results that come from an earlier run."""
     result = replace(judged(EVIDENCE), resumed=True)
 
-    marked = submission_page(result, EVIDENCE, course="Releases")
+    marked = submission_page(result, EVIDENCE, scenario="Releases")
 
     assert "Tried in the run that this one goes on with" in Page(marked).text
     assert "goes on with" not in page()

@@ -12,7 +12,7 @@ from tests.unit.reports.hostile import ALL, EVIDENCE, hostile_evidence, judged, 
 def summary(*submissions: SubmissionResult, limit: int = LIMIT) -> list[str]:
     """Return the lines of the summary."""
     run = RunResults("2026-01-02T03:04:05+00:00", 12.3, EVIDENCE.setting, submissions)
-    return summary_md(run, course="Releases", limit=limit).splitlines()
+    return summary_md(run, scenario="Releases", limit=limit).splitlines()
 
 
 GOOD, BAD, ILL = judged(EVIDENCE), judged(EVIDENCE, failed="it did not"), judged(EVIDENCE, error="etcd ended")

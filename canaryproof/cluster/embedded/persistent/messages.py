@@ -8,14 +8,14 @@ from __future__ import annotations
 import shlex
 
 from canaryproof.cluster.embedded.persistent.state import BINARIES, DEFAULT_NAME, Kept, Place
-from canaryproof.scenario import Course
+from canaryproof.scenario.terms import Scenario
 
 
-def instructions(place: Place, kept: Kept, course: Course, note: str = "") -> str:
+def instructions(place: Place, kept: Kept, scenario: Scenario, note: str = "") -> str:
     """Return the commands that reach the cluster, do the assignment step by step, and end the cluster."""
-    release, namespace = course.release, f"--namespace {course.namespace}"
+    release, namespace = scenario.release, f"--namespace {scenario.namespace}"
     steps = (
-        f"helm install {release} {shlex.quote(str(course.baseline))} {namespace} --create-namespace",
+        f"helm install {release} {shlex.quote(str(scenario.stable_chart))} {namespace} --create-namespace",
         f"helm upgrade {release} ./{release} {namespace}",
         f"kubectl get pods {namespace} --watch",
         f"helm rollback {release} 1 {namespace}",
