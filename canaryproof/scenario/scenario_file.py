@@ -2,73 +2,155 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
-import msgspec
-import yaml
+from msgspec import UNSET, inspect
 
 from canaryproof.errors import UsageError
-from canaryproof.model.evidence import OutcomeName
-from canaryproof.scenario.terms import ChartReference, Expectation, Revision, Scenario, StandIn, Traffic
+from canaryproof.scenario.durations import seconds_in
+from canaryproof.scenario.file_format import (
+    AvailabilityForm,
+    CanaryForm,
+    ExpectForm,
+    HelmForm,
+    ImageForm,
+    NamespaceForm,
+    ScenarioForm,
+    SetupForm,
+    StableForm,
+    TimeoutsForm,
+    is_fetched,
+)
+from canaryproof.scenario.terms import (
+    Availability,
+    ChartReference,
+    Expectation,
+    HelmFlags,
+    ImageArchive,
+    ImageSource,
+    Revision,
+    Scenario,
+    SetupManifest,
+    SetupRelease,
+    StandIn,
+    Timeouts,
+    ValuesSource,
+    WorkloadName,
+)
+from canaryproof.scenario.typed_reader import TypedReader
+from canaryproof.scenario.yaml_source import Fault, FaultError, read_text, root_of
 
-Points = Annotated[float, msgspec.Meta(ge=0, le=1_000_000)]
-"""The points of a check. The limit excludes infinity."""
+DEFAULT_FILE = "canaryproof.yaml"
+"""The scenario file of a folder."""
 UPCOMMERCE = Path(__file__).parent / "upcommerce.yaml"
+_FORM = inspect.type_info(ScenarioForm)
 
 
 def load_scenario(file: Path = UPCOMMERCE) -> Scenario:
     """Read a scenario file. Paths in it are relative to the file.
 
-    Raises UsageError when the file cannot be read, has an unknown key or a value of the wrong type, or when the stable
-    chart is not a chart.
+    Raises UsageError that lists all faults of the file as ``FILE:LINE:COLUMN: MESSAGE``.
     """
+    reader = TypedReader(file.parent)
     try:
-        terms = msgspec.convert(yaml.safe_load(file.read_text(encoding="utf-8")), _ScenarioFile)  # noqa: TID251 - by one thread
-    except OSError as error:
-        raise UsageError(f"scenario file {file}: {error.strerror}; give --scenario the path of a YAML file") from error
-    except (yaml.YAMLError, msgspec.ValidationError) as error:
-        raise UsageError(f"scenario file {file}: {error}; compare it with {UPCOMMERCE}") from error
-    chart = file.parent / terms.stable.chart
-    if not (chart / "Chart.yaml").is_file():
-        raise UsageError(
-            f"scenario file {file}: stable.chart {terms.stable.chart!r} is not a chart: {chart} has no Chart.yaml"
+        form = reader.read(root_of(read_text(file)), _FORM)
+    except FaultError as error:
+        raise _faulty(file, [error.fault]) from error
+    if reader.faults:
+        raise _faulty(file, reader.faults)
+    return _Terms(file.parent.absolute()).scenario(form)
+
+
+def _faulty(file: Path, faults: Iterable[Fault]) -> UsageError:
+    lines = (f"{file}:{each.line}:{each.column}: {each.message}" for each in sorted(faults))
+    return UsageError("\n".join(lines))
+
+
+class _Terms:
+    """Converts a valid scenario file in *folder* into the terms of a scenario."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def scenario(self, form: ScenarioForm) -> Scenario:
+        namespace = form.namespace or form.release.replace(".", "-")
+        stable = form.stable if isinstance(form.stable, tuple) else (form.stable,)
+        return Scenario(
+            title=form.title or f"Release {form.release}",
+            release=form.release,
+            namespace=namespace.name if isinstance(namespace, NamespaceForm) else namespace,
+            exact_namespace=isinstance(namespace, NamespaceForm) and namespace.exact,
+            values=self._values(form.values),
+            setup=tuple(map(self._setup, form.setup)),
+            stable=tuple(map(self._revision, stable)),
+            canary=self._revision(form.canary) if form.canary else Revision(),
+            expect=_expectation(form.expect),
+            availability=tuple(map(_availability, form.availability or ())),
+            timeouts=_timeouts(form.timeouts) if form.timeouts else Timeouts(),
+            helm=_flags(form.helm) if form.helm else HelmFlags(),
+            points={check: points for check, points in form.checks.items() if points != "skip"},
+            skipped=frozenset(check for check, points in form.checks.items() if points == "skip"),
+            images={image: self._image(source) for image, source in form.images.items()},
+            cluster_scoped=form.cluster_scoped,
+            submits_charts=not (form.canary and form.canary.chart),
         )
-    expect = terms.expect
-    return Scenario(
-        title=terms.title,
-        release=terms.release,
-        namespace=terms.namespace or terms.release,
-        stable=(Revision(ChartReference(chart.resolve())),),
-        expect=Expectation(
-            (expect.outcome,), replicas=expect.replicas, container_port=expect.container_port, traffic=expect.traffic
-        ),
-        points=terms.checks,
-        images={image: StandIn(each.agnhost) for image, each in terms.images.items()},
+
+    def _values(self, said: Iterable[str | Mapping[str, Any]]) -> tuple[ValuesSource, ...]:
+        return tuple(self._path(each) if isinstance(each, str) else each for each in said)
+
+    def _setup(self, step: SetupForm) -> SetupManifest | SetupRelease:
+        if step.manifest:
+            return SetupManifest(self._path(step.manifest))
+        release, chart = step.release or "", step.chart or ""
+        return SetupRelease(release, self._chart(chart, step.repo or "", step.version or ""), self._values(step.values))
+
+    def _revision(self, form: StableForm | CanaryForm) -> Revision:
+        chart = self._chart(form.chart, form.repo or "", form.version or "") if form.chart else None
+        return Revision(chart, self._values(form.values))
+
+    def _chart(self, chart: str, repo: str, version: str) -> ChartReference:
+        if is_fetched(chart, repo, version):
+            return ChartReference(name=chart, repo=repo, version=version)
+        return ChartReference(self._path(chart))
+
+    def _image(self, form: ImageForm) -> ImageSource:
+        return StandIn(form.agnhost) if form.agnhost else ImageArchive(self._path(form.archive or ""))
+
+    def _path(self, said: str) -> Path:
+        return (self._folder / said).resolve()
+
+
+def _expectation(form: ExpectForm) -> Expectation:
+    kind, _, name = (form.workload or "").partition("/")
+    return Expectation(
+        outcomes=form.outcome if isinstance(form.outcome, tuple) else (form.outcome,),
+        workload=WorkloadName(kind, name) if name else None,  # type: ignore[arg-type]  # the format permits these kinds
+        container=form.container or None,
+        image=form.image or None,
+        replicas=None if form.replicas is UNSET else form.replicas,
+        container_port=form.container_port or None,
+        traffic=form.traffic or None,
+        service_port=form.service_port or None,
     )
 
 
-class _Stable(msgspec.Struct, forbid_unknown_fields=True):
-    chart: str
+def _availability(form: AvailabilityForm) -> Availability:
+    request = form.http_get or None
+    return Availability(
+        service=form.service,
+        port=request.port or None if request else None,
+        path=request.path or None if request else None,
+        max_outage=seconds_in(form.max_outage) if form.max_outage else None,
+        success_rate=None if form.success_rate is UNSET else form.success_rate,
+    )
 
 
-class _Expect(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
-    outcome: OutcomeName
-    replicas: int | None = None
-    container_port: int | None = None
-    traffic: Traffic | None = None
+def _timeouts(form: TimeoutsForm) -> Timeouts:
+    said = (form.helm, form.ready, form.observe, form.gone)
+    return Timeouts(*(seconds_in(each) if each else None for each in said))
 
 
-class _Image(msgspec.Struct, forbid_unknown_fields=True):
-    agnhost: tuple[str, ...]
-
-
-class _ScenarioFile(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
-    title: str
-    api_version: str
-    release: str
-    stable: _Stable
-    expect: _Expect
-    namespace: str = ""
-    checks: dict[str, Points] = {}
-    images: dict[str, _Image] = {}
+def _flags(form: HelmForm) -> HelmFlags:
+    return HelmFlags(form.install, form.upgrade, form.rollback)
