@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from canaryproof.cli.command_line import Command, argument, option_arguments, parse
+from canaryproof.cli.command_line import USAGE, Command, argument, option_arguments, parse
 from canaryproof.cli.suite import CHECK_OPTIONS, OBSERVE_OPTIONS, REPLAY_OPTIONS, run_suite
 from canaryproof.cluster.embedded.persistent.messages import instructions, line_about
 from canaryproof.cluster.embedded.persistent.provider import KeptProvider, end
@@ -20,9 +20,10 @@ from canaryproof.cluster.selection import choose
 from canaryproof.doctor.diagnosis import examine
 from canaryproof.doctor.diagnosis_text import exit_code, report
 from canaryproof.doctor.machine_probes import Where, ask
-from canaryproof.errors import CanaryproofError, ClusterError
+from canaryproof.errors import CanaryproofError, ClusterError, UsageError
 from canaryproof.pytest_plugin.option_table import OBSERVE, OPTIONS, REPLAY, SUBMISSIONS
-from canaryproof.scenario.scenario_file import UPCOMMERCE, load_scenario
+from canaryproof.scenario.json_schema import schema_text
+from canaryproof.scenario.scenario_file import default_file, load_scenario
 from canaryproof.system.paths import cache_folder
 from canaryproof.system.progress import TerminalProgress
 from canaryproof.timeouts import TimeLimits, patience_of
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command.do(options)
     except CanaryproofError as error:
         print(f"canaryproof: {error}", file=sys.stderr)
-        return 1
+        return USAGE if isinstance(error, UsageError) else 1
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -63,7 +64,7 @@ def _limits(said: str) -> TimeLimits:
 
 
 def _up(options: argparse.Namespace) -> int:
-    cache, scenario = cache_folder(os.environ), load_scenario(options.scenario)
+    cache, scenario = cache_folder(os.environ), load_scenario(options.scenario or default_file(Path.cwd()))
     place = place_of(cache, options.name)
     suitable(cache, os.environ, options.limits)
     progress = TerminalProgress(sys.stderr)
@@ -122,6 +123,11 @@ def _doctor(options: argparse.Namespace) -> int:
     return exit_code(found)
 
 
+def _schema(_: argparse.Namespace) -> int:
+    print(schema_text(), end="")
+    return 0
+
+
 def _rights(options: argparse.Namespace) -> int:
     print(observer_role() if options.observe else roles(), end="")
     return 0
@@ -168,9 +174,8 @@ COMMANDS = (
             argument(
                 "--scenario",
                 type=Path,
-                default=UPCOMMERCE,
                 metavar="FILE",
-                help="the scenario file: stand-ins play its images",
+                help=f"{_HELP['scenario']}; stand-ins play its images",
             ),
             argument(
                 "--kubernetes",
@@ -195,6 +200,7 @@ COMMANDS = (
             _PATIENCE,
         ),
     ),
+    Command("schema", "print the JSON schema of the scenario file, for editors", _schema),
     Command(
         "rights",
         "print the ClusterRoles that --cluster existing needs",

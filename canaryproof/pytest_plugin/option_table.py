@@ -58,9 +58,17 @@ SUBMISSIONS = Option(
     "submissions",
     "PATH",
     "the folder of a chart, a repository that contains one, an archive of either, or a folder of any of these; "
-    "repeatable (default: ./upcommerce)",
+    "repeatable (default: the charts of the scenario file, else ./upcommerce)",
     several=True,
 )
+SET = Option(
+    "set",
+    "KEY=VALUE",
+    "add a value to those of the canary, as helm --set has it; repeatable",
+    several=True,
+    separator="\n",
+)
+VALUES = Option("values", "FILE", "add a values file to those of the canary; repeatable", several=True)
 REPLAY = Option("replay", "DIR", "judge the flight records of an earlier run again; DIR is its --report-dir")
 OBSERVE = Option("observe", "", "judge a release that was handled by hand, and change nothing", switch=True)
 OPTIONS = (
@@ -80,7 +88,11 @@ OPTIONS = (
     Option("report-dir", "DIR", "write all reports to this folder"),
     Option("resume", "", "continue the run in --report-dir: try what changed or has no verdict", switch=True),
     REPLAY,
-    Option("scenario", "FILE", "the scenario file: what is asked of a submission (default: the UpCommerce course)"),
+    Option(
+        "scenario", "FILE", "the scenario file (default: canaryproof.yaml of this folder, else the UpCommerce course)"
+    ),
+    SET,
+    VALUES,
     Option("toolchain", "DIR", "use the programs of the embedded cluster in this folder, instead of building them"),
     Option("helm", "PATH", "the Helm program to use, version 3 or 4"),
     Option("patience", "FACTOR", "multiply every time limit by this factor, for a slow machine (default: 1)"),

@@ -7,8 +7,8 @@ of that file.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,10 +22,14 @@ from canaryproof.model.registries import Registries, endpoint
 from canaryproof.pytest_plugin.option_table import DEFAULT_SUBMISSION, IMAGES, KIND_OPTIONS, OPTIONS, PROVIDERS
 from canaryproof.pytest_plugin.options import NO, YES, Environment, Given, given
 from canaryproof.reports.reader import find_records
-from canaryproof.scenario.scenario_file import UPCOMMERCE, load_scenario
-from canaryproof.scenario.terms import Scenario
+from canaryproof.scenario.chart_places import fetched_charts, with_places
+from canaryproof.scenario.scenario_file import UPCOMMERCE, default_file, load_scenario
+from canaryproof.scenario.terms import Revision, Scenario
 from canaryproof.submissions.discovery import Submission, find_submissions
+from canaryproof.submissions.own_chart import own_submission
 from canaryproof.system.ownership import require_own
+from canaryproof.system.paths import cache_folder
+from canaryproof.system.plain_text import escaped
 from canaryproof.timeouts import patience_of
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -92,7 +96,7 @@ class _Reading:
     problems: list[str] = field(default_factory=list)
 
     def settings(self) -> Settings:
-        scenario = self._value("scenario", lambda it: load_scenario(it.path())) or load_scenario(UPCOMMERCE)
+        scenario = self._scenario()
         records = self._value("replay", lambda it: find_records(it.path())) or {}
         observe = self._value("observe", _truth) or False
         settings = Settings(
@@ -129,6 +133,25 @@ class _Reading:
             raise UsageError("\n".join(self.problems))
         return settings
 
+    def _scenario(self) -> Scenario:
+        """Return the scenario with the values of the command line. A fault is recorded."""
+        said, here = self._given("scenario"), self.config.invocation_params.dir
+        try:
+            scenario = load_scenario(said.path() if said else default_file(here))
+        except UsageError as error:
+            self.problems.append(str(error))
+            scenario = load_scenario(UPCOMMERCE)
+        settings = said.values if (said := self._given("set")) else ()
+        files = self._value("values", _values_files) or ()
+        canary = scenario.canary
+        canary = replace(canary, values=(*canary.values, *files), settings=(*canary.settings, *settings))
+        scenario = replace(scenario, canary=canary)
+        if not self._given("submissions") and self._names_its_charts(scenario):
+            scenario = replace(scenario, submits_charts=False)
+        return (
+            with_places(scenario, cache_folder(self.environment) / "charts") if fetched_charts(scenario) else scenario
+        )
+
     def _looked_for(self, scenario: Scenario, *, observe: bool) -> tuple[Submission, ...]:
         if not self.needs_submissions:
             return ()
@@ -143,13 +166,37 @@ class _Reading:
         return (Submission(scenario.release, f"release {scenario.release} in namespace {scenario.namespace}", Path()),)
 
     def _submissions(self, scenario: Scenario) -> tuple[Submission, ...]:
-        """Return the submissions at all paths. Each invalid path is recorded as its own problem."""
+        """Return the submissions at all paths, or the scenario's own charts.
+
+        Each invalid path is recorded as its own problem.
+        """
         said = self._given("submissions")
+        if said and not scenario.submits_charts:
+            self.problems.append(f"{said.by}: the scenario file names the chart of the canary; give only one of them")
+            return ()
+        if not scenario.submits_charts:
+            return (own_submission(scenario),)
         folder = said.folder if said else self.config.invocation_params.dir
         paths = [folder / Path(each).expanduser() for each in (said.values if said else (DEFAULT_SUBMISSION,))]
         wrong = [problem for path in paths if (problem := _problem(path, scenario))]
         self.problems += wrong
-        return () if wrong else find_submissions(paths, chart_name=scenario.release)
+        if wrong:
+            return ()
+        found = find_submissions(paths, chart_name=scenario.release)
+        self.problems += self._judging_themselves(paths, found)
+        return found
+
+    def _judging_themselves(self, paths: Iterable[Path], found: Iterable[Submission]) -> Iterator[str]:
+        """Yield a problem for each submission that contains the scenario file which is used by default."""
+        default, sources = default_file(self.config.invocation_params.dir), {each.source for each in found}
+        for path in () if self._given("scenario") else paths:
+            if escaped(path) in sources and default.resolve().is_relative_to(path.resolve()):
+                yield f"{default} is in the submission {path}; name the scenario file with --scenario if it is yours"
+
+    def _names_its_charts(self, scenario: Scenario) -> bool:
+        """Report whether a run without a path uses the charts of the scenario, not ``./upcommerce``."""
+        default = default_file(self.config.invocation_params.dir) != UPCOMMERCE
+        return scenario.canary != Revision() or (default and not self._given("scenario"))
 
     def _value(self, name: str, read: Callable[[Given], Any]) -> Any:
         said = self._given(name)
@@ -248,6 +295,13 @@ def _own_executable(said: Given) -> Path:
     path = _executable(said)
     require_own(path, said.by)
     return path
+
+
+def _values_files(said: Given) -> tuple[Path, ...]:
+    files = tuple(said.folder / Path(each).expanduser() for each in said.values)
+    if missing := [str(each) for each in files if not each.is_file()]:
+        raise UsageError(f"{said.by} must be a file, but {', '.join(missing)} is none; correct the path")
+    return files
 
 
 def _toolchain(said: Given) -> Path:

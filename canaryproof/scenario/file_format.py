@@ -78,7 +78,14 @@ Repository = Annotated[
         description="The URL of the HTTP repository that contains the chart.",
     ),
 ]
-Version = Annotated[Text, Meta(description="The version of a chart that is fetched. Quote it.")]
+Version = Annotated[
+    str,
+    Meta(
+        pattern=r"^v?[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$",
+        extra={EXPECTED: "an exact version such as 1.2.3"},
+        description="The exact version of a chart that is fetched.",
+    ),
+]
 
 
 class ChartKeys(Form, frozen=True, kw_only=True):
@@ -105,7 +112,7 @@ def chart_problems(chart: str, repo: str, version: str, folder: Path) -> Iterato
         if problem := chart_problem(folder / chart):
             yield "chart", problem
     elif not pinned:
-        yield "chart", f'expected the version of {chart}; add the key version, such as version: "1.2.3"'
+        yield "chart", f"expected the version of {chart}; add the key version, such as version: 1.2.3"
     elif chart.startswith(OCI) and repo:
         yield "repo", "an oci:// reference has no repo; delete this key"
     elif not repo and (folder / chart).exists():

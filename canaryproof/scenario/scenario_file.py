@@ -48,6 +48,12 @@ UPCOMMERCE = Path(__file__).parent / "upcommerce.yaml"
 _FORM = inspect.type_info(ScenarioForm)
 
 
+def default_file(folder: Path) -> Path:
+    """Return the scenario file for runs in *folder*: its own one, else that of the UpCommerce course."""
+    own = folder / DEFAULT_FILE
+    return own if own.exists() else UPCOMMERCE
+
+
 def load_scenario(file: Path = UPCOMMERCE) -> Scenario:
     """Read a scenario file. Paths in it are relative to the file.
 

@@ -25,8 +25,9 @@ class ChartReference:
     """A chart: a folder or an archive at *path*, or a chart of a repository, which is fetched before the run."""
 
     path: Path | None = None
+    """The chart. For a chart of a repository, the place to which it is fetched, or None if that is not known yet."""
     name: str = ""
-    """The name in the repository, or an ``oci://`` reference, if there is no *path*."""
+    """The name in the repository, or an ``oci://`` reference. Empty for a chart that is not fetched."""
     repo: str = ""
     """The URL of the HTTP repository."""
     version: str = ""
@@ -39,6 +40,8 @@ class Revision:
     chart: ChartReference | None = None
     values: tuple[ValuesSource, ...] = ()
     """The values of this revision. They come after the scenario's common values."""
+    settings: tuple[str, ...] = ()
+    """Settings in the notation of ``helm --set``. They come after all values."""
 
 
 @dataclass(frozen=True)

@@ -856,7 +856,7 @@ def test_points_for_no_check_are_refused(run: Run) -> None:
     result = run("-m", "e2e", "--canaryproof-scenario", "canaryproof.yaml", shop=ACCEPTED)
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*gives points to rendres; the checks are renders, present, replicas, never-down"])
+    result.stderr.fnmatch_lines(["*names the unknown check rendres in checks; did you mean renders?"])
     assert not Path("started").exists()
 
 

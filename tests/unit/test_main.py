@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
 from canaryproof.cli.subcommands import main
 from canaryproof.cluster.existing.account_rights import observer_role, roles
+from canaryproof.scenario.json_schema import SCHEMA_FILE
 
 
 def test_rights_are_printed_for_kubectl(capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,3 +41,20 @@ def test_the_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[s
         main(["--version"])
 
     assert capsys.readouterr().out == f"canaryproof {version('canaryproof')}\n"
+
+
+def test_the_schema_is_printed_for_editors(capsys: pytest.CaptureFixture[str]) -> None:
+    """The command prints the schema that the package contains, and nothing else."""
+    assert main(["schema"]) == 0
+    assert capsys.readouterr().out == SCHEMA_FILE.read_text(encoding="utf-8")
+
+
+def test_a_fault_of_the_scenario_file_has_the_exit_code_of_a_wrong_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A command that reads an invalid scenario file ends with exit code 4 and names the fault."""
+    file = tmp_path / "canaryproof.yaml"
+    file.write_text("apiVersion: 1\n", encoding="utf-8")
+
+    assert main(["up", "--scenario", str(file)]) == 4
+    assert f"{file}:1:13: apiVersion: expected canaryproof/v1" in capsys.readouterr().err
