@@ -29,6 +29,10 @@ class UsageError(CanaryproofError):
     """An input of the user is invalid: an option, a path or a course file."""
 
 
+class ScenarioError(CanaryproofError):
+    """The scenario is at fault: its setup or its stable chart cannot be installed, or never becomes ready."""
+
+
 class InfrastructureError(CanaryproofError):
     """The machine, the cluster or a tool is at fault, never the submission."""
 

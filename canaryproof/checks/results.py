@@ -20,6 +20,12 @@ NOT_RUN = "not run"
 Status = Literal["passed", "failed", "skipped", "error"]
 Verdict = Literal["accepted", "rejected", "error"]
 Standing = Literal["accepted", "rejected", "error", "incomplete"]
+SCENARIO_FAULT = "scenario-fault"
+"""The code of a fault of the scenario: its setup or its stable chart cannot be installed, or never becomes ready."""
+SCENARIO_NOTE = (
+    "This submission could not be judged, and it is not at fault: the scenario's own setup or stable chart failed."
+    " No points were given or taken; correct the scenario and run it again."
+)
 NOTES: Mapping[Standing, str] = {
     "accepted": "Every check holds.",
     "error": "This submission could not be judged, and it is not at fault: the cluster or a tool failed. "
@@ -107,7 +113,12 @@ class SubmissionResult:
     @property
     def note(self) -> str:
         """Return a note on the verdict in addition to its reason, or an empty string if the reason suffices."""
-        return NOTES.get(self.standing, "")
+        return SCENARIO_NOTE if self.has_scenario_fault else NOTES.get(self.standing, "")
+
+    @property
+    def has_scenario_fault(self) -> bool:
+        """Report whether the scenario itself is at fault."""
+        return self.verdict == "error" and self.cause is not None and self.cause.code == SCENARIO_FAULT
 
     @property
     def score(self) -> float | None:
@@ -139,7 +150,12 @@ class RunResults:
     @property
     def has_errors(self) -> bool:
         """Report whether the infrastructure failed for any submission."""
-        return any(submission.ended("error") for submission in self.submissions)
+        return any(each.ended("error") and not each.has_scenario_fault for each in self.submissions)
+
+    @property
+    def has_scenario_faults(self) -> bool:
+        """Report whether the scenario itself is at fault."""
+        return any(each.has_scenario_fault for each in self.submissions)
 
 
 def grade(

@@ -15,11 +15,13 @@ from canaryproof.experiment.connection import connect
 from canaryproof.experiment.context import Context, Target
 from canaryproof.experiment.isolation import Isolation
 from canaryproof.experiment.vetting import Vetting
+from canaryproof.helm.inputs import Inputs
 from canaryproof.kube.lease import Locks, present
 from canaryproof.kube.recorder import Recorder
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.scenario.terms import Scenario
 from canaryproof.system.sandbox_detection import sandbox_available
+from canaryproof.system.tempdirs import scratch
 from canaryproof.timeouts import TimeLimits
 
 
@@ -43,22 +45,25 @@ def open_context(
         connect(cluster, helm, time_limits, doomed=doomed, sandbox=sandbox) as connection,
         present(connection.client, run, Locks(locks), cluster.vitals, time_limits),
         Recorder(connection.client, cluster.vitals, time_limits=time_limits) as recorder,
+        scratch() as folder,
     ):
         client, tool = connection.client, connection.helm
+        inputs = Inputs.of(scenario, folder)
         setting = replace(connection.setting, sandbox=sandbox.protection)
         admission = AdmissionProbe(client, time_limits, doomed, cluster.vitals.fail)
         target = Target(
             client=client,
             helm=tool,
             recorder=recorder,
-            isolation=Isolation.on(client, setting, run, admission),
+            isolation=Isolation.on(client, setting, run, admission, confines=scenario.submits_charts),
             vetting=Vetting(client, setting, scenario.namespace),
             setting=setting,
             registries=cluster.registries,
         )
         yield Context(
             scenario=scenario,
-            baseline=Baseline(tool, scenario, cluster.kubernetes),
+            inputs=inputs,
+            baseline=Baseline(tool, scenario.release, inputs.stable[-1], cluster.kubernetes),
             target=target,
             capacity=Capacity.of(parallel, client, time_limits, doomed),
             time_limits=time_limits,

@@ -9,6 +9,7 @@ from canaryproof.experiment.baseline import Baseline
 from canaryproof.experiment.capacity import Capacity
 from canaryproof.experiment.isolation import Isolation
 from canaryproof.experiment.vetting import Vetting
+from canaryproof.helm.inputs import Inputs
 from canaryproof.helm.verbs import Helm
 from canaryproof.kube.client import KubeClient
 from canaryproof.kube.recorder import Recorder
@@ -40,6 +41,8 @@ class Context:
     """The inputs that all experiments of a run share."""
 
     scenario: Scenario
+    inputs: Inputs
+    """The charts and values of the scenario."""
     baseline: Baseline
     target: Target
     capacity: Capacity

@@ -16,6 +16,7 @@ from canaryproof.model.evidence import Evidence
 from canaryproof.scenario.scenario_file import load_scenario
 from canaryproof.scenario.terms import Scenario
 from canaryproof.submissions.discovery import find_submissions
+from canaryproof.submissions.own_chart import own_submission
 from canaryproof.system.paths import cache_folder
 from canaryproof.system.progress import Progress, Silence
 from canaryproof.timeouts import TimeLimits
@@ -36,13 +37,14 @@ def open_runner(
     Raises what `Runner.open` raises.
     """
     fitting = Parallel.fitting(cluster.cores, os.cpu_count() or 1)
+    time_limits = time_limits.with_pulls() if cluster.images == "upstream" else time_limits
     with Runner.open(
         cluster,
         scenario=scenario,
         helm=helm,
         parallel=Parallel.exactly(parallel) if parallel else fitting,
         locks=cache_folder(environment) / "present",
-        time_limits=time_limits.with_pulls() if cluster.images == "upstream" else time_limits,
+        time_limits=scenario.timeouts.applied_to(time_limits),
     ) as runner:
         yield runner
 
@@ -90,12 +92,15 @@ class Experiments:
     def run(self, *paths: Path | str) -> Iterator[Evidence]:
         """Run one experiment for each submission at *paths*, and yield the evidence of each as soon as it ends.
 
-        A path is what ``canaryproof check`` takes: a chart folder, a repository that holds one, an archive of either,
-        or a folder of any of these.  Evidence with a ``fault`` says nothing about the submission: the
-        infrastructure failed.
+        Without paths, the scenario names the charts.  A path is what ``canaryproof check`` takes: a chart folder,
+        a repository that holds one, an archive of either, or a folder of any of these.  Evidence with a ``fault`` says
+        nothing about the submission: the infrastructure failed, or the scenario is at fault.
 
         Raises UsageError when a path holds no submission.
         """
-        submissions = find_submissions([Path(each) for each in paths], chart_name=self.scenario.release)
+        if paths or self.scenario.submits_charts:
+            submissions = find_submissions([Path(each) for each in paths], chart_name=self.scenario.release)
+        else:
+            submissions = (own_submission(self.scenario),)
         for ended in as_completed([self.runner.submit(each) for each in submissions]):
             yield ended.result()

@@ -16,9 +16,6 @@ from canaryproof.model.objects import Manifest
 from canaryproof.model.refusals import Refusal
 from canaryproof.model.wording.cause_sentences import describe
 
-STABLE, CANARY = 1, 2
-"""Revisions."""
-
 
 class ViolationError(SubmissionError):
     """The release did something in the cluster that no submission may do: nothing more of it must be applied."""
@@ -34,31 +31,48 @@ class Inspection:
     """Knows which records of Helm were inspected before, and requires that they stay as they were."""
 
     def __init__(
-        self, client: KubeClient, release: str, namespace: str, refused: Callable[[Rendering], tuple[Refusal, ...]]
+        self,
+        client: KubeClient,
+        release: str,
+        namespace: str,
+        refused: Callable[[Rendering], tuple[Refusal, ...]],
+        *,
+        trusted: bool = False,
     ) -> None:
-        """Inspect *release* in *namespace*; *refused* says what of a rendering must not be applied."""
+        """Inspect *release* in *namespace*; *refused* says what of a rendering must not be applied.
+
+        The records of a *trusted* release are read, and never refused.
+        """
+        self._trusted = trusted
         self._client = client
         self._release = release
         self._namespace = namespace
         self._refused = refused
         self._records: tuple[ReleaseRecord, ...] = ()
 
-    def after_install(self) -> None:
-        """Require the record of revision 1, and no other.
+    def after_stable(self, revision: int) -> None:
+        """Require the record of a stable *revision*, and no other new one.
 
         Raises InfrastructureError when it is otherwise: nothing of the submission has been applied yet.
         """
-        if violation := self._look(new=STABLE, must_exist=True):
+        if violation := self._look(new=revision, must_exist=True):
             found = describe(violation_cause(violation))
-            raise InfrastructureError(f"in the release of the course's own chart, {found}")
+            raise InfrastructureError(f"in the release of the stable chart, {found}")
 
-    def after_upgrade(self, *, succeeded: bool) -> Rendering | None:
+    def after_upgrade(self, revision: int, *, succeeded: bool) -> Rendering | None:
         """Return what Helm applied, as it has it on record; None where it failed before there was a record.
 
         Raises ViolationError when there is a record that Helm did not write, or one that it wrote was changed.
         """
-        self._require(self._look(new=CANARY, must_exist=succeeded))
-        record = next((each for each in self._records if each.revision == CANARY), None)
+        self._require(self._look(new=revision, must_exist=succeeded))
+        return self.applied(revision)
+
+    def applied(self, revision: int) -> Rendering | None:
+        """Return what Helm applied in *revision*, by the records inspected last. None without a record.
+
+        Raises ViolationError when the record cannot be read.
+        """
+        record = next((each for each in self._records if each.revision == revision), None)
         if record is None:
             return None
         try:
@@ -107,7 +121,8 @@ class Inspection:
     def _look(self, *, new: int, must_exist: bool) -> Violation | None:
         """Return how the records differ from those inspected before and revision *new*; keep them where they do not."""
         found = self._found()
-        violation = Expected(self._release, self._namespace, self._records, new, must_exist).violation(found)
+        expected = Expected(self._release, self._namespace, self._records, new, must_exist)
+        violation = None if self._trusted else expected.violation(found)
         if not violation:
             self._records = found
         return violation

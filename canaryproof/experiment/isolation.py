@@ -45,16 +45,20 @@ class Isolation:
     gives_rights: bool
     """Whether Helm acts as a user of the namespace; otherwise it applies vetted objects only."""
     admission: AdmissionProbe
+    confines: bool = True
+    """Whether releases are confined to their namespaces. Charts that are all the user's own are not."""
 
     @classmethod
-    def on(cls, client: KubeClient, setting: Setting, run: str, admission: AdmissionProbe) -> Self:
+    def on(
+        cls, client: KubeClient, setting: Setting, run: str, admission: AdmissionProbe, *, confines: bool = True
+    ) -> Self:
         """Return the isolation that the account of *client* can give."""
-        gives_rights = all(client.may(*right) for right in tenancy.RIGHTS)
-        return cls(client, run, setting, gives_rights, admission)
+        gives_rights = confines and all(client.may(*right) for right in tenancy.RIGHTS)
+        return cls(client, run, setting, gives_rights, admission, confines)
 
     def user_of(self, namespace: str) -> str:
         """Return the user as whom Helm acts in *namespace*; empty for the account of the run."""
-        return tenancy.user_of(namespace) if self.gives_rights else ""
+        return tenancy.user_of(namespace) if self.confines and self.gives_rights else ""
 
     @contextmanager
     def namespace(self, name: str, chart: Iterable[Manifest]) -> Iterator[None]:
@@ -62,7 +66,8 @@ class Isolation:
 
         Raises InfrastructureError when there is one of that name, or the API server refuses.
         """
-        uid = self.client.create_namespace(name, {RUN_LABEL: self.run, **tenancy.LABELS})
+        labels = tenancy.LABELS if self.confines else {}
+        uid = self.client.create_namespace(name, {RUN_LABEL: self.run, **labels})
         if uid is None:
             raise InfrastructureError(f"namespace {name} exists already: somebody else made it; try again")
         try:
@@ -84,6 +89,8 @@ class Isolation:
             lambda: SERVICE_ACCOUNT in watcher.recording.timeline.objects or None,
             within=within,
         )
+        if not self.confines:
+            return
         watcher.wait("ResourceQuota at work", lambda: self._is_counting(namespace) or None, within=within)
         self.admission.prove(namespace, self.user_of(namespace))
 
@@ -101,6 +108,8 @@ class Isolation:
                         self.client.delete_now(resource, key.name, namespace)
 
     def _objects(self, namespace: str, chart: Iterable[Manifest]) -> Iterator[tuple[Resource, Body]]:
+        if not self.confines:
+            return
         if policy := network_policy(self.setting.provider, self.setting.nodes):
             yield NETWORK_POLICIES, policy
         if self.gives_rights:

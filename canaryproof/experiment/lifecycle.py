@@ -1,8 +1,8 @@
 """One experiment from its beginning to its end, in order.
 
-The submission is prepared and gets a namespace.  There, revision 1 installs the stable chart, revision 2 upgrades to
-the submission, the canary is observed, revision 3 rolls back, and what the rollback leaves is observed.  The experiment
-always ends in evidence, and it judges nothing.
+The chart with the canary is prepared and gets a namespace.  There, the setup of the scenario is applied, the stable
+revisions are installed, the next revision upgrades to the canary, the canary is observed, another revision rolls back,
+and what the rollback leaves is observed.  The experiment always ends in evidence, and it judges nothing.
 """
 
 from __future__ import annotations
@@ -10,18 +10,21 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import replace
 
-from canaryproof.errors import InfrastructureError, SubmissionError, WaitError
+from canaryproof.errors import InfrastructureError, ScenarioError, SubmissionError, WaitError
 from canaryproof.experiment.canary_app import await_outcome, read_logs, require_in_reach, with_foreign_images
 from canaryproof.experiment.cleanup_check import CleanupCheck
 from canaryproof.experiment.context import Context
 from canaryproof.experiment.evidence_builder import EvidenceBuilder
 from canaryproof.experiment.inspection import Inspection, ViolationError
+from canaryproof.experiment.outside_objects import WHAT, OutsideObjects
 from canaryproof.experiment.preparation import PreparedChart, blank_evidence, goes_ahead, prepare
 from canaryproof.experiment.reservations import PortTakenError
+from canaryproof.experiment.setup_objects import SetupObjects
 from canaryproof.experiment.stable_app import StableApp
+from canaryproof.experiment.stable_revisions import StableRevisions
 from canaryproof.experiment.steps import Release, live_secrets
 from canaryproof.experiment.watching import Watcher, reason_of
-from canaryproof.model.evidence import Evidence, Step
+from canaryproof.model.evidence import Evidence, Rendering, Step
 from canaryproof.submissions.discovery import Submission
 
 
@@ -36,7 +39,12 @@ def run_experiment(submission: Submission, context: Context) -> Evidence:
             _run(submission, context, facts)
         except PortTakenError:
             continue  # nothing was tried yet, and it does not happen twice
-        except (InfrastructureError, WaitError, OSError) as error:  # a full disk is an OSError, and nobody's fault
+        except (
+            InfrastructureError,
+            ScenarioError,
+            WaitError,
+            OSError,
+        ) as error:  # a full disk is an OSError, and nobody's fault
             facts.fail(reason_of(error, context.doomed, context.time_limits))
         return facts.build()
 
@@ -53,9 +61,14 @@ def _run(submission: Submission, context: Context, facts: EvidenceBuilder) -> No
         facts.take_rendering(chart.namespace, chart.rendering)
         if chart.rendering.error:
             return
-        if not target.isolation.gives_rights:
+        if scenario.submits_charts and not target.isolation.gives_rights:
             chart = chart.as_vetted()
         namespace, manifests = chart.namespace, chart.rendering.manifests
+        outside = OutsideObjects.of(context, namespace, Rendering() if scenario.submits_charts else chart.rendering)
+        if outside.found:
+            with slot.released():
+                stack.enter_context(capacity.reservations.exclusively(WHAT))
+            stack.enter_context(outside.removed())
         stack.enter_context(capacity.enter_cluster(slot, manifests, ahead=goes_ahead(chart, context)))
         recording = stack.enter_context(target.recorder.open(namespace))
         watcher = Watcher(recording, slot, context.time_limits, context.doomed)
@@ -65,6 +78,8 @@ def _run(submission: Submission, context: Context, facts: EvidenceBuilder) -> No
         finally:
             if namespace == scenario.namespace or facts.evidence.violation:
                 target.isolation.end_pods(namespace, recording.timeline.objects)
+            if not scenario.submits_charts:
+                outside.remove_applied((*facts.evidence.baseline.manifests, *facts.evidence.chart.manifests))
 
 
 class _Experiment:
@@ -78,59 +93,85 @@ class _Experiment:
         self._recording = watcher.recording
         self._facts = facts
         self._namespace = namespace
-        self._baseline = context.baseline.rendered(namespace)
-        self._stable = StableApp(self._baseline.manifests, namespace, target.client, watcher)
-        user = target.isolation.user_of(namespace)
-        self._release = Release(release, namespace, user, target.helm, target.client, watcher.recording)
+        self._trusted = not context.scenario.submits_charts
+        self._baseline = None if self._trusted else context.baseline.rendered(namespace)
+        self._stable: StableApp | None = None
+        user, flags = target.isolation.user_of(namespace), context.scenario.helm
+        self._release = Release(
+            release, namespace, user, target.helm, target.client, watcher.recording, flags, self._trusted
+        )
         self._inspection = Inspection(
-            target.client, release, namespace, lambda applied: target.vetting.refusals(applied, namespace)
+            target.client,
+            release,
+            namespace,
+            lambda applied: target.vetting.refusals(applied, namespace),
+            trusted=self._trusted,
         )
 
     def run(self) -> None:
         """Run the steps, and keep the recorded evidence however they end."""
         try:
-            self._install()
-            with self._stable.probed():
+            self._stable = stable = self._install()
+            with stable.probed():
                 self._upgrade()
-                self._observe_canary()
-                self._observe_cleanup(self._roll_back())
+                self._observe_canary(stable)
+                self._observe_cleanup(self._roll_back(), stable)
             self._watcher.require_healthy_nodes()
         except ViolationError as error:
             self._facts.stop(error.violation, error.cause, self._recording.now)
             self._inspection.let_go(self._facts.evidence.chart.manifests)
         finally:
-            self._facts.end(self._recording.timeline, self._stable.probes, self._recording.now)
+            probes = self._stable.probes if self._stable else ()
+            self._facts.end(self._recording.timeline, probes, self._recording.now)
 
-    def _install(self) -> None:
-        """Install the stable chart as revision 1, and wait until the stable app serves."""
-        facts, target = self._facts, self._context.target
-        facts.compare(self._baseline)
-        target.isolation.await_guards(self._namespace, self._watcher)
-        install = self._release.install(self._context.scenario.stable_chart)
-        facts.evidence = replace(facts.evidence, install=install)
-        if install.error:
-            raise InfrastructureError(f"the course's own chart could not be installed: {install.error}")
-        facts.learn_live_secrets(live_secrets(target.client, self._namespace), self._baseline.manifests)
-        self._inspection.after_install()
-        self._stable.await_ready()
+    def _install(self) -> StableApp:
+        """Apply the setup, install the stable revisions, and return the stable app once it serves."""
+        facts, target, namespace = self._facts, self._context.target, self._namespace
+        if self._baseline:
+            facts.compare(self._baseline)
+        target.isolation.await_guards(namespace, self._watcher)
+        revisions = StableRevisions(
+            self._context.inputs,
+            self._release,
+            self._inspection,
+            self._watcher,
+            SetupObjects(target.client, namespace, self._watcher),
+            lambda rendering: StableApp(rendering.manifests, namespace, target.client, self._watcher),
+            facts,
+        )
+        revisions.set_up()
+        baseline, app = revisions.install(self._baseline)
         settled_at = self._recording.now
         facts.evidence = replace(facts.evidence, settled_at=settled_at)
-        self._watcher.lend_slot(settled_at - install.ended)
+        facts.learn_live_secrets(live_secrets(target.client, namespace), baseline.manifests)
+        if not self._baseline:
+            facts.compare(baseline)
+        steps = [step for step in (facts.evidence.install, *facts.evidence.stable_upgrades) if step]
+        self._watcher.lend_slot(settled_at - steps[-1].ended)
+        return app
 
     def _upgrade(self) -> None:
-        """Upgrade to the submission as revision 2, and go on with the objects that Helm has applied."""
-        facts, manifests = self._facts, self._chart.rendering.manifests
+        """Upgrade to the chart with the canary, and go on with the objects that Helm has applied."""
+        facts, chart, manifests = self._facts, self._chart, self._chart.rendering.manifests
         self._context.capacity.reservations.await_ports(manifests, self._namespace)
-        upgrade = self._release.upgrade(self._chart.folder, manifests)
+        upgrade = self._release.upgrade(chart.folder, chart.values, manifests)
         facts.evidence = replace(facts.evidence, upgrade=upgrade)
-        if applied := self._inspection.after_upgrade(succeeded=upgrade.succeeded):
+        revision = facts.evidence.canary_revision
+        if applied := self._inspection.after_upgrade(revision, succeeded=upgrade.succeeded):
             facts.take_applied(applied)
-            self._inspection.vet(applied)
-        self._inspection.require_room((upgrade.error, *self._recording.timeline.messages))
+            if not self._trusted:
+                self._inspection.vet(applied)
+        elif upgrade.error and not manifests:
+            facts.take_rendering(self._namespace, Rendering(error=upgrade.error))
+        self._require_room(upgrade.error)
         if upgrade.error:
             facts.refuse_upgrade(upgrade)
 
-    def _observe_canary(self) -> None:
+    def _require_room(self, *messages: str) -> None:
+        if not self._trusted:
+            self._inspection.require_room((*messages, *self._recording.timeline.messages))
+
+    def _observe_canary(self, stable: StableApp) -> None:
         """Watch until the outcome of the canary is certain, and whether the stable app still answers then."""
         facts, target = self._facts, self._context.target
         canary, upgrade = facts.evidence.canary, facts.evidence.upgrade
@@ -142,26 +183,26 @@ class _Experiment:
                 require_in_reach(decision, canary, self._recording.timeline, target.registries)
             facts.learn_live_secrets(live_secrets(target.client, self._namespace), facts.evidence.chart.manifests)
             facts.take_logs(read_logs(canary, self._namespace, target.client, self._watcher))
-        self._stable.await_answer(facts.evidence.decision.at or 0.0)
+        stable.await_answer(facts.evidence.decision.at or 0.0)
 
     def _roll_back(self) -> Step:
-        """Roll back to revision 1 as revision 3, with no other records of Helm than those that were inspected."""
-        self._inspection.require_room(self._recording.timeline.messages)
+        """Roll back to the last stable revision, with no other records of Helm than those that were inspected."""
+        self._require_room()
         self._inspection.before_rollback()
-        rollback = self._release.roll_back()
+        rollback = self._release.roll_back(self._facts.evidence.stable_revision)
         self._facts.evidence = replace(self._facts.evidence, rollback=rollback)
         return rollback
 
-    def _observe_cleanup(self, rollback: Step) -> None:
+    def _observe_cleanup(self, rollback: Step, stable: StableApp) -> None:
         """Watch until the canary is gone and the stable app holds, or it is certain that something stays."""
-        facts, generations = self._facts, self._stable.generations()
+        facts, generations = self._facts, stable.generations()
         evidence = facts.evidence
         check = CleanupCheck(
             self._context.target.client,
             self._recording,
             self._namespace,
             added=[each for each in evidence.chart.manifests if each.key in evidence.added],
-            unready=lambda: self._stable.unready(generations),
+            unready=lambda: stable.unready(generations),
         )
         facts.evidence = replace(evidence, history=self._release.history())
         cleanup = check.observe(self._watcher)
@@ -171,4 +212,4 @@ class _Experiment:
             leftovers=cleanup.leftovers,
             gone_at=None if cleanup.leftovers else max(rollback.ended, cleanup.last_deletion or 0.0),
         )
-        self._stable.await_answer(rollback.ended)
+        stable.await_answer(rollback.ended)

@@ -50,6 +50,15 @@ class Reservations:
         with self._reserve(*(f"port {port} of the nodes" for port in sorted(node_ports(chart)))):
             yield
 
+    @contextmanager
+    def exclusively(self, what: str) -> Iterator[None]:
+        """Reserve *what* for the length of the block.
+
+        Raises WaitError when another experiment keeps it for too long.
+        """
+        with self._reserve(what):
+            yield
+
     def await_ports(self, chart: Iterable[Manifest], namespace: str) -> None:
         """Wait until no other Service has a node port that *chart*, in *namespace*, names.
 

@@ -10,12 +10,16 @@ from canaryproof.errors import InfrastructureError
 from canaryproof.experiment.confinement import hidden_cause
 from canaryproof.experiment.reservations import PortTakenError, taken_by_chance
 from canaryproof.helm import releases
+from canaryproof.helm.chart_values import Values
+from canaryproof.helm.inputs import RevisionInputs, SetupInputs
+from canaryproof.helm.releases import Record
 from canaryproof.helm.verbs import Helm, Operation
 from canaryproof.kube.client import KubeClient
 from canaryproof.kube.recorder import Recording
 from canaryproof.kube.resources import SECRETS
 from canaryproof.model.evidence import Revision, Step
 from canaryproof.model.objects import BODIES, Body, Manifest
+from canaryproof.scenario.terms import HelmFlags
 
 
 @dataclass(frozen=True)
@@ -29,33 +33,69 @@ class Release:
     helm: Helm
     client: KubeClient
     recording: Recording
+    flags: HelmFlags
+    """The further flags of the scenario."""
+    trusted: bool
+    """Whether the canary's chart is one of the scenario's own."""
 
-    def install(self, chart: Path) -> Step:
-        """Install the stable chart as revision 1."""
+    def set_up(self, inputs: SetupInputs) -> Step:
+        """Install a release of the scenario's setup, and wait until it is ready."""
         began = self.recording.now
-        return self._step(began, self.helm.install(self.name, chart, self.namespace))
+        operation = self.helm.install(inputs.release, inputs.chart, self.namespace, values=inputs.values, wait=True)
+        return self._step(began, operation)
 
-    def upgrade(self, chart: Path, manifests: Iterable[Manifest]) -> Step:
-        """Upgrade to the submission, which renders to *manifests*, as revision 2.
+    def install(self, inputs: RevisionInputs) -> Step:
+        """Install the first stable chart as revision 1."""
+        began = self.recording.now
+        operation = self.helm.install(
+            self.name, inputs.own_chart, self.namespace, values=inputs.values, flags=self.flags.install
+        )
+        return self._step(began, operation)
+
+    def upgrade_stable(self, inputs: RevisionInputs) -> Step:
+        """Upgrade to a further stable chart."""
+        began = self.recording.now
+        return self._step(began, self._upgrade(inputs.own_chart, inputs.values, user="", trusted=True))
+
+    def upgrade(self, chart: Path, values: Values, manifests: Iterable[Manifest]) -> Step:
+        """Upgrade to the chart with the canary, which renders to *manifests*.
 
         Raises PortTakenError when the cluster gave one of its node ports away meanwhile.
         """
         began = self.recording.now
-        step = self._step(began, self.helm.upgrade(self.name, chart, self.namespace, user=self.user))
+        step = self._step(began, self._upgrade(chart, values, user=self.user, trusted=self.trusted))
         if taken_by_chance(step.error, manifests):
             raise PortTakenError(step.error)
         known = self.client.resource
         unknown = (each for each in manifests if known(each.api_version, each.kind) is None)
         return replace(step, cause=hidden_cause(step.error, unknown))
 
-    def roll_back(self) -> Step:
-        """Roll back to revision 1."""
+    def roll_back(self, revision: int) -> Step:
+        """Roll back to a stable *revision*."""
         began = self.recording.now
-        return self._step(began, self.helm.rollback(self.name, 1, self.namespace, user=self.user))
+        operation = self.helm.rollback(self.name, revision, self.namespace, flags=self.flags.rollback, user=self.user)
+        return self._step(began, operation)
+
+    def records(self) -> dict[int, Record]:
+        """Return the records of the release that Helm keeps, by revision."""
+        items = self.client.list(SECRETS, self.namespace, releases.selector(self.name)).items
+        found = (releases.record_of(BODIES.decode(item)) for item in items)
+        return {each.revision: each for each in found}
 
     def history(self) -> tuple[Revision, ...]:
         """Return the revisions that Helm has on record."""
         return releases.history(self.client.list(SECRETS, self.namespace, releases.selector(self.name)).items)
+
+    def _upgrade(self, chart: Path, values: Values, *, user: str, trusted: bool) -> Operation:
+        return self.helm.upgrade(
+            self.name,
+            chart,
+            self.namespace,
+            values=values,
+            flags=self.flags.upgrade,
+            user=user,
+            trusted=trusted,
+        )
 
     def _step(self, began: float, operation: Operation) -> Step:
         return Step(operation.command, began, self.recording.now, operation.error)

@@ -18,6 +18,8 @@ LIMITS = Limits(memory=512 * 2**20, output=2**20, file_size=0)
 Helm uses 60 MiB for the course's chart, which renders to 2 KiB, and stores at most 1 MiB. In a sandbox, Helm writes no
 file.
 """
+TRUSTED = Limits(output=64 * 2**20)
+"""The limits of a Helm process that renders a chart of the scenario: charts with CRDs can render to several MiB."""
 LONGEST_MESSAGE = 1_500
 """The maximum length of a Helm message, in characters. Templates can produce messages of any length."""
 
@@ -61,6 +63,7 @@ class Program:
         user: str = "",
         folder: Path | None = None,
         sandbox: Sandbox = UNCONFINED,
+        limits: Limits = LIMITS,
     ) -> str:
         """Run Helm with *arguments* in *folder* and return its output.
 
@@ -78,7 +81,7 @@ class Program:
                 env={**environment, **({"HELM_KUBEASUSER": user} if user else {})},
                 cwd=folder,
                 doomed=self.doomed,
-                limits=LIMITS,
+                limits=limits,
                 grace=self.time_limits.grace,
                 sandbox=sandbox,
             )

@@ -21,7 +21,7 @@ import msgspec
 from canaryproof.errors import InfrastructureError, SubmissionError
 from canaryproof.model.evidence import ChartFile, Rendering, Revision
 from canaryproof.model.helm_text import rollback_target
-from canaryproof.model.objects import BODIES, Body, integer_at, maps_at, text_at, values_at
+from canaryproof.model.objects import BODIES, Body, ObjectKey, integer_at, maps_at, text_at, values_at
 from canaryproof.model.rendered_yaml import parse
 
 TYPE = "helm.sh/release.v1"
@@ -87,6 +87,17 @@ def _revision(content: Body) -> Revision:
 
 
 @dataclass(frozen=True)
+class HookRun:
+    """A hook of a revision, and the result of its last run."""
+
+    key: ObjectKey
+    events: tuple[str, ...]
+    """The events at which Helm runs it, such as ``pre-upgrade``."""
+    phase: str
+    """The phase of the last run: ``Running``, ``Succeeded``, ``Failed``, or ``Unknown``. Empty if it never ran."""
+
+
+@dataclass(frozen=True)
 class Record:
     """Helm's record of a revision: the rendered and applied objects, and the templates of the chart."""
 
@@ -96,6 +107,7 @@ class Record:
     rendering: Rendering
     files: tuple[ChartFile, ...] = ()
     """The templates of the chart."""
+    hooks: tuple[HookRun, ...] = ()
 
     @property
     def revision(self) -> int:
@@ -120,6 +132,7 @@ def record_of(secret: Body) -> Record:
             deployed_at=_time(text_at(content, "info", "last_deployed")),
             rendering=_rendering(content),
             files=tuple(_files(content)),
+            hooks=tuple(_hook_runs(content)),
         )
     except (ValueError, RecursionError) as error:
         name = text_at(secret, "metadata", "name")
@@ -153,3 +166,9 @@ def _files(content: Body) -> Iterator[ChartFile]:
     for template in maps_at(content, "chart", "templates"):
         text = base64.b64decode(text_at(template, "data")).decode(errors="replace")
         yield ChartFile(text_at(template, "name"), text)
+
+
+def _hook_runs(content: Body) -> Iterator[HookRun]:
+    for hook in maps_at(content, "hooks"):
+        key = ObjectKey(text_at(hook, "kind"), text_at(hook, "name"))
+        yield HookRun(key, tuple(map(str, values_at(hook, "events"))), text_at(hook, "last_run", "phase"))

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from canaryproof.errors import InfrastructureError, SubmissionError, UnsafeError
-from canaryproof.helm.helm_binary import NO_WAY_OUT, NOWHERE, PATH, SETTINGS, Program
+from canaryproof.helm.chart_values import NO_VALUES, Values
+from canaryproof.helm.helm_binary import LIMITS, NO_WAY_OUT, NOWHERE, PATH, SETTINGS, TRUSTED, Program
 from canaryproof.model.evidence import Rendering
 from canaryproof.model.rendered_yaml import parse
 from canaryproof.system.sandbox import UNCONFINED, WORKING_DIRECTORY, Sandbox
+
+VALUES_FOLDER = ".canaryproof-values"
+"""The folder beside a chart in the sandbox with copies of the values files. No chart can have this name."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +53,12 @@ class Renderer:
         chart: Path,
         namespace: str,
         *,
+        values: Values = NO_VALUES,
         upgrade: bool = False,
         kubernetes: str = "",
         trusted: bool = False,
     ) -> Rendering:
-        """Render a chart without a cluster, for an install, or with *upgrade* for an upgrade.
+        """Render a chart with *values* without a cluster, for an install, or with *upgrade* for an upgrade.
 
         *kubernetes* is the version of Kubernetes that the chart sees. Empty for Helm's default.
 
@@ -60,8 +66,8 @@ class Renderer:
         intends. The result excludes objects that only ``helm test`` creates. Helm's ``--skip-tests`` would exclude all
         test hooks, even those that an upgrade runs because they are upgrade hooks too.
 
-        Helm runs in the sandbox unless the chart is *trusted*. The course's chart is trusted, because it can be in a
-        folder that the sandbox cannot read.
+        Helm runs in the sandbox unless the chart is *trusted*. The scenario's own charts are trusted. They can be in
+        folders that the sandbox cannot read.
 
         Raises UnsafeError when rendering exceeds a limit of time, memory or output.
         """
@@ -70,6 +76,7 @@ class Renderer:
         command = ["template", release, str(place), "--namespace", namespace, "--include-crds"]
         command += ["--is-upgrade"] if upgrade else []
         command += ["--kube-version", kubernetes] if kubernetes else []
+        command += (_beside(chart, values) if sandbox.is_active else values).options
         try:
             text = self.program.run(
                 command,
@@ -79,6 +86,7 @@ class Renderer:
                 can_reach=False,
                 folder=chart.parent if sandbox.is_active else None,
                 sandbox=sandbox,
+                limits=TRUSTED if trusted else LIMITS,
             )
         except UnsafeError:
             raise
@@ -96,3 +104,16 @@ class Renderer:
         if sandbox.is_active:
             return {"PATH": PATH, "HOME": NOWHERE, **SETTINGS, **NO_WAY_OUT}
         return {**self.environment, **NO_WAY_OUT}
+
+
+def _beside(chart: Path, values: Values) -> Values:
+    """Copy the files of *values* to a folder beside *chart*, and return the values as a sandboxed Helm finds them."""
+    folder = chart.parent / VALUES_FOLDER
+    copies = [f"{number}.yaml" for number, _ in enumerate(values.files, 1)]
+    if copies:
+        folder.mkdir(mode=0o755, exist_ok=True)
+        folder.chmod(0o755)
+    for name, file in zip(copies, values.files, strict=True):
+        shutil.copyfile(file, folder / name)
+        (folder / name).chmod(0o644)
+    return replace(values, files=tuple(Path(WORKING_DIRECTORY, VALUES_FOLDER, name) for name in copies))

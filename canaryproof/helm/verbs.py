@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
 from canaryproof.errors import InfrastructureError, SubmissionError
+from canaryproof.helm.chart_values import NO_VALUES, Values
 from canaryproof.helm.helm_binary import Program, environment_in
 from canaryproof.helm.renderer import Renderer
 from canaryproof.kube.running_cluster import Cluster
@@ -24,6 +25,9 @@ Helm 4 uses server-side apply with ``fieldValidation=Strict``, so the API server
 validation only finds out whether the server can do so, from 2 MB of OpenAPI documents. The option changes neither which
 objects are refused nor the messages. Helm 3 validates by itself and needs the documents.
 """
+RESET_VALUES = "--reset-values"
+VALUES_OF_BEFORE = frozenset({RESET_VALUES, "--reuse-values", "--reset-then-reuse-values"})
+"""The flags that say which values of the revision before an upgrade keeps. Without one, canaryproof resets them."""
 
 
 @dataclass(frozen=True)
@@ -98,33 +102,64 @@ class Helm:
         self.renderer.require_sandbox()
         return self._version
 
-    def install(self, release: str, chart: Path, namespace: str, *, wait: bool = False) -> Operation:
-        """Install *chart* as revision 1. Return once the API server has stored the objects.
+    def install(
+        self,
+        release: str,
+        chart: Path,
+        namespace: str,
+        *,
+        values: Values = NO_VALUES,
+        flags: Sequence[str] = (),
+        wait: bool = False,
+    ) -> Operation:
+        """Install *chart* as revision 1, with further *flags*. Return once the API server has stored the objects.
 
         With *wait*, return once the objects are ready.
         """
-        options = ("--wait",) if wait else ()
-        return self._change(("install", release, chart), namespace, *options, hidden=self._validation)
+        options = ("--wait",) if wait and not any(each.startswith("--wait") for each in flags) else ()
+        return self._change(
+            ("install", release, chart), namespace, *options, *flags, values=values, hidden=self._validation
+        )
 
-    def upgrade(self, release: str, chart: Path, namespace: str, *, user: str = "") -> Operation:
-        """Upgrade to *chart* with only its own values. Return once the API server has stored the objects.
+    def upgrade(
+        self,
+        release: str,
+        chart: Path,
+        namespace: str,
+        *,
+        values: Values = NO_VALUES,
+        flags: Sequence[str] = (),
+        user: str = "",
+        trusted: bool = False,
+    ) -> Operation:
+        """Upgrade to *chart* with its own and the given *values*, and with further *flags*.
+
+        Return once the API server has stored the objects, unless one of the flags makes Helm wait.
 
         Templates can read from the cluster during rendering, so Helm impersonates *user* if given.
 
-        Helm skips the schema validation of values here, because a schema could refer to the network. The renderer has
-        validated them before without access to the network.
+        Unless the chart is *trusted*, Helm skips the schema validation of values here, because a schema could refer to
+        the network. The renderer has validated them before without access to the network.
         """
+        reset = () if any(each.partition("=")[0] in VALUES_OF_BEFORE for each in flags) else (RESET_VALUES,)
         return self._change(
             ("upgrade", release, chart),
             namespace,
-            "--reset-values",
-            hidden=(*self._validation, "--skip-schema-validation", "--hide-notes"),
+            *reset,
+            *flags,
+            values=values,
+            hidden=(*self._validation, *(() if trusted else ("--skip-schema-validation",)), "--hide-notes"),
             user=user,
         )
 
-    def rollback(self, release: str, revision: int, namespace: str, *, user: str = "") -> Operation:
-        """Roll back to *revision*, always explicit instead of Helm's default. Helm impersonates *user* if given."""
-        return self._change(("rollback", release, revision), namespace, user=user)
+    def rollback(
+        self, release: str, revision: int, namespace: str, *, flags: Sequence[str] = (), user: str = ""
+    ) -> Operation:
+        """Roll back to *revision*, always explicit instead of Helm's default, with further *flags*.
+
+        Helm impersonates *user* if given.
+        """
+        return self._change(("rollback", release, revision), namespace, *flags, user=user)
 
     @property
     def _validation(self) -> tuple[str, ...]:
@@ -136,17 +171,26 @@ class Helm:
         verb: tuple[str | int | Path, ...],
         namespace: str,
         *options: str,
+        values: Values = NO_VALUES,
         hidden: tuple[str, ...] = (),
         user: str = "",
     ) -> Operation:
         """Run a verb with *options*, and with *hidden* options, which the shown command omits: a user needs none."""
         chart = next((each for each in verb if isinstance(each, Path)), None)
         shown = (f"./{each.name}" if isinstance(each, Path) else str(each) for each in verb)
-        command = ["helm", *shown, "--namespace", namespace, *options]
+        command = ["helm", *shown, "--namespace", namespace, *values.shown, *options]
         error, limit = "", self._time_limits.helm
         try:
             self._program.run(
-                [*map(str, verb), "--namespace", namespace, *options, *hidden, f"--timeout={limit:g}s"],
+                [
+                    *map(str, verb),
+                    "--namespace",
+                    namespace,
+                    *values.options,
+                    *options,
+                    *hidden,
+                    f"--timeout={limit:g}s",
+                ],
                 timeout=limit + self._time_limits.command,  # Helm times out first and reports what it waited for
                 chart=chart,
                 environment=self._environment,

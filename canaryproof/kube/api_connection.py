@@ -83,6 +83,7 @@ class Connection:
         allowed: tuple[int, ...] = (),
         read: float | None = None,
         user: str = "",
+        content_type: str = "",
     ) -> urllib3.BaseHTTPResponse:
         """Send a request and return the complete answer.
 
@@ -93,7 +94,7 @@ class Connection:
         """
         limit = read or self._time_limits.request
         try:
-            response = self.open(method, path, query=query, body=body, read=limit, user=user)
+            response = self.open(method, path, query=query, body=body, read=limit, user=user, content_type=content_type)
             response.read(cache_content=True)
         except urllib3.exceptions.HTTPError as error:
             raise self.unreachable(error) from error
@@ -111,6 +112,7 @@ class Connection:
         body: Body | None = None,
         retries: bool = True,
         user: str = "",
+        content_type: str = "",
     ) -> urllib3.BaseHTTPResponse:
         """Send a request and return the answer, with any status, before its body has arrived.
 
@@ -120,7 +122,8 @@ class Connection:
         if user:
             headers["Impersonate-User"] = user
         if body is not None:
-            headers["Content-Type"] = "application/merge-patch+json" if method == "PATCH" else "application/json"
+            usual = "application/merge-patch+json" if method == "PATCH" else "application/json"
+            headers["Content-Type"] = content_type or usual
         self._api.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
         return self._pool.request(
             method,

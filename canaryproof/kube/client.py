@@ -35,6 +35,9 @@ from canaryproof.timeouts import TimeLimits
 LOST_LOG = (b"unable to retrieve container logs for ", b"failed to try resolving symlinks in path ")
 """The first bytes of the text that kubelet returns with status 200, in place of a log, if the container was removed
 in the meantime."""
+FIELD_MANAGER = "canaryproof"
+APPLY = "application/apply-patch+yaml"
+"""The content type of server-side apply. JSON is YAML."""
 API_VERSION = re.compile(r"([a-z0-9][a-z0-9.-]*/)?[a-z0-9]+")
 """The pattern of ``apiVersion``, such as ``v1`` or ``apps/v1``.
 
@@ -175,6 +178,17 @@ class KubeClient:
         )
         return message_of(answer.status, answer.data) if answer.status in refused else ""
 
+    def apply(self, resource: Resource, name: str, namespace: str, body: Body) -> str:
+        """Apply an object on the server's side. Return why the API server refuses it, empty if it does not.
+
+        A field that another manager has set is taken over (Kubernetes, "Server-Side Apply").
+        """
+        refused = (BAD_REQUEST, FORBIDDEN, NOT_FOUND, CONFLICT, UNPROCESSABLE)
+        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        path = resource.path(namespace, name)
+        answer = self._ask("PATCH", path, query=query, body=body, allowed=refused, content_type=APPLY)
+        return message_of(answer.status, answer.data) if answer.status in refused else ""
+
     def delete(self, resource: Resource, name: str, namespace: str = "") -> None:
         """Delete an object, which need not exist."""
         self._ask("DELETE", resource.path(namespace, name), allowed=(NOT_FOUND,))
@@ -247,7 +261,7 @@ class KubeClient:
 
 
 class _Kinds:
-    """The kinds of an API server by group and version. The API server is asked once for each group and version."""
+    """The kinds of an API server by group and version. The API server is asked until it knows the kind."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -259,7 +273,7 @@ class _Kinds:
             return None
         api = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
         with self._lock:
-            if api not in self._known:
+            if kind not in self._known.get(api, {}):  # asked again: a definition of the kind can come later
                 self._known[api] = self._discover(api)
             return self._known[api].get(kind)
 

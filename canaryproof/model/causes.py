@@ -57,9 +57,11 @@ Code = Literal[
     "seen-running",
     "seen-unscheduled",
     # the stable app
+    "condition-missing",
     "deployment-missing",
     "deployment-not-available",
     "deployment-not-observed",
+    "pod-unstarted",
     "service-without-endpoints",
     # the chart
     "chart-not-rendered",
@@ -195,6 +197,7 @@ FindingCode = Literal[
     "infrastructure-fault",
     "internal-fault",
     "limit-exceeded",
+    "scenario-fault",
     "system-fault",
     "toolchain-fault",
     "usage-fault",

@@ -152,6 +152,8 @@ class Step:
     """Helm's error, or an empty string if Helm reported success."""
     cause: Cause | None = None
     """The cause that the error does not mention, or None if the error states the cause itself."""
+    gave_up: bool = False
+    """True if Helm applied the objects, and its error is that they did not become ready (``--wait``)."""
 
     @property
     def succeeded(self) -> bool:
@@ -305,7 +307,11 @@ class Evidence:
     decision: Decision = UNDECIDED
     violation: Violation | None = None
     """The violation that ended the experiment after the upgrade, or None."""
+    setup: tuple[Step, ...] = ()
+    """The steps of the scenario's setup, before revision 1."""
     install: Step | None = None
+    stable_upgrades: tuple[Step, ...] = ()
+    """The upgrades to the further stable revisions, before the canary's."""
     upgrade: Step | None = None
     rollback: Step | None = None
     history: tuple[Revision, ...] = ()
@@ -326,6 +332,16 @@ class Evidence:
     """The facts of a release that was handled by hand and only observed. Its times count from its first revision."""
     fault: Cause | None = None
     """The infrastructure fault because of which the experiment allows no verdict on the submission, or None."""
+
+    @property
+    def stable_revision(self) -> int:
+        """Return the number of the last stable revision, to which the rollback returns."""
+        return 1 + len(self.stable_upgrades)
+
+    @property
+    def canary_revision(self) -> int:
+        """Return the number of the revision with the canary."""
+        return self.stable_revision + 1
 
     @property
     def held(self) -> float | None:

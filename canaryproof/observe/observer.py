@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from canaryproof.errors import InfrastructureError
+from canaryproof.errors import InfrastructureError, ScenarioError
 from canaryproof.experiment.baseline import Baseline
 from canaryproof.experiment.connection import Connection, connect
 from canaryproof.experiment.evidence_builder import EvidenceBuilder
 from canaryproof.experiment.steps import live_secrets
+from canaryproof.helm.inputs import Inputs
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.model.evidence import Evidence
 from canaryproof.model.faults import cause_of
@@ -22,6 +23,7 @@ from canaryproof.observe.observed_evidence import complete, needs_probes
 from canaryproof.observe.revisions import find_revisions
 from canaryproof.scenario.terms import Scenario
 from canaryproof.submissions.discovery import Submission
+from canaryproof.system.tempdirs import scratch
 from canaryproof.timeouts import TimeLimits
 
 
@@ -51,7 +53,7 @@ class Observer:
         facts = EvidenceBuilder(blank, self._connection.redactor)
         try:
             self._observe(facts)
-        except InfrastructureError as error:
+        except (InfrastructureError, ScenarioError) as error:
             facts.fail(cause_of(error))
         promised: Future[Evidence] = Future()
         promised.set_result(facts.build())
@@ -59,7 +61,9 @@ class Observer:
 
     def _observe(self, facts: EvidenceBuilder) -> None:
         client, helm, namespace = self._connection.client, self._connection.helm, self._scenario.namespace
-        baseline = Baseline(helm, self._scenario, self._connection.setting.kubernetes).rendered(namespace)
+        with scratch() as folder:
+            inputs, kubernetes = Inputs.of(self._scenario, folder), self._connection.setting.kubernetes
+            baseline = Baseline(helm, self._scenario.release, inputs.stable[-1], kubernetes).rendered(namespace)
         records = read_records(client, self._scenario.release, namespace)
         if not records:
             raise InfrastructureError(

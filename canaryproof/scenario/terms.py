@@ -7,11 +7,12 @@ are absolute.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from canaryproof.model.evidence import OutcomeName
+from canaryproof.timeouts import TimeLimits
 
 ValuesSource = Path | Mapping[str, Any]
 """Values for a chart: a file, or a map that is written in the scenario file."""
@@ -122,6 +123,12 @@ class Timeouts:
     """The time for which a canary that appears healthy is observed."""
     gone: float | None = None
     """The limit until nothing of the canary is left after the rollback."""
+
+    def applied_to(self, usual: TimeLimits) -> TimeLimits:
+        """Return *usual* with the limits that the scenario states. Patience multiplies them, as all others."""
+        stated = {"helm": self.helm, "settle": self.ready, "observation": self.observe, "gone": self.gone}
+        limits = replace(usual, **{name: it * usual.patience for name, it in stated.items() if it is not None})
+        return replace(limits, observation_extended=max(limits.observation_extended, limits.observation))
 
 
 @dataclass(frozen=True)

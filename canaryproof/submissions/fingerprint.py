@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from canaryproof.model.evidence import Setting
 from canaryproof.scenario.terms import Scenario
@@ -28,10 +29,21 @@ def fingerprint(submission: Submission, scenario: Scenario, setting: Setting) ->
     The setting consists of the provider, the versions of Kubernetes and Helm, and the kind of images. The hash excludes
     patience and the number of nodes, because the verdict does not depend on them.
     """
-    terms = {**asdict(scenario), "chart": contents(scenario.stable_chart)}
+    terms = _plain(asdict(scenario))
     tools = [version("canaryproof"), setting.provider, setting.kubernetes, setting.helm, setting.images]
     parts = [terms, tools, submission.problem, contents(submission.chart)]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _plain(term: Any) -> Any:
+    """Return a term of a scenario as JSON-compatible values, each path with a hash of what is there."""
+    if isinstance(term, Path):
+        return [str(term), contents(term)]
+    if isinstance(term, Mapping):
+        return {str(key): _plain(value) for key, value in term.items()}
+    if isinstance(term, frozenset):
+        return sorted(map(str, term))
+    return [_plain(each) for each in term] if isinstance(term, (list, tuple)) else term
 
 
 def contents(place: Path) -> str:

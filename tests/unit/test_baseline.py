@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from canaryproof.experiment.baseline import Baseline
+from canaryproof.helm.inputs import Inputs
 from canaryproof.helm.verbs import Helm
 from canaryproof.scenario.scenario_file import load_scenario
 from canaryproof.timeouts import TimeLimits
@@ -28,9 +29,9 @@ def test_a_chart_that_names_its_namespace_is_rendered_for_each(
     binary = tmp_path / "helm"
     binary.write_text(HELM % namespace)
     binary.chmod(0o755)
-    baseline = Baseline(
-        Helm(binary, tmp_path, tmp_path / "kubeconfig", "lab", time_limits=TimeLimits()), load_scenario(), "1.37.2"
-    )
+    scenario = load_scenario()
+    helm = Helm(binary, tmp_path, tmp_path / "kubeconfig", "lab", time_limits=TimeLimits())
+    baseline = Baseline(helm, scenario.release, Inputs.of(scenario, tmp_path).stable[-1], "1.37.2")
 
     found = [baseline.rendered(each).manifests[0].namespace for each in ("alice", "bob")]
 

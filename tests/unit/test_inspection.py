@@ -45,13 +45,13 @@ def test_a_record_too_many_after_the_install_is_the_clusters_fault(api: FakeApi,
         inspection, client = inspected(api)
         holds(api, bytes(secret(1)), bytes(named("later")))
         with pytest.raises(InfrastructureError, match="Secret/later"):
-            inspection.after_install()
+            inspection.after_stable(1)
 
         holds(api, bytes(secret(1)))
-        inspection.after_install()
+        inspection.after_stable(1)
         holds(api, bytes(secret(1)), bytes(secret(2)), bytes(named("later")))
         with pytest.raises(ViolationError, match="Secret/later"):
-            inspection.after_upgrade(succeeded=True)
+            inspection.after_upgrade(2, succeeded=True)
         client.close()
 
 
@@ -61,14 +61,14 @@ def test_the_records_of_the_upgrade_must_stay_until_the_rollback(api: FakeApi, t
     with api.serve(tmp_path):
         inspection, client = inspected(api)
         holds(api, bytes(secret(1)))
-        inspection.after_install()
+        inspection.after_stable(1)
         second: dict[str, Any] = {
             "manifest": "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}",
             "info": info,
             "hooks": [],
         }
         holds(api, bytes(secret(1)), bytes(secret(2, **second)))
-        applied = inspection.after_upgrade(succeeded=True)
+        applied = inspection.after_upgrade(2, succeeded=True)
         inspection.before_rollback()
 
         holds(api, bytes(secret(1)), bytes(secret(2, **second, uid="another")))
@@ -85,15 +85,15 @@ def test_an_upgrade_without_a_record_applied_nothing(api: FakeApi, tmp_path: Pat
     with api.serve(tmp_path):
         inspection, client = inspected(api)
         holds(api, bytes(secret(1)))
-        inspection.after_install()
+        inspection.after_stable(1)
 
-        assert inspection.after_upgrade(succeeded=False) is None
+        assert inspection.after_upgrade(2, succeeded=False) is None
         holds(api, bytes(secret(1)), bytes(secret(2)))  # the record has no time
         with pytest.raises(ViolationError, match="Helm did not write it"):
-            inspection.after_upgrade(succeeded=True)
+            inspection.after_upgrade(2, succeeded=True)
         holds(api, bytes(secret(1)))
         with pytest.raises(ViolationError, match=r"something deleted .*v2"):
-            inspection.after_upgrade(succeeded=True)
+            inspection.after_upgrade(2, succeeded=True)
         client.close()
 
 

@@ -16,6 +16,7 @@ from canaryproof.experiment.isolation import Isolation
 from canaryproof.experiment.lifecycle import run_experiment
 from canaryproof.experiment.preparation import namespace_for
 from canaryproof.experiment.vetting import Vetting
+from canaryproof.helm.inputs import Inputs
 from canaryproof.helm.verbs import Helm
 from canaryproof.kube.client import KubeClient
 from canaryproof.kube.recorder import Recorder
@@ -85,6 +86,7 @@ def attempt(api: FakeApi, tmp_path: Path) -> Callable[..., Evidence]:
         client = KubeClient(api.kubeconfig, "lab", time_limits)
         with Recorder(client, Vitals(), watched=(), time_limits=time_limits) as recorder:
             helm, scenario = Helm(binary, tmp_path, api.kubeconfig, "lab", time_limits=time_limits), load_scenario()
+            inputs = Inputs.of(scenario, tmp_path)
             setting = Setting(provider, "1.37.2", 1, "4.3.1", "stand-in")
             admission = AdmissionProbe(client, time_limits, doomed, faults.append)
             target = Target(
@@ -97,7 +99,8 @@ def attempt(api: FakeApi, tmp_path: Path) -> Callable[..., Evidence]:
             )
             context = Context(
                 scenario=scenario,
-                baseline=Baseline(helm, scenario, "1.37.2"),
+                inputs=inputs,
+                baseline=Baseline(helm, scenario.release, inputs.stable[-1], "1.37.2"),
                 target=target,
                 capacity=Capacity.of(Parallel.exactly(1), client, time_limits, doomed),
                 time_limits=time_limits,

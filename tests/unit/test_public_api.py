@@ -10,7 +10,7 @@ import pytest
 
 import canaryproof
 from canaryproof import Evidence, judge
-from canaryproof.errors import InfrastructureError
+from canaryproof.errors import ScenarioError
 from canaryproof.helm.installed import install_stable
 from canaryproof.helm.verbs import Helm
 from canaryproof.model.causes import Cause
@@ -80,5 +80,5 @@ def test_a_stable_chart_that_cannot_be_installed_is_a_fault(tmp_path: Path) -> N
     helm.write_text("#!/bin/sh\necho 'Error: INSTALLATION FAILED: context deadline exceeded' >&2\nexit 1\n")
     helm.chmod(0o755)
 
-    with pytest.raises(InfrastructureError, match=r"upcommerce was not installed: .*deadline exceeded"):
+    with pytest.raises(ScenarioError, match=r"upcommerce was not installed: .*deadline exceeded"):
         install_stable(Helm(helm, tmp_path, tmp_path, "lab", time_limits=TimeLimits()), load_scenario(), "shop-1")

@@ -19,9 +19,6 @@ from canaryproof.model.hints import Hint
 from canaryproof.model.objects import RESOURCE_POLICY
 from canaryproof.scenario.terms import Scenario
 
-STABLE_REVISION = 1
-CANARY_REVISION = 2
-
 
 def upgrade_applied(evidence: Evidence, scenario: Scenario) -> Finding | None:
     """Helm applied revision 2."""
@@ -37,9 +34,9 @@ def upgrade_applied(evidence: Evidence, scenario: Scenario) -> Finding | None:
         found = explain(error, evidence.files, evidence.chart.manifests)
         hint = found.hint or Hint(id="upgrade-by-hand")
         return Finding(replace(cause, known=found.cause), hint, found.where, follows)
-    if evidence.history and CANARY_REVISION not in {each.revision for each in evidence.history}:
+    if evidence.history and evidence.canary_revision not in {each.revision for each in evidence.history}:
         seen = revisions(evidence.history)
-        return Finding(Cause(code="revision-missing", count=CANARY_REVISION, parts=seen))
+        return Finding(Cause(code="revision-missing", count=evidence.canary_revision, parts=seen))
     return None
 
 
@@ -89,26 +86,27 @@ def rollback_recorded(evidence: Evidence, scenario: Scenario) -> Finding | None:
 
 def _unrecorded(evidence: Evidence, rollback: Step) -> Finding | None:
     if rollback.error:
-        cause = Cause(code="rollback-failed", count=STABLE_REVISION, detail=rollback.error)
+        cause = Cause(code="rollback-failed", count=evidence.stable_revision, detail=rollback.error)
         return Finding(cause, Hint(id="rollback-failed"))
     if not evidence.history:
         return Finding(Cause(code="history-empty"))
     *before, last = evidence.history
     seen = revisions(evidence.history)
-    if (last.status, rollback_target(last.description)) != ("deployed", STABLE_REVISION):
-        cause = Cause(code="rollback-not-last", count=last.revision, limit=STABLE_REVISION, parts=seen)
+    if (last.status, rollback_target(last.description)) != ("deployed", evidence.stable_revision):
+        cause = Cause(code="rollback-not-last", count=last.revision, limit=evidence.stable_revision, parts=seen)
         return Finding(cause, Hint(id="hook-changes-release"))
     if [each.revision for each in before] not in _expected(evidence) or any(
         each.status not in {"superseded", "failed"} for each in before
     ):
-        return Finding(Cause(code="history-unexpected", parts=seen))
+        return Finding(Cause(code="history-unexpected", count=evidence.canary_revision, parts=seen))
     return None
 
 
 def _expected(evidence: Evidence) -> list[list[int]]:
     """Return the revisions before the rollback: an upgrade that Helm gave up before it began leaves none."""
-    expected = [[STABLE_REVISION, CANARY_REVISION]]
-    return [*expected, [STABLE_REVISION]] if evidence.upgrade and evidence.upgrade.error else expected
+    stable = [*range(1, evidence.canary_revision)]
+    expected = [[*stable, evidence.canary_revision]]
+    return [*expected, stable] if evidence.upgrade and evidence.upgrade.error else expected
 
 
 def canary_gone(evidence: Evidence, scenario: Scenario) -> Finding | None:

@@ -30,6 +30,7 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "container-unnamed": "{place}one of its {field} has no name",
     "container-not-created": "{who} of {name} cannot be created: {detail}",
     "crash-looped": "{name} crash-loops: {who} ended by itself with exit code {codes}, {twice}",
+    "condition-missing": "{object} has not reached the condition {field}",
     "deployment-missing": "{object} does not exist",
     "deployment-not-available": "{object} wants {count} pods and has {replicas}",
     "deployment-not-observed": "{object} was not looked at by its controller yet",
@@ -72,6 +73,7 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "object-repeated": "{object} is there {count} times: in {files}; give each a name of its own",
     "objects-malformed": "an object of the chart is not well-formed: {error}",
     "out-of-memory": "{who} of {name} was killed for using more memory than its limit, {twice}",
+    "pod-unstarted": "{object}{in_container}: {states}{event}",
     "pods-refused": "the cluster refused the pods of {name}: {detail}",
     "probe-killed": "{who} of {name} was killed by the kubelet because its {probe} failed, {twice}",
     "probe-kills": "{who} of {name} is killed by the kubelet because its {probe} fails",
@@ -147,6 +149,7 @@ def _of_containers(cause: Cause) -> Iterator[tuple[str, object]]:
     yield "restarted", f" after {count(cause.count, 'restart')}" if cause.count else " without a restart"
     yield "said", f": {cause.detail}" if cause.detail else ""
     yield "event", f" ({cause.detail})" if cause.detail else ""
+    yield "in_container", f", container {cause.container}" if cause.container else ""
     yield "states", ", ".join(cause.states)
     yield "started", f"; it was started {cause.count} times" if cause.count > 1 else ""
     yield "unsaid", " (events do not tell the exit code)"

@@ -28,7 +28,7 @@ FINDINGS: Mapping[Code | FindingCode, str] = {
     "{protocol}",
     # the release
     "history-empty": "Helm's history of the release is empty",
-    "history-unexpected": "before the rollback, the history must have the revisions 1 and 2, both superseded or failed;"
+    "history-unexpected": "before the rollback, the history must have the revisions 1 to {count}, superseded or failed;"
     " seen: {parts}",
     "left-behind": "left after the rollback: {left}",
     "never-upgraded": "the release was never upgraded; seen: {parts}",
@@ -106,6 +106,7 @@ FINDINGS: Mapping[Code | FindingCode, str] = {
     "limit-exceeded": "{detail}",
     "system-fault": "{detail}",
     "toolchain-fault": "{detail}",
+    "scenario-fault": "{detail}",
     "usage-fault": "{detail}",
     "wait-ended": "{detail}",
 }
