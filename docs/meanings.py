@@ -93,6 +93,11 @@ MEANINGS: Mapping[OutcomeName, Meaning] = {
         "The chart contains something that [no submission may have](#what-a-submission-may-have).",
         ("chart-refused", "release-violation"),
     ),
+    "hook-failed": Meaning(
+        "A hook of the chart failed, so that Helm ended the operation. The report shows the log of the hook, its "
+        "container and the exit code. A hook that fails at the rollback replaces the canary's earlier outcome.",
+        ("hook-failed",),
+    ),
     "undecided": Meaning(
         "The observation ended before any other outcome was certain, or the experiment did not reach the upgrade.",
         ("ended-once", "still-waiting", "ready-too-short", "no-pod", "events-gone", "events-unclear", "not-reached"),

@@ -86,9 +86,16 @@ class EvidenceBuilder:
 
     def refuse_upgrade(self, upgrade: Step) -> None:
         """Note that the upgrade failed, which decides what becomes of a canary."""
-        if self.evidence.canary:
+        if upgrade.cause and upgrade.cause.code == "hook-failed":
+            self._decide("hook-failed", upgrade.cause, upgrade.ended)
+        elif self.evidence.canary:
             why = None if upgrade.cause else meaning("refused", upgrade.error)
             self._decide("refused", replace(upgrade_failure(upgrade), why=why), upgrade.ended)
+
+    def refuse_rollback(self, rollback: Step) -> None:
+        """Note that a hook of the stable chart made the rollback fail, which is then the outcome."""
+        if rollback.cause and rollback.cause.code == "hook-failed":
+            self._decide("hook-failed", rollback.cause, rollback.ended)
 
     def take_logs(self, logs: Iterable[ContainerLog]) -> None:
         """Note the last lines of the canary's containers: the decision quotes them."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import replace
 
+from canaryproof.analysis.hook_failure import ROLLBACK_EVENTS, UPGRADE_EVENTS
+from canaryproof.analysis.outcome import decide
 from canaryproof.errors import InfrastructureError, ScenarioError, SubmissionError, WaitError
 from canaryproof.experiment.canary_app import await_outcome, read_logs, require_in_reach, with_foreign_images
 from canaryproof.experiment.cleanup_check import CleanupCheck
@@ -23,8 +25,9 @@ from canaryproof.experiment.setup_objects import SetupObjects
 from canaryproof.experiment.stable_app import StableApp
 from canaryproof.experiment.stable_revisions import StableRevisions
 from canaryproof.experiment.steps import Release, live_secrets
+from canaryproof.experiment.watched_helm import WatchedHelm
 from canaryproof.experiment.watching import Watcher, reason_of
-from canaryproof.model.evidence import Evidence, Rendering, Step
+from canaryproof.model.evidence import Decision, Evidence, Rendering, Step
 from canaryproof.submissions.discovery import Submission
 
 
@@ -100,6 +103,11 @@ class _Experiment:
         self._release = Release(
             release, namespace, user, target.helm, target.client, watcher.recording, flags, self._trusted
         )
+        waits = any(each.startswith("--wait") for each in flags.upgrade)
+        rendered = (*chart.rendering.manifests, *(self._baseline.manifests if self._baseline else ()))
+        background = self._trusted or waits or any(each.is_hook for each in rendered)
+        self._helm = WatchedHelm(self._release, watcher, background=background, waits=waits)
+        self._early: Decision | None = None
         self._inspection = Inspection(
             target.client,
             release,
@@ -137,6 +145,7 @@ class _Experiment:
             self._watcher,
             SetupObjects(target.client, namespace, self._watcher),
             lambda rendering: StableApp(rendering.manifests, namespace, target.client, self._watcher),
+            self._helm.run,
             facts,
         )
         revisions.set_up()
@@ -154,9 +163,14 @@ class _Experiment:
         """Upgrade to the chart with the canary, and go on with the objects that Helm has applied."""
         facts, chart, manifests = self._facts, self._chart, self._chart.rendering.manifests
         self._context.capacity.reservations.await_ports(manifests, self._namespace)
-        upgrade = self._release.upgrade(chart.folder, chart.values, manifests)
+        revision, began = facts.evidence.canary_revision, self._recording.now
+        upgrade = self._helm.run(
+            lambda: self._release.upgrade(chart.folder, chart.values, manifests),
+            UPGRADE_EVENTS,
+            revision,
+            lambda: self._decide_early(began),
+        )
         facts.evidence = replace(facts.evidence, upgrade=upgrade)
-        revision = facts.evidence.canary_revision
         if applied := self._inspection.after_upgrade(revision, succeeded=upgrade.succeeded):
             facts.take_applied(applied)
             if not self._trusted:
@@ -164,8 +178,15 @@ class _Experiment:
         elif upgrade.error and not manifests:
             facts.take_rendering(self._namespace, Rendering(error=upgrade.error))
         self._require_room(upgrade.error)
-        if upgrade.error:
+        if upgrade.error and not upgrade.gave_up:
             facts.refuse_upgrade(upgrade)
+
+    def _decide_early(self, began: float) -> None:
+        """Decide the outcome while Helm still waits until the canary is ready."""
+        canary = self._facts.evidence.canary
+        if canary and not self._early:
+            recording, time_limits = self._recording, self._context.time_limits
+            self._early = decide(recording.timeline, canary, began, recording.now, time_limits)
 
     def _require_room(self, *messages: str) -> None:
         if not self._trusted:
@@ -176,21 +197,32 @@ class _Experiment:
         facts, target = self._facts, self._context.target
         canary, upgrade = facts.evidence.canary, facts.evidence.upgrade
         if canary and upgrade:
-            if upgrade.succeeded:
+            if upgrade.succeeded or upgrade.gave_up:
                 canary = with_foreign_images(canary, self._context.scenario, target.setting)
-                decision = await_outcome(canary, upgrade.ended, self._watcher)
+                since = upgrade.began if upgrade.gave_up else upgrade.ended
+                decision = self._early or await_outcome(canary, since, self._watcher)
                 facts.evidence = replace(facts.evidence, canary=canary, decision=decision)
                 require_in_reach(decision, canary, self._recording.timeline, target.registries)
             facts.learn_live_secrets(live_secrets(target.client, self._namespace), facts.evidence.chart.manifests)
-            facts.take_logs(read_logs(canary, self._namespace, target.client, self._watcher))
+            logs = read_logs(canary, self._namespace, target.client, self._watcher)
+            facts.take_logs((*self._helm.logs, *logs))
+        elif self._helm.logs:
+            facts.take_logs(self._helm.logs)
         stable.await_answer(facts.evidence.decision.at or 0.0)
 
     def _roll_back(self) -> Step:
         """Roll back to the last stable revision, with no other records of Helm than those that were inspected."""
         self._require_room()
         self._inspection.before_rollback()
-        rollback = self._release.roll_back(self._facts.evidence.stable_revision)
-        self._facts.evidence = replace(self._facts.evidence, rollback=rollback)
+        facts, evidence = self._facts, self._facts.evidence
+        rollback = self._helm.run(
+            lambda: self._release.roll_back(evidence.stable_revision),
+            ROLLBACK_EVENTS,
+            evidence.canary_revision + bool(self._inspection.applied(evidence.canary_revision)),
+        )
+        facts.evidence = replace(facts.evidence, rollback=rollback)
+        if rollback.error:
+            facts.refuse_rollback(rollback)
         return rollback
 
     def _observe_cleanup(self, rollback: Step, stable: StableApp) -> None:

@@ -5,11 +5,12 @@ Nothing of a submission is involved. A failure is a fault of the scenario, and t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from canaryproof.analysis.hook_failure import INSTALL_EVENTS, UPGRADE_EVENTS
 from canaryproof.analysis.unstarted_pods import unstarted_pods
 from canaryproof.errors import ScenarioError, WaitError
 from canaryproof.experiment.evidence_builder import EvidenceBuilder
@@ -18,7 +19,7 @@ from canaryproof.experiment.setup_objects import SetupObjects
 from canaryproof.experiment.stable_app import StableApp
 from canaryproof.experiment.steps import Release
 from canaryproof.experiment.watching import Watcher
-from canaryproof.helm.inputs import Inputs, SetupInputs
+from canaryproof.helm.inputs import Inputs, RevisionInputs, SetupInputs
 from canaryproof.model.evidence import Rendering, Step
 from canaryproof.model.wording.cause_sentences import describe
 from canaryproof.scenario.terms import SetupManifest
@@ -35,6 +36,8 @@ class StableRevisions:
     setup_objects: SetupObjects
     app: Callable[[Rendering], StableApp]
     """Returns the stable app of a revision that renders to the given objects."""
+    run: Callable[[Callable[[], Step], Collection[str], int], Step]
+    """Runs an operation of Helm. It gets the events of its hooks and its revision, and explains a failure."""
     facts: EvidenceBuilder
     """Takes the steps, also the one that fails."""
 
@@ -59,7 +62,7 @@ class StableRevisions:
         Raises ScenarioError when a revision cannot be installed or does not become ready.
         """
         for number, inputs in enumerate(self.inputs.stable, 1):
-            step = self.release.install(inputs) if number == 1 else self.release.upgrade_stable(inputs)
+            step = self._install(number, inputs)
             if number == 1:
                 self._note(install=step)
             else:
@@ -71,6 +74,11 @@ class StableRevisions:
             app = self.app(applied)
             self._await(f"revision {number} of the release", app.await_ready)
         return applied, app
+
+    def _install(self, number: int, inputs: RevisionInputs) -> Step:
+        if number == 1:
+            return self.run(lambda: self.release.install(inputs), INSTALL_EVENTS, number)
+        return self.run(lambda: self.release.upgrade_stable(inputs), UPGRADE_EVENTS, number)
 
     def _apply(self, part: SetupManifest) -> None:
         began = self.release.recording.now
@@ -105,4 +113,5 @@ def shown_apply(manifest: Path, namespace: str) -> str:
 
 def _require(step: Step, what: str, part: str) -> None:
     if step.error:
-        raise ScenarioError(f"{what} could not be installed as {part}: {step.error}")
+        said = f"{describe(step.cause)}: {step.error}" if step.cause else step.error
+        raise ScenarioError(f"{what} could not be installed as {part}: {said}")

@@ -76,11 +76,13 @@ class Release:
         operation = self.helm.rollback(self.name, revision, self.namespace, flags=self.flags.rollback, user=self.user)
         return self._step(began, operation)
 
-    def records(self) -> dict[int, Record]:
-        """Return the records of the release that Helm keeps, by revision."""
-        items = self.client.list(SECRETS, self.namespace, releases.selector(self.name)).items
-        found = (releases.record_of(BODIES.decode(item)) for item in items)
-        return {each.revision: each for each in found}
+    def record(self, revision: int) -> Record | None:
+        """Return Helm's record of a revision, or None if it has none, or if something made it unreadable."""
+        secret = self.client.get(SECRETS, releases.record_name(self.name, revision), self.namespace)
+        try:
+            return releases.record_of(secret) if secret else None
+        except InfrastructureError:
+            return None
 
     def history(self) -> tuple[Revision, ...]:
         """Return the revisions that Helm has on record."""

@@ -94,6 +94,7 @@ Code = Literal[
     "unknown-record",
     "unsafe-objects",
     "several-deployments-added",
+    "hook-failed",
     "upgrade-failed",
     # the cluster
     "image-not-provided",

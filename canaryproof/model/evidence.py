@@ -32,6 +32,7 @@ OutcomeName = Literal[
     "ambiguous",
     "broken-chart",
     "unsafe-chart",
+    "hook-failed",
     "undecided",
 ]
 

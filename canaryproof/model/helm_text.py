@@ -49,6 +49,8 @@ _UNTYPED = re.compile(r"failed to create typed patch object \((?:[\w.-]+/)?([\w.
 _UNKNOWN_KIND = re.compile(r"no matches for kind \"(\w+)\"|Kind=(\w+): invalid object type")
 """The API server has no such kind (apimachinery, ``pkg/api/meta/errors.go``; ``managedfields/internal``)."""
 
+_WAIT_OVER = ("not ready. status: ", "resource not ready, name: ", "timed out waiting for the condition")
+"""The objects of a release did not become ready in time (Helm, ``pkg/kube/statuswait.go``, ``wait.go``)."""
 _RECORDED = re.compile(r"Install complete|Upgrade complete|Rollback to (?P<target>\d+)")
 """The description of a revision that succeeded (Helm, ``pkg/action/install.go``, ``upgrade.go``, ``rollback.go``)."""
 
@@ -82,6 +84,11 @@ def missing_right(error: str) -> MissingRight | None:
 def is_port_taken(error: str) -> bool:
     """Report whether the API server refused a Service because another one uses its ``nodePort``."""
     return _PORT_TAKEN in error
+
+
+def is_wait_over(error: str) -> bool:
+    """Report whether Helm applied the objects of a release, and gave up waiting until they are ready (``--wait``)."""
+    return any(each in error for each in _WAIT_OVER)
 
 
 def rollback_target(description: str) -> int | None:

@@ -54,7 +54,7 @@ CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: canary-config\n"
 
 def failing(edit: Edit) -> Mutation:
     """Return the reference with a hook that makes Helm's upgrade fail, and that remains."""
-    return rejected("upgrade-applied", edit, outcome="refused", follows="canary-gone")
+    return rejected("upgrade-applied", edit, outcome="hook-failed", follows="canary-gone")
 
 
 MUTATIONS = {

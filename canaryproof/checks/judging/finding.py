@@ -52,6 +52,7 @@ def refused_over(evidence: Evidence, part: RefusedPart) -> str:
 def unknown_workload(evidence: Evidence) -> Manifest | None:
     """Return the added object that has a pod template and a kind that the cluster does not know, or None."""
     hidden = evidence.upgrade.cause if evidence.upgrade else None
+    hidden = None if hidden and hidden.code == "hook-failed" else hidden
     kind = hidden.object.partition("/")[0] if hidden else helm_text.unknown_kind(_refusal(evidence))
     added = (each for each in evidence.chart.manifests if each.key in evidence.added)
     return next((each for each in added if each.kind == kind and mapping_at(each.body, "spec", "template")), None)

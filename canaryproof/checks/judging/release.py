@@ -21,16 +21,30 @@ from canaryproof.scenario.terms import Scenario
 
 
 def upgrade_applied(evidence: Evidence, scenario: Scenario) -> Finding | None:
-    """Helm applied revision 2."""
-    del scenario
+    """Helm applied the revision with the canary.
+
+    Helm did so even if it then waited in vain until the canary was ready (``--wait``).  The upgrade also counts as
+    applied if a hook failed, as the scenario expects.
+    """
     if evidence.observed:
         return observed.upgrade_applied(evidence, evidence.observed)
     if evidence.upgrade is None:
         return Finding(Cause(code="not-reached", field="upgrade"))
-    if error := evidence.upgrade.error:
-        cause, follows = upgrade_failure(evidence.upgrade), _told_by(evidence, error)
+    is_asked = evidence.upgrade.gave_up or expects_failed_hook(evidence, scenario)
+    return None if is_asked else _not_applied(evidence, evidence.upgrade)
+
+
+def expects_failed_hook(evidence: Evidence, scenario: Scenario) -> bool:
+    """Report whether a hook of the chart failed, as the scenario expects."""
+    return evidence.decision.outcome == "hook-failed" and "hook-failed" in scenario.expect.outcomes
+
+
+def _not_applied(evidence: Evidence, upgrade: Step) -> Finding | None:
+    if error := upgrade.error:
+        cause, follows = upgrade_failure(upgrade), _told_by(evidence, error)
         if cause.known:
-            return Finding(cause, Hint(id="kind-unknown"), follows=follows)
+            hint = Hint(id="hook-failed" if cause.known.code == "hook-failed" else "kind-unknown")
+            return Finding(cause, hint, follows=follows)
         found = explain(error, evidence.files, evidence.chart.manifests)
         hint = found.hint or Hint(id="upgrade-by-hand")
         return Finding(replace(cause, known=found.cause), hint, found.where, follows)
@@ -86,7 +100,9 @@ def rollback_recorded(evidence: Evidence, scenario: Scenario) -> Finding | None:
 
 def _unrecorded(evidence: Evidence, rollback: Step) -> Finding | None:
     if rollback.error:
-        cause = Cause(code="rollback-failed", count=evidence.stable_revision, detail=rollback.error)
+        cause = Cause(
+            code="rollback-failed", count=evidence.stable_revision, detail=rollback.error, known=rollback.cause
+        )
         return Finding(cause, Hint(id="rollback-failed"))
     if not evidence.history:
         return Finding(Cause(code="history-empty"))
@@ -110,18 +126,27 @@ def _expected(evidence: Evidence) -> list[list[int]]:
 
 
 def canary_gone(evidence: Evidence, scenario: Scenario) -> Finding | None:
-    """Nothing that the upgrade added is left after the rollback."""
-    del scenario
-    if evidence.leftovers:
-        kept = any(each.holder and each.holder.kind == "resource-policy" for each in evidence.leftovers)
-        roots = _roots(evidence.leftovers)
+    """Nothing that the upgrade added is left after the rollback.
+
+    Helm leaves a hook that failed, so a scenario that expects one does not ask for its removal.
+    """
+    hook = evidence.decision.cause.object if expects_failed_hook(evidence, scenario) else ""
+    if leftovers := tuple(each for each in evidence.leftovers if not hook or not _is_of(each, hook)):
+        kept = any(each.holder and each.holder.kind == "resource-policy" for each in leftovers)
+        roots = _roots(leftovers)
         return Finding(
-            Cause(code="left-behind", count=len(evidence.leftovers), parts=tuple(map(_left, roots))),
+            Cause(code="left-behind", count=len(leftovers), parts=tuple(map(_left, roots))),
             Hint(id="left-by-policy" if kept else "left-by-something"),
             _origin(evidence, roots[0]),
             _hooked(evidence, roots),
         )
-    return Finding(Cause(code="not-seen-gone")) if evidence.gone_at is None else None
+    is_gone = evidence.gone_at is not None or evidence.leftovers
+    return None if is_gone else Finding(Cause(code="not-seen-gone"))
+
+
+def _is_of(left: Leftover, owner: str) -> bool:
+    """Report whether a leftover is the object *owner*, or belongs to it."""
+    return owner in {str(left.object), left.holder.value if left.holder else ""}
 
 
 def _left(left: Leftover) -> Cause:

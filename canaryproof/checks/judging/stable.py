@@ -137,7 +137,8 @@ def _runs_the_same(one: Container, other: Container) -> bool:
 def stable_serves_during_canary(evidence: Evidence, scenario: Scenario) -> Finding | None:
     """The stable Service answered while the canary failed: from the end of the upgrade to the start of the rollback."""
     del scenario
-    began = evidence.upgrade.ended if evidence.upgrade else 0.0
+    upgrade = evidence.upgrade
+    began = (upgrade.began if upgrade.gave_up else upgrade.ended) if upgrade else 0.0
     ended = evidence.rollback.began if evidence.rollback else evidence.ended_at or 0.0
     probes = [probe for probe in evidence.probes if began <= probe.at < ended]
     found = _unanswered(evidence, probes, "canary")

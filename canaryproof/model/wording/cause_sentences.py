@@ -42,6 +42,7 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "exited-cleanly": "{name} does not crash: {who} ended by itself with exit code 0, {twice}",
     "field-of-wrong-type": "{place}{field} must be {expected}, not {detail}",
     "told": "{detail}",
+    "hook-failed": "the {field} hook {object} of the chart failed{hook_end}",
     "image-capitals": "{never_started} is none of Docker Hub, where names have no capital letters",
     "image-changed": "it changes the image of the stable {object} to {image}",
     "image-name-invalid": "{never_started} is no name that an image can have",
@@ -149,6 +150,10 @@ def _of_containers(cause: Cause) -> Iterator[tuple[str, object]]:
     yield "restarted", f" after {count(cause.count, 'restart')}" if cause.count else " without a restart"
     yield "said", f": {cause.detail}" if cause.detail else ""
     yield "event", f" ({cause.detail})" if cause.detail else ""
+    yield (
+        "hook_end",
+        f": container {cause.container} ended with exit code {last}" if cause.container else f": {cause.detail}",
+    )
     yield "in_container", f", container {cause.container}" if cause.container else ""
     yield "states", ", ".join(cause.states)
     yield "started", f"; it was started {cause.count} times" if cause.count > 1 else ""

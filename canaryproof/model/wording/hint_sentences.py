@@ -139,6 +139,7 @@ HINTS: Mapping[HintId, str] = {
     "service-type": "take the type out: a Service of the default type leads to the pods that it selects",
     "service-without-selector": "compare the Service with the stable one: without a selector it leads to no pods",
     # the release
+    "hook-failed": "look at the log of the hook, and run its command by hand; Helm stops at a hook that fails",
     "hook-changes-release": "look for a hook of the chart that changes the release by itself",
     "left-by-policy": "take the annotation helm.sh/resource-policy out of the canary's templates",
     "left-by-something": "leave hooks, finalizers and grace periods out of the canary's templates: Helm cannot undo"
