@@ -81,9 +81,14 @@ MEANINGS: Mapping[OutcomeName, Meaning] = {
         "The API server refused the upgrade, or it refused the pods of the canary.",
         ("upgrade-failed", "pods-refused", "seen-refused"),
     ),
-    "no-canary": Meaning("The submission adds no Deployment to the stable chart.", ("no-deployment-added",)),
+    "no-canary": Meaning(
+        "The upgrade adds no workload and changes the pod template of none, or the workload that the scenario names "
+        "does not exist. A submission of the course must add a Deployment to the stable chart.",
+        ("no-deployment-added", "no-workload-changed", "workload-missing"),
+    ),
     "ambiguous": Meaning(
-        "The submission adds several Deployments, and any of them could be the canary.", ("several-deployments-added",)
+        "The upgrade adds or changes several workloads, and any of them could be the canary.",
+        ("several-deployments-added", "several-workloads-added", "several-workloads-changed"),
     ),
     "broken-chart": Meaning(
         "Helm cannot render the chart, or what it renders is not well-formed.",
@@ -97,6 +102,11 @@ MEANINGS: Mapping[OutcomeName, Meaning] = {
         "A hook of the chart failed, so that Helm ended the operation. The report shows the log of the hook, its "
         "container and the exit code. A hook that fails at the rollback replaces the canary's earlier outcome.",
         ("hook-failed",),
+    ),
+    "not-rolled-out": Meaning(
+        "The canary is a workload that exists in revision 1, and it got no new pod: the upgrade does not change its "
+        "pod template, or the update strategy keeps its pods (`OnDelete`, a partition, a paused rollout).",
+        ("template-unchanged", "update-on-delete", "update-partitioned", "rollout-paused"),
     ),
     "undecided": Meaning(
         "The observation ended before any other outcome was certain, or the experiment did not reach the upgrade.",

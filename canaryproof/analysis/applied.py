@@ -10,13 +10,14 @@ from dataclasses import replace
 from canaryproof.analysis.canary import find_canary
 from canaryproof.model.evidence import UNDECIDED, Evidence, Rendering
 from canaryproof.model.objects import Body, ObjectKey
+from canaryproof.scenario.terms import Scenario
 
 
-def as_applied(evidence: Evidence, applied: Rendering) -> Evidence:
+def as_applied(evidence: Evidence, applied: Rendering, scenario: Scenario) -> Evidence:
     """Return *evidence* with the objects that Helm has on record, and the canary among them, where they differ."""
     if applied.error or _bodies(applied) == _bodies(evidence.chart):
         return evidence
-    finding = find_canary(evidence.baseline, applied)
+    finding = find_canary(evidence.baseline, applied, scenario)
     return replace(
         evidence,
         chart=applied,

@@ -35,7 +35,7 @@ class Scene:
     @cached_property
     def pods(self) -> tuple[PodHistory, ...]:
         """Return every pod that the canary ever had."""
-        return self.timeline.pods_of(self.canary.deployment)
+        return self.canary.pods(self.timeline)
 
     @cached_property
     def live(self) -> tuple[PodHistory, ...]:
@@ -55,7 +55,7 @@ class Scene:
         self, outcome: OutcomeName, cause: Cause, proven_at: float, *proof: str, runs: Runs | None = None
     ) -> Decision:
         """Decide now what was certain at *proven_at*; *runs* are those of the container whose state decided."""
-        cause = replace(cause, deployment=self.canary.deployment, why=meaning(outcome, cause.detail))
+        cause = replace(cause, deployment=self.canary.name, why=meaning(outcome, cause.detail))
         if runs:
             cause = replace(cause, container=runs.container.name, init=runs.container.init)
         return Decision(outcome, cause, self.now, proven_at, proof)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from canaryproof.analysis import image_rules, pod_rules, run_rules
+from canaryproof.analysis import image_rules, pod_rules, rollout_rules, run_rules
 from canaryproof.analysis.container_runs import Scene
 from canaryproof.model.evidence import Canary, ContainerLog, Decision, OutcomeName
 from canaryproof.model.timeline import Timeline
@@ -16,6 +16,7 @@ Rule = Callable[[Scene], Iterator[Decision]]
 
 
 RULES: tuple[Rule, ...] = (
+    rollout_rules.untouched,
     pod_rules.asks_for_none,
     pod_rules.paused,
     image_rules.never_pulled,
@@ -26,6 +27,7 @@ RULES: tuple[Rule, ...] = (
     pod_rules.too_small,
     pod_rules.unschedulable,
     pod_rules.refused,
+    rollout_rules.refused,
     pod_rules.healthy,
     pod_rules.never_ready,
 )

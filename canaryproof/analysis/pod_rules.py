@@ -26,15 +26,15 @@ UNCONFIGURED: dict[str, OutcomeName] = {
 
 
 def asks_for_none(scene: Scene) -> Iterator[Decision]:
-    """Decide by a Deployment that requests zero replicas."""
-    if scene.canary.replicas == 0:
+    """Decide by a workload that requests zero replicas. One that is changed in place may get no new pods at all."""
+    if scene.canary.replicas == 0 and not scene.canary.in_place:
         yield scene.decision("not-ready", Cause(code="zero-replicas"), scene.upgraded_at, "spec.replicas: 0")
 
 
 def paused(scene: Scene) -> Iterator[Decision]:
     """Decide by a Deployment whose rollout is paused, so that it gets no pod."""
-    for version in scene.timeline.versions("Deployment", scene.canary.deployment)[-1:]:
-        if not scene.pods and value_at(version.object.body, "spec", "paused") is True:
+    for version in scene.timeline.versions(scene.canary.kind, scene.canary.name)[-1:]:
+        if not scene.pods and not scene.canary.in_place and value_at(version.object.body, "spec", "paused") is True:
             yield scene.decision("not-ready", Cause(code="rollout-paused"), scene.upgraded_at, "spec.paused: true")
 
 
@@ -54,7 +54,7 @@ def still_refused(scene: Scene) -> Iterator[Decision]:
 def _refusals(scene: Scene) -> Iterator[tuple[float, str]]:
     """Yield since when the API server has let no pod in, without a break, and what it says; nothing where it does."""
     since, message = None, ""
-    for version in scene.timeline.versions("Deployment", scene.canary.deployment):
+    for version in scene.timeline.versions(scene.canary.kind, scene.canary.name):
         failure = _refusal(version.object)
         since = None if failure is None else version.at if since is None else since
         message = failure or ""

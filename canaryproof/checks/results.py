@@ -276,7 +276,9 @@ def _canary(canary: Canary | None) -> dict[str, Any] | None:
     if canary is None:
         return None
     return {
-        "deployment": canary.deployment,
+        "kind": canary.kind,
+        "deployment": canary.name,
+        "in_place": canary.in_place,
         "services": [service.name for service in canary.services],
         "replicas": canary.replicas,
         "ports": canary.ports,

@@ -8,13 +8,11 @@ from contextlib import suppress
 from dataclasses import replace
 
 from canaryproof.analysis.infrastructure import foreign_images, out_of_reach
-from canaryproof.analysis.leftovers import descendants
 from canaryproof.analysis.outcome import decide
 from canaryproof.errors import InfrastructureError
 from canaryproof.experiment.watching import Watcher
 from canaryproof.kube.client import KubeClient
 from canaryproof.model.evidence import Canary, ContainerLog, Decision, Setting
-from canaryproof.model.objects import ObjectKey
 from canaryproof.model.registries import Registries
 from canaryproof.model.timeline import Timeline
 from canaryproof.model.wording.cause_sentences import describe
@@ -37,7 +35,7 @@ def await_outcome(canary: Canary, upgraded_at: float, watcher: Watcher) -> Decis
     """
     recording, time_limits = watcher.recording, watcher.time_limits
     decision = watcher.wait(
-        f"fate of {canary.deployment}",
+        f"fate of {canary.name}",
         lambda: decide(recording.timeline, canary, upgraded_at, recording.now, time_limits),
         within=time_limits.observation_extended + time_limits.request,
     )
@@ -69,9 +67,9 @@ def read_logs(canary: Canary, namespace: str, client: KubeClient, watcher: Watch
 
 def _containers(canary: Canary, watcher: Watcher) -> Iterator[tuple[str, str, bool]]:
     """Yield the pod, the container, and whether to read the log of its previous run."""
-    family = descendants(watcher.recording.timeline, [ObjectKey("Deployment", canary.deployment)])
-    pods = [each for each in watcher.recording.timeline.live("Pod") if each.key.local in family]
-    for pod in pods[:LOGGED_PODS]:
+    timeline = watcher.recording.timeline
+    existing = [pod for pod in canary.pods(timeline) if pod.versions[-1].change != "DELETED"]
+    for pod in existing[:LOGGED_PODS]:
         for container in pod.containers:
             for previous in (True, False):
                 yield pod.name, container.name, previous

@@ -29,15 +29,17 @@ from canaryproof.model.kubernetes_text import meaning
 from canaryproof.model.objects import Body, Manifest
 from canaryproof.model.timeline import Timeline
 from canaryproof.redaction import Redactor
+from canaryproof.scenario.terms import Scenario
 
 
 class EvidenceBuilder:
     """Holds the evidence so far, and the Secrets found so far, whose data the evidence must not contain."""
 
-    def __init__(self, evidence: Evidence, redactor: Redactor) -> None:
+    def __init__(self, evidence: Evidence, redactor: Redactor, scenario: Scenario) -> None:
         """Start with *evidence*; *redactor* knows the credentials of the cluster and of this process."""
         self.evidence = evidence
         self._redactor = redactor
+        self._scenario = scenario
         self._secrets = SecretValues()
 
     @property
@@ -68,8 +70,8 @@ class EvidenceBuilder:
             self._decide("broken-chart", rendering_failure(chart), at=None)
 
     def compare(self, baseline: Rendering) -> None:
-        """Record the objects that the submission adds to the stable chart, and the canary among them."""
-        found = find_canary(baseline, self.evidence.chart)
+        """Record the objects that the upgrade adds to the stable ones, and the canary among them."""
+        found = find_canary(baseline, self.evidence.chart, self._scenario)
         self.learn_secrets(baseline.manifests)
         self.evidence = replace(
             self.evidence,
@@ -82,7 +84,7 @@ class EvidenceBuilder:
     def take_applied(self, applied: Rendering) -> None:
         """Continue with the objects that Helm applied, because a template may render differently in the cluster."""
         self.learn_secrets(applied.manifests)
-        self.evidence = as_applied(self.evidence, applied)
+        self.evidence = as_applied(self.evidence, applied, self._scenario)
 
     def refuse_upgrade(self, upgrade: Step) -> None:
         """Note that the upgrade failed, which decides what becomes of a canary."""

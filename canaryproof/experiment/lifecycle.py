@@ -10,6 +10,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import replace
 
+from canaryproof.analysis.canary import with_former_pods
 from canaryproof.analysis.hook_failure import ROLLBACK_EVENTS, UPGRADE_EVENTS
 from canaryproof.analysis.outcome import decide
 from canaryproof.errors import InfrastructureError, ScenarioError, SubmissionError, WaitError
@@ -37,7 +38,7 @@ def run_experiment(submission: Submission, context: Context) -> Evidence:
     ``Evidence.fault`` records faults of the cluster and of the tools.  Only interrupts such as Ctrl-C are raised.
     """
     while True:
-        facts = EvidenceBuilder(blank_evidence(submission, context), context.redactor)
+        facts = EvidenceBuilder(blank_evidence(submission, context), context.redactor, context.scenario)
         try:
             _run(submission, context, facts)
         except PortTakenError:
@@ -197,6 +198,8 @@ class _Experiment:
         facts, target = self._facts, self._context.target
         canary, upgrade = facts.evidence.canary, facts.evidence.upgrade
         if canary and upgrade:
+            canary = with_former_pods(canary, self._recording.timeline.until(upgrade.began))
+            facts.evidence = replace(facts.evidence, canary=canary)
             if upgrade.succeeded or upgrade.gave_up:
                 canary = with_foreign_images(canary, self._context.scenario, target.setting)
                 since = upgrade.began if upgrade.gave_up else upgrade.ended

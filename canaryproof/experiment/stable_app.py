@@ -14,17 +14,17 @@ from canaryproof.experiment.watching import Watcher
 from canaryproof.kube.client import KubeClient
 from canaryproof.kube.recorder import WATCHED
 from canaryproof.model.evidence import Probe, Unanswered
-from canaryproof.model.objects import Manifest, integer_at
+from canaryproof.model.objects import Manifest, ObjectKey, integer_at
 from canaryproof.model.wording.cause_sentences import describe
 
-DEPLOYMENTS = next(each for each in WATCHED if each.kind == "Deployment")
+RESOURCES = {each.kind: each for each in WATCHED}
 
 
 class StableApp:
     """Waits for the stable app, and probes its first Service."""
 
     def __init__(self, baseline: Iterable[Manifest], namespace: str, client: KubeClient, watcher: Watcher) -> None:
-        """Look at the Deployments and Services of *baseline*, the rendering of the stable chart, in *namespace*."""
+        """Look at the workloads and Services of *baseline*, the rendering of the stable chart, in *namespace*."""
         self._stable = stable_of(baseline)
         self._namespace = namespace
         self._client = client
@@ -36,18 +36,19 @@ class StableApp:
         """Return the requests to its Service so far."""
         return self._prober.probes if self._prober else ()
 
-    def unready(self, generations: Mapping[str, int] = MappingProxyType({})) -> str:
+    def unready(self, generations: Mapping[ObjectKey, int] = MappingProxyType({})) -> str:
         """Return why it is not ready; empty when it is.
 
-        The status of a Deployment counts from its generation in *generations* on.
+        The status of a workload counts from its generation in *generations* on.
         """
         cause = unready(self._watcher.recording.timeline, self._stable, generations)
         return describe(cause) if cause else ""
 
-    def generations(self) -> dict[str, int]:
-        """Return the generation that each of its Deployments has now, as the API server says."""
-        found = {each: self._client.get(DEPLOYMENTS, each, self._namespace) for each in self._stable.deployments}
-        return {name: integer_at(body, "metadata", "generation") for name, body in found.items()}
+    def generations(self) -> dict[ObjectKey, int]:
+        """Return the generation that each of its workloads has now, as the API server says."""
+        get, namespace = self._client.get, self._namespace
+        found = {key: get(RESOURCES[key.kind], key.name, namespace) for key in self._stable.workloads}
+        return {key: integer_at(body, "metadata", "generation") for key, body in found.items()}
 
     def await_ready(self) -> None:
         """Wait until it is ready and its Service answers.

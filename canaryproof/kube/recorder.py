@@ -30,6 +30,8 @@ WATCHED = (
     PODS,
     Resource("Deployment", "/apis/apps/v1", "deployments"),
     Resource("ReplicaSet", "/apis/apps/v1", "replicasets"),
+    Resource("StatefulSet", "/apis/apps/v1", "statefulsets"),
+    Resource("DaemonSet", "/apis/apps/v1", "daemonsets"),
     Resource("Service", "/api/v1", "services"),
     Resource("EndpointSlice", "/apis/discovery.k8s.io/v1", "endpointslices"),
     Resource("Event", "/api/v1", "events"),

@@ -34,6 +34,9 @@ Code = Literal[
     "rollout-paused",
     "unscheduled",
     "volume-not-mounted",
+    "template-unchanged",
+    "update-on-delete",
+    "update-partitioned",
     "zero-replicas",
     # a running pod, or no pod
     "never-ready",
@@ -70,6 +73,7 @@ Code = Literal[
     "container-added",
     "image-changed",
     "no-deployment-added",
+    "no-workload-changed",
     "chart-malformed",
     "container-unnamed",
     "field-of-wrong-type",
@@ -95,7 +99,10 @@ Code = Literal[
     "unsafe-objects",
     "several-deployments-added",
     "hook-failed",
+    "several-workloads-added",
+    "several-workloads-changed",
     "upgrade-failed",
+    "workload-missing",
     # the cluster
     "image-not-provided",
     "no-storage-class",

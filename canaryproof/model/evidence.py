@@ -7,9 +7,9 @@ from typing import Literal
 
 from canaryproof.model.causes import Cause, Code
 from canaryproof.model.helm_text import without_repetition
-from canaryproof.model.objects import Manifest, ObjectKey
+from canaryproof.model.objects import Manifest, ObjectKey, WorkloadKind
 from canaryproof.model.refusals import Refusal
-from canaryproof.model.timeline import Timeline
+from canaryproof.model.timeline import PodHistory, Timeline
 from canaryproof.model.wording.cause_sentences import describe
 from canaryproof.model.wording.refusal_sentences import describe_refusals
 from canaryproof.system.sandbox import Protection
@@ -33,6 +33,7 @@ OutcomeName = Literal[
     "broken-chart",
     "unsafe-chart",
     "hook-failed",
+    "not-rolled-out",
     "undecided",
 ]
 
@@ -100,18 +101,36 @@ class ServiceRoute:
 
 @dataclass(frozen=True)
 class Canary:
-    """The Deployment that the submission adds to the course's chart, and the Services that select its pods."""
+    """The workload under test, and the Services that select its pods.
 
-    deployment: str
+    The upgrade adds the workload, or changes its pod template (in place). In place, only its new pods are the canary.
+    """
+
+    name: str
     source: str
     replicas: int
+    """The number of pods that the upgrade makes from the pod template."""
     ports: tuple[int, ...]
     images: tuple[str, ...]
     services: tuple[ServiceRoute, ...] = ()
     unpulled: tuple[str, ...] = ()
-    """Images with ``imagePullPolicy: Never`` that no container of the course's chart has brought to a node before."""
+    """Images with ``imagePullPolicy: Never`` that no container of the stable chart has brought to a node before."""
     foreign: tuple[str, ...] = ()
-    """Images other than the course's that the cluster cannot pull. They do not determine an outcome."""
+    """Images other than the scenario's that the cluster cannot pull. They do not determine an outcome."""
+    kind: WorkloadKind = "Deployment"
+    in_place: bool = False
+    """Whether the workload exists in the stable revision."""
+    former: tuple[str, ...] = ()
+    """In place: the revision hashes of the pods before the upgrade. The pods of the canary have other ones."""
+
+    @property
+    def key(self) -> ObjectKey:
+        """Return the identity of the workload."""
+        return ObjectKey(self.kind, self.name)
+
+    def pods(self, timeline: Timeline) -> tuple[PodHistory, ...]:
+        """Return every pod that the canary ever had, in the order of first observation."""
+        return tuple(pod for pod in timeline.pods_of(self.key) if not self.in_place or pod.revision not in self.former)
 
 
 @dataclass(frozen=True)

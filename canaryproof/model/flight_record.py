@@ -7,7 +7,7 @@ written, so the checks can be repeated without a cluster.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from heapq import merge
 from operator import attrgetter
@@ -20,10 +20,10 @@ from canaryproof.model.evidence import ContainerLog, Evidence, Probe
 from canaryproof.model.objects import BODIES, Body, mapping_at
 from canaryproof.model.timeline import Observation, Timeline
 
-SCHEMA = 4
+SCHEMA = 5
 """The version of the format. It increases with each change."""
 OLDEST = 3
-"""The oldest schema that can be read. It has 0 and empty strings instead of null, and sentences instead of causes."""
+"""The oldest schema that can be read."""
 TIMES = ("settled_at", "restored_at", "gone_at", "ended_at")
 
 Content = TypeVar("Content")
@@ -97,8 +97,11 @@ def head_from_line(first: bytes) -> Evidence:
 
 def _head(first: bytes) -> _Head:
     schema = _decoded(first, _VERSIONS, 1).schema
-    if schema == OLDEST:
-        return _decoded(msgspec.json.encode(_migrated(_decoded(first, BODIES, 1))), _HEADS, 1)
+    if OLDEST <= schema < SCHEMA:
+        head = _decoded(first, BODIES, 1)
+        for migrate in MIGRATIONS[schema - OLDEST :]:
+            migrate(mapping_at(head, "evidence"))
+        return _decoded(msgspec.json.encode(head), _HEADS, 1)
     if schema != SCHEMA:
         raise UsageError(
             f"another version wrote this flight record: its schema {schema} cannot be read, only {OLDEST} to {SCHEMA}",
@@ -111,9 +114,8 @@ def _told(sentence: str) -> dict[str, str]:
     return {"code": "told", "detail": sentence}
 
 
-def _migrated(head: Body) -> Body:
-    """Convert the head of a record from schema 3 to the current schema."""
-    evidence = mapping_at(head, "evidence")
+def _from_3(evidence: Body) -> None:
+    """Convert evidence of schema 3, which has 0 and empty strings instead of null, and sentences instead of causes."""
     decision, observed = mapping_at(evidence, "decision"), mapping_at(evidence, "observed")
     _drop_zeros(evidence, TIMES)
     _drop_zeros(decision, ("at", "proven_at"))
@@ -122,7 +124,16 @@ def _migrated(head: Body) -> Body:
     if observed:
         observed["unready"] = _told(observed["unready"]) if observed.get("unready") else None
         observed["gaps"] = {check: _told(gap) for check, gap in mapping_at(observed, "gaps").items()}
-    return head
+
+
+def _from_4(evidence: Body) -> None:
+    """Convert evidence of schema 4, in which every canary is a Deployment."""
+    if canary := mapping_at(evidence, "canary"):
+        canary["name"] = canary.pop("deployment", "")
+
+
+MIGRATIONS: tuple[Callable[[Body], None], ...] = (_from_3, _from_4)
+"""Convert evidence from each schema to the next one, from the oldest schema on."""
 
 
 def _drop_zeros(fields: Body, names: Iterable[str]) -> None:

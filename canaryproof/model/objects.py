@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, get_args
 
 import msgspec
 
 Body = dict[str, Any]
 BODIES = msgspec.json.Decoder(Body)
 """Decodes an object from JSON."""
+
+WorkloadKind = Literal["Deployment", "StatefulSet", "DaemonSet"]
+"""The kinds whose pods a canary can be."""
+WORKLOADS: tuple[WorkloadKind, ...] = get_args(WorkloadKind)
+REVISION_LABELS = ("pod-template-hash", "controller-revision-hash")
+"""The labels that tell the pods of one pod template from those of another one.
+
+Deployments set the first one, StatefulSets and DaemonSets the second one (Kubernetes, "Well-Known Labels").
+"""
 
 HOOK = "helm.sh/hook"
 RESOURCE_POLICY = "helm.sh/resource-policy"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from canaryproof.model.objects import (
+    REVISION_LABELS,
     Body,
     Container,
     Manifest,
@@ -100,6 +101,12 @@ class PodHistory:
     def name(self) -> str:
         """Return the name of the pod."""
         return self.latest.name
+
+    @property
+    def revision(self) -> str:
+        """Return the hash of the pod template that the pod was made from, or an empty string if it has none."""
+        labels = self.latest.labels
+        return next((str(labels[name]) for name in REVISION_LABELS if name in labels), "")
 
     @property
     def is_live(self) -> bool:
@@ -207,16 +214,19 @@ class Timeline:
         """Return all observed versions of an object, oldest first."""
         return tuple(each for each in self._of(kind) if each.object.name == name)
 
-    def pods_of(self, deployment: str) -> tuple[PodHistory, ...]:
-        """Return all pods that a Deployment ever owned through its ReplicaSets, in the order of first observation."""
+    def pods_of(self, workload: ObjectKey) -> tuple[PodHistory, ...]:
+        """Return all pods that a workload ever owned, in the order of first observation.
+
+        A Deployment owns its pods through its ReplicaSets.
+        """
         replica_sets = {
             observation.object.uid
             for observation in self._of("ReplicaSet")
-            if ObjectKey("Deployment", deployment) in {owner.key for owner in observation.object.owners}
+            if workload in {owner.key for owner in observation.object.owners}
         }
         versions: dict[str, list[Observation]] = {}
         for each in self._of("Pod"):
-            if any(owner.uid in replica_sets for owner in each.object.owners):
+            if any(owner.uid in replica_sets or owner.key == workload for owner in each.object.owners):
                 versions.setdefault(each.object.uid, []).append(each)
         return tuple(PodHistory(uid, tuple(seen)) for uid, seen in versions.items())
 

@@ -45,14 +45,14 @@ def observed_outcome(
     time_limits: TimeLimits,
 ) -> ObservedOutcome:
     """Return the outcome of *canary*; times are in seconds of the timeline."""
-    if any(pod.is_live for pod in timeline.pods_of(canary.deployment)):
+    if any(pod.is_live for pod in canary.pods(timeline)):
         seen = replace(canary, unpulled=())  # the nodes may have had the image before: its pods show what it did
         decision = decide(timeline, seen, upgraded_at, now, time_limits)
         if decision and decision.outcome != "undecided":
             return ObservedOutcome(decision)
     seconds = (now if rolled_back_at is None else rolled_back_at) - upgraded_at
     ran = seconds if seconds >= time_limits.observation else None
-    return _from_events(tuple(events_of(timeline, canary.deployment)), canary, ran, now)
+    return _from_events(tuple(events_of(timeline, canary.name)), canary, ran, now)
 
 
 def events_of(timeline: Timeline, deployment: str) -> Iterator[Event]:
@@ -68,15 +68,15 @@ def events_of(timeline: Timeline, deployment: str) -> Iterator[Event]:
 
 def _from_events(events: Sequence[Event], canary: Canary, ran: float | None, now: float) -> ObservedOutcome:
     if not events:
-        return _unknown(Cause(code="events-gone", deployment=canary.deployment))
+        return _unknown(Cause(code="events-gone", deployment=canary.name))
     for rule in RULES:
         if found := rule(events, ran):
             outcome, cause = found
-            cause = replace(cause, deployment=canary.deployment, why=meaning(outcome, cause.detail))
+            cause = replace(cause, deployment=canary.name, why=meaning(outcome, cause.detail))
             proof = tuple(f"{each.reason}, {each.count} times: {each.message}" for each in events)
             return ObservedOutcome(Decision(outcome, cause, now, now, proof))
     reasons = tuple(dict.fromkeys(each.reason for each in events))
-    return _unknown(Cause(code="events-unclear", deployment=canary.deployment, states=reasons))
+    return _unknown(Cause(code="events-unclear", deployment=canary.name, states=reasons))
 
 
 def _unknown(cause: Cause) -> ObservedOutcome:

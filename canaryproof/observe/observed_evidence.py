@@ -10,6 +10,7 @@ from canaryproof.checks import registry
 from canaryproof.helm.releases import Record
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Evidence, Leftover, Observed, Probe, Step
+from canaryproof.model.objects import ObjectKey
 from canaryproof.model.timeline import Timeline
 from canaryproof.observe.event_rules import ObservedOutcome, observed_outcome
 from canaryproof.observe.revisions import Revisions
@@ -69,7 +70,7 @@ def complete(evidence: Evidence, revisions: Revisions, state: CurrentState, time
         rollback=_step(rollback, rolled_back_at) if rollback and rolled_back_at is not None else None,
         leftovers=state.leftovers,
         gone_at=None if state.leftovers else now,
-        restored_at=None if unready_now else _ready_since(state.timeline, stable.deployments),
+        restored_at=None if unready_now else _ready_since(state.timeline, stable.workloads),
         ended_at=now + len(probes or ()) * time_limits.probe_every,
         probes=probes or (),
         observed=Observed(
@@ -115,6 +116,6 @@ def _step(record: Record, at: float) -> Step:
     return Step(f"helm {verb}", at, at, record.line.description if record.line.status == "failed" else "")
 
 
-def _ready_since(timeline: Timeline, deployments: Iterable[str]) -> float:
-    since = [pod.ready_since for name in deployments for pod in timeline.pods_of(name) if pod.is_live]
+def _ready_since(timeline: Timeline, workloads: Iterable[ObjectKey]) -> float:
+    since = [pod.ready_since for key in workloads for pod in timeline.pods_of(key) if pod.is_live]
     return max((each for each in since if each is not None), default=0.0)

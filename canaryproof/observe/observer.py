@@ -50,7 +50,7 @@ class Observer:
         """Observe now; the future never raises on account of the cluster."""
         setting, namespace = self._connection.setting, self._scenario.namespace
         blank = Evidence(submission.name, submission.source, setting, namespace=namespace)
-        facts = EvidenceBuilder(blank, self._connection.redactor)
+        facts = EvidenceBuilder(blank, self._connection.redactor, self._scenario)
         try:
             self._observe(facts)
         except (InfrastructureError, ScenarioError) as error:
@@ -73,7 +73,7 @@ class Observer:
         for rendering in (baseline, *(record.rendering for record in records)):
             facts.learn_secrets(rendering.manifests)
         facts.learn_live_secrets(live_secrets(client, namespace))
-        revisions = find_revisions(records, baseline)
+        revisions = find_revisions(records, baseline, self._scenario)
         state = read_state(client, namespace, revisions)
         if needs_probes(revisions, state):
             probes = probe_stable(client, namespace, revisions.stable_app, state.now, self._time_limits.probe_every)

@@ -13,6 +13,7 @@ from canaryproof.analysis.canary import CanaryFinding, find_canary
 from canaryproof.analysis.stable_state import Stable, stable_of
 from canaryproof.helm.releases import Record
 from canaryproof.model.evidence import Rendering
+from canaryproof.scenario.terms import Scenario
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,10 @@ class Revisions:
         return (time - self.records[0].deployed_at).total_seconds()
 
 
-def find_revisions(records: Sequence[Record], baseline: Rendering) -> Revisions:
+def find_revisions(records: Sequence[Record], baseline: Rendering, scenario: Scenario) -> Revisions:
     """Return the revisions that matter of at least one record; the stable chart renders to *baseline*."""
     ordered = tuple(sorted(records, key=lambda record: record.revision))
-    findings = {record.revision: find_canary(baseline, record.rendering) for record in ordered}
+    findings = {record.revision: find_canary(baseline, record.rendering, scenario) for record in ordered}
     upgrades = [record for record in ordered if not record.target]
     canaries = [record for record in upgrades if findings[record.revision].canary]
     submitted = (canaries or upgrades or list(ordered))[-1]

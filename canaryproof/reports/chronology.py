@@ -5,7 +5,7 @@ Times are seconds from the start of the recording, as everywhere in the evidence
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Literal
@@ -14,7 +14,7 @@ from canaryproof.analysis.availability import outages
 from canaryproof.analysis.container_runs import BACK_OFF
 from canaryproof.checks.registry import CHECKS
 from canaryproof.model.evidence import Evidence, Probe
-from canaryproof.model.objects import Body, Manifest, mapping_at, maps_at, text_at, value_at
+from canaryproof.model.objects import WORKLOADS, Body, Manifest, mapping_at, maps_at, text_at, value_at
 from canaryproof.model.timeline import Observation, PodHistory, Timeline, condition
 from canaryproof.system.progress import cut
 from canaryproof.timeouts import TimeLimits
@@ -118,17 +118,18 @@ def _revisions(evidence: Evidence) -> Iterator[Stretch]:
 
 
 def _lanes(evidence: Evidence) -> Iterator[Lane]:
-    owners = _deployments_of_pods(evidence.timeline)
-    stable = {each.name for each in evidence.baseline.manifests if each.kind == "Deployment"}
+    roles = _roles(evidence)
     for pod in _pods(evidence.timeline):
-        role = _role(owners.get(pod.uid, ""), evidence.canary.deployment if evidence.canary else None, stable)
-        yield Lane(cut(pod.name, NAME), role, tuple(_stretches(pod, _end(evidence))), tuple(_crashes(pod)))
+        stretches = tuple(_stretches(pod, _end(evidence)))
+        yield Lane(cut(pod.name, NAME), roles.get(pod.uid, "other"), stretches, tuple(_crashes(pod)))
 
 
-def _role(owner: str, canary: str | None, stable: Collection[str]) -> Role:
-    if owner == canary:
-        return "canary"
-    return "stable" if owner in stable else "other"
+def _roles(evidence: Evidence) -> dict[str, Role]:
+    """Return the roles of the pods of the canary and of the stable chart, by their uids."""
+    timeline, canary = evidence.timeline, evidence.canary
+    stable = (each.key.local for each in evidence.baseline.manifests if each.kind in WORKLOADS)
+    roles: dict[str, Role] = {pod.uid: "stable" for key in stable for pod in timeline.pods_of(key)}
+    return roles | {pod.uid: "canary" for pod in (canary.pods(timeline) if canary else ())}
 
 
 def _pods(timeline: Timeline) -> Iterator[PodHistory]:
@@ -138,18 +139,6 @@ def _pods(timeline: Timeline) -> Iterator[PodHistory]:
         if each.object.kind == "Pod":
             versions.setdefault(each.object.uid, []).append(each)
     return (PodHistory(uid, tuple(seen)) for uid, seen in versions.items())
-
-
-def _deployments_of_pods(timeline: Timeline) -> dict[str, str]:
-    """Return the Deployment of each pod that has one, by the pod's uid."""
-    names = {
-        owner.key.name
-        for each in timeline.observations
-        if each.object.kind == "ReplicaSet"
-        for owner in each.object.owners
-        if owner.key.kind == "Deployment"
-    }
-    return {pod.uid: name for name in names for pod in timeline.pods_of(name)}
 
 
 def _stretches(pod: PodHistory, end: float) -> Iterator[Stretch]:

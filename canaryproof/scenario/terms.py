@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from canaryproof.model.evidence import OutcomeName
+from canaryproof.model.objects import WorkloadKind
 from canaryproof.timeouts import TimeLimits
 
 ValuesSource = Path | Mapping[str, Any]
 """Values for a chart: a file, or a map that is written in the scenario file."""
 Traffic = Literal["own", "shared", "none"]
 """The Services that lead to the canary: one that leads to canary pods only, the stable Service, or none."""
-WorkloadKind = Literal["Deployment", "StatefulSet", "DaemonSet"]
 
 
 @dataclass(frozen=True)
@@ -187,6 +187,14 @@ class Scenario:
     """Whether the scenario's own charts may contain cluster-scoped objects on a cluster that is not the run's own."""
     submits_charts: bool = True
     """Whether the canary's chart is a submission, which is not trusted. Otherwise, all charts are the scenario's."""
+
+    @property
+    def adds_deployment(self) -> bool:
+        """Report whether the canary must be a Deployment that the upgrade adds.
+
+        That is what a submission must do that brings the canary together with a Service of its own.
+        """
+        return self.submits_charts and self.expect.workload is None and self.expect.traffic == "own"
 
     @property
     def stable_chart(self) -> Path:

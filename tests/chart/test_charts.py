@@ -95,7 +95,7 @@ def test_the_reference_adds_one_canary_and_its_service(
     baseline: Rendering, reference: Rendering, scenario: Scenario
 ) -> None:
     """The reference renders to the course's chart, and to a canary by the course's terms with its Service only."""
-    finding = find_canary(baseline, reference)
+    finding = find_canary(baseline, reference, load_scenario())
 
     assert finding.added == (
         ObjectKey("Service", "upcommerce-canary-service"),

@@ -17,7 +17,7 @@ import msgspec
 
 from canaryproof.model.evidence import Canary, Decision, Evidence
 from canaryproof.model.flight_record import from_lines
-from canaryproof.model.objects import Manifest
+from canaryproof.model.objects import Manifest, ObjectKey
 from canaryproof.model.timeline import Observation, Timeline
 
 TIMELINES = Path(__file__).parents[1] / "unit" / "timelines"
@@ -64,7 +64,7 @@ def essence(evidence: Evidence) -> Recorded:
     assert evidence.upgrade, f"{evidence.name} was not tried"
     assert evidence.decision.at is not None, f"{evidence.name} was decided by its chart alone"
     seen = evidence.timeline.until(evidence.decision.at)
-    kept = tuple(_plain(each) for each in _about(seen, evidence.canary.deployment))
+    kept = tuple(_plain(each) for each in _about(seen, evidence.canary.key))
     return Recorded(evidence.canary, evidence.upgrade.ended, evidence.decision, Timeline(kept))
 
 
@@ -78,14 +78,13 @@ def write(recorded: Recorded, file: Path) -> None:
     file.write_bytes(gzip.compress(msgspec.json.encode(recorded), mtime=0))
 
 
-def _about(timeline: Timeline, deployment: str) -> Iterator[Observation]:
-    """Yield the observations about the canary: the Deployment, the objects that it owns, and their events."""
-    ours = {pod.uid for pod in timeline.pods_of(deployment)}
+def _about(timeline: Timeline, workload: ObjectKey) -> Iterator[Observation]:
+    """Yield the observations about the canary: the workload, the objects that it owns, and their events."""
+    ours = {pod.uid for pod in timeline.pods_of(workload)}
     for each in timeline.observations:
-        owners = each.object.body.get("metadata", {}).get("ownerReferences", ())
         said_of = each.object.body.get("involvedObject", {}).get("uid")
-        is_it = each.object.kind == "Deployment" and each.object.name == deployment
-        owned = each.object.kind == "ReplicaSet" and any(owner["name"] == deployment for owner in owners)
+        is_it = each.object.key.local == workload
+        owned = each.object.kind == "ReplicaSet" and any(owner.key == workload for owner in each.object.owners)
         if is_it or owned or each.object.uid in ours or said_of in ours:
             yield each
 

@@ -9,8 +9,11 @@ from canaryproof.model.evidence import Canary, Rendering
 from canaryproof.model.objects import Body, Manifest, ObjectKey
 from canaryproof.model.rendered_yaml import parse
 from canaryproof.model.timeline import Change, Observation, Timeline
+from canaryproof.scenario.scenario_file import load_scenario
 
 Labels = dict[str, str]
+COURSE = load_scenario()
+"""The UpCommerce course."""
 
 
 def because(text: str) -> Cause:
@@ -19,7 +22,7 @@ def because(text: str) -> Cause:
 
 
 CANARY = Canary(
-    deployment="upcommerce-canary-app",
+    name="upcommerce-canary-app",
     source="upcommerce/templates/canary-deployment.yml",
     replicas=1,
     ports=(5003,),
@@ -88,7 +91,7 @@ def rendering(text: str) -> Rendering:
 class Story:
     """Builds the timeline of a Deployment step by step. Each observed step adds the API's report of it."""
 
-    def __init__(self, name: str = CANARY.deployment, *, image: str = CANARY.images[0]) -> None:
+    def __init__(self, name: str = CANARY.name, *, image: str = CANARY.images[0]) -> None:
         """Begin at 0 s with the Deployment and its ReplicaSet."""
         self._name = name
         self._image = image

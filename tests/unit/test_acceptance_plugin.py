@@ -824,10 +824,11 @@ def test_a_run_goes_on_with_records_that_have_a_former_id(run: Run) -> None:
     seen = replace(ACCEPTED, observed=Observed(1, 2, 3, "superseded", gaps=gaps))
     run(*options, conftest=RESUMABLE, checks=RENAMED, shop=seen)
     record = Path("out/evidence/shop.jsonl")
-    record.write_bytes(record.read_bytes().replace(b'"schema":4', b'"schema":3'))
+    record.write_bytes(record.read_bytes().replace(b'"schema":5', b'"schema":3'))
     head, *lines = record.read_text().splitlines()
     old = json.loads(head)
     old["evidence"]["observed"]["gaps"] = {"canary-crash-loop": "no events"}
+    old["evidence"]["canary"]["deployment"] = old["evidence"]["canary"].pop("name")
     record.write_text("\n".join((json.dumps(old), *lines)) + "\n")
 
     run(*options, "--canaryproof-resume", conftest=RESUMABLE, checks=RENAMED, shop=seen)

@@ -9,6 +9,7 @@ from canaryproof.model.evidence import Canary, Decision
 from tests.unit.stories import (
     CANARY_DEPLOYMENT,
     CANARY_SERVICE,
+    COURSE,
     STABLE,
     STABLE_DEPLOYMENT,
     STABLE_SERVICE,
@@ -22,7 +23,7 @@ CANARY_IMAGE = "uonyeka/canary:linux-amd64"
 
 def find(chart: str) -> CanaryFinding:
     """Compare *chart* with the course's chart."""
-    return find_canary(rendering(STABLE), rendering(chart))
+    return find_canary(rendering(STABLE), rendering(chart), COURSE)
 
 
 def canary_of(chart: str) -> Canary:
@@ -46,7 +47,7 @@ def test_reference_chart_has_its_canary() -> None:
 
     canary = finding.canary
     assert canary
-    assert (canary.deployment, canary.replicas, canary.ports) == ("upcommerce-canary-app", 1, (5003,))
+    assert (canary.name, canary.replicas, canary.ports) == ("upcommerce-canary-app", 1, (5003,))
     assert canary.images == (CANARY_IMAGE,)
     assert [(route.name, route.ports, route.also_selects) for route in canary.services] == [
         ("upcommerce-canary-service", ((5003, 5003),), ())
@@ -68,7 +69,7 @@ def test_names_and_labels_may_vary(name: str, label: str) -> None:
 
     canary = canary_of(STABLE + text)
 
-    assert canary.deployment == name
+    assert canary.name == name
     assert canary.services[0].ports == ((5003, 5003),)
 
 
@@ -109,7 +110,7 @@ def test_renamed_stable_is_no_canary() -> None:
     """A renamed stable Deployment is not taken for the canary beside it."""
     renamed = STABLE_DEPLOYMENT.replace("name: upcommerce-app", "name: upcommerce-stable")
 
-    assert canary_of(renamed + STABLE_SERVICE + CANARY_DEPLOYMENT).deployment == "upcommerce-canary-app"
+    assert canary_of(renamed + STABLE_SERVICE + CANARY_DEPLOYMENT).name == "upcommerce-canary-app"
     assert "adds no Deployment" in refusal_of(renamed + STABLE_SERVICE).reason
 
 
@@ -117,7 +118,7 @@ def test_stable_renamed_with_its_labels_is_no_canary() -> None:
     """A Deployment with the stable image is the renamed stable one if the stable Deployment is missing."""
     renamed = STABLE_DEPLOYMENT.replace("upcommerce-app", "upcommerce-stable")
 
-    assert canary_of(renamed + STABLE_SERVICE + CANARY_DEPLOYMENT).deployment == "upcommerce-canary-app"
+    assert canary_of(renamed + STABLE_SERVICE + CANARY_DEPLOYMENT).name == "upcommerce-canary-app"
 
 
 def test_stable_renamed_by_selector_is_told_before_one_with_its_image() -> None:
@@ -128,12 +129,12 @@ def test_stable_renamed_by_selector_is_told_before_one_with_its_image() -> None:
     renamed = STABLE_DEPLOYMENT.replace("name: upcommerce-app", "name: upcommerce-stable")
     mistaken = CANARY_DEPLOYMENT.replace(CANARY_IMAGE, "uonyeka/upcommerce:v3")
 
-    assert canary_of(mistaken + renamed).deployment == "upcommerce-canary-app"
+    assert canary_of(mistaken + renamed).name == "upcommerce-canary-app"
 
 
 def test_canary_without_stable_is_a_canary() -> None:
     """An added Deployment is the canary even if the stable one is missing, which another check reports."""
-    assert canary_of(CANARY_DEPLOYMENT + STABLE_SERVICE).deployment == "upcommerce-canary-app"
+    assert canary_of(CANARY_DEPLOYMENT + STABLE_SERVICE).name == "upcommerce-canary-app"
 
 
 @pytest.mark.parametrize(
@@ -214,7 +215,7 @@ def test_what_has_no_template_is_listed_without_one() -> None:
         STABLE + CANARY_SERVICE.replace("# Source: upcommerce/templates/upcommerce-canary-service.yaml", "")
     )
 
-    decision = find_canary(rendering(STABLE), bare).decision
+    decision = find_canary(rendering(STABLE), bare, COURSE).decision
 
     assert decision
     assert [(part.object, part.file) for part in decision.cause.parts] == [("Service/upcommerce-canary-service", "")]

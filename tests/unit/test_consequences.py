@@ -10,8 +10,8 @@ from canaryproof.checks import judging
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Decision, Step
 from canaryproof.model.hints import Hint
-from tests.unit.stories import CANARY_DEPLOYMENT, CANARY_SERVICE, STABLE, because
-from tests.unit.test_judging import COURSE, REFERENCE, evidence, finding_of
+from tests.unit.stories import CANARY_DEPLOYMENT, CANARY_SERVICE, COURSE, STABLE, because
+from tests.unit.test_judging import REFERENCE, evidence, finding_of
 
 
 def refused(error: str) -> Step:

@@ -25,13 +25,14 @@ from canaryproof.model.objects import ObjectKey
 from tests.unit.stories import (
     CANARY_DEPLOYMENT,
     CANARY_SERVICE,
+    COURSE,
     STABLE,
     STABLE_DEPLOYMENT,
     STABLE_SERVICE,
     Story,
     because,
 )
-from tests.unit.test_judging import COURSE, REFERENCE, answers, evidence, finding_of, stable_story
+from tests.unit.test_judging import REFERENCE, answers, evidence, finding_of, stable_story
 
 NAME = "upcommerce-canary-app"
 SERVICE = "upcommerce-canary-service"

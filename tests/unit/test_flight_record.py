@@ -100,7 +100,8 @@ def test_a_record_of_the_version_before_is_read() -> None:
     observed = Observed(1, 2, 3, "superseded", gaps={"canary-gone": Cause(code="told", detail="no events")})
     now = to_lines(replace(FULL, observed=observed, fault=None))
     gap = json.dumps(to_builtins(observed.gaps["canary-gone"]), separators=(",", ":")).encode()
-    before = now.replace(b'"schema":4', b'"schema":3').replace(gap, b'"no events"')
+    before = now.replace(b'"schema":5', b'"schema":3').replace(gap, b'"no events"')
+    before = before.replace(b'"canary":{"name":', b'"canary":{"deployment":')
 
     assert len(before) < len(now)
     assert from_lines(before) == from_lines(now)
@@ -111,7 +112,7 @@ def test_a_record_of_the_version_before_is_read() -> None:
     [
         (b"", "this is no flight record: line 1"),
         (b"[]", "this is no flight record: line 1"),
-        (b'{"schema": 4}', "this is no flight record: line 1"),
+        (b'{"schema": 5}', "this is no flight record: line 1"),
         (b'{"schema": 99, "evidence": {}}', f"its schema 99 cannot be read, only {OLDEST} to {SCHEMA}; record again"),
         (to_lines(FULL).rpartition(b"\n{")[0], "should have 11 lines, and has 10"),
         (to_lines(FULL).replace(b'{"log"', b'{"lag"'), "this is no flight record: line 11: Object contains unknown"),
@@ -141,6 +142,15 @@ def test_a_record_with_zeros_is_still_read() -> None:
     assert observed.observed.unready
     assert describe(observed.observed.unready) == "Deployment/upcommerce-app-stable does not exist"
     assert from_lines(to_lines(kept)) == kept
+
+
+def test_a_record_in_which_each_canary_is_a_deployment_is_still_read() -> None:
+    """The reader accepts schema 4, in which a canary has no kind."""
+    accepted = from_lines((RECORDS / "schema-4-accepted.jsonl").read_bytes())
+
+    assert accepted.canary
+    assert accepted.canary.key == ObjectKey("Deployment", "upcommerce-canary-app")
+    assert [check for check, judge in JUDGES.items() if judge(accepted, load_scenario())] == []
 
 
 def test_an_old_record_is_judged_as_before() -> None:

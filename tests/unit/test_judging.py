@@ -29,11 +29,11 @@ from canaryproof.model.evidence_redaction import without_secrets
 from canaryproof.model.hints import Hint
 from canaryproof.model.objects import Body, Manifest, ObjectKey
 from canaryproof.redaction import Redactor, object_values
-from canaryproof.scenario.scenario_file import load_scenario
 from canaryproof.timeouts import TimeLimits
 from tests.unit.stories import (
     CANARY_DEPLOYMENT,
     CANARY_SERVICE,
+    COURSE,
     STABLE,
     STABLE_DEPLOYMENT,
     STABLE_SERVICE,
@@ -43,7 +43,6 @@ from tests.unit.stories import (
     service,
 )
 
-COURSE = load_scenario()
 REFERENCE = STABLE + CANARY_DEPLOYMENT + CANARY_SERVICE
 HISTORY = (
     Revision(1, "superseded", "Install complete"),
@@ -65,7 +64,7 @@ def answers(*failing: int, until: int = 60) -> tuple[Probe, ...]:
 def evidence(chart: str = REFERENCE, **changes: Any) -> Evidence:
     """Return the evidence of an experiment with *chart* that ends in a crash loop."""
     baseline, rendered = rendering(STABLE), rendering(chart)
-    finding = find_canary(baseline, rendered)
+    finding = find_canary(baseline, rendered, COURSE)
     accepted = Evidence(
         "alice",
         "alice/",

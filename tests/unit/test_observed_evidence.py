@@ -13,11 +13,11 @@ from canaryproof.model.timeline import Timeline
 from canaryproof.observe.observed_evidence import CurrentState, complete, needs_probes
 from canaryproof.observe.revisions import Revisions, find_revisions
 from canaryproof.timeouts import TimeLimits
-from tests.unit.stories import CANARY, CANARY_DEPLOYMENT, CANARY_SERVICE, STABLE, Story, rendering
+from tests.unit.stories import CANARY, CANARY_DEPLOYMENT, CANARY_SERVICE, COURSE, STABLE, Story, rendering
 
 UNWATCHED = {"stable-serves-during-canary", "stable-never-down"}
-DEPLOYMENT = ObjectKey("Deployment", CANARY.deployment)
-POD = f"{CANARY.deployment}-dcb7ccc7b-crs8p"
+DEPLOYMENT = ObjectKey("Deployment", CANARY.name)
+POD = f"{CANARY.name}-dcb7ccc7b-crs8p"
 
 
 def handled(*what: str) -> Revisions:
@@ -29,7 +29,7 @@ def handled(*what: str) -> Revisions:
         text = STABLE + CANARY_DEPLOYMENT + CANARY_SERVICE if each == "canary" else STABLE
         deployed_at = began + timedelta(seconds=30 * (number - 1))
         records.append(Record(Revision(number, "deployed", description), deployed_at, rendering(text)))
-    return find_revisions(records, rendering(STABLE))
+    return find_revisions(records, rendering(STABLE), COURSE)
 
 
 def state(

@@ -35,7 +35,7 @@ NESTED = (
 
 def caused(code: Code, **fields: Any) -> Cause:
     """Return a cause that names the canary's Deployment."""
-    return Cause(code=code, deployment=CANARY.deployment, **fields)
+    return Cause(code=code, deployment=CANARY.name, **fields)
 
 
 def ends(*codes: int, reason: str = "Error", at: tuple[float, ...] = (2.1, 3.1)) -> tuple[str, ...]:
@@ -304,7 +304,7 @@ def refusing(kind: str = "Deployment", **condition: str) -> Body:
     """Return the canary's Deployment, or another object with its name, with one condition."""
     return {
         "kind": kind,
-        "metadata": {"name": CANARY.deployment, "uid": "u"},
+        "metadata": {"name": CANARY.name, "uid": "u"},
         "status": {"conditions": [{"type": "ReplicaFailure", "status": "True", **condition}]},
     }
 

@@ -16,7 +16,7 @@ from canaryproof.helm.releases import Record, record_of
 from canaryproof.model.evidence import ChartFile, Revision
 from canaryproof.model.objects import Body
 from canaryproof.observe.revisions import Revisions, find_revisions
-from tests.unit.stories import CANARY_DEPLOYMENT, CANARY_SERVICE, STABLE, rendering
+from tests.unit.stories import CANARY_DEPLOYMENT, CANARY_SERVICE, COURSE, STABLE, rendering
 
 SUBMITTED = STABLE + CANARY_DEPLOYMENT + CANARY_SERVICE
 HOOK = {"path": "upcommerce/templates/config.yaml", "events": ["pre-install"]}
@@ -122,7 +122,8 @@ def revision(number: int, what: str, status: str = "superseded") -> Record:
 
 def found(*what: str, first: int = 1) -> Revisions:
     """Return the roles found among these revisions."""
-    return find_revisions([revision(first + number, each) for number, each in enumerate(what)], rendering(STABLE))
+    records = [revision(first + number, each) for number, each in enumerate(what)]
+    return find_revisions(records, rendering(STABLE), COURSE)
 
 
 @pytest.mark.parametrize(

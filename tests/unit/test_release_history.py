@@ -9,7 +9,8 @@ import pytest
 from canaryproof.checks import judging
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Evidence, Revision, Step
-from tests.unit.test_judging import COURSE, HISTORY, evidence, finding_of
+from tests.unit.stories import COURSE
+from tests.unit.test_judging import HISTORY, evidence, finding_of
 
 INSTALLED, UPGRADED, ROLLED_BACK = HISTORY
 REFUSED = Step("helm upgrade upcommerce ./alice", 1.5, 2, "failed to create resource: it is invalid")

@@ -29,7 +29,7 @@ from canaryproof.model.flight_record import from_lines, to_lines
 from canaryproof.model.objects import Body, Manifest, maps_at
 from canaryproof.model.rendered_yaml import parse
 from canaryproof.redaction import Redactor
-from tests.unit.stories import CANARY_DEPLOYMENT, CANARY_SERVICE, STABLE, Story, because, rendering
+from tests.unit.stories import CANARY_DEPLOYMENT, CANARY_SERVICE, COURSE, STABLE, Story, because, rendering
 
 Fields = dict[str, Any]
 IMAGE = "uonyeka/canary:linux-amd64"
@@ -58,7 +58,7 @@ def tried(
         "class/shop",
         baseline=baseline,
         chart=Rendering(chart),
-        canary=find_canary(baseline, Rendering(chart)).canary,
+        canary=find_canary(baseline, Rendering(chart), COURSE).canary,
         decision=decision,
         upgrade=Step("helm upgrade", 1.0, 2.0),
         timeline=(story or Story()).timeline,

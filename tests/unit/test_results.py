@@ -143,7 +143,9 @@ def test_the_canary_is_described_where_there_is_one() -> None:
     described, missing = (each["canary"] for each in document(found, graded(None, None, None))["submissions"])
 
     assert described == {
+        "kind": "Deployment",
         "deployment": "shop-canary",
+        "in_place": False,
         "services": ["shop-canary-service"],
         "replicas": 1,
         "ports": [5003],

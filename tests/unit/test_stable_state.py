@@ -12,7 +12,8 @@ from canaryproof.model.objects import Body, Manifest, ObjectKey
 from canaryproof.model.timeline import Change, Observation, Timeline
 from canaryproof.model.wording.cause_sentences import describe
 
-STABLE = Stable(("app",), (("shop", 5000),))
+APP = ObjectKey("Deployment", "app")
+STABLE = Stable((APP,), (("shop", 5000),))
 
 
 def body(kind: str, name: str, *, owner: ObjectKey | None = None, **metadata: Any) -> Body:
@@ -41,7 +42,7 @@ def endpoints(*, ready: bool = True, service: str = "shop") -> Body:
 
 def why(*objects: Body, generation: int = 0) -> str:
     """Return the reason why STABLE is not ready."""
-    cause = unready(timeline(*(("ADDED", each) for each in objects)), STABLE, {"app": generation})
+    cause = unready(timeline(*(("ADDED", each) for each in objects)), STABLE, {APP: generation})
     return describe(cause) if cause else ""
 
 
@@ -76,7 +77,7 @@ def test_what_was_seen_before_the_rollback_does_not_count() -> None:
 
 def test_the_courses_chart_says_what_stable_is() -> None:
     """The stable app consists of the Deployments and Services of the course's chart, with each Service's first port."""
-    service = body("Service", "shop") | {"spec": {"ports": [{"port": 5000}, {"port": 5001}]}}
+    service = body("Service", "shop") | {"spec": {"selector": {"app": "a"}, "ports": [{"port": 5000}, {"port": 5001}]}}
     chart = [body("ConfigMap", "c"), service, body("Deployment", "app")]
 
     assert stable_of(map(Manifest, chart)) == STABLE
@@ -114,7 +115,7 @@ def test_what_the_cluster_assigns_is_no_difference() -> None:
 
 def unready_app(app: Body) -> Cause | None:
     """Return the reason why the Deployment *app* without a Service is not ready, with no Helm operation before."""
-    return unready(timeline(("ADDED", app)), Stable(("app",), ()), {})
+    return unready(timeline(("ADDED", app)), Stable((APP,), ()), {})
 
 
 def test_a_deployment_that_says_little_has_one_replica_and_no_generation() -> None:

@@ -80,8 +80,8 @@ def test_pods_are_owned_through_replica_sets() -> None:
 
     timeline = story.observe(orphan).timeline
 
-    assert [pod.name for pod in timeline.pods_of(CANARY.deployment)] == ["one"]
-    assert timeline.pods_of("upcommerce-app") == ()
+    assert [pod.name for pod in timeline.pods_of(CANARY.key)] == ["one"]
+    assert timeline.pods_of(ObjectKey("Deployment", "upcommerce-app")) == ()
 
 
 def test_pod_seen_before_its_replica_set_is_owned_as_soon_as_that_is_seen() -> None:
@@ -91,7 +91,7 @@ def test_pod_seen_before_its_replica_set_is_owned_as_soon_as_that_is_seen() -> N
     """
     observations = Story().pod().timeline.observations
 
-    assert len(Timeline(observations[::-1]).pods_of(CANARY.deployment)) == 1
+    assert len(Timeline(observations[::-1]).pods_of(CANARY.key)) == 1
 
 
 def test_pods_of_one_name_are_told_apart_by_uid() -> None:
@@ -100,14 +100,14 @@ def test_pods_of_one_name_are_told_apart_by_uid() -> None:
     again = story.timeline.observations[-1].object.body
     story.observe(again | {"metadata": again["metadata"] | {"uid": "another"}})
 
-    pods = story.timeline.pods_of(CANARY.deployment)
+    pods = story.timeline.pods_of(CANARY.key)
 
     assert [pod.is_live for pod in pods] == [False, True]
 
 
 def test_pod_that_is_being_deleted_is_not_live() -> None:
     """A pod in deletion is not live."""
-    (pod,) = Story().pod().running().deleting().timeline.pods_of(CANARY.deployment)
+    (pod,) = Story().pod().running().deleting().timeline.pods_of(CANARY.key)
 
     assert not pod.is_live
 
@@ -116,7 +116,7 @@ def test_terminations_are_told_once_each() -> None:
     """A termination in state, ``lastState`` and repeated observations counts once."""
     story = Story().pod().at(1).running().at(2).ended(1).again().at(3).running().again().at(4).ended(2).again()
 
-    (pod,) = story.timeline.pods_of(CANARY.deployment)
+    (pod,) = story.timeline.pods_of(CANARY.key)
 
     assert [(end.exit_code, end.at) for end in pod.terminations("canary")] == [(1, 2), (2, 4)]
 
@@ -129,7 +129,7 @@ def test_terminations_without_an_id_are_told_apart_by_their_times() -> None:
             for state in ("state", "lastState"):
                 status[state].get("terminated", {}).pop("containerID", None)
 
-    (pod,) = story.timeline.pods_of(CANARY.deployment)
+    (pod,) = story.timeline.pods_of(CANARY.key)
 
     assert len(pod.terminations("canary")) == 2
 
@@ -137,8 +137,8 @@ def test_terminations_without_an_id_are_told_apart_by_their_times() -> None:
 def test_readiness_counts_from_its_last_beginning() -> None:
     """Readiness counts from its latest start."""
     story = Story().pod().at(1).running().at(2).ready(ready=False)
-    (unready,) = story.timeline.pods_of(CANARY.deployment)
-    (pod,) = story.at(3).ready().at(4).again().timeline.pods_of(CANARY.deployment)
+    (unready,) = story.timeline.pods_of(CANARY.key)
+    (pod,) = story.at(3).ready().at(4).again().timeline.pods_of(CANARY.key)
 
     assert unready.ready_since is None
     assert unready.was_ready
@@ -149,7 +149,7 @@ def test_readiness_counts_from_its_last_beginning() -> None:
 def test_events_are_counted_up() -> None:
     """A repeated event is one event with the API's count and the time of its first observation."""
     story = Story().pod().at(1).event("BackOff", "restarting").at(5).event("BackOff", "restarting", count=3)
-    (pod,) = story.timeline.pods_of(CANARY.deployment)
+    (pod,) = story.timeline.pods_of(CANARY.key)
 
     (event,) = story.timeline.events_about(pod.uid)
 
@@ -165,7 +165,7 @@ def test_hostile_shapes_are_read_as_empty() -> None:
     ]
     timeline = Timeline(tuple(Observation(0, "ADDED", Manifest(body)) for body in bodies))
 
-    assert timeline.pods_of("x") == ()
+    assert timeline.pods_of(ObjectKey("Deployment", "x")) == ()
     assert timeline.events_about("x") == ()
     assert len(timeline.live()) == 3
 
@@ -350,7 +350,7 @@ def test_a_pod_counts_the_restarts_of_all_its_containers() -> None:
 def test_a_pod_runs_since_all_of_its_containers_do() -> None:
     """A pod runs since all of its containers run. A missing container or status means that it does not run."""
     story = Story().at(1).pod()
-    (waiting,) = story.timeline.pods_of(CANARY.deployment)
+    (waiting,) = story.timeline.pods_of(CANARY.key)
     both: Body = {"containerStatuses": [{"state": {"running": {}}}, {"state": {"waiting": {}}}]}
     half = Manifest({"kind": "Pod", "metadata": {"name": "one", "uid": "u"}, "status": both})
     empty = Manifest({"kind": "Pod", "metadata": {"name": "one", "uid": "u"}})
@@ -363,8 +363,8 @@ def test_a_pod_runs_since_all_of_its_containers_do() -> None:
 def test_what_the_scheduler_says_is_of_the_last_version() -> None:
     """The scheduler's message comes from the last version of the pod, and is gone once it has a node."""
     story = Story().at(1).pod().at(2).unschedulable("no room").at(3).again()
-    (pending,) = story.timeline.pods_of(CANARY.deployment)
-    (placed,) = story.at(4).running().timeline.pods_of(CANARY.deployment)
+    (pending,) = story.timeline.pods_of(CANARY.key)
+    (placed,) = story.at(4).running().timeline.pods_of(CANARY.key)
 
     assert (pending.unschedulable_since, pending.scheduling) == (2, "no room")
     assert (placed.unschedulable_since, placed.scheduling) == (None, "")
@@ -381,12 +381,12 @@ def test_a_state_that_was_there_from_the_first_version_on_counts_from_it() -> No
 
 def test_objects_of_other_kinds_are_no_pods_and_no_events() -> None:
     """Objects of other kinds are no pods or events, even with the same name, owner or subject."""
-    owner = {"kind": "ReplicaSet", "uid": f"uid-ReplicaSet-{CANARY.deployment}-1", "name": "x"}
+    owner = {"kind": "ReplicaSet", "uid": f"uid-ReplicaSet-{CANARY.name}-1", "name": "x"}
     claim: Body = {"kind": "Claim", "metadata": {"name": "one", "uid": "c", "ownerReferences": [owner]}}
     lease: Body = event() | {"kind": "Lease"}
     timeline = Story().pod().observe(claim).observe(lease).timeline
 
-    assert [pod.uid for pod in timeline.pods_of(CANARY.deployment)] == ["uid-Pod-one"]
+    assert [pod.uid for pod in timeline.pods_of(CANARY.key)] == ["uid-Pod-one"]
     assert [each.object.kind for each in timeline.versions("Pod", "one")] == ["Pod"]
     assert timeline.events_about("u") == ()
 

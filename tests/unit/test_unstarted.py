@@ -19,12 +19,12 @@ NO_HOST = 'failed to do request: Head "https://Uonyeka/v2/canary/manifests/linux
 
 def test_a_paused_deployment_is_not_ready_at_once() -> None:
     """A paused Deployment is not ready at once, because its pods will not come."""
-    paused = {"kind": "Deployment", "metadata": {"name": CANARY.deployment, "uid": "u"}, "spec": {"paused": True}}
+    paused = {"kind": "Deployment", "metadata": {"name": CANARY.name, "uid": "u"}, "spec": {"paused": True}}
 
     decision = fate(Story().at(1.5).observe(paused, "MODIFIED"), 1.5)
 
     assert decision
-    assert (decision.outcome, decision.reason.split(",")[0]) == ("not-ready", f"{CANARY.deployment} is paused")
+    assert (decision.outcome, decision.reason.split(",")[0]) == ("not-ready", f"{CANARY.name} is paused")
 
 
 def test_a_limit_below_the_start_of_a_pod_is_out_of_memory() -> None:

@@ -73,7 +73,7 @@ def canary_replicas(evidence: Evidence, scenario: Scenario) -> Finding | None:
     if shared := shares_replicas(evidence.files, template_of(canary.source)):
         hint = Hint(id="replicas-of-its-own", name=shared)
     where, follows = place_of(evidence, canary.source, "replicas"), refused_over(evidence, "replicas")
-    cause = Cause(code="replicas-differ", deployment=canary.deployment, count=canary.replicas, limit=wanted)
+    cause = Cause(code="replicas-differ", deployment=canary.name, count=canary.replicas, limit=wanted)
     return Finding(cause, hint, where, follows)
 
 
@@ -82,7 +82,7 @@ def _scaled(evidence: Evidence, canary: Canary, wanted: int) -> Finding | None:
     for scaler in evidence.chart.manifests:
         least = value_at(scaler.body, "spec", "minReplicas")
         target = (text_at(scaler.body, "spec", "scaleTargetRef", part) for part in ("kind", "name"))
-        aims = scaler.kind == "HorizontalPodAutoscaler" and tuple(target) == ("Deployment", canary.deployment)
+        aims = scaler.kind == "HorizontalPodAutoscaler" and tuple(target) == ("Deployment", canary.name)
         if aims and isinstance(least, int) and least > wanted:
             cause = _about("autoscaler-overrules", str(scaler.key), canary, count=least, limit=wanted)
             return Finding(cause, Hint(id="autoscaler"), place_of(evidence, scaler.source, "minReplicas"))
@@ -97,7 +97,7 @@ def canary_port(evidence: Evidence, scenario: Scenario) -> Finding | None:
     if wanted is None or wanted in canary.ports:
         return None
     return Finding(
-        Cause(code="port-missing", deployment=canary.deployment, ports=canary.ports, limit=wanted),
+        Cause(code="port-missing", deployment=canary.name, ports=canary.ports, limit=wanted),
         Hint(id="container-port"),
         place_of(evidence, canary.source, "containerPort", "ports"),
         refused_over(evidence, "container-ports"),
@@ -152,7 +152,7 @@ def _no_service(evidence: Evidence, canary: Canary, wanted: int) -> Finding:
     added = set(evidence.added)
     services = [each for each in evidence.chart.manifests if each.kind == "Service" and each.key in added]
     if not services:
-        return Finding(Cause(code="service-missing", deployment=canary.deployment), Hint(id="service-missing"))
+        return Finding(Cause(code="service-missing", deployment=canary.name), Hint(id="service-missing"))
     meant = max(services, key=lambda each: any(port == wanted for port, _ in service_ports(each, ())))
     if meant.is_external_name:
         return Finding(
@@ -160,7 +160,7 @@ def _no_service(evidence: Evidence, canary: Canary, wanted: int) -> Finding:
             Hint(id="service-type"),
             place_of(evidence, meant.source, "type"),
         )
-    labels = next((pairs(each.pod_labels) for each in _deployments(evidence, canary.deployment)), "none")
+    labels = next((pairs(each.pod_labels) for each in _deployments(evidence, canary.name)), "none")
     selector = pairs(meant.selector)
     return Finding(
         _about("service-selects-nothing", str(meant.key), canary, found=selector, expected=labels),
@@ -171,7 +171,7 @@ def _no_service(evidence: Evidence, canary: Canary, wanted: int) -> Finding:
 
 def _wrong_port(evidence: Evidence, canary: Canary, route: ServiceRoute, wanted: int) -> Finding:
     service = next(each for each in evidence.chart.manifests if (each.kind, each.name) == ("Service", route.name))
-    containers = (container for each in _deployments(evidence, canary.deployment) for container in each.containers)
+    containers = (container for each in _deployments(evidence, canary.name) for container in each.containers)
     hint, fault = Hint(id="service-ports"), "targetPort" if any(port == wanted for port, _ in route.ports) else "port"
     if any(port.get("protocol", "TCP") != "TCP" for port in maps_at(service.body, "spec", "ports")):
         hint, fault = Hint(id="port-protocol"), "protocol"
@@ -190,7 +190,7 @@ def _absent(evidence: Evidence) -> Finding:
 
 def _about(code: FindingCode, key: str, canary: Canary, **fields: Any) -> Cause:
     """Return a cause that is about the object *key* and the canary."""
-    return Cause(code=code, object=key, deployment=canary.deployment, **fields)
+    return Cause(code=code, object=key, deployment=canary.name, **fields)
 
 
 def _deployments(evidence: Evidence, name: str) -> Iterator[Manifest]:

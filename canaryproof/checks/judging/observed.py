@@ -69,7 +69,7 @@ def not_held(evidence: Evidence, held: float) -> Finding | None:
 def _unhealthy(timeline: Timeline, stable: Manifest) -> Cause | None:
     if cause := not_running(timeline, stable):
         return cause
-    for pod in timeline.pods_of(stable.name):
+    for pod in timeline.pods_of(stable.key.local):
         if pod.is_live and (crashes := _crashes(pod)):
             return Cause(code="pod-crashed", object=str(stable.key), pod=pod.name, count=crashes)
     return None
@@ -78,7 +78,7 @@ def _unhealthy(timeline: Timeline, stable: Manifest) -> Cause | None:
 def not_running(timeline: Timeline, stable: Manifest) -> Cause | None:
     """Return why a stable Deployment has no pods that run as the course has it; None where it has."""
     key = str(stable.key)
-    pods = [pod for pod in timeline.pods_of(stable.name) if pod.is_live]
+    pods = [pod for pod in timeline.pods_of(stable.key.local) if pod.is_live]
     if not pods:
         return Cause(code="no-live-pod", object=key)
     images = sorted(container.image for container in stable.containers)

@@ -174,7 +174,7 @@ def unhealthy(timeline: Timeline, stable: Manifest, since: float) -> Cause | Non
     """Return what is wrong with the pods of a stable Deployment at the end of *timeline*; None where nothing is."""
     if cause := observed.not_running(timeline, stable):
         return cause
-    for pod in timeline.pods_of(stable.name):
+    for pod in timeline.pods_of(stable.key.local):
         if pod.is_live and (restarts := pod.restarts - _restarts_until(pod, since)):
             return Cause(code="pod-restarted", object=str(stable.key), pod=pod.name, count=restarts)
     return None

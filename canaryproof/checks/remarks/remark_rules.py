@@ -77,10 +77,10 @@ class Scene:
 
     @cached_property
     def canary(self) -> Manifest | None:
-        """Return the canary's Deployment as it was rendered or applied."""
-        wanted = self.evidence.canary.deployment if self.evidence.canary else ""
-        deployments = (each for each in self.evidence.chart.manifests if each.kind == "Deployment" and not each.is_hook)
-        return next((each for each in deployments if each.name == wanted), None)
+        """Return the canary's workload as it was rendered or applied."""
+        wanted = self.evidence.canary.key if self.evidence.canary else None
+        workloads = (each for each in self.evidence.chart.manifests if not each.is_hook)
+        return next((each for each in workloads if each.key.local == wanted), None)
 
     @cached_property
     def spec(self) -> Body:
@@ -124,11 +124,7 @@ class Scene:
     def ended(self, container: _Container) -> bool:
         """Report whether a run of *container* was seen to end before the outcome was decided."""
         decision, canary = self.evidence.decision, self.evidence.canary
-        pods = (
-            self.evidence.timeline.until(decision.at).pods_of(canary.deployment)
-            if canary and decision.at is not None
-            else ()
-        )
+        pods = canary.pods(self.evidence.timeline.until(decision.at)) if canary and decision.at is not None else ()
         return any(pod.terminations(container.name) for pod in pods)
 
 

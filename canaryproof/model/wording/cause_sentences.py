@@ -41,6 +41,7 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "events-unclear": "the events that are left about {name} do not tell its outcome: {states}",
     "exited-cleanly": "{name} does not crash: {who} ended by itself with exit code 0, {twice}",
     "field-of-wrong-type": "{place}{field} must be {expected}, not {detail}",
+    "template-unchanged": "{name} has no new pod: the upgrade does not change its pod template",
     "told": "{detail}",
     "hook-failed": "the {field} hook {object} of the chart failed{hook_end}",
     "image-capitals": "{never_started} is none of Docker Hub, where names have no capital letters",
@@ -60,7 +61,8 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "never-ready": "{name} runs without crashing, but never became Ready{said}",
     "no-chart": "there is no chart to render: {detail}",
     "no-containers": "{place}its pods have no containers",
-    "no-deployment-added": "the chart adds no Deployment to the course's: {added}",
+    "no-deployment-added": "the chart adds no Deployment to the stable chart: {added}",
+    "no-workload-changed": "the upgrade adds no workload, and changes the pod template of none: {added}",
     "no-pod": "{name} had no pod {within}; nothing else is certain",
     "no-storage-class": "this cluster has no StorageClass for {object}; {elsewhere}",
     "node-exhausted": "the node ran short: {detail}",
@@ -100,14 +102,23 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "seen-restarts": "{name} crash-looped: its container was started {count} times in {pods} pod{unsaid}",
     "seen-running": "{name} did not crash: it was started once, and ran until it was taken away {seconds:.0f} s later",
     "seen-unscheduled": "{name} had no node: {detail}",
-    "several-deployments-added": "the chart adds {count} Deployments to the course's, and any could be the canary:"
+    "several-deployments-added": "the chart adds {count} Deployments to the stable chart, and any could be the canary:"
     " {objects}",
+    "several-workloads-added": "the upgrade adds {count} workloads, and any could be the canary: {objects}",
+    "several-workloads-changed": "the upgrade changes the pod templates of {count} workloads, and any could be the"
+    " canary: {objects}",
     "service-without-endpoints": "{object} has no ready endpoint",
     "start-failed": "{who} of {name} could not be started, {twice}: {detail}",
     "still-waiting": "{name} was still waiting, {states}{event}, {within}; nothing else is certain",
     "unscheduled": "no node takes the pod of {name}: {detail}",
+    "update-on-delete": "{name} has no new pod: its update strategy OnDelete replaces a pod only after somebody deletes"
+    " it",
+    "update-partitioned": "{name} has no new pod: its update strategy leaves the pods below partition {limit} as they"
+    " are, and it has {count} pods",
     "upgrade-failed": "the upgrade failed: {error}",
     "volume-not-mounted": "the pod of {name} cannot start: {detail}",
+    "workload-missing": "the chart has no {object}, which the scenario names as the canary: its workloads are"
+    " {names_or_none}",
     "yaml-key-repeated": "{template}{line}: {detail}",
     "yaml-malformed": "{template}{line}: {detail}",
     "yaml-number-too-large": "{template}{line}: {detail}",
@@ -181,6 +192,7 @@ def _of_findings(cause: Cause) -> Iterator[tuple[str, object]]:
     """Yield the placeholders of `canaryproof.model.wording.finding_sentences`."""
     yield from (("limit", f"{cause.limit:g}"), ("asked", count(cause.count, "replica")))
     yield from (("times", count(cause.count, "time")), ("names", ", ".join(cause.names)))
+    yield "names_or_none", ", ".join(cause.names) or "none"
     yield from (("number", cause.ports[0] if cause.ports else ""), ("parent", cause.field.partition(".")[0]))
     yield "ports", ", ".join(map(str, cause.ports)) or "no port"
     yield "port_names", f"theirs are called {', '.join(cause.names)}" if cause.names else "theirs have no names"

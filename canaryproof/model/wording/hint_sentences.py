@@ -26,6 +26,8 @@ HINTS: Mapping[HintId, str] = {
     "ambiguous": "keep one Deployment beside the stable one",
     "broken-chart": "run helm template on the chart and correct what it reports",
     "unsafe-chart": "take it out of the chart: the assignment can be done without it",
+    "not-rolled-out": "look at spec.updateStrategy of the workload, and at what the upgrade changes in its pod"
+    " template: Kubernetes replaces pods only where the template changes, and where the strategy lets it",
     "undecided": "look at the canary's pods while they run: kubectl describe pod shows what they wait for",
     # by the meaning of a Kubernetes message
     "missing-key": "compare the key that the canary asks for with those of the ConfigMap or Secret, letter by letter",

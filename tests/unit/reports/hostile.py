@@ -101,7 +101,7 @@ def remarkable(evidence: Evidence = EVIDENCE, text: str = "false") -> Evidence:
     }
     job = Manifest({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": text}})
     chart = Rendering((*evidence.chart.manifests, canary, job))
-    return replace(evidence, chart=chart, canary=replace(CANARY, deployment=text))
+    return replace(evidence, chart=chart, canary=replace(CANARY, name=text))
 
 
 def hostile_evidence(text: str = ALL) -> Evidence:
@@ -114,7 +114,7 @@ def hostile_evidence(text: str = ALL) -> Evidence:
         chart=rendering(
             STABLE + CANARY_DEPLOYMENT.replace("name: main", "name: main\n          env: [{name: A, value: XYZ}]")
         ),
-        canary=replace(CANARY, deployment=text, source=text, images=(text,)),
+        canary=replace(CANARY, name=text, source=text, images=(text,)),
         decision=replace(EVIDENCE.decision, cause=because(text), proof=(text,)),
         history=(Revision(1, text, text, text),),
         timeline=story.timeline,
