@@ -5,7 +5,8 @@ Pods and Containers"). So two pods of the course's chart would fill a node of tw
 Pending through no fault of its author.
 
 The policy does not change a pod that requests more than a whole node. Such a pod is unschedulable in any cluster, and
-must be so here.
+must be so here. A request for local storage counts in the same way: the embedded cluster has its files in memory, where
+its node reports less of it than any node with a disk.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from canaryproof.model.objects import Body
 
 NAME = "canaryproof-share-node"
 
-LOWERED = {"cpu": "10m", "memory": "8Mi"}
+LOWERED = {"cpu": "10m", "memory": "8Mi", "ephemeral-storage": "0"}
+USUAL_DISK = 100 * 2**30
+"""The local storage, in bytes, that a node can be expected to have."""
 
 
-def policy(cores: float, memory: int, *, label: str = "") -> Body:
-    """Return the MutatingAdmissionPolicy for nodes with *cores* and *memory* (bytes).
+def policy(cores: float, memory: int, *, disk: int = USUAL_DISK, label: str = "") -> Body:
+    """Return the MutatingAdmissionPolicy for nodes with *cores*, *memory* and *disk* (bytes).
 
     The policy applies in namespaces with the label *label*, or in all namespaces if *label* is empty.
     """
@@ -29,6 +32,7 @@ def policy(cores: float, memory: int, *, label: str = "") -> Body:
         when={
             "a-node-could-hold-its-cpu": f"{_total('cpu')} <= {float(cores)}",
             "a-node-could-hold-its-memory": f"{_total('memory')} <= {float(memory)}",
+            "a-node-could-hold-its-files": f"{_total('ephemeral-storage')} <= {float(disk)}",
         },
         mutations=[
             {"patchType": "JSONPatch", "jsonPatch": {"expression": _patches(field, resource, lowered)}}

@@ -263,7 +263,7 @@ def _kubelet_configuration(limits: Limits, *, rootless: bool) -> dict[str, objec
         "kubeAPIBurst": 400,
         "evictionHard": {},
         "imageGCHighThresholdPercent": 100,
-        "localStorageCapacityIsolation": False,
+        "localStorageCapacityIsolation": not rootless,  # else the node reports no local storage, and limits it for none
     }
 
 

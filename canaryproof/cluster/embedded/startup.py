@@ -20,6 +20,8 @@ from canaryproof.kube.running_cluster import Vitals
 from canaryproof.system.progress import Say
 from canaryproof.timeouts import TimeLimits
 
+CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+
 
 def await_ready(
     kubeconfig: Path, run: Run, vitals: Vitals, say: Say, time_limits: TimeLimits, *, tokens: bool = True
@@ -36,7 +38,7 @@ def await_ready(
     with closing(KubeClient(kubeconfig, "canaryproof", time_limits)) as client:
         stages: tuple[tuple[str, str, Callable[[], object]], ...] = (
             ("API that answers", "kube-apiserver", lambda: all(enforce(client, rule) for rule in rules)),
-            ("Ready node", "kubelet", lambda: is_ready(client.get(NODES, NODE_NAME))),
+            ("Ready node", "kubelet", lambda: is_ready(client.get(NODES, NODE_NAME)) and _give_role(client)),
             ("default ServiceAccount", "kube-controller-manager", lambda: default_account(client)),
         )
         for what, component, look in stages:
@@ -53,6 +55,14 @@ def await_ready(
                 slow = "on a machine that is merely slow, --patience FACTOR waits longer"
                 reason = vitals.fault or f"{error}; {slow}\n{log_tail(run, component)}"
                 raise ClusterError(f"the embedded cluster did not start: {reason}") from None
+
+
+def _give_role(client: KubeClient) -> bool:
+    """Label the node as a control plane node, as the only node of kind and minikube is. Return True.
+
+    The kubelet does not set this label itself (``--node-labels``).
+    """
+    return client.patch(NODES, NODE_NAME, "", {"metadata": {"labels": {CONTROL_PLANE: ""}}})
 
 
 def _size() -> tuple[int, int]:
