@@ -100,6 +100,8 @@ class TimeLimits:
     """Limit for a container to start on a node that pulls its image from a registry."""
     persistence: float = 5
     """Time for which a pod must be refused, or a container must lack its configuration, before that is the outcome."""
+    report: float = 1
+    """Time in which the event about the kill of a container arrives, after the pod's status shows the end."""
     unschedulable: float = 15
     """Time for which a pod must be unschedulable before that is the outcome. kstatus uses the same time."""
     gone: float = 40

@@ -22,16 +22,30 @@ class Meaning:
 
 MEANINGS: Mapping[OutcomeName, Meaning] = {
     "crash-loop": Meaning(
-        "A container of the canary ended by itself with a non-zero exit code, was restarted, and ended so again.",
+        "A container of the canary ended by itself with a non-zero exit code, was restarted, and ended so again. "
+        "If a scenario names the image of the canary, only the container with its port or its image counts.",
         ("crash-looped", "ended-differently", "seen-back-off", "seen-restarts"),
     ),
     "healthy": Meaning(
-        f"All pods of the canary have been Ready for {LIMITS.observation:g} s, and no container ended.",
-        ("ready", "seen-running"),
+        f"All pods of the canary have been Ready for {LIMITS.observation:g} s, and no container ended, "
+        f"or the container that counts has been running for {LIMITS.observation:g} s while another one crashes.",
+        ("ready", "others-ended", "seen-running"),
     ),
     "not-ready": Meaning(
-        f"The canary runs, but no pod of it became Ready within {LIMITS.observation:g} s, or it has no pods at all.",
-        ("never-ready", "init-not-ended", "zero-replicas", "rollout-paused"),
+        f"The canary runs, but no pod of it became Ready within {LIMITS.observation:g} s, or it has no pods at all. "
+        "Or its container does not stay: the kubelet evicted the pod because of the pod's own limits, restarted all "
+        "containers because of a restart rule, or does not restart the container after its end.",
+        (
+            "never-ready",
+            "init-not-ended",
+            "zero-replicas",
+            "rollout-paused",
+            "others-ended",
+            "pod-evicted",
+            "restarted-with-all",
+            "not-restarted",
+            "ended-differently",
+        ),
     ),
     "image-pull": Meaning(
         "The kubelet cannot get an image of the canary.",
@@ -52,9 +66,18 @@ MEANINGS: Mapping[OutcomeName, Meaning] = {
         ("container-not-created", "volume-not-mounted", "seen-not-created"),
     ),
     "start-error": Meaning(
-        "The container runtime cannot create or start a container of the canary, for example because its command "
-        "does not exist in the image.",
-        ("start-failed", "container-not-created", "ended-differently", "seen-not-started"),
+        "The container runtime cannot create or start a container or the sandbox of the canary's pod, for example "
+        "because its command does not exist in the image, or the kubelet kills the container because its `postStart` "
+        "hook fails.",
+        (
+            "start-failed",
+            "post-start-failed",
+            "post-start-fails",
+            "container-not-created",
+            "sandbox-not-created",
+            "ended-differently",
+            "seen-not-started",
+        ),
     ),
     "exits-cleanly": Meaning(
         "A container of the canary ended with exit code 0, was restarted, and ended so again.",
@@ -74,12 +97,13 @@ MEANINGS: Mapping[OutcomeName, Meaning] = {
         ("init-crash-looped", "ended-differently"),
     ),
     "unschedulable": Meaning(
-        f"The scheduler found no node for a pod of the canary for {LIMITS.unschedulable:g} s.",
-        ("unscheduled", "seen-unscheduled"),
+        f"For {LIMITS.unschedulable:g} s, no scheduler assigned a pod of the canary to a node, or the node that the "
+        "pod names did not take it.",
+        ("unscheduled", "scheduling-gated", "scheduler-missing", "node-silent", "seen-unscheduled"),
     ),
     "refused": Meaning(
-        "The API server refused the upgrade, or it refused the pods of the canary.",
-        ("upgrade-failed", "pods-refused", "seen-refused"),
+        "The API server refused the upgrade, or it refused the pods of the canary, or the kubelet rejected them.",
+        ("upgrade-failed", "pods-refused", "pods-rejected", "seen-refused"),
     ),
     "no-canary": Meaning(
         "The upgrade adds no workload and changes the pod template of none, or the workload that the scenario names "

@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Canary, Decision, OutcomeName
-from canaryproof.model.kubernetes_text import is_killed_at_start, killing_probe, meaning
+from canaryproof.model.kubernetes_text import (
+    hook_failure,
+    is_failed_hook_kill,
+    is_killed_at_start,
+    is_restart_of_all,
+    killing_probe,
+    meaning,
+)
 from canaryproof.model.objects import Container
 from canaryproof.model.timeline import ContainerMoment, Event, PodHistory, Termination, Timeline
 from canaryproof.timeouts import TimeLimits
@@ -17,9 +25,27 @@ SIGKILLED = 128 + 9
 KILLED = frozenset({SIGKILLED, 128 + 15})
 """Exit codes of a container that the kubelet ended: SIGKILL and SIGTERM."""
 NOT_STARTED = frozenset({"StartError", "ContainerCannotRun", "RunContainerError"})
+HOOK_FAILED = "PostStartHookError"
+RESTARTED_WITH_ALL = "RestartingAllContainers"
+"""The reason of a termination that the kubelet makes up for a container that it removed and restarts (KEP-5532)."""
 BACK_OFF = "CrashLoopBackOff"
 ENOUGH = 2
 """The number of ends of one container that prove a loop: it ended, was restarted, and ended again the same way."""
+
+
+EndKind = Literal[
+    "crash-loop",
+    "exits-cleanly",
+    "init-crash-loop",
+    "oom-killed",
+    "probe-killed",
+    "start-error",
+    "hook-killed",
+    "restarted-with-all",
+]
+"""How a run of a container ended."""
+FROM_OUTSIDE: tuple[EndKind, ...] = ("probe-killed", "hook-killed", "restarted-with-all")
+"""The ends that the kubelet brought about."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +76,15 @@ class Scene:
             for pod in self.pods
             for container in pod.containers
         )
+
+    @cached_property
+    def deciding(self) -> tuple[Runs, ...]:
+        """Return the runs of the containers that determine the outcome, and of init containers, which others wait for.
+
+        A canary that names none of its containers is determined by all of them.
+        """
+        named = self.canary.decisive
+        return tuple(each for each in self.runs if not named or each.container.init or each.container.name == named)
 
     def decision(
         self, outcome: OutcomeName, cause: Cause, proven_at: float, *proof: str, runs: Runs | None = None
@@ -91,7 +126,8 @@ class Runs:
     def ends(self) -> tuple[Termination, ...]:
         """Return the ends of the container, without those with its pod and the success of an init container."""
         ends = (end for end in self.pod.terminations(self.container.name) if not end.going)
-        return tuple(end for end in ends if end.exit_code or not self.container.init)
+        real = (end for end in ends if end.reason != RESTARTED_WITH_ALL)
+        return tuple(end for end in real if end.exit_code or not self.container.init)
 
     @cached_property
     def unseen(self) -> int:
@@ -102,19 +138,19 @@ class Runs:
         return max(0, counted(self.moments[-1]) - len(self.pod.terminations(self.container.name)))
 
     @cached_property
-    def kinds(self) -> tuple[OutcomeName, ...]:
-        """Return the outcome that each end suggests."""
+    def kinds(self) -> tuple[EndKind, ...]:
+        """Return how each end came about."""
         return tuple(self._kind(number, end) for number, end in enumerate(self.ends))
 
-    def _kind(self, number: int, end: Termination) -> OutcomeName:
+    def _kind(self, number: int, end: Termination) -> EndKind:
+        if end.reason == "OOMKilled" and not self.container.init:
+            return "oom-killed"
+        if number in self.ended_by_kubelet:
+            return self.ended_by_kubelet[number]
         if self.container.init:
             return "init-crash-loop"
-        if end.reason == "OOMKilled" or (end.reason in NOT_STARTED and is_killed_at_start(end.message)):
-            return "oom-killed"
         if end.reason in NOT_STARTED:
-            return "start-error"
-        if number in self.probe_killed:
-            return "probe-killed"
+            return "oom-killed" if is_killed_at_start(end.message) else "start-error"
         if end.exit_code == SIGKILLED and self.ran_out_of_memory:
             return "oom-killed"
         return "crash-loop" if end.exit_code else "exits-cleanly"
@@ -128,16 +164,50 @@ class Runs:
         """
         return any(end.reason == "OOMKilled" for end in self.ends)
 
-    @cached_property
-    def probe_kills(self) -> int:
-        """Return how often the kubelet reported a kill for a failed probe. The exit code of a kill can be any."""
-        return sum(event.count for event in self.said("Killing", killing_probe)) if self.container.killing_probe else 0
+    def kills(self, kind: EndKind) -> int:
+        """Return how often the kubelet reported that it kills the container *kind* (``Killing`` events)."""
+        if kind == "probe-killed":
+            return self._killed(killing_probe) if self.container.killing_probe else 0
+        if kind == "hook-killed":
+            return self._killed(is_failed_hook_kill) if self.container.post_start and self._hook_fails else 0
+        return self._killed(is_restart_of_all) if kind == "restarted-with-all" else 0
+
+    def _killed(self, means: Callable[[str], object]) -> int:
+        return sum(event.count for event in self.said("Killing", means))
 
     @cached_property
-    def probe_killed(self) -> frozenset[int]:
-        """Return which ends the kubelet brought about: as many as it said, those with the code of a signal first."""
+    def hook_failures(self) -> tuple[str, ...]:
+        """Return the reasons why its ``postStart`` hook failed, as far as the hook itself failed.
+
+        A hook also fails if the container ends while the hook runs. Such a container ended by itself, although the
+        kubelet reports a kill.
+        """
+        return tuple(filter(None, map(hook_failure, self._hook_messages)))
+
+    @property
+    def _hook_messages(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(each.message for each in self.moments if each.waiting == HOOK_FAILED))
+
+    @property
+    def _hook_fails(self) -> bool:
+        return bool(self.hook_failures) or not self._hook_messages
+
+    @cached_property
+    def ended_by_kubelet(self) -> dict[int, EndKind]:
+        """Return the ends that the kubelet brought about, by number.
+
+        They are as many as it reported, those with the exit code of a signal first: a program may handle the signal and
+        end with any exit code.
+        """
         likely = sorted(range(len(self.ends)), key=lambda number: self.ends[number].exit_code not in KILLED)
-        return frozenset(likely[: self.probe_kills])
+        kinds = [kind for kind in FROM_OUTSIDE for _ in range(self.kills(kind))]
+        return dict(zip(likely, kinds, strict=False))
+
+    @property
+    def can_be_ended(self) -> bool:
+        """Report whether the kubelet can end the container and restart it, which only its events tell."""
+        rules = (rule.action == "RestartAllContainers" for each in self.pod.containers for rule in each.restart_rules)
+        return self.container.killing_probe or self.container.post_start or any(rules)
 
     def said(self, reason: str, means: Callable[[str], object]) -> tuple[Event, ...]:
         """Return the events of this *reason* about the container, whose message *means* something."""
@@ -146,6 +216,22 @@ class Runs:
             for event in self.events
             if event.reason == reason and event.container == self.container.name and means(event.message)
         )
+
+    @property
+    def killings(self) -> tuple[Event, ...]:
+        """Return the events in which the kubelet says that it kills the container."""
+        return self.said("Killing", bool)
+
+    @property
+    def running_since(self) -> float | None:
+        """Return the time since which the container has been running without interruption, or None."""
+        since = None
+        for moment in self.moments:
+            if not moment.running:
+                since = None
+            elif since is None:
+                since = moment.at
+        return since
 
     def waiting_since(self, reasons: frozenset[str]) -> float | None:
         """Return the time since which the container has waited without a break for one of *reasons*."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from canaryproof.analysis import image_rules, pod_rules, rollout_rules, run_rules
+from canaryproof.analysis import image_rules, node_rules, pod_rules, rollout_rules, run_rules
 from canaryproof.analysis.container_runs import Scene
 from canaryproof.model.evidence import Canary, ContainerLog, Decision, OutcomeName
 from canaryproof.model.timeline import Timeline
@@ -20,12 +20,19 @@ RULES: tuple[Rule, ...] = (
     pod_rules.asks_for_none,
     pod_rules.paused,
     image_rules.never_pulled,
+    node_rules.rejected,
     run_rules.loops,
+    run_rules.ended_for_good,
+    run_rules.restarted_with_all,
+    run_rules.crashes_beside,
+    node_rules.evicted,
     image_rules.unpullable,
     pod_rules.unconfigured,
     pod_rules.unmountable,
     pod_rules.too_small,
+    node_rules.without_sandbox,
     pod_rules.unschedulable,
+    node_rules.unassigned,
     pod_rules.refused,
     rollout_rules.refused,
     pod_rules.healthy,
@@ -36,6 +43,7 @@ RULES: tuple[Rule, ...] = (
 
 GUESSES: tuple[Rule, ...] = (
     run_rules.killed_for_a_probe,
+    run_rules.killed_for_a_hook,
     pod_rules.steady_after_all,
     image_rules.still_pulling,
     pod_rules.still_refused,

@@ -7,16 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 
+from canaryproof.analysis.decisive_container import decisive_container
 from canaryproof.analysis.infrastructure import foreign_images, out_of_reach
 from canaryproof.analysis.outcome import decide
 from canaryproof.errors import InfrastructureError
 from canaryproof.experiment.watching import Watcher
 from canaryproof.kube.client import KubeClient
-from canaryproof.model.evidence import Canary, ContainerLog, Decision, Setting
+from canaryproof.model.evidence import Canary, ContainerLog, Decision, Evidence, Setting
 from canaryproof.model.registries import Registries
 from canaryproof.model.timeline import Timeline
 from canaryproof.model.wording.cause_sentences import describe
-from canaryproof.scenario.terms import Scenario
+from canaryproof.scenario.terms import Expectation, Scenario
 
 LOGGED_PODS = 3
 LOG_LINES, LOG_BYTES = 40, 16_384
@@ -26,6 +27,13 @@ def with_foreign_images(canary: Canary, scenario: Scenario, setting: Setting) ->
     """Return *canary* with the images that no node can have when stand-ins replace the images of *course*."""
     stand_ins = scenario.stand_ins if setting.images == "stand-in" else ()
     return replace(canary, foreign=foreign_images(canary, stand_ins))
+
+
+def with_decisive_container(canary: Canary, evidence: Evidence, expect: Expectation) -> Canary:
+    """Return *canary* with the container that the scenario asks about."""
+    workload = next(each for each in evidence.chart.manifests if each.key == canary.key)
+    own = [each for each in workload.containers if each.image not in canary.foreign]
+    return replace(canary, decisive=expect.container or decisive_container(own, expect.image, expect.container_port))
 
 
 def await_outcome(canary: Canary, upgraded_at: float, watcher: Watcher) -> Decision:

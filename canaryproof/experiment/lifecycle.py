@@ -14,7 +14,13 @@ from canaryproof.analysis.canary import with_former_pods
 from canaryproof.analysis.hook_failure import ROLLBACK_EVENTS, UPGRADE_EVENTS
 from canaryproof.analysis.outcome import decide
 from canaryproof.errors import InfrastructureError, ScenarioError, SubmissionError, WaitError
-from canaryproof.experiment.canary_app import await_outcome, read_logs, require_in_reach, with_foreign_images
+from canaryproof.experiment.canary_app import (
+    await_outcome,
+    read_logs,
+    require_in_reach,
+    with_decisive_container,
+    with_foreign_images,
+)
 from canaryproof.experiment.cleanup_check import CleanupCheck
 from canaryproof.experiment.context import Context
 from canaryproof.experiment.evidence_builder import EvidenceBuilder
@@ -203,6 +209,7 @@ class _Experiment:
             if upgrade.succeeded or upgrade.gave_up:
                 canary = with_foreign_images(canary, self._context.scenario, target.setting)
                 since = upgrade.began if upgrade.gave_up else upgrade.ended
+                canary = with_decisive_container(canary, facts.evidence, self._context.scenario.expect)
                 decision = self._early or await_outcome(canary, since, self._watcher)
                 facts.evidence = replace(facts.evidence, canary=canary, decision=decision)
                 require_in_reach(decision, canary, self._recording.timeline, target.registries)

@@ -16,9 +16,14 @@ Code = Literal[
     "exited-cleanly",
     "init-crash-looped",
     "init-not-ended",
+    "not-restarted",
+    "others-ended",
     "out-of-memory",
+    "post-start-failed",
+    "post-start-fails",
     "probe-killed",
     "probe-kills",
+    "restarted-with-all",
     "start-failed",
     # images
     "image-capitals",
@@ -30,8 +35,14 @@ Code = Literal[
     # obstacles to the start of a pod
     "container-not-created",
     "memory-too-low",
+    "node-silent",
+    "pod-evicted",
     "pods-refused",
+    "pods-rejected",
     "rollout-paused",
+    "sandbox-not-created",
+    "scheduler-missing",
+    "scheduling-gated",
     "unscheduled",
     "volume-not-mounted",
     "template-unchanged",
@@ -106,7 +117,10 @@ Code = Literal[
     # the cluster
     "image-not-provided",
     "no-storage-class",
+    "node-ended-pod",
     "node-exhausted",
+    "node-feature-missing",
+    "resource-missing",
     "registry-not-allowed",
     # the experiment
     "not-reached",
@@ -282,7 +296,7 @@ class Cause:
     found: str = ""
     """The value that was found instead."""
     names: tuple[str, ...] = ()
-    """The names of other objects that the cause concerns: workloads, ports."""
+    """The names of other objects that the cause concerns: workloads, ports, containers, fields, resources, gates."""
     protocol: str = ""
     """The protocol of a port, if it is not TCP."""
     pod: str = ""

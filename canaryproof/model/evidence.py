@@ -120,6 +120,8 @@ class Canary:
     kind: WorkloadKind = "Deployment"
     in_place: bool = False
     """Whether the workload exists in the stable revision."""
+    decisive: str = ""
+    """The container whose ends determine the outcome, or an empty string if those of any container do."""
     former: tuple[str, ...] = ()
     """In place: the revision hashes of the pods before the upgrade. The pods of the canary have other ones."""
 

@@ -101,6 +101,40 @@ def killing_probe(message: str) -> str:
     return found[1] if found else ""
 
 
+def is_failed_hook_kill(message: str) -> bool:
+    """Report whether the kubelet kills a container because its ``postStart`` hook failed.
+
+    Source: ``pkg/kubelet/kuberuntime/kuberuntime_container.go``, ``startContainer``.
+    """
+    return message == "FailedPostStartHook"
+
+
+def is_restart_of_all(message: str) -> bool:
+    """Report whether the kubelet kills a container because a restart rule of another one restarts all containers.
+
+    Source: ``pkg/kubelet/kuberuntime/kuberuntime_manager.go``, ``SyncPod``.
+    """
+    return message == "killing"
+
+
+_HOOK = re.compile(r" failed - error: (?P<error>.*?)(, message: \".*)?$", re.DOTALL)
+_OWN_FAILURE = re.compile(r"exited with (?!137\b)\d+|unable to start container process: exec: ")
+
+
+def hook_failure(message: str) -> str:
+    """Return why a ``postStart`` hook failed, or an empty string if it failed because its container had ended.
+
+    Requests of the kubelet fail by themselves. A command fails by itself if it does not exist or ends with an exit code
+    other than that of SIGKILL.
+
+    Source: ``pkg/kubelet/lifecycle/handlers.go``; runc, ``libcontainer/process_linux.go``.
+    """
+    found = _HOOK.search(message)
+    if not found:
+        return ""
+    return found["error"] if message.startswith("HTTP ") or _OWN_FAILURE.search(found["error"]) else ""
+
+
 _FAILED_PROBE = re.compile(r"^(Liveness|Startup) probe failed")
 
 
@@ -156,6 +190,25 @@ def scheduling_failure(message: str) -> str:
     Source: ``pkg/scheduler/framework/plugins/defaultpreemption``.
     """
     return message.partition(" preemption: ")[0]
+
+
+def without_rejection(message: str) -> str:
+    """Return why a kubelet does not admit a pod, without the words with which it says so.
+
+    Source: ``pkg/kubelet/kubelet.go``, ``rejectPod``.
+    """
+    return message.removeprefix("Pod was rejected: ")
+
+
+_INSUFFICIENT = re.compile(r"Insufficient ([\w./-]*\w)")
+
+
+def insufficient_resources(message: str) -> tuple[str, ...]:
+    """Return the names of the resources of which no node has enough for a pod.
+
+    Source: ``pkg/scheduler/framework/plugins/noderesources/fit.go``.
+    """
+    return tuple(dict.fromkeys(_INSUFFICIENT.findall(message)))
 
 
 _NO_STORAGE_CLASS = re.compile(r'no storage class is set|storageclass\.storage\.k8s\.io "standard" not found')

@@ -74,6 +74,21 @@ class ContainerPort:
 
 
 @dataclass(frozen=True)
+class RestartRule:
+    """A rule that decides by exit code whether a container restarts (Pod API, ``restartPolicyRules``)."""
+
+    action: str
+    """``Restart`` or ``RestartAllContainers``."""
+    operator: str
+    """``In`` or ``NotIn``."""
+    values: tuple[int, ...]
+
+    def applies_to(self, exit_code: int) -> bool:
+        """Report whether the rule applies to a run that ended with *exit_code*."""
+        return (exit_code in self.values) == (self.operator == "In")
+
+
+@dataclass(frozen=True)
 class Container:
     """A container in the spec of a pod."""
 
@@ -90,6 +105,20 @@ class Container:
     """True if the image must already be on the node: ``imagePullPolicy: Never``."""
     command: tuple[str, ...] = ()
     """The command and its arguments that override those of the image, or an empty tuple."""
+    post_start: bool = False
+    """True if the container has a ``postStart`` hook. If the hook fails, the kubelet kills the container."""
+    restart_policy: str = ""
+    """The restart policy of the container itself, or an empty string if that of its pod applies."""
+    restart_rules: tuple[RestartRule, ...] = ()
+
+    def restarts_after(self, exit_code: int) -> bool:
+        """Report whether the kubelet restarts the container of a Deployment's pod, whose own policy is ``Always``.
+
+        Source: ``pkg/kubelet/container/helpers.go``, ``ShouldContainerBeRestarted``.
+        """
+        if any(rule.applies_to(exit_code) for rule in self.restart_rules):
+            return True
+        return self.restart_policy != "Never" and (self.restart_policy != "OnFailure" or exit_code != 0)
 
 
 @dataclass(frozen=True)
@@ -317,7 +346,15 @@ def _container(body: Body, *, init: bool) -> Container:
         never_pulled=body.get("imagePullPolicy") == "Never",
         killing_probe=bool(body.get("livenessProbe") or body.get("startupProbe")),
         command=tuple(str(each) for name in ("command", "args") for each in values_at(body, name)),
+        post_start=bool(mapping_at(body, "lifecycle", "postStart")),
+        restart_policy=text_at(body, "restartPolicy"),
+        restart_rules=tuple(map(_restart_rule, maps_at(body, "restartPolicyRules"))),
     )
+
+
+def _restart_rule(body: Body) -> RestartRule:
+    values = tuple(each for each in values_at(body, "exitCodes", "values") if isinstance(each, int))
+    return RestartRule(text_at(body, "action"), text_at(body, "exitCodes", "operator"), values)
 
 
 def _probes(container: Body) -> Iterator[tuple[str, int | str]]:

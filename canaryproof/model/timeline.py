@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from canaryproof.model.objects import (
@@ -50,7 +51,7 @@ class Termination:
     at: float
     """Seconds from the start of the recording to the first observation of the termination."""
     going: bool = False
-    """True if the pod was being deleted at that time. The container then did not end by itself."""
+    """True if the pod was being deleted or evicted at that time. The container then did not end by itself."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,39 @@ class PodHistory:
         return self._since(lambda pod: condition(pod, "PodScheduled").get("reason") == "Unschedulable")
 
     @property
+    def failure(self) -> str:
+        """Return the reason why the kubelet ended the pod or did not admit it, such as ``Evicted``, or an empty string.
+
+        A pod whose containers ended has no such reason.
+        """
+        return failure(self.latest)
+
+    @property
+    def failed_at(self) -> float:
+        """Return the time at which the pod's phase was first observed as ``Failed`` for that reason."""
+        return next((version.at for version in self.versions if failure(version.object)), self.versions[-1].at)
+
+    @property
+    def disruption(self) -> str:
+        """Return why the cluster ended the pod for its own purposes, such as ``TerminationByKubelet``.
+
+        Returns an empty string if it did not (Kubernetes, "Disruptions", ``DisruptionTarget``).
+        """
+        disrupted = condition(self.latest, "DisruptionTarget")
+        return text_at(disrupted, "reason") if disrupted.get("status") == "True" else ""
+
+    @property
+    def names_its_node(self) -> bool:
+        """Report whether the pod's author chose the node (``spec.nodeName``), so that no scheduler did."""
+        first = self.versions[0].object
+        return bool(text_at(first.body, "spec", "nodeName")) and not condition(first, "PodScheduled")
+
+    @property
+    def has_sandbox(self) -> bool:
+        """Report whether the pod has a sandbox with network (Kubernetes, "Pod Lifecycle")."""
+        return condition(self.latest, "PodReadyToStartContainers").get("status") == "True"
+
+    @property
     def scheduling(self) -> str:
         """Return the scheduler's message about the pod."""
         return text_at(condition(self.latest, "PodScheduled"), "message")
@@ -230,7 +264,7 @@ class Timeline:
                 versions.setdefault(each.object.uid, []).append(each)
         return tuple(PodHistory(uid, tuple(seen)) for uid, seen in versions.items())
 
-    @property
+    @cached_property
     def events(self) -> tuple[Event, ...]:
         """Return all events in the order of first observation, each with its latest count."""
         found: dict[str, Event] = {}
@@ -243,7 +277,14 @@ class Timeline:
 
     def events_about(self, uid: str) -> tuple[Event, ...]:
         """Return the events about the object with *uid*."""
-        return tuple(each for each in self.events if each.uid == uid)
+        return self._events_by_uid.get(uid, ())
+
+    @cached_property
+    def _events_by_uid(self) -> Mapping[str, tuple[Event, ...]]:
+        found: dict[str, list[Event]] = {}
+        for event in self.events:
+            found.setdefault(event.uid, []).append(event)
+        return {uid: tuple(events) for uid, events in found.items()}
 
     @property
     def messages(self) -> tuple[str, ...]:
@@ -251,14 +292,27 @@ class Timeline:
         said = (text_at(each.object.body, "message") for each in self._of("Event"))
         return tuple(dict.fromkeys(said))
 
-    def _of(self, kind: str) -> Iterator[Observation]:
-        return (each for each in self.observations if not kind or each.object.body.get("kind") == kind)
+    def _of(self, kind: str) -> Iterable[Observation]:
+        return self._by_kind.get(kind, ()) if kind else self.observations
+
+    @cached_property
+    def _by_kind(self) -> Mapping[str, tuple[Observation, ...]]:
+        found: dict[str, list[Observation]] = {}
+        for each in self.observations:
+            found.setdefault(each.object.kind, []).append(each)
+        return {kind: tuple(seen) for kind, seen in found.items()}
 
 
 def condition(manifest: Manifest, name: str) -> Body:
     """Return the condition *name* of a live object, or an empty map if it has none."""
     conditions = maps_at(manifest.body, "status", "conditions")
     return next((each for each in conditions if each.get("type") == name), {})
+
+
+def failure(pod: Manifest) -> str:
+    """Return the reason why the kubelet ended a pod or did not admit it, or an empty string."""
+    is_failed = text_at(pod.body, "status", "phase") == "Failed"
+    return text_at(pod.body, "status", "reason") if is_failed else ""
 
 
 def _statuses(pod: Manifest) -> tuple[Body, ...]:
@@ -296,7 +350,7 @@ def _termination(version: Observation, container: str, ended: Body) -> Terminati
         started_at=text_at(ended, "startedAt"),
         finished_at=text_at(ended, "finishedAt"),
         at=version.at,
-        going=version.object.is_going or version.change == "DELETED",
+        going=version.object.is_going or version.change == "DELETED" or bool(failure(version.object)),
     )
 
 

@@ -117,18 +117,33 @@ class Story:
         self._observations.append(Observation(self._now, change, Manifest(body)))
         return self
 
-    def pod(self, name: str = "one", *, replica_set: str = "", init: bool = False, spec: Body | None = None) -> Self:
+    def pod(
+        self,
+        name: str = "one",
+        *,
+        replica_set: str = "",
+        init: bool = False,
+        sidecar: str = "",
+        spec: Body | None = None,
+        fields: Body | None = None,
+    ) -> Self:
         """Add a pod with the container ``canary``, and optionally with the init container ``setup`` before it.
 
-        *spec* holds further fields of the containers' specs.
+        *sidecar* is the name of a second container. *spec* holds further fields of the containers' specs, and *fields*
+        those of the pod's spec.
         """
         owner = ObjectKey("ReplicaSet", replica_set or f"{self._name}-1")
         body = _object("Pod", name, owner=owner)
         main = {"name": "canary", "image": self._image, **(spec or {})}
-        body["spec"] = {"containers": [main], **({"initContainers": [main | {"name": "setup"}]} if init else {})}
+        names = ["canary", *([sidecar] if sidecar else [])]
+        body["spec"] = {
+            "containers": [main | {"name": each} for each in names],
+            **({"initContainers": [main | {"name": "setup"}]} if init else {}),
+            **(fields or {}),
+        }
         body["status"] = {
             "conditions": [],
-            "containerStatuses": [_status("canary")],
+            "containerStatuses": list(map(_status, names)),
             **({"initContainerStatuses": [_status("setup")]} if init else {}),
         }
         self._pods[name] = body
@@ -186,6 +201,20 @@ class Story:
         """Report that the scheduler finds no node."""
         conditions = [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}]
         self._pods[pod]["status"]["conditions"] = conditions
+        return self._tell(pod)
+
+    def scheduled(self, *, status: str = "False", reason: str = "", pod: str = "one") -> Self:
+        """Report whether a scheduler assigned a pod to a node, from the pod's first version on."""
+        condition = {"type": "PodScheduled", "status": status, "reason": reason}
+        self._pods[pod]["status"]["conditions"] = [condition]
+        self._observations = [each for each in self._observations if each.object.uid != f"uid-Pod-{pod}"]
+        return self._tell(pod)
+
+    def failed(self, reason: str, message: str = "", *, pod: str = "one", disruption: str = "") -> Self:
+        """Report that the kubelet ended a pod or did not admit it, in a *disruption* if that has a reason."""
+        self._pods[pod]["status"] |= {"phase": "Failed", "reason": reason, "message": message}
+        disrupted = {"type": "DisruptionTarget", "status": "True", "reason": disruption}
+        self._pods[pod]["status"]["conditions"] = [disrupted] if disruption else []
         return self._tell(pod)
 
     def deleting(self, pod: str = "one") -> Self:

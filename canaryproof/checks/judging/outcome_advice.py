@@ -45,11 +45,23 @@ KEYS: Mapping[OutcomeName, tuple[str, ...]] = {
 """The keys of the canary's template that most likely decide its outcome."""
 
 IMAGE_PULL_POLICY = Advice("image-pull-policy", ("imagePullPolicy",))
+POST_START = Advice("post-start-hook", ("postStart", "lifecycle"))
 
 BY_CODE: Mapping[Code | FindingCode, Advice] = {
     "image-pull-forbidden": IMAGE_PULL_POLICY,
     "image-not-on-node": IMAGE_PULL_POLICY,
+    "node-silent": Advice("node-name", ("nodeName",)),
+    "not-restarted": Advice("container-restart-policy", ("restartPolicy",)),
+    "others-ended": Advice("other-container", ("image", "command", "args")),
+    "pod-evicted": Advice("storage-limit", ("ephemeral-storage", "sizeLimit")),
+    "pods-rejected": Advice("node-rejects", ("appArmorProfile", "nodeName", "nodeSelector", "os")),
+    "post-start-failed": POST_START,
+    "post-start-fails": POST_START,
+    "restarted-with-all": Advice("restart-rules", ("restartPolicyRules",)),
     "rollout-paused": Advice("rollout-paused", ("paused",)),
+    "sandbox-not-created": Advice("pod-security", ("sysctls", "securityContext", "memory")),
+    "scheduler-missing": Advice("scheduler-name", ("schedulerName",)),
+    "scheduling-gated": Advice("scheduling-gates", ("schedulingGates",)),
     "zero-replicas": Advice("zero-replicas", ("replicas",)),
 }
 """Advice for unambiguous causes."""

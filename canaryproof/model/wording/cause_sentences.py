@@ -65,9 +65,14 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "no-workload-changed": "the upgrade adds no workload, and changes the pod template of none: {added}",
     "no-pod": "{name} had no pod {within}; nothing else is certain",
     "no-storage-class": "this cluster has no StorageClass for {object}; {elsewhere}",
+    "node-ended-pod": "the node ended the pod {pod} of the canary for its own purposes: {states}{said}",
     "node-exhausted": "the node ran short: {detail}",
+    "node-feature-missing": "this cluster's node has no {expected}, and {name} asks for it: {detail}; {elsewhere}",
+    "node-silent": "{object}, which the pod of {name} names as its node, does not exist or does not take pods",
     "not-an-object": "{template} renders to {detail}, which is not a Kubernetes object",
     "not-reached": "the experiment did not get {to}",
+    "not-restarted": "{who} of {name} ended once, with {end}, and the kubelet does not restart it:"
+    " its restartPolicy is {found}",
     "not-watched": "nobody asked the stable Service all the time: a release that was handled by hand leaves no trace of"
     " its outages",
     "not-yaml": "{template} renders to no YAML: {detail}",
@@ -75,9 +80,17 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "object-incomplete": "{template}: an object without {field}",
     "object-repeated": "{object} is there {count} times: in {files}; give each a name of its own",
     "objects-malformed": "an object of the chart is not well-formed: {error}",
+    "others-ended": "{name} did not crash: {who}, with the image {image}, has been running for {seconds:.0f} s; only"
+    " {other_containers} ended again and again",
+    "post-start-fails": "{who} of {name} is killed by the kubelet because its postStart hook fails"
+    " (FailedPostStartHook){said}",
     "out-of-memory": "{who} of {name} was killed for using more memory than its limit, {twice}",
     "pod-unstarted": "{object}{in_container}: {states}{event}",
+    "pod-evicted": "the kubelet evicted the pod of {name}: {detail}",
     "pods-refused": "the cluster refused the pods of {name}: {detail}",
+    "pods-rejected": "the kubelet rejected each pod of {name}{reasons}{said}",
+    "post-start-failed": "{who} of {name} did not end by itself: the kubelet killed it because its postStart hook"
+    " failed (FailedPostStartHook), {twice}{said}",
     "probe-killed": "{who} of {name} was killed by the kubelet because its {probe} failed, {twice}",
     "probe-kills": "{who} of {name} is killed by the kubelet because its {probe} fails",
     "ready": "{name} did not crash: it has been Ready for {seconds:.0f} s{restarted}; it runs {images}",
@@ -85,6 +98,9 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "registry-not-allowed": "this cluster pulls images from the registries of the course's images only, and {image} is"
     " of {detail}: if the submission may use that one, add --image-registry {detail}",
     "release-violation": "canaryproof ended the experiment after the upgrade{said}",
+    "resource-missing": "no node of this cluster has {names}, and {name} asks for it; {elsewhere}",
+    "restarted-with-all": "{who} of {name} did not end by itself: the kubelet killed it again and again, because a"
+    " restart rule of another container restarts all containers",
     "changed-record": "something changed {object}, Helm's record of a revision, which only Helm may write",
     "deep-record": "{object}, Helm's record of the release, has maps and lists that are nested too deep to be read",
     "missing-record": "something deleted {object}, Helm's record of a revision, which only Helm may delete",
@@ -93,6 +109,9 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "unsafe-objects": "in the cluster, the chart rendered to other objects than before, and they are unsafe: {detail}",
     "revision-pruned": "Helm keeps {count} revisions, and the one with the canary is no longer among them",
     "rollout-paused": "{name} is paused, so no pod of it was started",
+    "sandbox-not-created": "the pod of {name} cannot start: {detail}",
+    "scheduler-missing": "no scheduler of the name {found} looks at the pod of {name}",
+    "scheduling-gated": "the pod of {name} waits for its scheduling gates to be removed: {names}",
     "seen-back-off": "{name} crash-looped: the kubelet backed off from restarting its container{started}{unsaid}",
     "seen-image-failure": "{name} never started: {detail}",
     "seen-not-created": "{name} could not be created: {detail}",
@@ -167,7 +186,9 @@ def _of_containers(cause: Cause) -> Iterator[tuple[str, object]]:
     )
     yield "in_container", f", container {cause.container}" if cause.container else ""
     yield "states", ", ".join(cause.states)
+    yield "reasons", f" ({', '.join(cause.states)})" if cause.states else ""
     yield "started", f"; it was started {cause.count} times" if cause.count > 1 else ""
+    yield "other_containers", f"container{'s' if len(cause.names) > 1 else ''} {' and '.join(cause.names)}"
     yield "unsaid", " (events do not tell the exit code)"
 
 

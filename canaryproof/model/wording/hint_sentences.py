@@ -123,6 +123,8 @@ HINTS: Mapping[HintId, str] = {
     # the canary
     "autoscaler": "look at minReplicas: an autoscaler overrules spec.replicas of the Deployment",
     "container-port": "look at the ports of the container, in its template",
+    "container-restart-policy": "take the restartPolicy out of the container: the kubelet restarts containers of a"
+    " Deployment as long as they have none of their own",
     "image-pull-policy": "look at imagePullPolicy: a node has to pull an image that it does not have",
     "init-container-image": "look at the image of the init container; the assignment asks for no init container",
     "init-container-waits": "look at what the init container waits for; the assignment asks for no init container",
@@ -130,6 +132,18 @@ HINTS: Mapping[HintId, str] = {
     "replicas-of-its-own": "give the canary a value of its own: its number comes from .Values.{name}, which the stable"
     " app uses too",
     "replicas-source": "follow spec.replicas of its template to where the number is set",
+    "node-name": "take nodeName out: the scheduler chooses the node",
+    "node-rejects": "read the kubelet's message: it names the field of the pod that the node cannot satisfy",
+    "other-container": "the container with the canary's port must crash; look at its image, command and arguments",
+    "pod-security": "read the message: it names the field of the pod's securityContext, or the limit, because of which"
+    " the pod cannot start",
+    "post-start-hook": "look at the postStart hook: without it, the kubelet would not kill the container",
+    "restart-rules": "look at the restartPolicyRules of the other containers: RestartAllContainers restarts the canary,"
+    " too",
+    "scheduler-name": "take schedulerName out: the cluster has its default scheduler only",
+    "scheduling-gates": "take the schedulingGates out: nothing removes them",
+    "storage-limit": "raise the limit of ephemeral-storage, or the sizeLimit of the volume: the pod writes more than"
+    " that",
     "rollout-paused": "look at spec.paused: a paused rollout does not begin",
     "zero-replicas": "follow spec.replicas of its template to where it is set",
     # its Service
