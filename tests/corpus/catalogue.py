@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from itertools import chain
 
 from tests.corpus import (
+    admissions,
     aftermaths,
+    ends,
     fates,
     layouts,
     neighbours,
@@ -21,6 +23,21 @@ from tests.corpus import (
 )
 from tests.corpus.mutation import Mutation
 
-THEMES = (layouts, neighbours, fates, wiring, shapes, aftermaths, traps, unsafe, policies, records, unseen, remarked)
+THEMES = (
+    layouts,
+    neighbours,
+    fates,
+    ends,
+    admissions,
+    wiring,
+    shapes,
+    aftermaths,
+    traps,
+    unsafe,
+    policies,
+    records,
+    unseen,
+    remarked,
+)
 
 CORPUS: Mapping[str, Mutation] = dict(chain.from_iterable(theme.MUTATIONS.items() for theme in THEMES))

@@ -56,6 +56,8 @@ class Mutation:
     failed: frozenset[str]
     follows: frozenset[str] = frozenset()
     """The checks that follow from the same mistake and are therefore skipped."""
+    unjudged: bool = False
+    """True if the cluster lacks something that others have, so that the submission gets no verdict."""
 
     @property
     def skipped(self) -> frozenset[str]:
@@ -66,6 +68,8 @@ class Mutation:
     @property
     def verdict(self) -> str:
         """Return the expected verdict."""
+        if self.unjudged:
+            return "error"
         return "rejected" if self.failed else "accepted"
 
     @property
@@ -93,6 +97,11 @@ def rejected(failed: str, *edits: Edit, outcome: OutcomeName = "crash-loop", fol
 def fate(outcome: OutcomeName, *edits: Edit) -> Mutation:
     """Return a variant that is correct except for the outcome of its canary."""
     return rejected("canary-outcome", *edits, outcome=outcome)
+
+
+def unjudged(outcome: OutcomeName, *edits: Edit) -> Mutation:
+    """Return a variant that the cluster cannot judge, because it lacks something that others have."""
+    return Mutation(edits, outcome, frozenset(), unjudged=True)
 
 
 @dataclass(frozen=True)

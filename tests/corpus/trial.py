@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from canaryproof.checks.registry import CHECKS
 from canaryproof.errors import CommandError
 from canaryproof.pytest_plugin.settings import STEP_SUMMARY
 from canaryproof.system.process import run
@@ -64,7 +65,8 @@ class Told:
 
 def expected(mutation: Mutation) -> Verdict:
     """Return the expected result of *mutation*."""
-    return Verdict(mutation.verdict, mutation.outcome, mutation.failed, mutation.skipped)
+    faults = frozenset(check.id for check in CHECKS) if mutation.unjudged else frozenset()
+    return Verdict(mutation.verdict, mutation.outcome, mutation.failed, mutation.skipped, faults)
 
 
 def try_all(mutations: Mapping[str, Mutation], folder: Path, *options: str) -> dict[str, Told]:
