@@ -10,6 +10,7 @@ from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Canary, Decision, OutcomeName
 from canaryproof.model.kubernetes_text import insufficient_resources, is_node_exhausted, is_storage_class_missing
 from canaryproof.model.objects import mapping_at, maps_at, text_at
+from canaryproof.model.pull_answer import PullAnswer
 from canaryproof.model.registries import Registries, registry_of
 from canaryproof.model.timeline import PodHistory, Timeline
 
@@ -44,15 +45,20 @@ def foreign_images(canary: Canary, stand_ins: Collection[str]) -> tuple[str, ...
 
 
 def out_of_reach(
-    decision: Decision, canary: Canary, timeline: Timeline, registries: Registries | None = None
+    decision: Decision,
+    canary: Canary,
+    timeline: Timeline,
+    registries: Registries | None = None,
+    answer: PullAnswer | None = None,
 ) -> Cause | None:
     """Return the limitation of this cluster that decided the outcome, or None if the chart decided it.
 
-    *registries* are the only ones that the cluster pulls from; None where there is no such rule.
+    *registries* are the only ones that the cluster pulls from; None where there is no such rule. *answer* is what the
+    registry of an image says that was not pulled, if it was asked.
     """
     pods = canary.pods(timeline)
     if decision.outcome == "image-pull":
-        return _image_out_of_reach(decision, canary, registries)
+        return _image_out_of_reach(decision, canary, registries, answer)
     if decision.outcome in UNSTARTED and (cause := _ended_by_the_node(pods)):
         return cause
     if decision.outcome == "unschedulable":
@@ -60,10 +66,14 @@ def out_of_reach(
     return _missing_feature(decision, pods)
 
 
-def _image_out_of_reach(decision: Decision, canary: Canary, registries: Registries | None) -> Cause | None:
+def _image_out_of_reach(
+    decision: Decision, canary: Canary, registries: Registries | None, answer: PullAnswer | None
+) -> Cause | None:
     image = "" if decision.cause.code == "image-pull-forbidden" else decision.cause.image
     if image and registries and not registries.has(image):
         return Cause(code="registry-not-allowed", image=image, detail=registry_of(image))
+    if answer and answer.availability != "missing":
+        return Cause(code="registry-fails", image=image, detail=answer.detail, found=decision.cause.detail)
     return Cause(code="image-not-provided", image=image) if image in canary.foreign else None
 
 

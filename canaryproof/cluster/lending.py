@@ -13,9 +13,10 @@ from canaryproof.cluster.embedded.persistent.provider import KeptProvider
 from canaryproof.cluster.embedded.persistent.state import DEFAULT_NAME
 from canaryproof.cluster.embedded.toolchain import EMBEDDED, Machine, Toolchain, provide
 from canaryproof.cluster.existing.provider import ExistingProvider
-from canaryproof.cluster.image_sources import upstream_of
+from canaryproof.cluster.image_sources import Upstream, upstream_of
 from canaryproof.cluster.kind.provider import KindProvider, StandIns
 from canaryproof.cluster.minikube.provider import MinikubeProvider
+from canaryproof.cluster.registry_answers import AskingProvider
 from canaryproof.cluster.selection import Choice, choose
 from canaryproof.kube import kubeconfig
 from canaryproof.kube.kubeconfig import Target
@@ -135,11 +136,31 @@ def provider_of(
     *,
     target: Target | None = None,
 ) -> ClusterProvider:
-    """Return the provider that *choice* names.
+    """Return the provider that *choice* names. Its cluster asks the registries of upstream images about them.
 
     *stand_ins* maps image references to the agnhost arguments that play them. *target* is the existing cluster, if the
     caller has looked it up already.
     """
+    provider = _provider_of(choice, options, stand_ins, environment, progress, target=target)
+    return AskingProvider(provider, _sources(options, stand_ins, environment), options.time_limits.request)
+
+
+def _sources(
+    options: ClusterOptions, stand_ins: Mapping[str, Sequence[str]], environment: Mapping[str, str]
+) -> Upstream:
+    mirror, registries = options.image_mirror or "", options.image_registries
+    return upstream_of(environment, mirror, images=stand_ins, registries=registries)
+
+
+def _provider_of(
+    choice: Choice,
+    options: ClusterOptions,
+    stand_ins: Mapping[str, Sequence[str]],
+    environment: Mapping[str, str],
+    progress: Progress,
+    *,
+    target: Target | None,
+) -> ClusterProvider:
     if choice.provider == "existing":
         target = target or target_of(options, environment)
         return ExistingProvider(target, environment, options.time_limits, progress, reading=options.observe)
@@ -156,7 +177,6 @@ def provider_of(
             progress=progress,
         )
     pulled = options.images_on(choice.provider) == "upstream"
-    sources = {"images": stand_ins, "registries": options.image_registries}
     return KeptProvider(
         toolchain_of(options, environment, progress),
         cache_folder(environment),
@@ -165,7 +185,7 @@ def provider_of(
         options.keep_cluster,
         options.time_limits,
         progress,
-        upstream_of(environment, options.image_mirror or "", **sources) if pulled else None,
+        _sources(options, stand_ins, environment) if pulled else None,
     )
 
 

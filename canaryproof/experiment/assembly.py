@@ -59,6 +59,7 @@ def open_context(
             vetting=Vetting(client, setting, scenario.namespace),
             setting=setting,
             registries=cluster.registries,
+            ask_registry=cluster.ask_registry,
         )
         yield Context(
             scenario=scenario,

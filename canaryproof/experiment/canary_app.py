@@ -11,10 +11,10 @@ from canaryproof.analysis.decisive_container import decisive_container
 from canaryproof.analysis.infrastructure import foreign_images, out_of_reach
 from canaryproof.analysis.outcome import decide
 from canaryproof.errors import InfrastructureError
+from canaryproof.experiment.context import Target
 from canaryproof.experiment.watching import Watcher
 from canaryproof.kube.client import KubeClient
 from canaryproof.model.evidence import Canary, ContainerLog, Decision, Evidence, Setting
-from canaryproof.model.registries import Registries
 from canaryproof.model.timeline import Timeline
 from canaryproof.model.wording.cause_sentences import describe
 from canaryproof.scenario.terms import Expectation, Scenario
@@ -50,9 +50,10 @@ def await_outcome(canary: Canary, upgraded_at: float, watcher: Watcher) -> Decis
     return replace(decision, at=recording.now)
 
 
-def require_in_reach(decision: Decision, canary: Canary, timeline: Timeline, registries: Registries | None) -> None:
+def require_in_reach(decision: Decision, canary: Canary, timeline: Timeline, target: Target) -> None:
     """Raise InfrastructureError when a limitation of the cluster, and not the canary, caused the outcome."""
-    if lack := out_of_reach(decision, canary, timeline, registries):
+    answer = target.ask_registry(decision.cause.image) if decision.cause.code == "image-pull-failed" else None
+    if lack := out_of_reach(decision, canary, timeline, target.registries, answer):
         raise InfrastructureError(describe(lack))
 
 

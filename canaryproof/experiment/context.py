@@ -14,6 +14,7 @@ from canaryproof.helm.verbs import Helm
 from canaryproof.kube.client import KubeClient
 from canaryproof.kube.recorder import Recorder
 from canaryproof.model.evidence import Setting
+from canaryproof.model.pull_answer import AskRegistry, nobody_asked
 from canaryproof.model.registries import Registries
 from canaryproof.redaction import Redactor
 from canaryproof.scenario.terms import Scenario
@@ -34,6 +35,8 @@ class Target:
     """The environment that the evidence records. Charts can read its Kubernetes version."""
     registries: Registries | None = None
     """The only registries that the cluster pulls images from, or None if the cluster has its own rules."""
+    ask_registry: AskRegistry = nobody_asked
+    """Asks the registry of an image whether it has the image."""
 
 
 @dataclass(frozen=True)

@@ -212,7 +212,7 @@ class _Experiment:
                 canary = with_decisive_container(canary, facts.evidence, self._context.scenario.expect)
                 decision = self._early or await_outcome(canary, since, self._watcher)
                 facts.evidence = replace(facts.evidence, canary=canary, decision=decision)
-                require_in_reach(decision, canary, self._recording.timeline, target.registries)
+                require_in_reach(decision, canary, self._recording.timeline, target)
             facts.learn_live_secrets(live_secrets(target.client, self._namespace), facts.evidence.chart.manifests)
             logs = read_logs(canary, self._namespace, target.client, self._watcher)
             facts.take_logs((*self._helm.logs, *logs))

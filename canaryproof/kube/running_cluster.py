@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from canaryproof.model.pull_answer import AskRegistry, nobody_asked
 from canaryproof.model.registries import Registries
 from canaryproof.redaction import redacted
 from canaryproof.system.logs import logger_of
@@ -73,6 +74,8 @@ class Cluster:
     """The environment in which commands of the kubeconfig find credentials. Empty if it has no such commands."""
     registries: Registries | None = None
     """The only registries from which the cluster pulls images. None if the run does not restrict pulls by registry."""
+    ask_registry: AskRegistry = field(default=nobody_asked, compare=False)
+    """Asks the registry of an image whether it has the image."""
 
 
 class ClusterProvider(Protocol):

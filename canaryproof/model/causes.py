@@ -121,6 +121,7 @@ Code = Literal[
     "node-exhausted",
     "node-feature-missing",
     "resource-missing",
+    "registry-fails",
     "registry-not-allowed",
     # the experiment
     "not-reached",

@@ -10,6 +10,7 @@ from canaryproof.analysis.infrastructure import foreign_images, out_of_reach, sh
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Decision
 from canaryproof.model.objects import Body, Manifest
+from canaryproof.model.pull_answer import PullAnswer
 from canaryproof.model.registries import Registries
 from canaryproof.model.timeline import Observation, Timeline
 from canaryproof.model.wording.cause_sentences import describe
@@ -100,6 +101,24 @@ def test_a_claim_that_no_cluster_serves_is_the_charts() -> None:
 
     assert out_of_reach(PENDING, CANARY, told('storageclass.storage.k8s.io "fsat" not found')) is None
     assert out_of_reach(too_large, CANARY, Timeline()) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "lack"),
+    [
+        (PullAnswer("unavailable", "mirror answers 503"), "registry-fails"),
+        (PullAnswer("present", "mirror answers 200"), "registry-fails"),
+        (PullAnswer("missing", "mirror answers 404"), None),
+        (None, None),
+    ],
+)
+def test_a_registry_with_a_problem_is_no_fault_of_the_submission(answer: PullAnswer | None, lack: str | None) -> None:
+    """A failed pull is the submission's only if the registry does not know the image, or cannot be asked."""
+    failed = Decision("image-pull", Cause(code="image-pull-failed", image=OURS, detail="503 Service Unavailable"))
+
+    found = out_of_reach(failed, CANARY, Timeline(), None, answer)
+
+    assert (found.code if found else None) == lack
 
 
 def said(reason: str, message: str, by: str = "kubelet") -> Timeline:

@@ -95,6 +95,8 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "probe-kills": "{who} of {name} is killed by the kubelet because its {probe} fails",
     "ready": "{name} did not crash: it has been Ready for {seconds:.0f} s{restarted}; it runs {images}",
     "ready-too-short": "{name} did not crash, but was not Ready for long enough {within}; nothing else is certain",
+    "registry-fails": "the node cannot pull {image}, and its registry does not say that the image does not exist"
+    " ({detail}): {found}",
     "registry-not-allowed": "this cluster pulls images from the registries of the course's images only, and {image} is"
     " of {detail}: if the submission may use that one, add --image-registry {detail}",
     "release-violation": "canaryproof ended the experiment after the upgrade{said}",
