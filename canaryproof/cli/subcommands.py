@@ -14,7 +14,8 @@ from canaryproof.cluster.embedded.persistent.messages import instructions, line_
 from canaryproof.cluster.embedded.persistent.provider import KeptProvider, end
 from canaryproof.cluster.embedded.persistent.state import DEFAULT_NAME, place_of, places
 from canaryproof.cluster.embedded.provider import suitable
-from canaryproof.cluster.embedded.toolchain import Machine, kubernetes_minors, provide
+from canaryproof.cluster.embedded.toolchain import Machine, find_wheel, kubernetes_minors, provide
+from canaryproof.cluster.embedded.toolchain.origins import origins, table_of
 from canaryproof.cluster.existing.account_rights import observer_role, roles
 from canaryproof.cluster.selection import choose
 from canaryproof.doctor.diagnosis import examine
@@ -119,12 +120,19 @@ def _doctor(options: argparse.Namespace) -> int:
         auto = str(choose(facts))
     except ClusterError:
         auto = "no cluster works here"
-    print(*report(found, auto, facts.disk), sep="\n")
+    print(*report(found, auto, facts.disk, facts.tools.wheel), sep="\n")
     return exit_code(found)
 
 
 def _schema(_: argparse.Namespace) -> int:
     print(schema_text(), end="")
+    return 0
+
+
+def _toolchain(options: argparse.Namespace) -> int:
+    machine = Machine(options.limits)
+    found = origins(cache_folder(os.environ), machine, kubernetes=options.kubernetes)
+    print(*table_of(found, find_wheel(machine)), sep="\n")
     return 0
 
 
@@ -201,6 +209,21 @@ COMMANDS = (
         ),
     ),
     Command("schema", "print the JSON schema of the scenario file, for editors", _schema),
+    Command(
+        "toolchain",
+        "show which programs the embedded cluster uses, and where they are",
+        _toolchain,
+        (
+            argument(
+                "--kubernetes",
+                choices=kubernetes_minors(),
+                default="",
+                metavar="MINOR",
+                help=_HELP["kubernetes"],
+            ),
+            _PATIENCE,
+        ),
+    ),
     Command(
         "rights",
         "print the ClusterRoles that --cluster existing needs",

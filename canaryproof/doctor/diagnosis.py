@@ -52,6 +52,7 @@ Code = Literal[
     "tools-not-buildable",
     "tools-not-built",
     "tools-without-room",
+    "wheel-unusable",
     # kind and minikube
     "docker-forbidden",
     "docker-missing",
@@ -96,7 +97,7 @@ class Finding:
     detail: str = ""
     """The message of a command or another source."""
     remedy: str = ""
-    """The remedy for a problem of a cluster without root."""
+    """The remedy for a problem of a cluster without root, or of an installed wheel."""
     stops: bool = True
     """Whether the provider cannot work because of this finding. If false, the finding may cause problems later."""
 
@@ -153,6 +154,14 @@ def _tools(facts: Facts) -> Iterator[Finding]:
         yield Finding(code="folder-unusable", detail=disk.against)
     if tools.runc:
         yield Finding(code="runc-unusable", detail=tools.runc)
+    if tools.wheel.fault:
+        yield Finding(
+            code="wheel-unusable",
+            found=tools.wheel.version,
+            detail=tools.wheel.fault,
+            remedy=tools.wheel.remedy,
+            stops=False,
+        )
     if not tools.built:
         if tools.go:
             yield Finding(code="tools-not-buildable", detail=tools.go)

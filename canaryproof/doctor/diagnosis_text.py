@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 
+from canaryproof.cluster.embedded.toolchain import InstalledWheel
 from canaryproof.doctor.diagnosis import Code, Finding, works
 from canaryproof.doctor.machine_facts import Disk
 
@@ -16,6 +17,8 @@ PAGES = {
     "kind": "https://kind.sigs.k8s.io/docs/user/quick-start",
 }
 """The installation pages of the commands that canaryproof can also build."""
+
+NO_WHEEL = InstalledWheel()
 
 TEXTS: Mapping[Code, tuple[str, str]] = {
     "account-unusable": ("{detail}", "give --kubeconfig FILE and --kube-context NAME, or set KUBECONFIG"),
@@ -80,23 +83,24 @@ TEXTS: Mapping[Code, tuple[str, str]] = {
     ),
     "tools-not-built": (
         "its tools are not built yet: the first run builds them, about seven minutes on two cores",
-        "canaryproof up, whenever there is time",
+        'pip install "canaryproof[embedded]", which brings them built; or canaryproof up, whenever there is time',
     ),
     "tools-without-room": (
         "its tools are not built yet: that takes {taken}, and {free} are free at {name}",
         "make room, or set XDG_CACHE_HOME, GOCACHE and GOMODCACHE to folders on another disk",
     ),
+    "wheel-unusable": ("the installed canaryproof-toolchain {found} is not used: {detail}", "{remedy}"),
 }
 """The problem and the remedy for each code, as format strings."""
 
 Findings = Mapping[str, tuple[Finding, ...]]
 
 
-def report(found: Findings, auto: str, disk: Disk) -> Iterator[str]:
+def report(found: Findings, auto: str, disk: Disk, wheel: InstalledWheel = NO_WHEEL) -> Iterator[str]:
     """Yield the lines of the report.
 
     The report lists each provider with its problems and their remedies, then the choice of ``--cluster auto``, and last
-    the folder of the built tools, if any.
+    the installed *wheel* with the tools and the folder of the built tools, if any.
     """
     width = max(map(len, found))
     for provider, findings in found.items():
@@ -107,6 +111,8 @@ def report(found: Findings, auto: str, disk: Disk) -> Iterator[str]:
             yield f"      {remedy}"
     yield ""
     yield f"--cluster auto: {auto}"
+    if wheel.is_used:
+        yield f"installed tools: canaryproof-toolchain {wheel.version} in {wheel.folder}"
     if disk.tools_size:
         yield f"built tools: {size(disk.tools_size)} in {disk.tools}; to remove them: rm -r {shlex.quote(disk.tools)}"
 
@@ -126,8 +132,8 @@ def describe(finding: Finding) -> tuple[str, str]:
 
 
 def size(number: int) -> str:
-    """Return a number of bytes as text in GB."""
-    return f"{number / 10**9:.1f} GB"
+    """Return a number of bytes as text in GB, or in MB if it is small."""
+    return f"{number / 10**9:.1f} GB" if number >= 10**8 else f"{number / 10**6:.0f} MB"
 
 
 def _verdict(findings: tuple[Finding, ...]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from canaryproof.cluster.detection import Command
 from canaryproof.cluster.embedded.rootless import Gap
+from canaryproof.cluster.embedded.toolchain import InstalledWheel
 
 Version = tuple[int, ...]
 
@@ -49,6 +50,8 @@ class Tools:
     """The reason why no runc with support for seccomp is available. Empty if one is."""
     helm_built: bool = False
     kind_built: bool = False
+    wheel: InstalledWheel = field(default_factory=InstalledWheel)
+    """The installed wheel with the tools."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from canaryproof.cluster.embedded.provider import refuse_unsuitable
 from canaryproof.cluster.embedded.toolchain import (
     EMBEDDED,
     Machine,
+    find_wheel,
     folder_size,
     go_for,
     golang,
@@ -133,6 +134,7 @@ def _tools(where: Where) -> Tools:
         runc=runc.against(machine),
         helm_built=is_built(where.cache, machine, [HELM]),
         kind_built=is_built(where.cache, machine, [KIND]),
+        wheel=find_wheel(machine),
     )
 
 

@@ -40,7 +40,7 @@ def tools(figures: Figures, progress: Progress) -> None:
     """Measure the build of each tool of the embedded cluster in order, starting with empty caches of Go."""
     with _empty_home() as home:
         caches = {"GOCACHE": str(home / "build"), "GOMODCACHE": str(home / "modules")}
-        machine = Machine(TimeLimits(), env={**_environment(home), **caches})
+        machine = Machine(TimeLimits(), env={**_environment(home), **caches}, packages=())
         for programs in _programs_of_tools():
             name = ", ".join(programs)
             before = _size(home / "build"), _size(home / "modules")

@@ -36,12 +36,13 @@ def test_a_plan_survives_its_journey() -> None:
         node_address="192.0.2.10",
         cgroups=(("/sys/fs/cgroup/ours", "/sys/fs/cgroup"),),
         memory_folders=(MemoryFolder("/run", 2**26),),
+        program_folders=("/tools",),
         files={"/run/a": "text"},
         pods_processes=900,
         images="/images",
         registry_port=5000,
         api_port=6443,
-        processes=(Process("etcd", ("/tools/etcd", "--x"), "/logs/etcd.log", "API healthy"),),
+        processes=(Process("etcd", "/tools/etcd", ("/tools/etcd", "--x"), "/logs/etcd.log", "API healthy"),),
         environment={"PATH": "/bin"},
         rootless=Rootless("ours", (("newuidmap", "0", "1", "2"),), {"pids.max": "9"}),
         tick=0.01,
@@ -82,6 +83,17 @@ def test_every_component_has_a_binary_and_a_log() -> None:
 
     assert [it.name for it in processes][:2] == ["etcd", "kube-apiserver"]
     assert all(it.argv[0] == f"/tools/{it.name}" and it.log == f"/logs/{it.name}.log" for it in processes)
+    assert all(it.program == it.argv[0] for it in processes)
+
+
+def test_a_component_of_a_shared_program_starts_under_its_own_name() -> None:
+    """A component whose file has the name of another starts under its own name, which selects the command."""
+    shared = components.Binaries(lambda name: Path("/tools") / ("kubectl" if name.startswith("kube") else name))
+
+    started = {it.name: it for it in components.processes(shared, Path("/logs"), "1.37.2", TimeLimits())}
+
+    assert started["kube-apiserver"].program == "/tools/kubectl"
+    assert started["kube-apiserver"].argv[0] == "/tools/kube-apiserver"
 
 
 @pytest.mark.parametrize(("kubernetes", "without"), [("1.36.3", False), ("1.37.2", True), ("2.0.0", True)])

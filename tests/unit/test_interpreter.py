@@ -32,6 +32,7 @@ PLAN = Plan(
     node_address="192.0.2.10",
     cgroups=(("/nowhere", "/nowhere"),),
     memory_folders=(),
+    program_folders=(),
     files={},
     pods_processes=0,
     images="",

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from canaryproof.cluster.embedded.toolchain import EMBEDDED, Machine, Toolchain, kubernetes_minors, provide, space_for
-from canaryproof.cluster.embedded.toolchain.build import _environment
+from canaryproof.cluster.embedded.toolchain.build import go_environment
 from canaryproof.cluster.embedded.toolchain.build_lock import locked
 from canaryproof.cluster.embedded.toolchain.build_progress import BuildProgress
 from canaryproof.cluster.embedded.toolchain.recipes import TOOLS, minor_of, tool_of
@@ -121,6 +121,7 @@ class Workshop:
             free=lambda _: 10**12,
             free_memory=lambda: 2**40,
             os_release=self.folder / "os-release",
+            packages=(self.folder / "site-packages",),
         )
 
     @property
@@ -687,7 +688,7 @@ def test_the_users_environment_does_not_weaken_go(workshop: Workshop) -> None:
     """Go always checks modules against go.sum and keeps only the user's choice of a module proxy."""
     machine = replace(workshop.machine, env={**workshop.machine.env, **WEAKENED, "GOPROXY": "https://proxy.test"})
 
-    environment = _environment(machine, workshop.folder, workshop.folder)
+    environment = go_environment(machine, workshop.folder, workshop.folder)
 
     assert environment["GOFLAGS"] == "-mod=readonly -modcacherw -buildvcs=false"
     assert environment["GO111MODULE"] == "on"
@@ -714,7 +715,7 @@ def test_a_module_with_another_hash_is_not_built(tmp_path: Path) -> None:
 
     done = subprocess.run(
         [shutil.which("go") or "", "build", "-o", str(tmp_path / "a"), "example.com/a"],
-        env=_environment(Machine(TimeLimits(), env=user), tmp_path, tmp_path)
+        env=go_environment(Machine(TimeLimits(), env=user), tmp_path, tmp_path)
         | {"GOFLAGS": "-mod=readonly -modcacherw"},
         cwd=pins,
         capture_output=True,

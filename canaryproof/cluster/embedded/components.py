@@ -133,7 +133,14 @@ def processes(
     limit = {POD_MEMORY: str(pod_memory)} if pod_memory else {}
     further = {"containerd": {**limit, **(_PROXIES if upstream else {})}}
     return tuple(
-        Process(name, (str(binaries.path(name)), *arguments), str(logs / f"{name}.log"), start, further.get(name, {}))
+        Process(
+            name,
+            program=str(path := binaries.path(name)),
+            argv=(str(path.with_name(name)), *arguments),
+            log=str(logs / f"{name}.log"),
+            start=start,
+            environment=further.get(name, {}),
+        )
         for name, arguments, start in commands
     )
 
@@ -291,13 +298,13 @@ state = "{STATE}/containerd-state"
   ignore_image_defined_volumes = true  # they would lie where containerd keeps its notes
   disable_apparmor = {only}  # only root loads its profiles
 [plugins.'io.containerd.cri.v1.runtime'.cni]
-  bin_dirs = ["{binaries.folder_of("namespace-ptp")}"]
+  bin_dirs = [{json.dumps(str(binaries.folder_of("namespace-ptp")))}]
   conf_dir = "{_CNI_CONFIG}"
   use_internal_loopback = true  # a process less for each pod, and for its end
 [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
   runtime_type = "io.containerd.runc.v2"
 [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
-  BinaryName = "{binaries.path("runc")}"
+  BinaryName = {json.dumps(str(binaries.path("runc")))}
   SystemdCgroup = false
   NoNewKeyring = {only}  # an ordinary user has 200 keys in all
 """

@@ -103,6 +103,7 @@ class EmbeddedProvider:
             node_address=components.NODE_ADDRESS,
             cgroups=() if grants else make_cgroups(run.name, settings=limits.cgroup_settings),
             memory_folders=components.memory_folders(memory_sizes(limits, pulls_images=pulls_images)),
+            program_folders=tuple(sorted({str(path.parent) for path in self.toolchain.binaries.values()})),
             files=components.files(binaries, certificates, limits, rootless=grants is not None, upstream=self.upstream),
             pods_processes=limits.pods_processes,
             images=str(images),

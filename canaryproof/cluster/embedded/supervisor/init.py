@@ -15,7 +15,7 @@ import socket
 import ssl
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -54,11 +54,13 @@ def _prepare(plan: Plan) -> None:
     syscalls.mount("none", "/", flags=syscalls.MS_REC | syscalls.MS_PRIVATE)
     syscalls.mount("proc", "/proc", "proc")
     _enter_cgroups(plan.cgroups)
+    programs = {folder: os.open(folder, os.O_PATH | os.O_DIRECTORY) for folder in plan.program_folders}
     for folder in plan.memory_folders:
         Path(folder.path).mkdir(parents=True, exist_ok=True)
         syscalls.mount("tmpfs", folder.path, "tmpfs", data=f"{_MEMORY_OPTIONS},size={folder.size}")
         # The kubelet bind-mounts a folder onto itself unless it is shared, which hides the mounts below it.
         syscalls.mount("none", folder.path, flags=syscalls.MS_SHARED)
+    _show_again(programs)
     syscalls.sethostname(plan.hostname)
     network.bring_up(plan.node_address)
     reserved = str(max(0, _process_capacity() - plan.pods_processes))
@@ -67,6 +69,15 @@ def _prepare(plan: Plan) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)  # some files hold keys and tokens
         file.write_text(text.replace(RESERVED_PROCESSES, reserved), encoding="utf-8")
+
+
+def _show_again(folders: Mapping[str, int]) -> None:
+    """Mount each of *folders* at its path again, if a memory folder hides it now. Closes their descriptors."""
+    for folder, descriptor in folders.items():
+        if not Path(folder).exists():
+            Path(folder).mkdir(parents=True)
+            syscalls.mount(f"/proc/self/fd/{descriptor}", folder, flags=syscalls.MS_BIND)
+        os.close(descriptor)
 
 
 def _process_capacity() -> int:
@@ -134,7 +145,7 @@ class _Supervisor:
         log = (os.POSIX_SPAWN_OPEN, 1, process.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         environment = {**self._plan.environment, **process.environment}
         pid = os.posix_spawn(
-            process.argv[0], process.argv, environment, file_actions=[log, (os.POSIX_SPAWN_DUP2, 1, 2)], setsigmask=()
+            process.program, process.argv, environment, file_actions=[log, (os.POSIX_SPAWN_DUP2, 1, 2)], setsigmask=()
         )
         self._names[pid] = process.name
         _report(self._status, event="started", name=process.name, pid=pid)

@@ -20,7 +20,10 @@ class Process:
     """A component, and the earliest moment at which it may start."""
 
     name: str
+    program: str
+    """The path of the program's file."""
     argv: tuple[str, ...]
+    """The arguments. The first is the name under which the program starts, which selects a multi-call command."""
     log: str
     start: Moment = "at once"
     environment: dict[str, str] = field(default_factory=dict)
@@ -61,6 +64,8 @@ class Plan:
     """
     memory_folders: tuple[MemoryFolder, ...]
     """The memory folders, in mount order."""
+    program_folders: tuple[str, ...]
+    """The folders of the programs. They stay visible if they lie below a memory folder."""
     files: dict[str, str] = field(repr=False)
     """File contents by path. Some hold keys and tokens."""
     pods_processes: int
@@ -89,6 +94,7 @@ def from_json(text: str) -> Plan:
     """Return the plan that :meth:`Plan.to_json` wrote."""
     raw = json.loads(text)
     raw["cgroups"] = tuple((own, seen_at) for own, seen_at in raw["cgroups"])
+    raw["program_folders"] = tuple(raw["program_folders"])
     raw["memory_folders"] = tuple(MemoryFolder(**it) for it in raw["memory_folders"])
     raw["processes"] = tuple(Process(**{**it, "argv": tuple(it["argv"])}) for it in raw["processes"])
     if rootless := raw["rootless"]:

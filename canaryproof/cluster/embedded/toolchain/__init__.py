@@ -1,13 +1,15 @@
-"""Provides the binaries of the embedded cluster: pinned, built once, and kept in the user's cache.
+"""Provides the binaries of the embedded cluster: those of an installed wheel, or else built once and kept in the cache.
 
-:mod:`recipes` defines the builds. :mod:`build` runs them with the Go that :mod:`golang` finds. :mod:`runc` provides
-runc, the only binary that is not built. :mod:`build_lock` lets one run at a time do this.
+:mod:`recipes` defines the builds. :mod:`installed_wheel` finds the wheel with the results. :mod:`build` runs the builds
+with the Go that :mod:`golang` finds. :mod:`runc` provides runc, the only binary that is not built. :mod:`build_lock`
+lets one run at a time do this.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +18,11 @@ from canaryproof.cluster.embedded.toolchain.build import binary_path, build
 from canaryproof.cluster.embedded.toolchain.build_lock import locked, work_folder
 from canaryproof.cluster.embedded.toolchain.disk_space import folder_size
 from canaryproof.cluster.embedded.toolchain.host import Machine
+from canaryproof.cluster.embedded.toolchain.installed_wheel import DISTRIBUTION, InstalledWheel, find_wheel
 from canaryproof.cluster.embedded.toolchain.recipes import (
     EMBEDDED,
     RUNC,
+    Tool,
     kubernetes_minors,
     minor_of,
     pinned_helm,
@@ -27,11 +31,25 @@ from canaryproof.cluster.embedded.toolchain.recipes import (
 )
 from canaryproof.cluster.embedded.toolchain.runc import provide_runc, runc_path
 from canaryproof.errors import CommandError, ToolchainError
+from canaryproof.system.logs import logger_of
 from canaryproof.system.ownership import require_own
 from canaryproof.system.process import run
 from canaryproof.system.progress import Progress
 
-__all__ = ["EMBEDDED", "Machine", "Toolchain", "folder_size", "is_built", "kubernetes_minors", "provide"]
+_LOG = logger_of(__name__)
+
+__all__ = [
+    "EMBEDDED",
+    "InstalledWheel",
+    "Machine",
+    "Toolchain",
+    "find_wheel",
+    "folder_size",
+    "is_built",
+    "kubernetes_minors",
+    "places_of",
+    "provide",
+]
 
 
 @dataclass(frozen=True)
@@ -43,6 +61,7 @@ class Toolchain:
     helm: str
     """The version of Helm, such as ``4.3.1``."""
     binaries: Mapping[str, Path]
+    """The path of each binary. Several may be one file, which is then to be started under the name of the binary."""
 
     def path(self, name: str) -> Path:
         """Return the path of the binary *name*. Raises ToolchainError when the toolchain does not include it."""
@@ -60,7 +79,10 @@ def provide(
     tools: Collection[str] = EMBEDDED,
     kubernetes: str = "",
 ) -> Toolchain:
-    """Return the binaries *tools*. Builds those that *cache* does not have.
+    """Return the binaries *tools*: those of an installed wheel, or else of *cache*. Builds those that both lack.
+
+    A wheel that was made of other pins is ignored. The progress display of a build says so, and with it the error of a
+    build that fails.
 
     *ready* is a folder with ready binaries, which are used instead. It can lack runc, which then comes from the system
     or its distribution. *kubernetes* is a minor version, one of :func:`kubernetes_minors`. If empty, it means the
@@ -77,9 +99,12 @@ def provide(
                 " --toolchain to have it built, or --kubernetes to take what is there"
             )
         return toolchain
-    places = _provide(tools, kubernetes, cache=cache, progress=progress, machine=machine)
+    wheel = find_wheel(machine)
+    places = _provide(tools, kubernetes, cache=cache, progress=progress, machine=machine, wheel=wheel)
     for path in places.values():
-        require_own(path, "the cluster's tool")
+        # The wheel lies beside Python code that this process has imported. A check of its owner protects nothing.
+        if wheel.folder is None or not path.is_relative_to(wheel.folder):
+            require_own(path, "the cluster's tool")
     return Toolchain(kubernetes=pinned_kubernetes(kubernetes), helm=pinned_helm(), binaries=places)
 
 
@@ -90,7 +115,18 @@ def tools_folder(cache: Path) -> Path:
 
 def is_built(cache: Path, machine: Machine, tools: Collection[str] = EMBEDDED, kubernetes: str = "") -> bool:
     """Report whether *cache* has all the binaries *tools*, so that `provide` has nothing to build."""
-    return not _missing(_places(tools_folder(cache), tools, kubernetes, machine))
+    return not _missing(places_of(cache, machine, find_wheel(machine), tools, kubernetes))
+
+
+def places_of(
+    cache: Path, machine: Machine, wheel: InstalledWheel, tools: Collection[str] = EMBEDDED, kubernetes: str = ""
+) -> dict[str, Path]:
+    """Return the path that each of *tools* has, or will have when it is built. Prefers *wheel* to *cache*."""
+    folder = tools_folder(cache)
+    return {
+        name: runc_path(folder, machine) if name == RUNC else _place(folder, name, tool_of(name, kubernetes), wheel)
+        for name in tools
+    }
 
 
 def space_for(tools: Collection[str], kubernetes: str = "") -> int:
@@ -105,10 +141,16 @@ def go_for(tools: Collection[str], kubernetes: str = "") -> str:
 
 
 def _provide(
-    tools: Collection[str], kubernetes: str = "", *, cache: Path, progress: Progress, machine: Machine
+    tools: Collection[str],
+    kubernetes: str = "",
+    *,
+    cache: Path,
+    progress: Progress,
+    machine: Machine,
+    wheel: InstalledWheel,
 ) -> dict[str, Path]:
     folder = tools_folder(cache)
-    places = _places(folder, tools, kubernetes, machine)
+    places = places_of(cache, machine, wheel, tools, kubernetes)
     if not _missing(places):
         return places
     with locked(folder / "lock", progress, within=machine.time_limits.toolchain), work_folder(folder) as work:
@@ -118,15 +160,28 @@ def _provide(
             provide_runc(places[RUNC], work, progress=progress, machine=machine)
         if missing:
             binaries = {it: tool_of(it, kubernetes) for it in missing}
-            build(binaries, folder, work, progress=progress, machine=machine)
+            with _telling_why(wheel, missing, progress):
+                build(binaries, folder, work, progress=progress, machine=machine)
     return places
 
 
-def _places(folder: Path, tools: Collection[str], kubernetes: str, machine: Machine) -> dict[str, Path]:
-    return {
-        it: runc_path(folder, machine) if it == RUNC else binary_path(folder, tool_of(it, kubernetes), it)
-        for it in tools
-    }
+@contextmanager
+def _telling_why(wheel: InstalledWheel, missing: Collection[str], progress: Progress) -> Iterator[None]:
+    """Show during the block why *wheel* does not provide *missing*, if it has a fault. So do the block's errors."""
+    if not wheel.fault or not set(missing) & set(EMBEDDED):
+        yield
+        return
+    said = f"the installed {DISTRIBUTION} {wheel.version} is not used: {wheel.fault}"
+    _LOG.info("%s; %s", said, wheel.remedy)
+    try:
+        with progress.step(said):
+            yield
+    except ToolchainError as error:
+        raise ToolchainError(f"{error}\nBesides, {said}; {wheel.remedy}") from error
+
+
+def _place(folder: Path, name: str, tool: Tool, wheel: InstalledWheel) -> Path:
+    return wheel.path(name, tool) or binary_path(folder, tool, name)
 
 
 def _missing(places: Mapping[str, Path]) -> list[str]:
@@ -140,7 +195,7 @@ def _ready(folder: Path, *, cache: Path, progress: Progress, tools: Collection[s
     missing = _missing(places)
     if RUNC in missing:
         missing.remove(RUNC)
-        places |= _provide([RUNC], cache=cache, progress=progress, machine=machine)
+        places |= _provide([RUNC], cache=cache, progress=progress, machine=machine, wheel=InstalledWheel())
     if missing:
         raise ToolchainError(
             f"{folder} should hold {len(tools)} executable files and lacks {', '.join(missing)}; add them, or leave out"

@@ -19,6 +19,8 @@ from canaryproof.system.process import stream
 from canaryproof.system.progress import Progress
 from canaryproof.timeouts import TimeLimits
 
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+"""Go's name of each architecture for which there are builds, by its name in ``uname -m``."""
 _LAST_LINES = 20
 _SETTINGS = {
     "CGO_ENABLED": "0",
@@ -34,6 +36,9 @@ With ``-mod=readonly``, Go rejects a module whose hash is not in ``go.sum``, for
 _NOT_FOR_THIS_BUILD = (
     "GOOS",
     "GOARCH",
+    "GOAMD64",
+    "GOARM64",
+    "GOFIPS140",
     "GOROOT",
     "GOEXPERIMENT",
     "GOSUMDB",
@@ -52,11 +57,19 @@ def binary_path(folder: Path, tool: Tool, binary: str) -> Path:
     return folder / f"{tool.name}-{tool.key}" / binary
 
 
-def build(binaries: Mapping[str, Tool], folder: Path, work: Path, *, progress: Progress, machine: Machine) -> None:
+def build(
+    binaries: Mapping[str, Tool],
+    folder: Path,
+    work: Path,
+    *,
+    progress: Progress,
+    machine: Machine,
+    architecture: str = "",
+) -> None:
     """Build *binaries* into *folder*. A binary in *folder* is complete, even if the build of another is interrupted.
 
-    *binaries* maps each name to its tool. *work* is a folder on the same disk. The caller must hold the lock of
-    *folder*.
+    *binaries* maps each name to its tool. *work* is a folder on the same disk. *architecture* is one of Go's names, as
+    in :data:`ARCHITECTURES`; empty means that of this machine. The caller must hold the lock of *folder*.
 
     Removes Go's caches after success. Keeps them after a failure, so that the next build continues from there. Uses the
     caches that the user's environment names (GOCACHE, GOMODCACHE) instead, and never removes these.
@@ -65,7 +78,7 @@ def build(binaries: Mapping[str, Tool], folder: Path, work: Path, *, progress: P
     """
     needed = max((it.go_version for it in binaries.values()), key=version_tuple)
     go = find_go(needed, folder, work, progress=progress, machine=machine)
-    env = _environment(machine, folder, work)
+    env = go_environment(machine, folder, work, architecture)
     require_space(
         {it.key: it for it in binaries.values()}.values(),
         go=go,
@@ -120,12 +133,16 @@ def _by_hand(build: Build) -> str:
     return f"cd {shlex.quote(str(build.pins))} && {settings} {command}"
 
 
-def _environment(machine: Machine, folder: Path, work: Path) -> dict[str, str]:
-    """Return Go's environment. Puts its large temporary files in *work*, because ``/tmp`` is often in memory."""
+def go_environment(machine: Machine, folder: Path, work: Path, architecture: str = "") -> dict[str, str]:
+    """Return the environment of ``go`` for a build for *architecture*; empty means that of this machine.
+
+    Puts Go's large temporary files in *work*, because ``/tmp`` is often in memory.
+    """
     kept = {name: value for name, value in machine.env.items() if name not in _NOT_FOR_THIS_BUILD}
     collect = {"GOGC": "off"} if machine.free_memory() >= _roomy(os.cpu_count() or 1) else {}
     own = {"GOCACHE": str(caches_folder(folder) / "build"), "GOMODCACHE": str(caches_folder(folder) / "modules")}
-    return {"HOME": str(folder), "GOTMPDIR": str(work), **own, **collect, **kept, **_SETTINGS}
+    target = {"GOARCH": architecture} if architecture else {}
+    return {"HOME": str(folder), "GOTMPDIR": str(work), **own, **collect, **kept, **_SETTINGS, **target}
 
 
 def _roomy(cores: int) -> int:

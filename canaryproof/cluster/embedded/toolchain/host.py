@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import site
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,9 +30,15 @@ def free_memory() -> int:
     return min(free, measure(parents_of_cgroups()).available_memory)
 
 
+def package_folders() -> tuple[Path, ...]:
+    """Return the folders of installed packages: those of this environment, and the user's own if Python uses it."""
+    own = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
+    return tuple(Path(folder) for folder in dict.fromkeys([*site.getsitepackages(), *own]))
+
+
 @dataclass(frozen=True)
 class Machine:
-    """The environment, disk, memory and time limits of commands. Tests substitute their own."""
+    """The environment, disk, memory, packages and time limits of commands. Tests substitute their own."""
 
     time_limits: TimeLimits
     env: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
@@ -41,6 +48,8 @@ class Machine:
     free_memory: Callable[[], int] = free_memory
     os_release: Path = Path("/etc/os-release")
     """The file that identifies the distribution and its release."""
+    packages: tuple[Path, ...] = field(default_factory=package_folders)
+    """The folders that may contain the wheel with the built programs."""
 
     def which(self, name: str) -> Path | None:
         """Return the path of the command *name* on the machine's PATH, or None."""
