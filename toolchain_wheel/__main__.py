@@ -1,0 +1,85 @@
+"""``python -m toolchain_wheel``: makes the wheels of canaryproof-toolchain and of canaryproof itself."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tomllib
+from pathlib import Path
+
+from canaryproof.cluster.embedded.toolchain import Machine, tools_folder
+from canaryproof.cluster.embedded.toolchain.build import ARCHITECTURES, go_environment
+from canaryproof.cluster.embedded.toolchain.build_lock import locked, work_folder
+from canaryproof.cluster.embedded.toolchain.golang import find_go
+from canaryproof.cluster.embedded.toolchain.recipes import builds_of
+from canaryproof.errors import CanaryproofError
+from canaryproof.system.paths import cache_folder
+from canaryproof.system.process import run
+from canaryproof.system.progress import Progress, TerminalProgress
+from canaryproof.timeouts import TimeLimits
+from toolchain_wheel.licences import licences_of
+from toolchain_wheel.materials import GENERATOR, provide_generator, write_materials
+from toolchain_wheel.packing import identity_of, pack, stage
+from toolchain_wheel.programs import collect, machine_with_modules, wheel_programs
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def main(arguments: list[str]) -> int:
+    """Make the wheels and print their paths and sizes. Returns the exit code."""
+    parser = argparse.ArgumentParser("python -m toolchain_wheel", description=__doc__)
+    parser.add_argument("--arch", choices=ARCHITECTURES, default=os.uname().machine, help="default: %(default)s")
+    parser.add_argument("--into", type=Path, default=Path("dist"), metavar="DIR", help="default: %(default)s")
+    options = parser.parse_args(arguments)
+    try:
+        made = make_toolchain_wheel(options.arch, options.into.absolute(), TerminalProgress(sys.stderr))
+        wheels = [made, make_own_wheel(options.into.absolute())]
+    except CanaryproofError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    for wheel in wheels:
+        sys.stdout.write(f"{wheel}: {wheel.stat().st_size / 10**6:.1f} MB\n")
+    return 0
+
+
+def make_toolchain_wheel(architecture: str, into: Path, progress: Progress) -> Path:
+    """Make the wheel for *architecture* in the folder *into*, and return it.
+
+    Raises ToolchainError when a program does not build or when the wheel is too large.
+    """
+    cache, limits = cache_folder(os.environ), TimeLimits()
+    machine = machine_with_modules(Machine(limits))
+    files = collect(architecture, cache=cache, progress=progress, machine=machine)
+    folder = tools_folder(cache)
+    with locked(folder / "lock", progress, within=limits.toolchain), work_folder(folder) as work:
+        generator = provide_generator(folder, work, progress=progress, machine=machine)
+        go = find_go(GENERATOR.go_version, folder, work, progress=progress, machine=machine)
+        env = go_environment(machine, folder, work, ARCHITECTURES[architecture])
+        with progress.step("collecting the licences"):
+            licences = licences_of(builds_of(wheel_programs()), go=go, env=env, within=limits.build)
+        project = work / "project"
+        stage(files, identity_of(files, architecture, own_version()), licences, project)
+        with progress.step("writing the bills of materials"):
+            # Every module is in the cache by now, except the programs of this repository, which no proxy has.
+            found = {**env, "PATH": f"{go.parent}:{env.get('PATH', os.defpath)}", "GOPROXY": "off"}
+            write_materials(files, project / "sboms", generator=generator, env=found, within=limits.build)
+        with progress.step("packing the wheel"):
+            return pack(project, into, within=limits.build)
+
+
+def make_own_wheel(into: Path) -> Path:
+    """Make the wheel of canaryproof in the folder *into*, and return it."""
+    argv = [sys.executable, "-I", "-m", "hatchling", "build", "--target", "wheel", "-d", str(into)]
+    run(argv, timeout=TimeLimits().build, cwd=REPOSITORY)
+    return into / f"canaryproof-{own_version()}-py3-none-any.whl"
+
+
+def own_version() -> str:
+    """Return the version of canaryproof in this repository."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return str(project["version"])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
