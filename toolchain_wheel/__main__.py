@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tomllib
 from pathlib import Path
 
 from canaryproof.cluster.embedded.toolchain import Machine, tools_folder
@@ -15,15 +14,12 @@ from canaryproof.cluster.embedded.toolchain.golang import find_go
 from canaryproof.cluster.embedded.toolchain.recipes import builds_of
 from canaryproof.errors import CanaryproofError
 from canaryproof.system.paths import cache_folder
-from canaryproof.system.process import run
 from canaryproof.system.progress import Progress, TerminalProgress
 from canaryproof.timeouts import TimeLimits
 from toolchain_wheel.licences import licences_of
 from toolchain_wheel.materials import GENERATOR, provide_generator, write_materials
-from toolchain_wheel.packing import identity_of, pack, stage
+from toolchain_wheel.packing import identity_of, make_own_wheel, own_version, pack, stage
 from toolchain_wheel.programs import collect, machine_with_modules, wheel_programs
-
-REPOSITORY = Path(__file__).parents[1]
 
 
 def main(arguments: list[str]) -> int:
@@ -66,19 +62,6 @@ def make_toolchain_wheel(architecture: str, into: Path, progress: Progress) -> P
             write_materials(files, project / "sboms", generator=generator, env=found, within=limits.build)
         with progress.step("packing the wheel"):
             return pack(project, into, within=limits.build)
-
-
-def make_own_wheel(into: Path) -> Path:
-    """Make the wheel of canaryproof in the folder *into*, and return it."""
-    argv = [sys.executable, "-I", "-m", "hatchling", "build", "--target", "wheel", "-d", str(into)]
-    run(argv, timeout=TimeLimits().build, cwd=REPOSITORY)
-    return into / f"canaryproof-{own_version()}-py3-none-any.whl"
-
-
-def own_version() -> str:
-    """Return the version of canaryproof in this repository."""
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return str(project["version"])
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+import tempfile
+import tomllib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -19,9 +21,11 @@ from canaryproof.cluster.embedded.toolchain.installed_wheel import (
 )
 from canaryproof.errors import ToolchainError
 from canaryproof.system.process import run
+from canaryproof.timeouts import TimeLimits
 from toolchain_wheel.programs import ProgramFile
 
 _HERE = Path(__file__).parent
+_REPOSITORY = _HERE.parent
 LARGEST = 100 * 10**6
 """The maximum size of a wheel, in bytes. PyPI accepts files of up to 100 MiB, which is a little more."""
 _PLATFORMS = ("manylinux2014", "manylinux_2_17", "musllinux_1_1")
@@ -42,7 +46,7 @@ def identity_of(files: Sequence[ProgramFile], architecture: str, version: str) -
 def stage(files: Sequence[ProgramFile], identity: Identity, licences: str, folder: Path) -> None:
     """Write everything that hatchling needs into *folder*, but the bills of materials, for which it makes a folder."""
     shutil.copytree(_HERE / "project", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(_HERE.parent / "LICENSE", folder)
+    shutil.copy(_REPOSITORY / "LICENSE", folder)
     (folder / "THIRD-PARTY-LICENSES.txt").write_text(licences, encoding="utf-8")
     (folder / "tag.txt").write_text(tag_of(identity.machine), encoding="ascii")
     (folder / PACKAGE / IDENTITY).write_bytes(msgspec.json.format(msgspec.json.encode(identity)) + b"\n")
@@ -59,16 +63,34 @@ def pack(staged: Path, into: Path, *, within: float) -> Path:
 
     Raises ToolchainError when the wheel is larger than a package index accepts.
     """
-    made = staged / "dist"
-    run(
-        [sys.executable, "-I", "-m", "hatchling", "build", "--target", "wheel", "-d", str(made)],
-        timeout=within,
-        cwd=staged,
-    )
-    (wheel,) = made.glob("*.whl")
-    require_size(wheel)
-    into.mkdir(parents=True, exist_ok=True)
-    return Path(shutil.move(wheel, into / wheel.name))
+    return _made(staged, into, within, require_size)
+
+
+def make_own_wheel(into: Path) -> Path:
+    """Make the wheel of canaryproof in the folder *into*, and return it."""
+    return _made(_REPOSITORY, into, TimeLimits().build)
+
+
+def own_version() -> str:
+    """Return the version of canaryproof in this repository."""
+    project = tomllib.loads((_REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return str(project["version"])
+
+
+def _made(project: Path, into: Path, within: float, check: Callable[[Path], None] = lambda _: None) -> Path:
+    """Have hatchling make the wheel of *project*, *check* it, and move it into the folder *into*."""
+    with tempfile.TemporaryDirectory(dir=_existing(into)) as work:
+        argv = [sys.executable, "-I", "-m", "hatchling", "build", "--target", "wheel", "-d", work]
+        run(argv, timeout=within, cwd=project)
+        (wheel,) = Path(work).glob("*.whl")
+        check(wheel)
+        into.mkdir(parents=True, exist_ok=True)
+        wheel.chmod(0o644)
+        return wheel.replace(into / wheel.name)
+
+
+def _existing(path: Path) -> Path:
+    return next(it for it in (path, *path.parents) if it.exists())
 
 
 def require_size(wheel: Path) -> None:

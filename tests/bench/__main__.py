@@ -19,13 +19,13 @@ from tests.bench.figures import Figures, machine
 
 RESULT = Path("bench.json")
 PARTS = ("cluster", "experiment", "safety-net", "shell", "kept", "class", "kind")
-ON_REQUEST = ("shim", "cold", "cold-tools")
+ON_REQUEST = ("shim", "cold", "cold-wheel", "cold-tools")
 """The measurements that take long and whose results change rarely."""
 EXAMPLES = """\
 a few minutes:   python -m tests.bench --only class --submissions 100
 all of it:       python -m tests.bench
 and kind:        python -m tests.kind python -m tests.bench
-from nothing:    python -m tests.bench --only cold cold-tools --runs 1
+from nothing:    python -m tests.bench --only cold cold-wheel cold-tools --runs 1
 """
 
 
@@ -78,6 +78,7 @@ def _measure(part: str, said: Namespace, toolchain: Toolchain, figures: Figures,
         "class": lambda: classes.classes(tuple(said.submissions), (said.runs + 1) // 2, figures, progress, options),
         "shim": lambda: shims.side_by_side(toolchain, said.runs, figures, progress, options),
         "cold": lambda: cold.first_command(said.revision, said.runs, figures, progress),
+        "cold-wheel": lambda: cold.with_wheel(said.runs, figures, progress),
         "cold-tools": lambda: cold.tools(figures, progress),
         "kind": lambda: kind.side_by_side(toolchain, said.runs, figures, progress),
     }

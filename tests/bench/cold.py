@@ -12,11 +12,13 @@ from pathlib import Path
 
 from canaryproof.cluster.embedded.toolchain import EMBEDDED, Machine, folder_size, provide
 from canaryproof.cluster.embedded.toolchain.recipes import RUNC, tool_of
+from canaryproof.system.paths import cache_folder
 from canaryproof.system.process import run
 from canaryproof.system.progress import Progress
 from canaryproof.timeouts import TimeLimits
 from tests.bench.figures import Figures
 from tests.bench.measuring import REPOSITORY
+from toolchain_wheel.local_index import install, make_index
 
 MEGABYTE = 10**6
 LONG = 7200.0
@@ -34,6 +36,26 @@ def first_command(revision: str, runs: int, figures: Figures, progress: Progress
             with _timed(what, figures):
                 run([str(clone / "toxw"), "run", "-e", "e2e"], timeout=LONG, env=_environment(home), cwd=clone)
             figures.add(f"{what}: stays in the home folder", _size(home / ".cache") + _size(home / "go"), "MB")
+
+
+def with_wheel(runs: int, figures: Figures, progress: Progress) -> None:
+    """Measure the way from ``python -m venv`` to a verdict with the wheel of the programs, and an empty home folder.
+
+    Both wheels are in a local folder. The other packages come from where pip finds them. runc is on the PATH.
+    """
+    cache, machine = cache_folder(os.environ), Machine(TimeLimits())
+    runc = provide(cache=cache, progress=progress, machine=machine, tools=[RUNC]).path(RUNC)
+    with _empty_home() as index:
+        make_index(index, progress)
+        for number in range(runs):
+            with progress.step(f"with the wheel, {number + 1} of {runs}"), _empty_home() as home:
+                environment = {"HOME": str(home), "PATH": f"{runc.parent}:/usr/sbin:/usr/bin:/sbin:/bin"}
+                command = [str(home / "venv" / "bin" / "canaryproof"), "check", str(REPOSITORY / "upcommerce")]
+                with _timed("with the wheel, from a venv to a verdict", figures):
+                    with _timed("with the wheel, installation", figures):
+                        install(home / "venv", index, LONG)
+                    run([*command, "--cluster", "embedded"], timeout=LONG, env=environment, cwd=home)
+                figures.add("with the wheel: stays in the cache folder", _size(home / ".cache" / "canaryproof"), "MB")
 
 
 def tools(figures: Figures, progress: Progress) -> None:

@@ -12,9 +12,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from canaryproof.cluster.embedded.toolchain import Machine, folder_size, provide
 from canaryproof.errors import CommandError
+from canaryproof.system.paths import cache_folder
 from canaryproof.system.process import run
+from canaryproof.system.progress import Silence
+from canaryproof.timeouts import TimeLimits
 from tests.unit.packing import write
+from toolchain_wheel.local_index import install, make_index
 
 pytestmark = pytest.mark.product
 
@@ -201,3 +206,26 @@ def test_the_plugin_leaves_other_projects_alone(folder: Path) -> None:
 
     assert "2 passed" in said
     assert told(said) == told(without)
+
+
+def test_with_the_programs_nothing_is_built(tmp_path: Path) -> None:
+    """With the wheel of the programs, a check needs no Go, and keeps no program in the cache."""
+    tools, home = tmp_path / "tools", tmp_path / "home"
+    home.mkdir()
+    make_index(tmp_path / "index", Silence())
+    install(tmp_path / "venv", tmp_path / "index", MINUTES)
+    write(tools, {"go": "#!/bin/sh\ntouch $HOME/go-was-called\nexit 1\n"})
+    (tools / "go").chmod(0o755)
+    runc = provide(
+        cache=cache_folder(os.environ), progress=Silence(), tools=["runc"], machine=Machine(TimeLimits())
+    ).path("runc")
+    environment = {"HOME": str(home), "PATH": f"{tools}:{runc.parent}:{os.defpath}:/usr/sbin:/sbin"}
+    command = [str(tmp_path / "venv" / "bin" / "canaryproof"), "check", str(REFERENCE), "--cluster", "embedded"]
+
+    said = run(command, timeout=MINUTES, cwd=home, env=environment, grace=30)
+
+    assert "upcommerce   ACCEPTED   13/13" in said
+    assert [each.name for each in home.iterdir()] == [".cache"]
+    kept = home / ".cache" / "canaryproof" / "toolchain"
+    assert {each.name.partition("-")[0] for each in kept.iterdir()} == {"lock", "runc"}
+    assert folder_size(home) < 20 * 10**6, "programs were copied"
