@@ -1,0 +1,1 @@
+"""Builds the tools of several test environments at once."""
