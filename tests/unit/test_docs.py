@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-import yaml
 
 from canaryproof.checks.registry import CHECKS, Check
 from canaryproof.checks.remarks.remark_causes import Cause as RemarkCause
@@ -281,17 +280,6 @@ def test_the_example_of_a_scenario_file_can_be_read() -> None:
     assert scenario.points.keys() <= {each.id for each in CHECKS}
     page = (DOCS / "reference" / "scenario-file.md").read_text(encoding="utf-8")
     assert "`expect.outcome`" in page
-
-
-def test_the_example_of_a_workflow_runs_a_command_that_exists() -> None:
-    """The example of a workflow is valid for GitHub Actions, and runs an existing command."""
-    workflow = yaml.safe_load((EXAMPLES / "workflow.yml").read_text(encoding="utf-8"))
-    (step,) = (
-        each["run"] for each in workflow["jobs"]["rehearse"]["steps"] if "canaryproof check" in each.get("run", "")
-    )
-    command = step.partition("canaryproof ")[2].partition(" -- ")[0]
-
-    assert parser_of(COMMANDS).parse_args(shlex.split(command)).command.runs_pytest
 
 
 def test_documented_times_are_those_of_the_code() -> None:
