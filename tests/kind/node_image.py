@@ -71,7 +71,7 @@ def _made(docker: Docker, files: Path, cache: Path, progress: Progress) -> str:
             say("Kubernetes' images")
             _preload(list(_images(root, toolchain)), root, work, toolchain)
             say("into Docker")
-            _import(root, name, docker)
+            import_image(root, name, docker, *_CHANGES)
     return name
 
 
@@ -159,6 +159,7 @@ def _containerd(data: Path, work: Path, toolchain: Toolchain) -> Iterator[_Ctr]:
         process.wait()
 
 
+_CHANGES = ('ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]', "ENV container=docker")
 _NOT_NEEDED = [
     "io.containerd.cri.v1.images",
     "io.containerd.cri.v1.runtime",
@@ -185,8 +186,8 @@ class _Ctr:
             return None
 
 
-def _import(root: Path, name: str, docker: Docker) -> None:
-    changes = ['ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]', "ENV container=docker"]
+def import_image(root: Path, name: str, docker: Docker, *changes: str) -> None:
+    """Import the folder *root* as the image *name*, with *changes*, which are instructions of a Dockerfile."""
     pipe = 'root=$1; shift; tar -C "$root" --numeric-owner -cf - . | docker import "$@"'
     options = [word for change in changes for word in ("--change", change)]
     command = ["sh", "-c", pipe, "sh", str(root), *options, "-", name]

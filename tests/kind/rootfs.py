@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from canaryproof.cluster.embedded.toolchain import Toolchain
@@ -48,7 +48,7 @@ _SERVICES = ("kubelet.service", "containerd.service", "undo-mount-hacks.service"
 
 def make_rootfs(root: Path, packages: Unpacked, toolchain: Toolchain, files: Path) -> None:
     """Fill the folder *root*. *files* is ``images/base/files`` of kind's module."""
-    _install_debian(root, packages)
+    install_debian(root, packages, _PACKAGES)
     for file in _unwanted(root):
         shutil.rmtree(file) if file.is_dir() and not file.is_symlink() else file.unlink()
     _lay_files(root, files)
@@ -75,7 +75,8 @@ def sandbox_name(root: Path) -> str:
     return str(name)
 
 
-def _install_debian(root: Path, packages: Unpacked) -> None:
+def install_debian(root: Path, packages: Unpacked, include: Sequence[str] = ()) -> None:
+    """Install a minimal Debian with the packages *include* into the folder *root*, by the debootstrap in *packages*."""
     mirror = run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"], timeout=TimeLimits().command
     )
@@ -83,7 +84,7 @@ def _install_debian(root: Path, packages: Unpacked) -> None:
         str(packages.path("usr/sbin/debootstrap")),
         "--variant=minbase",
         "--force-check-gpg",  # without a keyring, apt would not verify the packages
-        f"--include={','.join(_PACKAGES)}",
+        *([f"--include={','.join(include)}"] if include else []),
         SUITE,
         str(root),
         *mirror.splitlines()[:1],
