@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -69,6 +70,22 @@ def run_in(workflow: str) -> set[str]:
 def test_the_workflow_runs_every_environment_of_the_list() -> None:
     """CI runs every environment that ``./toxw run`` runs."""
     assert listed() - run_in("ci.yml") == set()
+
+
+def test_toxw_runs_every_environment_of_the_list(tmp_path: Path) -> None:
+    """``./toxw run`` runs two labels of tox, which together are the list. A failure of the first decides the code."""
+    labels = dict(re.findall(r"(\w+) = (.*)", tox()["tox"]["labels"]))
+    assert set(", ".join(labels.values()).split(", ")) == listed()
+    shutil.copy(REPOSITORY / "toxw", tmp_path)
+    (tmp_path / ".tox" / "bootstrap").mkdir(parents=True)
+    python = tmp_path / "python3"
+    python.write_text('#!/bin/sh\necho "$@" >> calls\ncase "$*" in *quick) exit 3;; *) exit 1;; esac\n')
+    python.chmod(0o755)
+
+    done = subprocess.run([str(tmp_path / "toxw"), "run"], env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, check=False)
+
+    assert (tmp_path / "calls").read_text().splitlines() == ["-m tox run-parallel -m quick", "-m tox run -m clusters"]
+    assert done.returncode == 3
 
 
 def test_the_nightly_workflow_runs_the_nightly_environments() -> None:
