@@ -586,7 +586,7 @@ def test_the_pins_are_complete() -> None:
         "kubernetes-1.36": "1.36",
     }
     assert (versions["kubernetes"], versions["helm"], versions["helm3"]) == ("1.37.2", "4.3.1", "3.22.0")
-    of_others = {"helm3", "kind", "ctr", "kubeadm", "kube-proxy", "upstream-shim", *CNI}
+    of_others = {"helm3", "kind", "ctr", "kubeadm", "upstream-shim", *CNI}
     assert set(EMBEDDED) == {name for tool in TOOLS for name in tool.packages} - of_others | {"runc"}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from canaryproof.cluster.embedded.toolchain import golang
@@ -19,6 +19,7 @@ from canaryproof.cluster.embedded.toolchain.build_lock import locked, work_folde
 from canaryproof.cluster.embedded.toolchain.disk_space import folder_size
 from canaryproof.cluster.embedded.toolchain.host import Machine
 from canaryproof.cluster.embedded.toolchain.installed_wheel import DISTRIBUTION, InstalledWheel, find_wheel
+from canaryproof.cluster.embedded.toolchain.nft import NFT, provide_nft
 from canaryproof.cluster.embedded.toolchain.recipes import (
     EMBEDDED,
     RUNC,
@@ -62,6 +63,8 @@ class Toolchain:
     """The version of Helm, such as ``4.3.1``."""
     binaries: Mapping[str, Path]
     """The path of each binary. Several may be one file, which is then to be started under the name of the binary."""
+    lacks: Mapping[str, str] = field(default_factory=dict)
+    """The optional commands that are not available, each with the reason."""
 
     def path(self, name: str) -> Path:
         """Return the path of the binary *name*. Raises ToolchainError when the toolchain does not include it."""
@@ -88,6 +91,8 @@ def provide(
     or its distribution. *kubernetes* is a minor version, one of :func:`kubernetes_minors`. If empty, it means the
     version of *ready*, or else the newest.
 
+    With kube-proxy, the result also has the optional command nft, or the reason why it lacks nft.
+
     Raises ToolchainError when a binary is missing or not available; the message names it and the remedy. Raises
     UsageError when another user could replace a binary.
     """
@@ -98,14 +103,30 @@ def provide(
                 f"Kubernetes {kubernetes} is asked for, and {ready} holds {toolchain.kubernetes}; leave out"
                 " --toolchain to have it built, or --kubernetes to take what is there"
             )
-        return toolchain
+        return _with_nft(toolchain, ready / NFT, cache=cache, progress=progress, machine=machine)
     wheel = find_wheel(machine)
     places = _provide(tools, kubernetes, cache=cache, progress=progress, machine=machine, wheel=wheel)
     for path in places.values():
         # The wheel lies beside Python code that this process has imported. A check of its owner protects nothing.
         if wheel.folder is None or not path.is_relative_to(wheel.folder):
             require_own(path, "the cluster's tool")
-    return Toolchain(kubernetes=pinned_kubernetes(kubernetes), helm=pinned_helm(), binaries=places)
+    toolchain = Toolchain(kubernetes=pinned_kubernetes(kubernetes), helm=pinned_helm(), binaries=places)
+    return _with_nft(toolchain, None, cache=cache, progress=progress, machine=machine)
+
+
+def _with_nft(
+    toolchain: Toolchain, ready: Path | None, *, cache: Path, progress: Progress, machine: Machine
+) -> Toolchain:
+    """Add the command nft, which kube-proxy needs: *ready* if it exists. If there is none, add the reason."""
+    if "kube-proxy" not in toolchain.binaries:
+        return toolchain
+    try:
+        exists = ready is not None and ready.exists()
+        nft = ready if ready and exists else provide_nft(tools_folder(cache), progress=progress, machine=machine)
+    except ToolchainError as error:
+        return replace(toolchain, lacks={NFT: str(error)})
+    require_own(nft, "the cluster's tool")
+    return replace(toolchain, binaries={**toolchain.binaries, NFT: nft.absolute()})
 
 
 def tools_folder(cache: Path) -> Path:

@@ -9,7 +9,7 @@ compiles shared packages once. Each tool is the named release, but some of its d
 release. ``kubernetes-1.36`` is an older minor version of Kubernetes. Tools that the embedded cluster does not need are
 built only on request.
 
-Four programs have a ``main`` in this repository, beside their pins, which uses upstream's packages:
+Five programs have a ``main`` in this repository, beside their pins, which uses upstream's packages:
 
 - ``kubernetes`` contains all commands of Kubernetes in one file, with one file name per command.
 - agnhost contains only the commands that need no Kubernetes client. It starts for each container. Without the packages
@@ -17,6 +17,7 @@ Four programs have a ``main`` in this repository, beside their pins, which uses 
 - For containerd's shim, ``docs/explanation/toolchain.md`` describes the differences from upstream's.
 - The CNI plugin namespace-ptp isolates the pods of each namespace from those of others. It is one process, where
   upstream's bridge starts a second one for the address.
+- CoreDNS contains only the plugins that serve the names of a cluster.
 """
 
 from __future__ import annotations
@@ -228,6 +229,13 @@ _NODE_CNI = replace(
     },
     space=Space(build=20, modules=0, binaries=40),
 )
+_COREDNS = Tool(
+    name="coredns",
+    folder=_EMBEDDED,
+    module="github.com/coredns/coredns",
+    packages={"coredns": "./coredns"},
+    space=Space(build=60, modules=20, binaries=80),
+)
 _HELM = Tool(
     name="helm",
     folder=_EMBEDDED,
@@ -276,6 +284,7 @@ TOOLS = (
     _CONTAINERD,
     _SHIM,
     _CNI,
+    _COREDNS,
     _HELM,
     _KIND,
     _NODE,
@@ -287,9 +296,8 @@ TOOLS = (
 RUNC = "runc"
 """The only binary that is not built: its seccomp support needs C, and every distribution has runc."""
 _NOT_EMBEDDED = (*_OLDER, _KIND, _NODE, _NODE_CNI, _CTR, _UPSTREAM_SHIM, _HELM3)
-_UNUSED = ("kube-proxy",)
 EMBEDDED = (
-    *(name for tool in TOOLS if tool not in _NOT_EMBEDDED for name in tool.packages if name not in _UNUSED),
+    *(name for tool in TOOLS if tool not in _NOT_EMBEDDED for name in tool.packages),
     RUNC,
 )
 """The binaries of the embedded cluster, and Helm."""

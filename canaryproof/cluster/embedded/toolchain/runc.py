@@ -9,19 +9,12 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from canaryproof.cluster.embedded.toolchain.debian_packages import only, unpacked
 from canaryproof.cluster.embedded.toolchain.host import Machine
 from canaryproof.errors import CommandError, InfrastructureError, ToolchainError
 from canaryproof.system.ownership import make_folder
 from canaryproof.system.process import run
 from canaryproof.system.progress import Progress
-
-_SIGNED = """\
-Acquire::AllowInsecureRepositories "false";
-Acquire::AllowWeakRepositories "false";
-Acquire::AllowDowngradeToInsecureRepositories "false";
-APT::Get::AllowUnauthenticated "false";
-"""
-"""apt's defaults, which override the host's settings: apt accepts only packages that the distribution has signed."""
 
 _INSTALL = """\
 install it, as root:
@@ -92,43 +85,8 @@ def _fetch(place: Path, work: Path, *, apt: Path, unpack: Path, machine: Machine
 
     The library that runc needs, libseccomp2, is already installed, because apt needs it too.
     """
-    argv = [str(apt), "-c", str(_private_configuration(work))]
-    run(
-        [*argv, "update"], timeout=machine.time_limits.fetch, env=machine.env, cwd=work, grace=machine.time_limits.grace
-    )
-    run(
-        [*argv, "download", "runc"],
-        timeout=machine.time_limits.fetch,
-        env=machine.env,
-        cwd=work,
-        grace=machine.time_limits.grace,
-    )
-    run(
-        [str(unpack), "-x", _only(work, "*.deb"), "root"],
-        timeout=machine.time_limits.command,
-        env=machine.env,
-        cwd=work,
-    )
-    fetched = Path(_only(work, "root/usr/*bin/runc")).resolve()  # Debian has a link to it in the other bin folder
+    root = unpacked(work, ["download", "runc"], apt=apt, unpack=unpack, machine=machine)
+    fetched = only(root, "usr/*bin/runc").resolve()  # Debian has a link to it in the other bin folder
     if shortcoming := _shortcoming(fetched, machine):
         raise ToolchainError(shortcoming)
     fetched.replace(place)
-
-
-def _private_configuration(work: Path) -> Path:
-    """Write a configuration that apt reads last. It sets private state and cache folders and clears all hooks."""
-    lists, archives = work / "lists", work / "cache" / "archives"
-    for folder in (lists, archives):
-        (folder / "partial").mkdir(parents=True)
-    file = work / "apt.conf"
-    file.write_text(
-        f'Dir::State::lists "{lists}";\nDir::Cache "{work / "cache"}";\n#clear APT::Update;\n#clear DPkg;\n{_SIGNED}'
-    )
-    return file
-
-
-def _only(folder: Path, pattern: str) -> str:
-    found = sorted(folder.glob(pattern))
-    if not found:
-        raise ToolchainError(f"the package holds no {pattern}")
-    return str(found[0])

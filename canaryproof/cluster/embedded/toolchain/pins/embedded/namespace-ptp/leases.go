@@ -50,7 +50,7 @@ func reserve(conf *configuration, key, namespace string) (lease, error) {
 		}
 		table, isNew := all.tableOf(namespace)
 		if isNew {
-			if err := prepareTable(table); err != nil {
+			if err := prepareTable(conf, table); err != nil {
 				return false, err
 			}
 		}

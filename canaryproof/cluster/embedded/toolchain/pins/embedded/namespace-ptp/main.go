@@ -7,6 +7,11 @@
 // table, which has all pods, so that the API server and kubelet reach them.  A rule before all others lets the answers
 // in: TCP to the ports from which the node connects.
 //
+// Addresses of Services are no routes of a table's own: kube-proxy has replaced them by the address of a pod before the
+// kernel routes a packet, so that a Service leads to pods of the sender's namespace only.  What still has the address of
+// a Service belongs to none, or to one without endpoints; it is forwarded to a device that drops everything, so that it
+// passes kube-proxy's rules, which reject it.  DNS is the one Service of the node: a rule delivers its packets.
+//
 // Further: the reverse path filter drops forged source addresses; neighbour entries are permanent, so no ARP message
 // changes them; IPv6 is off at the node's end of each pair.
 package main
@@ -29,6 +34,10 @@ type configuration struct {
 	types.NetConf
 	// Subnet is the range of the pods' addresses; its first address is the gateway's.
 	Subnet netip.Prefix `json:"subnet"`
+	// Services is the range of the Services' addresses.
+	Services netip.Prefix `json:"services"`
+	// NameServer is the address of the node, in the range of Services, at which the DNS server listens.
+	NameServer netip.Addr `json:"nameServer"`
 	// State is the folder of the file that records which pod has which address; it should be in memory.
 	State string `json:"stateDir"`
 }
@@ -124,6 +133,9 @@ func parse(stdin []byte) (*configuration, error) {
 	if !conf.Subnet.Addr().Is4() || conf.Subnet != conf.Subnet.Masked() || conf.Subnet.Bits() > 30 || conf.State == "" {
 		return nil, types.NewError(types.ErrInvalidNetworkConfig, "subnet must be an IPv4 network and stateDir a folder", "")
 	}
+	if !conf.Services.Addr().Is4() || conf.Services != conf.Services.Masked() || !conf.Services.Contains(conf.NameServer) {
+		return nil, types.NewError(types.ErrInvalidNetworkConfig, "services must be an IPv4 network that contains nameServer", "")
+	}
 	return conf, nil
 }
 
@@ -157,6 +169,11 @@ func resultOf(conf *configuration, lease lease, link pair, args *skel.CmdArgs) *
 // single returns the network that is one address.
 func single(address netip.Addr) *net.IPNet {
 	return &net.IPNet{IP: address.AsSlice(), Mask: net.CIDRMask(32, 32)}
+}
+
+// prefix returns a network as netlink wants it.
+func prefix(network netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: network.Addr().AsSlice(), Mask: net.CIDRMask(network.Bits(), 32)}
 }
 
 // everything returns the destination of a default route.

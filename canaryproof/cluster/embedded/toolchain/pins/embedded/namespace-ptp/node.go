@@ -17,6 +17,9 @@ const (
 	nodeRule  = 40  // the priority of the rule for packets that pods may send to the node
 	podRule   = 50  // that of the rules for all other packets that arrive from pods
 	localRule = 100 // the new priority of the rule for the node's own addresses, which is the first of all (0) otherwise
+
+	servicesDevice = "services" // where packets to Services without endpoints lead
+	dnsPort        = 53
 )
 
 // answers are the ports of the node that pods reach: those from which it connects, and on which nothing listens.
@@ -56,23 +59,78 @@ func prepareNode(conf *configuration) error {
 	if err != nil {
 		return failed("address of the gateway", err)
 	}
-	answer := ruleOf(nodeRule, "", unix.RT_TABLE_LOCAL)
-	answer.Dst, answer.IPProto, answer.Dport = single(conf.gateway()), unix.IPPROTO_TCP, &answers
-	if err := ignoring(unix.EEXIST, netlink.RuleAdd(answer)); err != nil {
-		return failed("rule for answers to the node", err)
+	dns := &netlink.RulePortRange{Start: dnsPort, End: dnsPort}
+	for _, admitted := range []*netlink.Rule{
+		admission(conf.gateway(), unix.IPPROTO_TCP, &answers),
+		admission(conf.NameServer, unix.IPPROTO_UDP, dns),
+		admission(conf.NameServer, unix.IPPROTO_TCP, dns),
+	} {
+		if err := ignoring(unix.EEXIST, netlink.RuleAdd(admitted)); err != nil {
+			return failed("rule for packets to the node", err)
+		}
 	}
 	// A packet from a pod must meet its namespace's rule before the rule that delivers to all of the node's addresses.
 	if err := ignoring(unix.EEXIST, netlink.RuleAdd(ruleOf(localRule, "", unix.RT_TABLE_LOCAL))); err != nil {
 		return failed("rule for the node's addresses", err)
 	}
-	return failed("first rule", ignoring(unix.ENOENT, netlink.RuleDel(ruleOf(0, "", unix.RT_TABLE_LOCAL))))
+	first := ignoring(unix.ENOENT, netlink.RuleDel(ruleOf(0, "", unix.RT_TABLE_LOCAL)))
+	return errors.Join(failed("first rule", first), prepareServices(conf))
 }
 
-// prepareTable makes the routing table of a namespace that has no pods yet.  What no route to a pod leads to is dropped
-// without an answer, as a node drops what it does not forward.
-func prepareTable(table int) error {
-	drop := &netlink.Route{Table: table, Type: unix.RTN_BLACKHOLE, Dst: everything()}
-	return failed(fmt.Sprintf("table %d", table), netlink.RouteReplace(drop))
+// prepareServices lets the node itself send packets to Services: kube-proxy replaces the address when they are routed.
+func prepareServices(conf *configuration) error {
+	attributes := netlink.NewLinkAttrs()
+	attributes.Name = servicesDevice
+	// A pair is what every node has, unlike a dummy device.  Its other end stays down, and so drops what it is sent.
+	pair := &netlink.Veth{LinkAttrs: attributes, PeerName: servicesDevice + "-end"}
+	if err := ignoring(unix.EEXIST, netlink.LinkAdd(pair)); err != nil {
+		return failed("device for Services", err)
+	}
+	device, err := netlink.LinkByName(servicesDevice)
+	if err != nil {
+		return failed("device for Services", err)
+	}
+	err = errors.Join(netlink.LinkSetARPOff(device), netlink.LinkSetUp(device))
+	if err != nil {
+		return failed("device for Services", err)
+	}
+	route := servicesRoute(conf, unix.RT_TABLE_MAIN, device)
+	route.Src = conf.gateway().AsSlice()
+	return failed("route to Services", netlink.RouteReplace(route))
+}
+
+// admission returns the rule that delivers packets from pods to an address and port of the node.
+func admission(address netip.Addr, protocol int, ports *netlink.RulePortRange) *netlink.Rule {
+	rule := ruleOf(nodeRule, "", unix.RT_TABLE_LOCAL)
+	rule.Dst, rule.IPProto, rule.Dport = single(address), protocol, ports
+	return rule
+}
+
+func servicesRoute(conf *configuration, table int, device netlink.Link) *netlink.Route {
+	return &netlink.Route{
+		Table:     table,
+		LinkIndex: device.Attrs().Index,
+		Dst:       prefix(conf.Services),
+		Scope:     netlink.SCOPE_LINK,
+	}
+}
+
+// prepareTable makes the routing table of a namespace that has no pods yet.  What no route to a pod or a Service leads
+// to is dropped without an answer, as a node drops what it does not forward.
+func prepareTable(conf *configuration, table int) error {
+	device, err := netlink.LinkByName(servicesDevice)
+	if err != nil {
+		return failed("device for Services", err)
+	}
+	for _, each := range []*netlink.Route{
+		{Table: table, Type: unix.RTN_BLACKHOLE, Dst: everything()},
+		servicesRoute(conf, table, device),
+	} {
+		if err := netlink.RouteReplace(each); err != nil {
+			return failed(fmt.Sprintf("table %d", table), err)
+		}
+	}
+	return nil
 }
 
 // emptyTable removes the routes of a namespace without pods.
