@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -25,6 +26,17 @@ class Vitals:
         self._lock = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
         self._fault = ""
+        self._lack = ""
+
+    @property
+    def lack(self) -> str:
+        """Return which optional component the cluster goes on without, and why. Empty if it has all of them."""
+        return self._lack
+
+    def go_without(self, reason: str) -> None:
+        """Report an optional component that cannot work on this machine."""
+        _LOG.info("the cluster goes on without a component: %s", reason)
+        self._lack = redacted(reason)
 
     @property
     def fault(self) -> str:
@@ -47,6 +59,15 @@ class Vitals:
         """Register *announce*, which is called after each report of a fault."""
         with self._lock:
             self._listeners.append(announce)
+
+
+Dial = Callable[[str, int, float], socket.socket]
+"""Connects from a node to an address and port of the cluster.
+
+Each operation of the connection times out within the given number of seconds. Raises TimeoutError when there is no
+answer within this time, another OSError when the connection fails, and InfrastructureError when the fault is the
+cluster's.
+"""
 
 
 @dataclass(frozen=True)
@@ -76,6 +97,10 @@ class Cluster:
     """The only registries from which the cluster pulls images. None if the run does not restrict pulls by registry."""
     ask_registry: AskRegistry = field(default=nobody_asked, compare=False)
     """Asks the registry of an image whether it has the image."""
+    dial: Dial | None = field(default=None, compare=False)
+    """Connects to the addresses of Services. None if only the API server reaches them."""
+    lack: str = ""
+    """The function that the cluster lacks on this machine, and why. Empty if it lacks none."""
 
 
 class ClusterProvider(Protocol):

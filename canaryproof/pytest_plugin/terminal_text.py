@@ -57,6 +57,7 @@ def cluster_line(cluster: Cluster, helm: str, patience: float = 1) -> str:
     return (
         f"{cluster.provider} Kubernetes {cluster.kubernetes},{nodes} ready in {cluster.ready_after:.1f} s"
         f" · Helm {helm} · {cluster.images} images{slow}{f' · {cluster.note}' if cluster.note else ''}"
+        f"{f' · Services have no addresses: {one_line(cluster.lack)}' if cluster.lack else ''}"
     )
 
 

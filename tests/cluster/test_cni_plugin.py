@@ -64,10 +64,11 @@ class Node:
             "CNI_NETNS": netns,
             "CNI_ARGS": "IgnoreUnknown=1;K8S_POD_NAME=x" + (f";K8S_POD_NAMESPACE={namespace}" if namespace else ""),
         }
+        services = {"services": "10.8.0.0/24", "nameServer": "10.8.0.10"}
         network = {"name": "test", "type": self.plugin.name, "subnet": self.subnet, "stateDir": str(self.state)}
         done = subprocess.run(
             [*self.inside(), str(self.plugin)],
-            input=json.dumps({"cniVersion": "1.1.0", **network, **conf}).encode(),
+            input=json.dumps({"cniVersion": "1.1.0", **network, **services, **conf}).encode(),
             env=settings,
             capture_output=True,
             timeout=60,
@@ -210,7 +211,8 @@ def test_version_and_status(node: Node) -> None:
     """VERSION lists the supported versions, and STATUS reports that the plugin is ready."""
     assert {"1.0.0", "1.1.0"} <= set(node.call("VERSION").said["supportedVersions"])
     assert not node.call("STATUS").failed
-    assert node.call("STATUS", subnet="10.9.0.1/24").failed
+    for wrong in ({"subnet": "10.9.0.1/24"}, {"nameServer": "10.7.0.10"}, {"services": "10.8.0.1/24"}):
+        assert node.call("STATUS", **wrong).failed
 
 
 @contextmanager

@@ -33,7 +33,7 @@ def test_a_plan_survives_its_journey() -> None:
     """The first process receives exactly the plan that the harness made."""
     plan = Plan(
         hostname="node1",
-        node_address="192.0.2.10",
+        addresses=("192.0.2.10",),
         cgroups=(("/sys/fs/cgroup/ours", "/sys/fs/cgroup"),),
         memory_folders=(MemoryFolder("/run", 2**26),),
         program_folders=("/tools",),
@@ -99,9 +99,9 @@ def test_a_component_of_a_shared_program_starts_under_its_own_name() -> None:
 @pytest.mark.parametrize(("kubernetes", "without"), [("1.36.3", False), ("1.37.2", True), ("2.0.0", True)])
 def test_endpoints_are_made_where_somebody_reads_them(*, kubernetes: str, without: bool) -> None:
     """The cluster writes Endpoints only up to Kubernetes 1.36, whose API server uses them to find a Service's pods."""
-    manager = components.processes(BINARIES, Path("/logs"), kubernetes, TimeLimits())[-1]
+    started = {it.name: it.argv for it in components.processes(BINARIES, Path("/logs"), kubernetes, TimeLimits())}
 
-    assert ("--controllers=*,-endpoints-controller" in manager.argv) is without
+    assert ("--controllers=*,-endpoints-controller" in started["kube-controller-manager"]) is without
 
 
 @pytest.mark.parametrize("hidden", ["/run/user/0/cache", "/var/lib/someone/.cache", "/var/log"])

@@ -29,7 +29,7 @@ from canaryproof.timeouts import TimeLimits
 HOSTILE = ("socket", "json", "canaryproof", "sitecustomize", "usercustomize", "runpy", "pip", "msgspec")
 PLAN = Plan(
     hostname="node1",
-    node_address="192.0.2.10",
+    addresses=("192.0.2.10",),
     cgroups=(("/nowhere", "/nowhere"),),
     memory_folders=(),
     program_folders=(),
@@ -119,7 +119,8 @@ def test_the_first_process_loads_nothing_from_here(tmp_path: Path) -> None:
     vitals, lock = Vitals(), os.open(tmp_path / "lock", os.O_CREAT | os.O_RDWR)
     with (
         contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listener,
-        process_tree.running_tree(PLAN, Run(tmp_path / "runs" / "run", lock), listener, vitals, within=60),
+        contextlib.closing(socket.socket(socket.AF_UNIX)) as lender,
+        process_tree.running_tree(PLAN, Run(tmp_path / "runs" / "run", lock), (listener, lender), vitals, within=60),
     ):
         wait_for("end", lambda: vitals.fault or None, within=60, changes=Ticks())
     os.close(lock)

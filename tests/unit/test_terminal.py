@@ -151,6 +151,13 @@ def test_the_cluster_is_one_line() -> None:
     )
 
 
+def test_a_cluster_without_service_addresses_says_so() -> None:
+    """The cluster line gives the reason why the Services of the cluster have no addresses, as one line."""
+    cluster = Cluster("embedded", Path(), "", "1.37.2", 1, 2, "stand-in", 3.84, lack="no nft\nhere")
+
+    assert cluster_line(cluster, "4.3.1").endswith(" · Services have no addresses: no nft here")
+
+
 def test_a_class_says_how_far_it_is() -> None:
     """The progress of a class states the finished and running submissions, their verdicts, and the estimated time."""
     judged = ["accepted"] * 30 + ["rejected"] * 6 + ["error"]

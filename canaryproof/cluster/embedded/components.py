@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from canaryproof.cluster.embedded import service_network
 from canaryproof.cluster.embedded.certificates import ADMINISTRATOR, ADMINISTRATORS, Certificates
 from canaryproof.cluster.embedded.resource_limits import Limits, MemorySizes
 from canaryproof.cluster.embedded.supervisor.spec import RESERVED_PROCESSES, MemoryFolder, Moment, Process
@@ -42,13 +43,17 @@ _LOOPBACK_ONLY = "--bind-address=127.0.0.1"
 """Hides a server from pods, which can reach every other address of the node."""
 _ETCD_PORT = 2379
 _ETCD_PEER_PORT = 2380
-_SERVICES = "10.96.0.0/16"
-_PODS = "10.244.0.0/16"
 _API_SERVICE_ADDRESS = "10.96.0.1"
 _KUBECONFIG = STATE / "admin.conf"
 _CONTAINERD_SOCKET = STATE / "containerd.sock"
 _CNI_CONFIG = STATE / "cni"
 _CERTS_D = STATE / "certs.d"
+_CONTEXT = "canaryproof"
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_ONE_CORE = {"GOMAXPROCS": "1"}
+"""The environment of components with little work, which spares them the threads of Go's garbage collection."""
+_ANY_KERNEL = {"KUBE_PROXY_NFTABLES_SKIP_KERNEL_VERSION_CHECK": "1"}
+"""Allows kube-proxy on old kernels. Its check protects the host's rules, which the cluster cannot change."""
 _NEVER = 86_400
 """The interval of periodic work that the cluster does not need, in seconds: one day."""
 
@@ -60,6 +65,8 @@ class Binaries:
     """The paths of the toolchain's binaries."""
 
     path: Callable[[str], Path]
+    nft: Path | None = None
+    """The command ``nft``, or None if the machine has none."""
 
     def folder_of(self, name: str) -> Path:
         """Return the folder that holds the binary *name*."""
@@ -100,6 +107,9 @@ def files(
         "service-accounts.key": certificates.service_accounts,
         "admin.conf": kubeconfig(f"https://127.0.0.1:{API_PORT}", certificates),
         "resolv.conf": "",
+        "kube-proxy.yaml": json.dumps(service_network.kube_proxy_configuration(_KUBECONFIG, NODE_NAME)),
+        "nft-trial": service_network.TRIAL,
+        "Corefile": service_network.corefile(_KUBECONFIG, _CONTEXT),
         "kubelet.yaml": json.dumps(_kubelet_configuration(limits, rootless=rootless)),
         "containerd.toml": _containerd_configuration(binaries, rootless=rootless),
         "cni/10-canaryproof.conflist": json.dumps(_network_configuration()),
@@ -129,10 +139,11 @@ def processes(
         ("kube-scheduler", _kube_scheduler(), "API reachable"),
         # It checks for a healthy API server once per second. Once there is one, its first check succeeds.
         ("kube-controller-manager", _kube_controller_manager(kubernetes), "API healthy"),
+        ("coredns", ["-conf", str(STATE / "Corefile")], "API healthy"),
     ]
     limit = {POD_MEMORY: str(pod_memory)} if pod_memory else {}
-    further = {"containerd": {**limit, **(_PROXIES if upstream else {})}}
-    return tuple(
+    further = {"containerd": {**limit, **(_PROXIES if upstream else {})}, "coredns": _ONE_CORE}
+    needed = tuple(
         Process(
             name,
             program=str(path := binaries.path(name)),
@@ -143,11 +154,36 @@ def processes(
         )
         for name, arguments, start in commands
     )
+    return (*needed, _kube_proxy(binaries, binaries.nft, logs)) if binaries.nft else needed
+
+
+def _kube_proxy(binaries: Binaries, nft: Path, logs: Path) -> Process:
+    path = binaries.path("kube-proxy")
+    return Process(
+        "kube-proxy",
+        program=str(path),
+        argv=(str(path.with_name("kube-proxy")), f"--config={STATE / 'kube-proxy.yaml'}"),
+        log=str(logs / "kube-proxy.log"),
+        start="API healthy",
+        # The libraries of an nft that was fetched lie beside it.
+        environment={
+            **_ONE_CORE,
+            **_ANY_KERNEL,
+            "PATH": f"{nft.parent}:{_SYSTEM_PATH}",
+            "LD_LIBRARY_PATH": str(nft.parent),
+        },
+            **_ONE_CORE,
+            "PATH": f"{nft.parent}:{_SYSTEM_PATH}",
+            "LD_LIBRARY_PATH": str(nft.parent),
+            **_ANY_KERNEL,
+        },
+        trial=(str(nft), "--file", str(STATE / "nft-trial")),
+    )
 
 
 def kubeconfig(server: str, certificates: Certificates) -> str:
     """Return an administrator's kubeconfig, as a JSON document, which is valid YAML."""
-    name = "canaryproof"
+    name = _CONTEXT
     authority = _base64(certificates.authority)
     return json.dumps(
         {
@@ -187,7 +223,7 @@ def _kube_apiserver() -> list[str]:
         f"--token-auth-file={STATE / 'tokens.csv'}",
         f"--tls-cert-file={STATE / 'server.crt'}",
         f"--tls-private-key-file={STATE / 'server.key'}",
-        f"--service-cluster-ip-range={_SERVICES}",
+        f"--service-cluster-ip-range={service_network.SERVICES}",
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={service_accounts}",
         f"--service-account-signing-key-file={service_accounts}",
@@ -253,8 +289,8 @@ def _kubelet_configuration(limits: Limits, *, rootless: bool) -> dict[str, objec
         "volumePluginDir": str(STATE / "volume-plugins"),
         "containerRuntimeEndpoint": f"unix://{_CONTAINERD_SOCKET}",
         "resolvConf": str(STATE / "resolv.conf"),  # the host's file is often a link into /run
-        "clusterDNS": ["10.96.0.10"],
-        "clusterDomain": "cluster.local",
+        "clusterDNS": [service_network.DNS_ADDRESS],
+        "clusterDomain": service_network.DOMAIN,
         "nodeStatusUpdateFrequency": "2s",
         "nodeStatusReportFrequency": "5m",  # this node does not change
         "serializeImagePulls": False,
@@ -315,7 +351,13 @@ def _network_configuration() -> dict[str, object]:
 
     The version is 1.0.0: from 1.1.0 on, containerd also starts the plugin for each status check.
     """
-    plugin = {"type": "namespace-ptp", "subnet": _PODS, "stateDir": str(STATE / "addresses")}
+    plugin = {
+        "type": "namespace-ptp",
+        "subnet": service_network.PODS,
+        "services": service_network.SERVICES,
+        "nameServer": service_network.DNS_ADDRESS,
+        "stateDir": str(STATE / "addresses"),
+    }
     return {"cniVersion": "1.0.0", "name": "canaryproof", "plugins": [plugin]}
 
 
@@ -337,5 +379,5 @@ def _base64(text: str) -> str:
 
 def environment(binaries: Binaries) -> dict[str, str]:
     """Return the environment of all components. On PATH, containerd finds its shim, and kubelet finds ``mount``."""
-    system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    return {"PATH": f"{binaries.folder_of('containerd-shim-runc-v2')}:{system}", "HOME": str(STATE), "GOGC": "400"}
+    path = f"{binaries.folder_of('containerd-shim-runc-v2')}:{_SYSTEM_PATH}"
+    return {"PATH": path, "HOME": str(STATE), "GOGC": "400"}

@@ -36,9 +36,17 @@ PLAINLY = Start()
 
 @contextmanager
 def running_tree(
-    plan: Plan, run: Run, listener: socket.socket, vitals: Vitals, *, within: float, start: Start = PLAINLY
+    plan: Plan,
+    run: Run,
+    sockets: tuple[socket.socket, socket.socket],
+    vitals: Vitals,
+    *,
+    within: float,
+    start: Start = PLAINLY,
 ) -> Iterator[None]:
     """Run the process tree of *plan* for the length of the block. A component that ends meanwhile fails *vitals*.
+
+    *sockets* are the listening sockets of the API and of the socket lender. This function closes both.
 
     The tree ends with the block, and when this process ends for any reason: the first process of the tree waits for end
     of file on a pipe that only this process holds open.
@@ -47,7 +55,7 @@ def running_tree(
     """
     lifeline_end, lifeline = os.pipe()
     reports, reports_end = os.pipe()
-    handed_down = (lifeline_end, reports_end, listener.fileno(), run.lock)
+    handed_down = (lifeline_end, reports_end, *(each.fileno() for each in sockets), run.lock)
     with (run.logs / "first-process.log").open("wb") as log:
         process = subprocess.Popen(
             [*start.command, *module_command(_INSIDE, *map(str, handed_down), options=("-S",))],
@@ -62,7 +70,8 @@ def running_tree(
     _LOG.info("started the cluster of %s in process %s", run.folder, process.pid)
     os.close(lifeline_end)
     os.close(reports_end)
-    listener.close()  # else requests to a dead cluster would queue here until they time out
+    for each in sockets:
+        each.close()  # else requests to a dead cluster would queue here until they time out
     ending = threading.Event()
     listening = threading.Thread(target=_listen, args=(reports, run, vitals, ending), name="cluster-reports")
     try:
@@ -98,7 +107,10 @@ def _listen(reports: int, run: Run, vitals: Vitals, ending: threading.Event) -> 
     """Read the reports of the first process until it ends, and record faults in *vitals*."""
     with os.fdopen(reports, encoding="utf-8") as lines:
         for line in lines:
-            if not ending.is_set() and (fault := _fault_in(json.loads(line), run)):
+            report = json.loads(line)
+            if report["event"] == "left out":
+                vitals.go_without(f"{report['name']} cannot work here; {log_tail(run, report['name'])}")
+            elif not ending.is_set() and (fault := _fault_in(report, run)):
                 vitals.fail(fault)
     if not ending.is_set():
         vitals.fail(f"the cluster's first process ended\n{log_tail(run, 'first-process')}")

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from canaryproof.cluster.embedded import components
+from canaryproof.cluster.embedded import components, node_sockets, service_network
 from canaryproof.cluster.embedded.certificates import Certificates, make_certificates
 from canaryproof.cluster.embedded.cgroups import make_cgroups, parents_of_cgroups
 from canaryproof.cluster.embedded.egress_proxy import NAME as WAY_OUT
@@ -23,6 +23,7 @@ from canaryproof.cluster.embedded.run_dirs import Run, lent_run
 from canaryproof.cluster.embedded.startup import await_ready
 from canaryproof.cluster.embedded.supervisor.spec import Plan
 from canaryproof.cluster.embedded.toolchain import Toolchain
+from canaryproof.cluster.embedded.toolchain.nft import NFT
 from canaryproof.cluster.image_sources import Upstream
 from canaryproof.cluster.stand_ins import PAUSE, SANDBOX, provide_images
 from canaryproof.errors import ClusterError
@@ -64,13 +65,19 @@ class EmbeddedProvider:
         stand_ins = {SANDBOX: PAUSE, **({} if self.upstream else self.stand_ins)}
         images = provide_images(self.toolchain.path("agnhost"), stand_ins, cache)
         began, within = time.monotonic(), self.time_limits.cluster_stop
-        with lent_run(cache / "runs", within) as run, _listening(self.port) as listener:
+        with (
+            lent_run(cache / "runs", within) as run,
+            _listening(self.port) as listener,
+            node_sockets.lending(run.folder / node_sockets.NAME) as lender,
+        ):
             certificates = make_certificates(components.SERVER_ADDRESSES)
             plan = self._plan(run, certificates, images, grants)
             kubeconfig = _write_kubeconfig(run, listener, certificates)
             vitals = Vitals()
             vitals.listen(run.failed.set)
-            tree = running_tree(plan, run, listener, vitals, within=within, start=self._start(run, grants))
+            if lack := self.toolchain.lacks.get(NFT):
+                vitals.go_without(f"kube-proxy cannot work here: {lack}")
+            tree = running_tree(plan, run, (listener, lender), vitals, within=within, start=self._start(run, grants))
             with self._way_out(run), tree:
                 with self.progress.step("starting the embedded Kubernetes") as say, _logs_kept_on_failure(run):
                     await_ready(kubeconfig, run, vitals, say, self.time_limits, tokens=self.upstream is not None)
@@ -85,6 +92,8 @@ class EmbeddedProvider:
                     ready_after=time.monotonic() - began,
                     vitals=vitals,
                     registries=self.upstream.allowed if self.upstream else None,
+                    dial=None if vitals.lack else node_sockets.dial(run.folder),
+                    lack=vitals.lack,
                 )
 
     def _way_out(self, run: Run) -> AbstractContextManager[object]:
@@ -95,12 +104,12 @@ class EmbeddedProvider:
         return Start(scope(grants, run.name), session(self.environment)) if grants else PLAINLY
 
     def _plan(self, run: Run, certificates: Certificates, images: Path, grants: Grants | None) -> Plan:
-        binaries = components.Binaries(self.toolchain.path)
+        binaries = components.Binaries(self.toolchain.path, self.toolchain.binaries.get(NFT))
         pulls_images = self.upstream is not None
         limits = limits_on(self.machine or machine_of(grants), pulls_images=pulls_images)
         return Plan(
             hostname=components.NODE_NAME,
-            node_address=components.NODE_ADDRESS,
+            addresses=(components.NODE_ADDRESS, service_network.DNS_ADDRESS),
             cgroups=() if grants else make_cgroups(run.name, settings=limits.cgroup_settings),
             memory_folders=components.memory_folders(memory_sizes(limits, pulls_images=pulls_images)),
             program_folders=tuple(sorted({str(path.parent) for path in self.toolchain.binaries.values()})),

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from canaryproof.cluster import pod_requests
+from canaryproof.cluster.embedded import node_sockets, service_network
 from canaryproof.cluster.embedded.components import NODE_NAME
 from canaryproof.cluster.embedded.process_tree import log_tail
 from canaryproof.cluster.embedded.run_dirs import Run
@@ -35,11 +36,15 @@ def await_ready(
     and shows the end of its log.
     """
     rules = [pod_requests.policy(*_size()), *([] if tokens else [policy()])]
+    lender = run.folder / node_sockets.NAME
     with closing(KubeClient(kubeconfig, "canaryproof", time_limits)) as client:
         stages: tuple[tuple[str, str, Callable[[], object]], ...] = (
             ("API that answers", "kube-apiserver", lambda: all(enforce(client, rule) for rule in rules)),
+            ("DNS Service", "kube-apiserver", lambda: _name_dns(client)),
             ("Ready node", "kubelet", lambda: is_ready(client.get(NODES, NODE_NAME)) and _give_role(client)),
             ("default ServiceAccount", "kube-controller-manager", lambda: default_account(client)),
+            ("DNS server", "coredns", lambda: _works("coredns", lender, time_limits)),
+            ("Service addresses", "kube-proxy", lambda: vitals.lack or _works("kube-proxy", lender, time_limits)),
         )
         for what, component, look in stages:
             say(f"waiting for its {what}")
@@ -63,6 +68,18 @@ def _give_role(client: KubeClient) -> bool:
     The kubelet does not set this label itself (``--node-labels``).
     """
     return client.patch(NODES, NODE_NAME, "", {"metadata": {"labels": {CONTROL_PLANE: ""}}})
+
+
+def _name_dns(client: KubeClient) -> bool:
+    """Create the Service of the DNS server and its endpoints, unless they exist. Return True."""
+    client.create(service_network.SERVICE, service_network.dns_service(), service_network.NAMESPACE)
+    client.create(service_network.ENDPOINTS, service_network.dns_endpoints(), service_network.NAMESPACE)
+    return True
+
+
+def _works(component: str, lender: Path, time_limits: TimeLimits) -> bool:
+    """Report whether a component of the Service network reports that it works."""
+    return node_sockets.answers(lender, *service_network.READY[component], within=time_limits.start_probe)
 
 
 def _size() -> tuple[int, int]:

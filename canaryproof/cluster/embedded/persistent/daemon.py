@@ -39,6 +39,7 @@ class Order:
     kubernetes: str
     helm: str
     binaries: dict[str, str]
+    lacks: dict[str, str]
     stand_ins: dict[str, tuple[str, ...]]
     time_limits: TimeLimits
     upstream: Upstream | None = None
@@ -51,7 +52,8 @@ class Order:
     @property
     def toolchain(self) -> Toolchain:
         """Return the cluster's tools."""
-        return Toolchain(self.kubernetes, self.helm, {name: Path(path) for name, path in self.binaries.items()})
+        binaries = {name: Path(path) for name, path in self.binaries.items()}
+        return Toolchain(self.kubernetes, self.helm, binaries, self.lacks)
 
     @property
     def fingerprint(self) -> str:
@@ -130,6 +132,7 @@ def _described(cluster: Cluster, order: Order) -> Kept:
         images=cluster.images,
         context=cluster.context,
         ready_after=cluster.ready_after,
+        lack=cluster.lack,
     )
 
 

@@ -24,6 +24,7 @@ def instructions(place: Place, kept: Kept, scenario: Scenario, note: str = "") -
     reach, end = stays(place)
     lines = [
         f"# embedded Kubernetes {kept.kubernetes}, {place.name!r}, is up{f': {note}' if note else ''}",
+        *([f"# Services have no addresses: {' '.join(kept.lack.split())}"] if kept.lack else []),
         reach,
         f"export PATH={shlex.quote(str(place.binaries))}:$PATH  # {', '.join(BINARIES)}",
         "# the assignment, step by step, and last what the harness says of it:",

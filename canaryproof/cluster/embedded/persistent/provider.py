@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from canaryproof.cluster.embedded import node_sockets
 from canaryproof.cluster.embedded.persistent.daemon import NEWS, News, Order
 from canaryproof.cluster.embedded.persistent.messages import stays
 from canaryproof.cluster.embedded.persistent.state import Kept, Place, place_of
@@ -107,6 +108,7 @@ class KeptProvider:
             kubernetes=self.toolchain.kubernetes,
             helm=self.toolchain.helm,
             binaries={name: str(path) for name, path in self.toolchain.binaries.items()},
+            lacks=dict(self.toolchain.lacks),
             stand_ins={name: tuple(arguments) for name, arguments in self.stand_ins.items()},
             time_limits=self.time_limits,
             upstream=self.upstream,
@@ -173,6 +175,8 @@ def _joined(place: Place, kept: Kept, vitals: Vitals, note: str, seconds: float)
         vitals=vitals,
         note=note,
         stays=stays(place),
+        dial=None if kept.lack else node_sockets.dial(place.kubeconfig.resolve().parent),
+        lack=kept.lack,
     )
 
 

@@ -45,6 +45,8 @@ class Kept:
     images: str
     context: str
     ready_after: float
+    lack: str = ""
+    """The function that the cluster lacks on this machine, and why. Empty if it lacks none."""
 
 
 _KEPT = msgspec.json.Decoder(Kept)

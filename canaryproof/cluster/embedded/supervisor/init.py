@@ -19,7 +19,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from canaryproof.cluster.embedded.supervisor import cgroup_delegation, forwarding, image_registry, network, syscalls
+from canaryproof.cluster.embedded.supervisor import (
+    cgroup_delegation,
+    forwarding,
+    image_registry,
+    network,
+    socket_lender,
+    syscalls,
+)
 from canaryproof.cluster.embedded.supervisor.spec import RESERVED_PROCESSES, Moment, Plan, Process
 
 _LOOPBACK = "127.0.0.1"
@@ -30,12 +37,12 @@ _HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/shmem_enabled").exists()
 _MEMORY_OPTIONS = "mode=755,huge=within_size" if _HUGE_PAGES else "mode=755"  # fewer page faults at program start
 
 
-def live(plan: Plan, lifeline: int, status: int, listener: socket.socket) -> NoReturn:
+def live(plan: Plan, lifeline: int, status: int, listener: socket.socket, lender: socket.socket) -> NoReturn:
     """Run the cluster until *lifeline* reaches end of file, which happens when the harness ends for any reason."""
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     try:
         _prepare(plan)
-        _Supervisor(plan, status, listener).run()
+        _Supervisor(plan, status, listener, lender).run()
     except Exception:  # noqa: BLE001  # no parent in this namespace could report it
         _report(status, event="failed", reason=traceback.format_exc())
     finally:
@@ -62,7 +69,7 @@ def _prepare(plan: Plan) -> None:
         syscalls.mount("none", folder.path, flags=syscalls.MS_SHARED)
     _show_again(programs)
     syscalls.sethostname(plan.hostname)
-    network.bring_up(plan.node_address)
+    network.bring_up(*plan.addresses)
     reserved = str(max(0, _process_capacity() - plan.pods_processes))
     for name, text in plan.files.items():
         file = Path(name)
@@ -102,10 +109,11 @@ def _enter_cgroups(cgroups: tuple[tuple[str, str], ...]) -> None:
 class _Supervisor:
     """Starts components as soon as they may start, reaps ended processes, and reports both."""
 
-    def __init__(self, plan: Plan, status: int, listener: socket.socket) -> None:
+    def __init__(self, plan: Plan, status: int, listener: socket.socket, lender: socket.socket) -> None:
         self._plan = plan
         self._status = status
         self._listener = listener
+        self._lender = lender
         self._waiting = list(plan.processes)
         self._reached: set[Moment] = {"at once"}
         self._names: dict[int, str] = {}
@@ -114,9 +122,11 @@ class _Supervisor:
         """Supervise until a component ends. Without it, requests to the remaining components would only hang."""
         self._fork("registry", image_registry.serve, (_LOOPBACK, self._plan.registry_port), Path(self._plan.images))
         self._fork("gateway", forwarding.serve, self._listener, (_LOOPBACK, self._plan.api_port))
+        self._fork("socket lender", socket_lender.serve, self._lender)
         if self._plan.way_out:
             self._fork("way out", forwarding.lead_out, self._plan.way_out_port, Path(self._plan.way_out))
         self._listener.close()
+        self._lender.close()
         endings = _child_endings()
         while not self._reap():
             self._start_what_may()
@@ -142,13 +152,19 @@ class _Supervisor:
             self._reached.add("API healthy")
 
     def _start(self, process: Process) -> None:
-        log = (os.POSIX_SPAWN_OPEN, 1, process.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        environment = {**self._plan.environment, **process.environment}
-        pid = os.posix_spawn(
-            process.program, process.argv, environment, file_actions=[log, (os.POSIX_SPAWN_DUP2, 1, 2)], setsigmask=()
-        )
+        if process.trial and os.waitpid(self._spawn(process, process.trial[0], process.trial), 0)[1]:
+            _report(self._status, event="left out", name=process.name)
+            return
+        pid = self._spawn(process, process.program, process.argv)
         self._names[pid] = process.name
         _report(self._status, event="started", name=process.name, pid=pid)
+
+    def _spawn(self, process: Process, program: str, argv: tuple[str, ...]) -> int:
+        log = (os.POSIX_SPAWN_OPEN, 1, process.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        environment = {**self._plan.environment, **process.environment}
+        return os.posix_spawn(
+            program, argv, environment, file_actions=[log, (os.POSIX_SPAWN_DUP2, 1, 2)], setsigmask=()
+        )
 
     def _fork(self, name: str, work: Callable[..., None], *arguments: object) -> None:
         if (pid := os.fork()) == 0:

@@ -1,4 +1,4 @@
-"""Sets up the cluster's network: a loopback device with the node's address, and no route to the outside."""
+"""Sets up the cluster's network: a loopback device with the node's addresses, and no route to the outside."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ _SIOCSIFNETMASK = 0x891C
 _IFF_UP = 0x1
 
 
-def bring_up(node_address: str) -> None:
-    """Bring up the loopback device and add *node_address* to it.
+def bring_up(*addresses: str) -> None:
+    """Bring up the loopback device and add *addresses* to it.
 
-    The kubelet rejects a node address in 127.0.0.0/8, which is why the device needs a second one.
+    The kubelet rejects a node address in 127.0.0.0/8, which is why the device needs others.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         _raise_device(control, "lo")
-        fcntl.ioctl(control, _SIOCSIFADDR, _request("lo:0", _address(node_address)))
-        fcntl.ioctl(control, _SIOCSIFNETMASK, _request("lo:0", _address("255.255.255.255")))
+        for number, address in enumerate(addresses):
+            label = f"lo:{number}"
+            fcntl.ioctl(control, _SIOCSIFADDR, _request(label, _address(address)))
+            fcntl.ioctl(control, _SIOCSIFNETMASK, _request(label, _address("255.255.255.255")))
 
 
 def _raise_device(control: socket.socket, device: str) -> None:

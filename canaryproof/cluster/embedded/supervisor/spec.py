@@ -28,6 +28,11 @@ class Process:
     start: Moment = "at once"
     environment: dict[str, str] = field(default_factory=dict)
     """Variables in addition to those of :attr:`Plan.environment`."""
+    trial: tuple[str, ...] = ()
+    """A command that must succeed before the component starts. If it fails, the cluster goes on without the component.
+
+    Its output goes to the component's log. Empty for a component that the cluster needs.
+    """
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,8 @@ class Plan:
     """Describes a whole cluster: folders, files and processes, with paths as seen inside the cluster."""
 
     hostname: str
-    node_address: str
+    addresses: tuple[str, ...]
+    """The addresses of the node."""
     cgroups: tuple[tuple[str, str], ...]
     """Pairs of a cgroup of this cluster and the path at which the cluster must see it.
 
@@ -96,7 +102,10 @@ def from_json(text: str) -> Plan:
     raw["cgroups"] = tuple((own, seen_at) for own, seen_at in raw["cgroups"])
     raw["program_folders"] = tuple(raw["program_folders"])
     raw["memory_folders"] = tuple(MemoryFolder(**it) for it in raw["memory_folders"])
-    raw["processes"] = tuple(Process(**{**it, "argv": tuple(it["argv"])}) for it in raw["processes"])
+    raw["addresses"] = tuple(raw["addresses"])
+    raw["processes"] = tuple(
+        Process(**{**it, "argv": tuple(it["argv"]), "trial": tuple(it["trial"])}) for it in raw["processes"]
+    )
     if rootless := raw["rootless"]:
         raw["rootless"] = Rootless(**{**rootless, "mappings": tuple(map(tuple, rootless["mappings"]))})
     return Plan(**raw)
