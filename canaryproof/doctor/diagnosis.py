@@ -48,6 +48,7 @@ Code = Literal[
     "rootless-gap",
     "runc-unusable",
     "seccomp-missing",
+    "service-addresses-missing",
     "sys-admin-missing",
     "tools-not-buildable",
     "tools-not-built",
@@ -162,6 +163,8 @@ def _tools(facts: Facts) -> Iterator[Finding]:
             remedy=tools.wheel.remedy,
             stops=False,
         )
+    if tools.nft:
+        yield Finding(code="service-addresses-missing", detail=tools.nft, stops=False)
     if not tools.built:
         if tools.go:
             yield Finding(code="tools-not-buildable", detail=tools.go)

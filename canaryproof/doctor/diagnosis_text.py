@@ -72,6 +72,10 @@ TEXTS: Mapping[Code, tuple[str, str]] = {
     "rootless-gap": ("without root: {detail}", "{remedy}"),
     "runc-unusable": ("{detail}", f"{DEBIAN} runc (Fedora: sudo dnf install runc)"),
     "seccomp-missing": ("the kernel cannot filter system calls", "boot one with CONFIG_SECCOMP_FILTER"),
+    "service-addresses-missing": (
+        "its Services will have no addresses, and NodePorts no effect: {detail}",
+        f"{DEBIAN} nftables, on a kernel with CONFIG_NF_TABLES; or use kind",
+    ),
     "sys-admin-missing": ("root here lacks CAP_SYS_ADMIN, as in an unprivileged container", PRIVILEGED),
     "sys-resource-missing": (
         "nobody on this machine can have CAP_SYS_RESOURCE, which Docker asks for with --privileged",

@@ -48,6 +48,8 @@ class Tools:
     """The reason why no Go is available. Empty if one is."""
     runc: str = ""
     """The reason why no runc with support for seccomp is available. Empty if one is."""
+    nft: str = ""
+    """The reason why Services would have no addresses in the embedded cluster. Empty if none is known."""
     helm_built: bool = False
     kind_built: bool = False
     wheel: InstalledWheel = field(default_factory=InstalledWheel)

@@ -15,6 +15,7 @@ from pathlib import Path
 from canaryproof.cluster.detection import COMMANDS, ask_command
 from canaryproof.cluster.embedded import rootless
 from canaryproof.cluster.embedded.provider import refuse_unsuitable
+from canaryproof.cluster.embedded.service_network import TRIAL
 from canaryproof.cluster.embedded.toolchain import (
     EMBEDDED,
     Machine,
@@ -23,6 +24,7 @@ from canaryproof.cluster.embedded.toolchain import (
     go_for,
     golang,
     is_built,
+    nft,
     runc,
     space_for,
     tools_folder,
@@ -132,10 +134,18 @@ def _tools(where: Where) -> Tools:
         built=is_built(where.cache, machine),
         go=golang.against(go_for(EMBEDDED), machine),
         runc=runc.against(machine),
+        nft=_nft_gap(where, machine),
         helm_built=is_built(where.cache, machine, [HELM]),
         kind_built=is_built(where.cache, machine, [KIND]),
         wheel=find_wheel(machine),
     )
+
+
+def _nft_gap(where: Where, machine: Machine) -> str:
+    with scratch() as folder:
+        rules = folder / "rules"
+        rules.write_text(TRIAL, encoding="ascii")
+        return nft.against(tools_folder(where.cache), machine, rules)
 
 
 def _account(where: Where) -> Account:

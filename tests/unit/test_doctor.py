@@ -127,6 +127,7 @@ def test_a_gap_is_told_with_what_closes_it(facts: Facts, provider: str, problem:
     ("facts", "provider", "problem"),
     [
         (unbuilt(), "embedded", "the first run builds them"),
+        (replace(WELL, tools=replace(WELL.tools, nft="there is no nft")), "embedded", "no addresses, and NodePorts"),
         (replace(WELL, kind=Command()), "kind", "no command kind: the first run builds it"),
         (of_kernel(inotify_watches=8192), "kind", "max_user_watches is 8192"),
         (of_kernel(bounding=frozenset()), "kind", "CAP_SYS_RESOURCE"),
