@@ -11,7 +11,7 @@ import msgspec
 from canaryproof.checks.registry import Check, by_current_id
 from canaryproof.checks.remarks import Remark, remarks_on
 from canaryproof.model.causes import Cause, to_fields
-from canaryproof.model.evidence import Canary, Evidence, OutcomeName, Setting, Timings
+from canaryproof.model.evidence import Canary, Evidence, OutcomeName, Setting, Timings, Way
 from canaryproof.model.refusals import Refusal
 
 SCHEMA = 1
@@ -95,6 +95,8 @@ class SubmissionResult:
     """The objects that must not be applied, if they decided the outcome."""
     canary: Canary | None = None
     timings: Timings = field(default_factory=Timings)
+    probed_through: Way | None = None
+    """How requests reached the stable Service during the experiment. None if there were none."""
     remarks: tuple[Remark, ...] = ()
     """Observations for the reader. They change neither the verdict nor the points."""
     resumed: bool = False
@@ -183,6 +185,7 @@ def grade(
             refusals=evidence.decision.refusals,
             canary=evidence.canary,
             timings=_rounded(evidence.timings),
+            probed_through=evidence.probed_through if evidence.probes else None,
             remarks=remarks_on(evidence),
         )
     return replace(result, reason=_reason(result, evidence))
@@ -253,6 +256,7 @@ def _submission(result: SubmissionResult) -> dict[str, Any]:
         "checks": [_check(each) for each in result.checks],
         "remarks": [{"cause": each.cause, "message": each.message} for each in result.remarks],
         "timings": result.timings,
+        "probed_through": result.probed_through,
         **({"resumed": True} if result.resumed else {}),
     }
 

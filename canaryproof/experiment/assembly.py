@@ -60,6 +60,7 @@ def open_context(
             setting=setting,
             registries=cluster.registries,
             ask_registry=cluster.ask_registry,
+            dial=cluster.dial,
         )
         yield Context(
             scenario=scenario,

@@ -13,6 +13,7 @@ from canaryproof.helm.inputs import Inputs
 from canaryproof.helm.verbs import Helm
 from canaryproof.kube.client import KubeClient
 from canaryproof.kube.recorder import Recorder
+from canaryproof.kube.running_cluster import Dial
 from canaryproof.model.evidence import Setting
 from canaryproof.model.pull_answer import AskRegistry, nobody_asked
 from canaryproof.model.registries import Registries
@@ -37,6 +38,8 @@ class Target:
     """The only registries that the cluster pulls images from, or None if the cluster has its own rules."""
     ask_registry: AskRegistry = nobody_asked
     """Asks the registry of an image whether it has the image."""
+    dial: Dial | None = None
+    """Connects to the addresses of Services, or None if only the API server reaches them."""
 
 
 @dataclass(frozen=True)

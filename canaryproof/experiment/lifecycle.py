@@ -125,6 +125,7 @@ class _Experiment:
 
     def run(self) -> None:
         """Run the steps, and keep the recorded evidence however they end."""
+        facts = self._facts
         try:
             self._stable = stable = self._install()
             with stable.probed():
@@ -133,11 +134,12 @@ class _Experiment:
                 self._observe_cleanup(self._roll_back(), stable)
             self._watcher.require_healthy_nodes()
         except ViolationError as error:
-            self._facts.stop(error.violation, error.cause, self._recording.now)
-            self._inspection.let_go(self._facts.evidence.chart.manifests)
+            facts.stop(error.violation, error.cause, self._recording.now)
+            self._inspection.let_go(facts.evidence.chart.manifests)
         finally:
-            probes = self._stable.probes if self._stable else ()
-            self._facts.end(self._recording.timeline, probes, self._recording.now)
+            if stable_app := self._stable:
+                facts.evidence = replace(facts.evidence, probed_through=stable_app.way)
+            facts.end(self._recording.timeline, stable_app.probes if stable_app else (), self._recording.now)
 
     def _install(self) -> StableApp:
         """Apply the setup, install the stable revisions, and return the stable app once it serves."""
@@ -151,7 +153,7 @@ class _Experiment:
             self._inspection,
             self._watcher,
             SetupObjects(target.client, namespace, self._watcher),
-            lambda rendering: StableApp(rendering.manifests, namespace, target.client, self._watcher),
+            lambda rendering: StableApp(rendering.manifests, namespace, target.client, self._watcher, target.dial),
             self._helm.run,
             facts,
         )

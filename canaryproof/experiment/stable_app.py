@@ -13,8 +13,10 @@ from canaryproof.experiment.prober import Prober
 from canaryproof.experiment.watching import Watcher
 from canaryproof.kube.client import KubeClient
 from canaryproof.kube.recorder import WATCHED
-from canaryproof.model.evidence import Probe, Unanswered
-from canaryproof.model.objects import Manifest, ObjectKey, integer_at
+from canaryproof.kube.running_cluster import Dial
+from canaryproof.kube.service_visit import visit_address
+from canaryproof.model.evidence import Probe, Unanswered, Way
+from canaryproof.model.objects import Manifest, ObjectKey, integer_at, text_at
 from canaryproof.model.wording.cause_sentences import describe
 
 RESOURCES = {each.kind: each for each in WATCHED}
@@ -23,8 +25,19 @@ RESOURCES = {each.kind: each for each in WATCHED}
 class StableApp:
     """Waits for the stable app, and probes its first Service."""
 
-    def __init__(self, baseline: Iterable[Manifest], namespace: str, client: KubeClient, watcher: Watcher) -> None:
-        """Look at the workloads and Services of *baseline*, the rendering of the stable chart, in *namespace*."""
+    def __init__(
+        self,
+        baseline: Iterable[Manifest],
+        namespace: str,
+        client: KubeClient,
+        watcher: Watcher,
+        dial: Dial | None = None,
+    ) -> None:
+        """Look at the workloads and Services of *baseline*, the rendering of the stable chart, in *namespace*.
+
+        *dial* connects to the address of a Service. Without it, requests go through the API server.
+        """
+        self._dial = dial
         self._stable = stable_of(baseline)
         self._namespace = namespace
         self._client = client
@@ -35,6 +48,12 @@ class StableApp:
     def probes(self) -> tuple[Probe, ...]:
         """Return the requests to its Service so far."""
         return self._prober.probes if self._prober else ()
+
+    @property
+    def way(self) -> Way:
+        """Return how requests reach its Service: at its address, unless it has none, or the cluster allows no such."""
+        has_address = any(address for name, _ in self._stable.services[:1] for address in self._addresses(name))
+        return "service-address" if self._dial and has_address else "api-server"
 
     def unready(self, generations: Mapping[ObjectKey, int] = MappingProxyType({})) -> str:
         """Return why it is not ready; empty when it is.
@@ -101,5 +120,15 @@ class StableApp:
     def _ask(self) -> Unanswered | None:
         """Request its Service once; return why there was no answer, None when there was one or it has no Service."""
         for service, port in self._stable.services[:1]:
-            return self._client.visit(self._namespace, service, port)
+            *_, address = ("", *self._addresses(service))
+            if self._dial is None or not address:
+                return self._client.visit(self._namespace, service, port)
+            within = self._watcher.time_limits.probe_timeout
+            return visit_address(self._dial, address, port, f"{service}.{self._namespace}", within=within)
         return None
+
+    def _addresses(self, service: str) -> list[str]:
+        """Return the cluster IP in each version of a Service, latest last. Empty if it was deleted or is headless."""
+        versions = self._watcher.recording.timeline.versions("Service", service)
+        found = [text_at(it.object.body, "spec", "clusterIP") if it.change != "DELETED" else "" for it in versions]
+        return [each.replace("None", "") for each in found]

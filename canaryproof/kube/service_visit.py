@@ -1,6 +1,12 @@
-"""Sends requests to a Service through the API server's proxy, as ``kubectl get --raw`` does."""
+"""Sends requests to a Service.
+
+:func:`visit` uses the API server's proxy, as ``kubectl get --raw`` does, which works on every cluster.
+:func:`visit_address` uses the Service's own address, as its clients do.
+"""
 
 from __future__ import annotations
+
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 
 import urllib3
 
@@ -14,6 +20,7 @@ from canaryproof.kube.api_connection import (
     is_status,
     message_of,
 )
+from canaryproof.kube.running_cluster import Dial
 from canaryproof.model.evidence import Unanswered
 
 ENOUGH_OF_AN_ANSWER = 4096
@@ -42,3 +49,32 @@ def visit(connection: Connection, namespace: str, service: str, port: int, *, wi
     if response.status in {UNAUTHORIZED, FORBIDDEN, BUSY} and is_status(text):
         raise connection.refused("GET", path, response.status, text)
     return None if OK <= response.status < BAD_REQUEST else Unanswered(message_of(response.status, text))
+
+
+def visit_address(dial: Dial, address: str, port: int, host: str, *, within: float) -> Unanswered | None:
+    """Request ``/`` of the Service at *address* once. Return None on success, or else the reason of the failure.
+
+    *host* is the Service's name in the request. No answer *within* the given number of seconds is a failure.
+
+    Raises InfrastructureError when the cluster, not the Service, is at fault.
+    """
+    client = HTTPConnection(host, port)
+    try:
+        client.sock = dial(address, port, within)
+        client.request("GET", "/", headers={"Connection": "close"})
+        with client.getresponse() as response:
+            return _judged(response)
+    except TimeoutError:
+        return Unanswered(f"no answer within {within:g} s", timed_out=True)
+    except ConnectionRefusedError:
+        return Unanswered(f"{address}:{port} refused the connection")
+    except (OSError, HTTPException) as error:
+        return Unanswered(f"{address}:{port} ended the connection without an answer ({error})")
+    finally:
+        client.close()
+
+
+def _judged(response: HTTPResponse) -> Unanswered | None:
+    if OK <= response.status < BAD_REQUEST:
+        return None
+    return Unanswered(message_of(response.status, response.read(ENOUGH_OF_AN_ANSWER)))

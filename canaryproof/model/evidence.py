@@ -229,6 +229,9 @@ class Probe:
     """True if no answer arrived within the time limit. The Service was then silent for all *seconds*."""
 
 
+Way = Literal["service-address", "api-server"]
+"""How requests reach a Service: at its own address, as its clients' requests do, or through the API server's proxy."""
+
 HolderKind = Literal["owner", "resource-policy", "hook", "finalizers", "deletion"]
 
 
@@ -347,6 +350,8 @@ class Evidence:
     ended_at: float | None = None
     """Seconds until the end of the recording, or None if there was no recording."""
     probes: tuple[Probe, ...] = ()
+    probed_through: Way = "api-server"
+    """How the requests of *probes* reached the Service."""
     leftovers: tuple[Leftover, ...] = ()
     logs: tuple[ContainerLog, ...] = ()
     timings: Timings = field(default_factory=Timings)
