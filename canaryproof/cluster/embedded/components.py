@@ -172,11 +172,6 @@ def _kube_proxy(binaries: Binaries, nft: Path, logs: Path) -> Process:
             "PATH": f"{nft.parent}:{_SYSTEM_PATH}",
             "LD_LIBRARY_PATH": str(nft.parent),
         },
-            **_ONE_CORE,
-            "PATH": f"{nft.parent}:{_SYSTEM_PATH}",
-            "LD_LIBRARY_PATH": str(nft.parent),
-            **_ANY_KERNEL,
-        },
         trial=(str(nft), "--file", str(STATE / "nft-trial")),
     )
 
