@@ -20,12 +20,14 @@ import msgspec
 
 from canaryproof.errors import InfrastructureError, SubmissionError
 from canaryproof.model.evidence import ChartFile, Rendering, Revision
-from canaryproof.model.helm_text import rollback_target
+from canaryproof.model.helm_text import is_failed_rollback, rollback_target
 from canaryproof.model.objects import BODIES, Body, ObjectKey, integer_at, maps_at, text_at, values_at
 from canaryproof.model.rendered_yaml import parse
 
 TYPE = "helm.sh/release.v1"
 """The type of Secrets that contain records."""
+OF_HELM = "owner=helm"
+"""The label selector for the records of all releases."""
 GZIP = b"\x1f\x8b\x08"
 LARGEST = 64 * 2**20
 """The maximum size of a decompressed record, in bytes.
@@ -36,7 +38,7 @@ A Secret holds at most 1 MiB, but the record of a hostile chart can decompress t
 
 def selector(release: str) -> str:
     """Return the label selector for the records of a release. Helm uses the same one."""
-    return f"name={release},owner=helm"
+    return f"name={release},{OF_HELM}"
 
 
 def record_name(release: str, revision: int) -> str:
@@ -104,10 +106,14 @@ class Record:
     line: Revision
     """The revision as ``helm history`` shows it."""
     deployed_at: datetime
+    """The time at which Helm stored the revision, before it changed the cluster. It is the API server's time: the clock
+    of the machine that ran Helm may differ. Records without it have Helm's own time."""
     rendering: Rendering
     files: tuple[ChartFile, ...] = ()
     """The templates of the chart."""
     hooks: tuple[HookRun, ...] = ()
+    rollback_revision: int | None = None
+    """The revision that this one rolled back to, if the record has it: Helm 4 stores it beside the description."""
 
     @property
     def revision(self) -> int:
@@ -116,8 +122,13 @@ class Record:
 
     @property
     def target(self) -> int | None:
-        """Return the revision that this one rolled back to, or None if this one is not a rollback."""
-        return rollback_target(self.line.description)
+        """Return the revision that this one rolled back to. None if it is no rollback, or the record does not tell."""
+        return self.rollback_revision or rollback_target(self.line.description)
+
+    @property
+    def is_rollback(self) -> bool:
+        """Report whether this revision is a rollback, even one that failed."""
+        return self.target is not None or is_failed_rollback(self.line.description, self.revision)
 
 
 def record_of(secret: Body) -> Record:
@@ -127,12 +138,14 @@ def record_of(secret: Body) -> Record:
     """
     try:
         content = content_of(secret)
+        stored = text_at(secret, "metadata", "creationTimestamp")
         return Record(
             line=_revision(content),
-            deployed_at=_time(text_at(content, "info", "last_deployed")),
+            deployed_at=_time(stored or text_at(content, "info", "last_deployed")),
             rendering=_rendering(content),
             files=tuple(_files(content)),
             hooks=tuple(_hook_runs(content)),
+            rollback_revision=integer_at(content, "info", "rollback_revision") or None,
         )
     except (ValueError, RecursionError) as error:
         name = text_at(secret, "metadata", "name")

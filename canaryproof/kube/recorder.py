@@ -16,7 +16,7 @@ import msgspec
 from canaryproof.errors import InfrastructureError
 from canaryproof.kube.api_connection import GONE
 from canaryproof.kube.client import ExpiredError, Listing
-from canaryproof.kube.resources import PODS, Resource
+from canaryproof.kube.resources import EVENTS, PODS, Resource
 from canaryproof.kube.running_cluster import Vitals
 from canaryproof.model.objects import BODIES, Body, Manifest, ObjectKey
 from canaryproof.model.timeline import Change, Observation, Timeline
@@ -34,7 +34,7 @@ WATCHED = (
     Resource("DaemonSet", "/apis/apps/v1", "daemonsets"),
     Resource("Service", "/api/v1", "services"),
     Resource("EndpointSlice", "/apis/discovery.k8s.io/v1", "endpointslices"),
-    Resource("Event", "/api/v1", "events"),
+    EVENTS,
     Resource("ServiceAccount", "/api/v1", "serviceaccounts"),
 )
 _LOG = logger_of(__name__)

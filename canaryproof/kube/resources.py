@@ -35,3 +35,4 @@ ROLE_BINDINGS = Resource("RoleBinding", "/apis/rbac.authorization.k8s.io/v1", "r
 NETWORK_POLICIES = Resource("NetworkPolicy", "/apis/networking.k8s.io/v1", "networkpolicies")
 RESOURCE_QUOTAS = Resource("ResourceQuota", "/api/v1", "resourcequotas")
 LIMIT_RANGES = Resource("LimitRange", "/api/v1", "limitranges")
+EVENTS = Resource("Event", "/api/v1", "events")

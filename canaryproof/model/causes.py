@@ -185,8 +185,13 @@ FindingCode = Literal[
     "revision-forgotten",
     "revision-missing",
     "revision-not-deployed",
+    "field-conflict",
+    "release-deleted",
+    "release-missing",
+    "release-uninstalled",
     "rollback-failed",
     "rollback-not-last",
+    "rollback-unfinished",
     "rolled-back-to-canary",
     "upgrade-in-disguise",
     # changes of the chart to stable

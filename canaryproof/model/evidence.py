@@ -232,7 +232,7 @@ class Probe:
 Way = Literal["service-address", "api-server"]
 """How requests reach a Service: at its own address, as its clients' requests do, or through the API server's proxy."""
 
-HolderKind = Literal["owner", "resource-policy", "hook", "finalizers", "deletion"]
+HolderKind = Literal["owner", "resource-policy", "hook", "finalizers", "deletion", "revision"]
 
 
 @dataclass(frozen=True)
@@ -240,9 +240,10 @@ class Holder:
     """The reason why an object still exists."""
 
     kind: HolderKind
-    """The kind of holder. ``deletion``: the deletion was requested, but is not complete yet."""
+    """The kind of holder. ``deletion``: the deletion was requested, but is not complete yet. ``revision``: the revision
+    before the rollback failed and did not have the object, so the rollback did not delete it."""
     value: str = ""
-    """The owner, the value of the annotation, or the finalizers, separated by commas."""
+    """The owner, the value of the annotation, the finalizers, separated by commas, or the revision."""
 
 
 @dataclass(frozen=True)
@@ -306,6 +307,13 @@ class Observed:
     rollback: int | None
     status: str
     """Helm's status of the canary's revision, such as ``superseded``."""
+    applied: bool | None = None
+    """Whether the objects of the canary's revision reached the cluster, although *status* is not a success. None if
+    nothing shows it any more."""
+    target_has_canary: bool = False
+    """True if the revision to which the rollback went has the canary itself."""
+    safe: int | None = None
+    """The last revision on record that succeeded without the canary, or None if there is none."""
     unready: Cause | None = None
     """The reason why the stable app is not ready now, or None if it is ready."""
     gaps: dict[str, Cause] = field(default_factory=dict)

@@ -55,6 +55,30 @@ _RECORDED = re.compile(r"Install complete|Upgrade complete|Rollback to (?P<targe
 """The description of a revision that succeeded (Helm, ``pkg/action/install.go``, ``upgrade.go``, ``rollback.go``)."""
 
 
+_ROLLBACK_FAILED = re.compile(r"(Rollback|Release) \"[^\"]+\" failed: ")
+"""The description of a rollback that failed: in the cluster, or while Helm waited for it (``pkg/action/rollback.go``).
+
+Helm also stores the second one for an install that failed (``install.go``).
+"""
+_UPGRADE_FAILED = re.compile(r"Upgrade \"[^\"]+\" failed: ")
+"""The description of an upgrade that failed (Helm, ``pkg/action/upgrade.go``)."""
+_HOOKS_FAILED = re.compile(r"(pre|post)-upgrade hooks failed: ")
+_NOT_READY = re.compile(
+    r"resource \S+ not ready\. status: "  # Helm 4, pkg/kube/statuswait.go
+    r"|context deadline exceeded$"  # both: the time limit of --wait
+    r"|timed out waiting for the condition$"  # Helm 3 before 3.17, with apimachinery's pkg/util/wait
+)
+"""The end of Helm's wait for objects that it has applied."""
+_CANCELED = "context canceled"
+"""Ctrl-C (Go, ``context``). Helm may have applied all objects by then, some, or none."""
+_CONFLICT = re.compile(
+    r"conflict occurred while applying object (?:[\w.-]+/)?(?P<name>[\w.-]+) \S+, Kind=(?P<kind>\w+): "
+)
+"""Another field manager owns a field that Helm 4 applies (``pkg/kube/client.go``)."""
+_MANAGER = re.compile(r"conflicts? with \"(?P<manager>[^\"]+)\"")
+_FIELD = re.compile(r"(?:: |^- )(?P<field>\.\S+)", re.MULTILINE)
+
+
 def error_message(stderr: str) -> str:
     """Return Helm's error on one line, without warnings, advice about flags, and stack traces."""
     lines = stderr.partition(_STACKS)[0].splitlines()
@@ -95,6 +119,55 @@ def rollback_target(description: str) -> int | None:
     """Return the target of the rollback with this description, or None if the revision is not a rollback."""
     found = _RECORDED.fullmatch(description)
     return int(found["target"]) if found and found["target"] else None
+
+
+def is_failed_rollback(description: str, revision: int) -> bool:
+    """Report whether *revision* is a rollback that failed. Its description then no longer names the target."""
+    return revision > 1 and bool(_ROLLBACK_FAILED.match(description))
+
+
+def error_of(description: str) -> str:
+    """Return the error in the description of a revision that failed, without Helm's prefix."""
+    for prefix in (_UPGRADE_FAILED, _ROLLBACK_FAILED):
+        if found := prefix.match(description):
+            return description[found.end() :]
+    return description
+
+
+def is_wait_ended(error: str) -> bool:
+    """Report whether an upgrade failed only because its objects, all applied, were not ready in time."""
+    return bool(_NOT_READY.search(error)) and not _HOOKS_FAILED.match(error)
+
+
+def is_canceled(error: str) -> bool:
+    """Report whether the user ended Helm with Ctrl-C."""
+    return error == _CANCELED
+
+
+@dataclass(frozen=True)
+class FieldConflict:
+    """Fields of an object that Helm 4 cannot apply, because another field manager owns them."""
+
+    object: str
+    """The object, such as ``Deployment/shop``."""
+    fields: tuple[str, ...]
+    """The fields, such as ``.spec.replicas``."""
+    managers: tuple[str, ...]
+    """The field managers that own the fields, such as ``kubectl``."""
+
+
+def field_conflict(error: str) -> FieldConflict | None:
+    """Return the conflict because of which the API server refused to apply an object, or None for another error.
+
+    Source: apimachinery, ``pkg/util/managedfields/internal/conflict.go``.
+    """
+    found = _CONFLICT.search(error)
+    if not found:
+        return None
+    told = error[found.end() :]
+    fields = dict.fromkeys(each["field"] for each in _FIELD.finditer(told))
+    managers = dict.fromkeys(each["manager"] for each in _MANAGER.finditer(told))
+    return FieldConflict(f"{found['kind']}/{found['name']}", tuple(fields), tuple(managers))
 
 
 def is_success(description: str) -> bool:

@@ -60,11 +60,17 @@ HintId = Literal[
     "hook-changes-release",
     "left-by-policy",
     "left-by-something",
-    "rollback-again",
+    "free-and-upgrade",
+    "no-uninstall",
+    "rollback-after-uninstall",
+    "rollback-by-force",
     "rollback-command",
     "rollback-failed",
-    "rollback-further",
+    "rollback-impossible",
+    "rollback-through-canary",
+    "rollback-through-canary-by-force",
     "upgrade-again",
+    "upgrade-by-force",
     "upgrade-by-hand",
     "upgrade-missing",
     # the stable app
@@ -93,5 +99,7 @@ class Hint:
     files: tuple[str, ...] = ()
     """Templates, relative to the chart's folder."""
     revision: int = 0
+    through: int = 0
+    """The canary's revision, if the way to *revision* leads through it."""
     detail: str = ""
     """The advice itself, if the refusal of the chart already contains it."""

@@ -70,6 +70,8 @@ class Event:
     reason: str
     message: str
     count: int
+    began: str = ""
+    """The time of the first occurrence in ISO 8601, or an empty string if the event has none."""
 
 
 @dataclass(frozen=True)
@@ -373,4 +375,7 @@ def _event(at: float, body: Body) -> Event:
         reason=text_at(body, "reason"),
         message=text_at(body, "message"),
         count=max(1, integer_at(body, "count"), integer_at(body, "series", "count")),
+        began=text_at(body, "firstTimestamp")
+        or text_at(body, "eventTime")
+        or text_at(body, "metadata", "creationTimestamp"),
     )

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from canaryproof.analysis.leftovers import descendants, leftover
 from canaryproof.analysis.stable_state import Stable
 from canaryproof.experiment.prober import probe
-from canaryproof.helm.releases import Record, record_of, selector
+from canaryproof.helm.releases import OF_HELM, Record, record_of, selector
 from canaryproof.kube.client import KubeClient
 from canaryproof.kube.recorder import WATCHED, body_of
-from canaryproof.kube.resources import SECRETS, Resource
-from canaryproof.model.evidence import Probe
+from canaryproof.kube.resources import EVENTS, SECRETS, Resource
+from canaryproof.model.evidence import Holder, Leftover, Probe
 from canaryproof.model.objects import BODIES, Body, Manifest, text_at
 from canaryproof.model.timeline import Observation, Timeline
 from canaryproof.observe.observed_evidence import CurrentState
@@ -36,6 +37,18 @@ def read_records(client: KubeClient, release: str, namespace: str) -> tuple[Reco
     return ()
 
 
+def read_releases(client: KubeClient, namespace: str) -> tuple[str, ...]:
+    """Return the names of all releases that Helm has on record in *namespace*."""
+    items = (item for store in STORES for item in client.list(store, namespace, labels=OF_HELM).items)
+    return tuple(sorted({text_at(BODIES.decode(item), "metadata", "labels", "name") for item in items}))
+
+
+def read_events(client: KubeClient, namespace: str) -> Timeline:
+    """Return all events in *namespace*, in the order of their first occurrences."""
+    listed = [body_of(EVENTS, item) for item in client.list(EVENTS, namespace).items]
+    return Timeline(tuple(Observation(0, "ADDED", Manifest(each)) for each in listed))
+
+
 def read_state(client: KubeClient, namespace: str, revisions: Revisions) -> CurrentState:
     """Return what *namespace* shows of a release with *revisions*."""
     now = revisions.seconds(client.now())
@@ -49,8 +62,14 @@ def read_state(client: KubeClient, namespace: str, revisions: Revisions) -> Curr
     }
     family = descendants(timeline, [key.local for key in revisions.finding.added])
     found |= {key: each for key, each in timeline.objects.items() if key in family}
-    leftovers = tuple(leftover(key, each, frozenset(found)) for key, each in found.items())
+    leftovers = tuple(_held(leftover(key, each, frozenset(found)), revisions) for key, each in found.items())
     return CurrentState(now, timeline, leftovers)
+
+
+def _held(left: Leftover, revisions: Revisions) -> Leftover:
+    """Return *left*, held by the failed revision before the rollback if nothing else holds it."""
+    failed = revisions.forgotten_in
+    return left if left.holder or failed is None else replace(left, holder=Holder("revision", str(failed.revision)))
 
 
 def probe_stable(client: KubeClient, namespace: str, stable: Stable, began: float, every: float) -> tuple[Probe, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from canaryproof.analysis.outcome import decide
 from canaryproof.model.causes import Cause
@@ -43,8 +44,12 @@ def observed_outcome(
     rolled_back_at: float | None,
     now: float,
     time_limits: TimeLimits,
+    since: datetime | None = None,
 ) -> ObservedOutcome:
-    """Return the outcome of *canary*; times are in seconds of the timeline."""
+    """Return the outcome of *canary*; times are in seconds of the timeline.
+
+    Events of pods from before *since* belong to earlier revisions.
+    """
     if any(pod.is_live for pod in canary.pods(timeline)):
         seen = replace(canary, unpulled=())  # the nodes may have had the image before: its pods show what it did
         decision = decide(timeline, seen, upgraded_at, now, time_limits)
@@ -52,18 +57,23 @@ def observed_outcome(
             return ObservedOutcome(decision)
     seconds = (now if rolled_back_at is None else rolled_back_at) - upgraded_at
     ran = seconds if seconds >= time_limits.observation else None
-    return _from_events(tuple(events_of(timeline, canary.name)), canary, ran, now)
+    return _from_events(tuple(events_of(timeline, canary.name, since)), canary, ran, now)
 
 
-def events_of(timeline: Timeline, deployment: str) -> Iterator[Event]:
+def events_of(timeline: Timeline, deployment: str, since: datetime | None = None) -> Iterator[Event]:
     """Yield the events about the pods of a Deployment, and about the ReplicaSets that should have made them.
 
-    Pods that are gone are known by their names.
+    Pods that are gone are known by their names. Pods and ReplicaSets whose first event is from before *since* do not
+    count. Each is known by its uid, since the ReplicaSets of equal pod templates have equal names.
     """
-    for event in timeline.events:
-        is_own = {"Pod": is_pod_of, "ReplicaSet": is_replica_set_of}.get(event.object.kind)
-        if is_own and is_own(deployment, event.object.name):
-            yield event
+    events = [each for each in timeline.events if _is_about(each, deployment)]
+    before = {each.uid for each in events if since and each.began and datetime.fromisoformat(each.began) < since}
+    yield from (each for each in events if each.uid not in before)
+
+
+def _is_about(event: Event, deployment: str) -> bool:
+    is_own = {"Pod": is_pod_of, "ReplicaSet": is_replica_set_of}.get(event.object.kind)
+    return bool(is_own and is_own(deployment, event.object.name))
 
 
 def _from_events(events: Sequence[Event], canary: Canary, ran: float | None, now: float) -> ObservedOutcome:
@@ -77,6 +87,11 @@ def _from_events(events: Sequence[Event], canary: Canary, ran: float | None, now
             return ObservedOutcome(Decision(outcome, cause, now, now, proof))
     reasons = tuple(dict.fromkeys(each.reason for each in events))
     return _unknown(Cause(code="events-unclear", deployment=canary.name, states=reasons))
+
+
+def cause_in(events: Sequence[Event]) -> Cause | None:
+    """Return what *events* show of the pods of a Deployment, or None if they show nothing unusual."""
+    return next((found[1] for rule in RULES if (found := rule(events, None))), None)
 
 
 def _unknown(cause: Cause) -> ObservedOutcome:

@@ -10,12 +10,15 @@ from canaryproof.checks import registry
 from canaryproof.helm.releases import Record
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Evidence, Leftover, Observed, Probe, Step
+from canaryproof.model.helm_text import error_of, is_canceled, is_wait_ended
 from canaryproof.model.objects import ObjectKey
 from canaryproof.model.timeline import Timeline
-from canaryproof.observe.event_rules import ObservedOutcome, observed_outcome
-from canaryproof.observe.revisions import Revisions
+from canaryproof.observe.event_rules import ObservedOutcome, events_of, observed_outcome
+from canaryproof.observe.revisions import SUCCEEDED, Revisions
 from canaryproof.timeouts import TimeLimits
 
+EVENTS_KEPT = 3600.0
+"""Seconds for which the API server keeps events by default (kube-apiserver, ``--event-ttl``)."""
 OF_THE_CANARY = (
     registry.CANARY_PRESENT,
     registry.CANARY_REPLICAS,
@@ -43,8 +46,8 @@ class CurrentState:
 
 def needs_probes(revisions: Revisions, state: CurrentState) -> bool:
     """Report whether the canary is there now, so that it can be seen whether the stable app answers beside it."""
-    finding = revisions.finding
-    return bool(finding.canary and not finding.decision and not revisions.rollback and state.leftovers)
+    finding, is_there = revisions.finding, revisions.rollback is None or revisions.has_canary_again
+    return bool(finding.canary and not finding.decision and is_there and state.leftovers)
 
 
 def complete(evidence: Evidence, revisions: Revisions, state: CurrentState, time_limits: TimeLimits) -> Evidence:
@@ -55,6 +58,7 @@ def complete(evidence: Evidence, revisions: Revisions, state: CurrentState, time
     upgraded_at = revisions.seconds(submitted.deployed_at)
     rolled_back_at = revisions.seconds(rollback.deployed_at) if rollback else None
     found = _outcome(revisions, state, time_limits)
+    applied = _applied(revisions, state)
     return replace(
         evidence,
         baseline=revisions.baseline,
@@ -66,7 +70,7 @@ def complete(evidence: Evidence, revisions: Revisions, state: CurrentState, time
         history=tuple(record.line for record in revisions.records),
         timeline=state.timeline,
         install=Step("helm install", 0.0, 0.0),
-        upgrade=_step(submitted, upgraded_at) if revisions.is_upgraded else None,
+        upgrade=_step(submitted, upgraded_at, applied=bool(applied)) if revisions.is_upgraded else None,
         rollback=_step(rollback, rolled_back_at) if rollback and rolled_back_at is not None else None,
         leftovers=state.leftovers,
         gone_at=None if state.leftovers else now,
@@ -74,19 +78,23 @@ def complete(evidence: Evidence, revisions: Revisions, state: CurrentState, time
         ended_at=now + len(probes or ()) * time_limits.probe_every,
         probes=probes or (),
         observed=Observed(
-            stable=revisions.stable.revision if revisions.stable else None,
+            stable=revisions.stable,
             canary=submitted.revision if revisions.is_upgraded else None,
             rollback=rollback.revision if rollback else None,
             status=submitted.line.status,
+            applied=applied,
+            target_has_canary=revisions.has_canary_again,
+            safe=revisions.safe.revision if revisions.safe else None,
             unready=unready_now,
-            gaps=dict(_gaps(revisions, found, probed=probes is not None)),
+            gaps=dict(_gaps(revisions, found, probed=probes is not None, applied=applied)),
         ),
     )
 
 
 def _outcome(revisions: Revisions, state: CurrentState, time_limits: TimeLimits) -> ObservedOutcome | None:
     """Return the outcome of the canary; None where there is none, or the chart alone decides."""
-    canary, rollback = revisions.finding.canary, revisions.rollback
+    canary = revisions.finding.canary
+    rollback = None if revisions.has_canary_again else revisions.rollback
     if canary is None or revisions.finding.decision:
         return None
     return observed_outcome(
@@ -96,10 +104,38 @@ def _outcome(revisions: Revisions, state: CurrentState, time_limits: TimeLimits)
         rolled_back_at=revisions.seconds(rollback.deployed_at) if rollback else None,
         now=state.now,
         time_limits=time_limits,
+        since=revisions.began.deployed_at if revisions.began else None,
     )
 
 
-def _gaps(revisions: Revisions, found: ObservedOutcome | None, *, probed: bool) -> Iterator[tuple[str, Cause]]:
+def _applied(revisions: Revisions, state: CurrentState) -> bool | None:
+    """Report whether the objects of the canary's revision reached the cluster; None if nothing shows it any more.
+
+    Helm applies all objects before it waits for them. If a user ended Helm, or uninstalled the release, Helm's record
+    does not tell, but the canary and its events do.
+    """
+    line = revisions.submitted.line
+    if line.status in SUCCEEDED:
+        return True
+    if line.status == "failed":
+        error = error_of(line.description)
+        if is_wait_ended(error) or not is_canceled(error):
+            return is_wait_ended(error)
+    if state.leftovers or _events(revisions, state):
+        return True
+    age = state.now - revisions.seconds(revisions.submitted.deployed_at)
+    return False if age < EVENTS_KEPT else None
+
+
+def _events(revisions: Revisions, state: CurrentState) -> bool:
+    canary = revisions.finding.canary
+    since = revisions.began.deployed_at if revisions.began else None
+    return canary is not None and any(events_of(state.timeline, canary.name, since))
+
+
+def _gaps(
+    revisions: Revisions, found: ObservedOutcome | None, *, probed: bool, applied: bool | None
+) -> Iterator[tuple[str, Cause]]:
     """Yield the checks that the evidence does not allow, and why."""
     if not probed:
         yield registry.STABLE_SERVES_DURING_CANARY.id, Cause(code="not-watched")
@@ -109,11 +145,16 @@ def _gaps(revisions: Revisions, found: ObservedOutcome | None, *, probed: bool) 
             yield check.id, Cause(code="revision-pruned", count=len(revisions.records))
     if found and found.is_unknown:
         yield registry.CANARY_OUTCOME.id, found.decision.cause
+        if applied is None:
+            yield registry.UPGRADE_APPLIED.id, found.decision.cause
 
 
-def _step(record: Record, at: float) -> Step:
-    verb = f"rollback, to revision {record.target}" if record.target else "upgrade"
-    return Step(f"helm {verb}", at, at, record.line.description if record.line.status == "failed" else "")
+def _step(record: Record, at: float, *, applied: bool = False) -> Step:
+    verb = (
+        f"rollback, to revision {record.target}" if record.target else "rollback" if record.is_rollback else "upgrade"
+    )
+    failed = record.line.status == "failed" and not applied
+    return Step(f"helm {verb}", at, at, error_of(record.line.description) if failed else "")
 
 
 def _ready_since(timeline: Timeline, workloads: Iterable[ObjectKey]) -> float:

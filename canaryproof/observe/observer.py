@@ -18,7 +18,9 @@ from canaryproof.helm.inputs import Inputs
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.model.evidence import Evidence
 from canaryproof.model.faults import cause_of
-from canaryproof.observe.current_state import probe_stable, read_records, read_state
+from canaryproof.model.wording.cause_sentences import describe
+from canaryproof.observe.current_state import probe_stable, read_events, read_records, read_releases, read_state
+from canaryproof.observe.missing_release import missing_release
 from canaryproof.observe.observed_evidence import complete, needs_probes
 from canaryproof.observe.revisions import find_revisions
 from canaryproof.scenario.terms import Scenario
@@ -66,10 +68,7 @@ class Observer:
             baseline = Baseline(helm, self._scenario.release, inputs.stable[-1], kubernetes).rendered(namespace)
         records = read_records(client, self._scenario.release, namespace)
         if not records:
-            raise InfrastructureError(
-                f"there is no release {self._scenario.release} in namespace {namespace} of context {client.context}:"
-                " nothing was installed there, or it was elsewhere; helm list --all-namespaces shows what there is"
-            )
+            raise self._missing(namespace)
         for rendering in (baseline, *(record.rendering for record in records)):
             facts.learn_secrets(rendering.manifests)
         facts.learn_live_secrets(live_secrets(client, namespace))
@@ -79,3 +78,10 @@ class Observer:
             probes = probe_stable(client, namespace, revisions.stable_app, state.now, self._time_limits.probe_every)
             state = replace(state, probes=probes)
         facts.evidence = complete(facts.evidence, revisions, state, self._time_limits)
+
+    def _missing(self, namespace: str) -> InfrastructureError:
+        """Return the error for a release of which Helm has no record, with what events still show of it."""
+        client, release = self._connection.client, self._scenario.release
+        place = f"namespace {namespace} of context {client.context}"
+        cause = missing_release(read_events(client, namespace), release, place, read_releases(client, namespace))
+        return InfrastructureError(describe(cause), cause=cause)

@@ -13,7 +13,11 @@ from canaryproof.analysis.canary import CanaryFinding, find_canary
 from canaryproof.analysis.stable_state import Stable, stable_of
 from canaryproof.helm.releases import Record
 from canaryproof.model.evidence import Rendering
+from canaryproof.model.objects import Body, ObjectKey, mapping_at
 from canaryproof.scenario.terms import Scenario
+
+SUCCEEDED = frozenset({"deployed", "superseded"})
+"""The statuses of revisions that succeeded."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +27,20 @@ class Revisions:
     records: tuple[Record, ...]
     """All revisions on record, oldest first."""
     baseline: Rendering
+    scenario: Scenario
     """The stable chart of the scenario, as it renders."""
     finding: CanaryFinding
     """The objects that `submitted` adds to the stable chart, and the canary among them."""
     submitted: Record
-    """The revision with the canary; where there is none, the one that should have it."""
-    stable: Record | None = None
+    """The last revision with the canary, even a rollback to it; if there is none, the one that should have it."""
+    stable: int | None = None
     """The target revision of the rollback, or without a rollback, the revision before the canary."""
     rollback: Record | None = None
+    """The last rollback after the canary, even one that failed; else the one that went to the canary."""
+    began: Record | None = None
+    """The first revision since which the Deployment of the canary has been there; the pods may be from then."""
+    safe: Record | None = None
+    """The last revision that succeeded without the canary."""
 
     @property
     def is_upgraded(self) -> bool:
@@ -41,6 +51,28 @@ class Revisions:
     def is_pruned(self) -> bool:
         """Report whether revisions are no longer on record: Helm keeps the last ten, as a rule."""
         return self.records[0].revision > 1
+
+    @property
+    def has_canary_again(self) -> bool:
+        """Report whether the rollback went to a revision with the canary."""
+        return self.rollback is self.submitted
+
+    @property
+    def forgotten_in(self) -> Record | None:
+        """Return the failed revision without the canary from which the last rollback came, or None.
+
+        Helm compares the target with the revision before the rollback, and deletes only objects of that revision
+        (``pkg/action/rollback.go``). A failed rollback leaves the canary there, and is itself a revision without it.
+        """
+        if self.rollback is None:
+            return None
+        before = next((it for it in self.records if it.revision == self.rollback.revision - 1), None)
+        unfinished = before is not None and before.line.status not in SUCCEEDED
+        return (
+            before
+            if before and unfinished and not _has_canary(before, self.finding, self.baseline, self.scenario)
+            else None
+        )
 
     @property
     def stable_app(self) -> Stable:
@@ -56,18 +88,59 @@ def find_revisions(records: Sequence[Record], baseline: Rendering, scenario: Sce
     """Return the revisions that matter of at least one record; the stable chart renders to *baseline*."""
     ordered = tuple(sorted(records, key=lambda record: record.revision))
     findings = {record.revision: find_canary(baseline, record.rendering, scenario) for record in ordered}
-    upgrades = [record for record in ordered if not record.target]
-    canaries = [record for record in upgrades if findings[record.revision].canary]
+    upgrades = [record for record in ordered if not record.is_rollback]
+    canaries = [record for record in ordered if findings[record.revision].canary]
     submitted = (canaries or upgrades or list(ordered))[-1]
-    after = [record for record in ordered if record.revision > submitted.revision]
-    rollback = next((record for record in reversed(after) if record.target), None)
-    before = [record for record in ordered if record.revision < submitted.revision]
-    stable = _stable(before, ordered, rollback)
-    return Revisions(ordered, baseline, findings[submitted.revision], submitted, stable, rollback)
+    finding = findings[submitted.revision]
+    rollback = next((it for it in reversed(ordered) if it.is_rollback and it.revision >= submitted.revision), None)
+    safe = [it for it in ordered if it.line.status in SUCCEEDED and not _has_canary(it, finding, baseline, scenario)]
+    before = [it for it in safe if it.revision < submitted.revision]
+    stable = _target(rollback, ordered) if rollback else before[-1].revision if before else None
+    return Revisions(
+        records=ordered,
+        baseline=baseline,
+        scenario=scenario,
+        finding=finding,
+        submitted=submitted,
+        stable=stable,
+        rollback=rollback,
+        began=_first_with(ordered, submitted, finding) if finding.canary else submitted,
+        safe=safe[-1] if safe else None,
+    )
 
 
-def _stable(before: Sequence[Record], records: Sequence[Record], rollback: Record | None) -> Record | None:
-    if rollback:
-        return next((record for record in records if record.revision == rollback.target), None)
-    working = [record for record in before if record.line.status in {"deployed", "superseded"}]
-    return working[-1] if working else None
+def _has_canary(record: Record, finding: CanaryFinding, baseline: Rendering, scenario: Scenario) -> bool:
+    """Report whether *record* has the canary of *finding*, or another one."""
+    canary = finding.canary
+    named = canary is not None and not canary.in_place and _template_of(record, canary.key) is not None
+    return named or find_canary(baseline, record.rendering, scenario).canary is not None
+
+
+def _template_of(record: Record, key: ObjectKey) -> Body | None:
+    """Return the pod template of a workload in *record*, or None if there is no such workload."""
+    return next(
+        (mapping_at(it.body, "spec", "template") for it in record.rendering.manifests if it.key.local == key), None
+    )
+
+
+def _target(rollback: Record, records: Sequence[Record]) -> int | None:
+    """Return the target of *rollback*. If it failed under Helm 3, only its objects tell: they are the target's."""
+    if rollback.target:
+        return rollback.target
+    bodies = [each.body for each in rollback.rendering.manifests]
+    before = (it for it in reversed(records) if it.revision < rollback.revision)
+    return next((it.revision for it in before if [each.body for each in it.rendering.manifests] == bodies), None)
+
+
+def _first_with(records: Sequence[Record], submitted: Record, finding: CanaryFinding) -> Record:
+    """Return the first revision with the same canary since which its workload has been there all the time."""
+    first = submitted
+    if finding.canary is None:
+        return first
+    key = finding.canary.key
+    for record in reversed([it for it in records if it.revision < submitted.revision]):
+        template = _template_of(record, key)
+        if template is None:
+            break
+        first = record if template == _template_of(submitted, key) else first
+    return first

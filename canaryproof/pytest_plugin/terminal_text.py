@@ -161,7 +161,8 @@ def phases(evidence: Evidence) -> Iterator[Line]:
 def revisions(evidence: Evidence, observed: Observed) -> Iterator[Line]:
     """Yield the role of each revision of a release that a user handled by hand."""
     roles = {
-        observed.stable: "the stable app",
+        observed.safe: "the stable app",
+        observed.stable: "an earlier canary" if observed.target_has_canary else "the stable app",
         observed.canary: f"the canary: {one_line(evidence.decision.reason)}",
         observed.rollback: f"the rollback to revision {observed.stable}",
     }

@@ -76,7 +76,7 @@ EVIDENCE = Evidence(
     probes=(Probe(0, 1, VALUE),),
     leftovers=(Leftover(ObjectKey("Secret", "db"), Holder("hook", VALUE)),),
     logs=(ContainerLog("pod", "app", previous=False, text=f"log {VALUE}"),),
-    observed=Observed(1, 2, 3, "superseded", TOLD, {"canary-gone": TOLD}),
+    observed=Observed(1, 2, 3, "superseded", unready=TOLD, gaps={"canary-gone": TOLD}),
     fault=TOLD,
 )
 

@@ -189,3 +189,18 @@ def test_the_first_symptom_says_most(error: str, first: Symptom) -> None:
 def test_an_unknown_error_has_no_symptom() -> None:
     """An error without a known symptom is shown as it is."""
     assert list(helm_text.symptoms("timed out")) == []
+
+
+def test_the_fields_of_other_managers_are_listed() -> None:
+    """A conflict of server-side apply names each manager once, and all its fields, on one line or several."""
+    head = "conflict occurred while applying object sre/shop apps/v1, Kind=Deployment: Apply failed with "
+    one = 'conflict with "kubectl-edit" using apps/v1 at 2026-01-01T00:00:00Z: .spec.replicas'
+    more = 'conflicts with "kubectl" with subresource "scale" using apps/v1:\n- .spec.replicas\n- .spec.paused'
+
+    assert helm_text.field_conflict(f"{head}1 conflict: {one}") == helm_text.FieldConflict(
+        "Deployment/shop", (".spec.replicas",), ("kubectl-edit",)
+    )
+    assert helm_text.field_conflict(f"{head}2 conflicts: {more}") == helm_text.FieldConflict(
+        "Deployment/shop", (".spec.replicas", ".spec.paused"), ("kubectl",)
+    )
+    assert helm_text.field_conflict("context canceled") is None

@@ -99,11 +99,15 @@ def test_revisions_need_not_be_the_first_three() -> None:
         ((INSTALLED, UPGRADED, replace(UPGRADED, revision=3)), {"rollback": 0}, "is an upgrade, and no rollback"),
         ((INSTALLED, UPGRADED, ROLLED_BACK, replace(UPGRADED, revision=4)), {}, "the last revision must be a rollback"),
         (
-            (INSTALLED, UPGRADED, replace(ROLLED_BACK, status="failed")),
+            (INSTALLED, UPGRADED, replace(ROLLED_BACK, status="pending-rollback")),
             {},
-            "the last revision must be a rollback, and deployed",
+            "the rollback in revision 3 did not end: its status is pending-rollback",
         ),
-        ((INSTALLED, UPGRADED, ROLLED_BACK), {"stable": 2}, "went to revision 2, which has the canary itself"),
+        (
+            (INSTALLED, UPGRADED, ROLLED_BACK),
+            {"stable": 2, "target_has_canary": True},
+            "went to revision 2, which has the canary itself",
+        ),
         ((UPGRADED, ROLLED_BACK), {"stable": 0}, "no longer has on record"),
     ],
 )

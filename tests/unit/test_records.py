@@ -144,7 +144,7 @@ def test_the_last_try_counts(history: list[str], stable: int | None, submitted: 
     revisions = found(*history)
 
     assert revisions.submitted.revision == submitted
-    assert (revisions.stable.revision if revisions.stable else None) == stable
+    assert revisions.stable == stable
     assert (revisions.rollback.revision if revisions.rollback else None) == rollback
     assert (revisions.finding.canary is not None) == ("canary" in history)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from canaryproof.checks.judging.finding import Finding, revisions
+from canaryproof.checks.troubleshooting import explain
 from canaryproof.model.causes import Cause
-from canaryproof.model.evidence import Evidence, Observed
-from canaryproof.model.hints import Hint
+from canaryproof.model.evidence import Evidence, Observed, Revision
+from canaryproof.model.helm_text import error_of, field_conflict, without_repetition
+from canaryproof.model.hints import Hint, HintId
 from canaryproof.model.objects import Manifest, maps_at, value_at
 from canaryproof.model.timeline import PodHistory, Timeline, condition
 
@@ -18,36 +20,108 @@ def upgrade_applied(evidence: Evidence, observed: Observed) -> Finding | None:
     seen = revisions(evidence.history)
     if not observed.canary:
         return Finding(Cause(code="never-upgraded", parts=seen), Hint(id="upgrade-missing"))
-    if observed.status not in {"deployed", "superseded"}:
-        states = (observed.status,)
-        cause = Cause(code="revision-not-deployed", count=observed.canary, states=states, parts=seen)
-        return Finding(cause, Hint(id="upgrade-again"))
-    return None
+    if observed.status in {"deployed", "superseded"} or observed.applied:
+        return None
+    if observed.status == "failed" and evidence.upgrade and (error := evidence.upgrade.error):
+        return _upgrade_failed(evidence, error)
+    states = (observed.status,)
+    cause = Cause(code="revision-not-deployed", count=observed.canary, states=states, parts=seen)
+    pending = observed.status.startswith("pending") and observed.safe
+    return Finding(
+        cause, _rollback_hint(evidence, observed, "free-and-upgrade") if pending else Hint(id="upgrade-again")
+    )
+
+
+def _upgrade_failed(evidence: Evidence, error: str) -> Finding:
+    """Return the finding about Helm's *error*, whose meaning is that of the same error in an experiment."""
+    if conflict := _conflict(error):
+        return Finding(Cause(code="upgrade-failed", known=conflict), Hint(id="upgrade-by-force"))
+    found = explain(error, evidence.files, evidence.chart.manifests)
+    cause = Cause(code="upgrade-failed", detail=without_repetition(error), known=found.cause)
+    return Finding(cause, found.hint or Hint(id="upgrade-again"), found.where)
+
+
+def _conflict(error: str) -> Cause | None:
+    """Return the fields that Helm could not change, and their field managers; None for another error."""
+    found = field_conflict(error)
+    if found is None:
+        return None
+    field = " and ".join(each.removeprefix(".") for each in found.fields)
+    return Cause(code="field-conflict", object=found.object, field=field, names=found.managers)
+
+
+def _rollback_hint(evidence: Evidence, observed: Observed, hint: HintId = "rollback-command") -> Hint:
+    """Return a hint with the revision to which the release can be rolled back, if there is one."""
+    target = observed.safe or observed.stable
+    if not target:
+        return Hint(id="rollback-impossible")
+    through = observed.canary or 0
+    return Hint(id=hint, name=evidence.name, revision=target, through=through, namespace=evidence.namespace)
 
 
 def rollback_recorded(evidence: Evidence, observed: Observed) -> Finding | None:
     """The history ends with a rollback to a stable revision, deployed."""
     seen = revisions(evidence.history)
+    if observed.status.startswith("uninstall"):
+        cause = Cause(code="release-uninstalled", count=observed.canary or 0, parts=seen)
+        is_back = bool(observed.rollback)
+        return Finding(
+            cause, _rollback_hint(evidence, observed, "no-uninstall" if is_back else "rollback-after-uninstall")
+        )
     if not observed.rollback:
         later = any(observed.canary and each.revision > observed.canary for each in evidence.history)
-        return Finding(
-            Cause(code="upgrade-in-disguise" if later else "not-rolled-back", parts=seen),
-            Hint(
-                id="rollback-command",
-                name=evidence.name,
-                revision=observed.stable or 1,
-                namespace=evidence.namespace,
-            ),
-        )
+        cause = Cause(code="upgrade-in-disguise" if later else "not-rolled-back", parts=seen)
+        return Finding(cause, _rollback_hint(evidence, observed))
     last = evidence.history[-1]
-    if last.revision != observed.rollback or last.status != "deployed":
-        return Finding(Cause(code="rollback-not-last", count=last.revision, parts=seen), Hint(id="rollback-again"))
+    if last.revision == observed.rollback and last.status != "deployed":
+        return _rollback_ended(evidence, observed, last)
+    return _misdirected(evidence, observed, last)
+
+
+def _misdirected(evidence: Evidence, observed: Observed, last: Revision) -> Finding | None:
+    """Return the finding about a rollback that is not the last revision, or went to a wrong one; None for others."""
+    seen = revisions(evidence.history)
+    if last.revision != observed.rollback:
+        cause = Cause(code="rollback-not-last", count=last.revision, parts=seen)
+        return Finding(cause, _rollback_hint(evidence, observed))
     if not observed.stable:
         return Finding(Cause(code="revision-forgotten", parts=seen))
-    if observed.stable >= (observed.canary or 0):
+    if observed.target_has_canary:
         cause = Cause(code="rolled-back-to-canary", count=observed.stable, parts=seen)
-        return Finding(cause, Hint(id="rollback-further", revision=observed.canary or 0))
+        return Finding(cause, _rollback_hint(evidence, observed))
     return None
+
+
+def _rollback_ended(evidence: Evidence, observed: Observed, last: Revision) -> Finding:
+    """Return the finding about a rollback that did not succeed: Helm failed, or a user ended it."""
+    error = error_of(last.description)
+    conflict = _conflict(error)
+    cause = (
+        Cause(code="rollback-failed", count=observed.stable or 0, detail="" if conflict else error, known=conflict)
+        if last.status == "failed"
+        else Cause(
+            code="rollback-unfinished", count=last.revision, states=(last.status,), parts=revisions(evidence.history)
+        )
+    )
+    return Finding(cause, _rollback_hint(evidence, observed, rollback_way(evidence, forced=conflict is not None)))
+
+
+def rollback_way(evidence: Evidence, *, forced: bool) -> HintId:
+    """Return the hint to a rollback that deletes the canary after one that failed.
+
+    Helm deletes only what the revision before the rollback has, and the failed one does not have the canary. Only a
+    second rollback, from the canary's revision, deletes it.
+    """
+    if evidence.leftovers:
+        return "rollback-through-canary-by-force" if forced else "rollback-through-canary"
+    return "rollback-by-force" if forced else "rollback-command"
+
+
+def forgotten(evidence: Evidence, observed: Observed, revision: int) -> Hint:
+    """Return the hint about a canary that stays because *revision*, a rollback before the last one, failed."""
+    failed = next((each for each in evidence.history if each.revision == revision), None)
+    forced = failed is not None and field_conflict(failed.description) is not None
+    return _rollback_hint(evidence, observed, rollback_way(evidence, forced=forced))
 
 
 def stable_healthy(evidence: Evidence, observed: Observed) -> Finding | None:

@@ -132,11 +132,10 @@ def canary_gone(evidence: Evidence, scenario: Scenario) -> Finding | None:
     """
     hook = evidence.decision.cause.object if expects_failed_hook(evidence, scenario) else ""
     if leftovers := tuple(each for each in evidence.leftovers if not hook or not _is_of(each, hook)):
-        kept = any(each.holder and each.holder.kind == "resource-policy" for each in leftovers)
         roots = _roots(leftovers)
         return Finding(
             Cause(code="left-behind", count=len(leftovers), parts=tuple(map(_left, roots))),
-            Hint(id="left-by-policy" if kept else "left-by-something"),
+            _hint_on(evidence, roots),
             _origin(evidence, roots[0]),
             _hooked(evidence, roots),
         )
@@ -147,6 +146,15 @@ def canary_gone(evidence: Evidence, scenario: Scenario) -> Finding | None:
 def _is_of(left: Leftover, owner: str) -> bool:
     """Report whether a leftover is the object *owner*, or belongs to it."""
     return owner in {str(left.object), left.holder.value if left.holder else ""}
+
+
+def _hint_on(evidence: Evidence, roots: Iterable[Leftover]) -> Hint:
+    held = {each.holder.kind: each.holder.value for each in roots if each.holder}
+    if "resource-policy" in held:
+        return Hint(id="left-by-policy")
+    if evidence.observed and "revision" in held:
+        return observed.forgotten(evidence, evidence.observed, int(held["revision"]))
+    return Hint(id="left-by-something")
 
 
 def _left(left: Leftover) -> Cause:

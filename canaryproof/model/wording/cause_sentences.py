@@ -18,6 +18,7 @@ HOLDERS: Mapping[str, str] = {
     "hook": "the annotation helm.sh/hook: {0}, Helm does not take back hooks",
     "finalizers": "finalizers: {0}",
     "deletion": "still terminating",
+    "revision": "revision {0}, which failed and does not have it, so the rollback did not delete it",
 }
 """The description of each kind of holder that keeps an object after the rollback."""
 
@@ -206,6 +207,8 @@ def _of_objects(cause: Cause) -> Iterator[tuple[str, object]]:
     parts = tuple(map(describe, cause.parts))
     yield from (("parts", "; ".join(parts)), ("parts_instead", " instead of ".join(parts)))
     yield "added", "; ".join(parts) or "it adds nothing"
+    yield "shown", f" ({'; '.join(parts)})" if parts else ""
+    yield "instead", f", only {' and '.join(cause.names)}" if cause.names else ""
     error = "; ".join(parts) or cause.detail
     known = describe(cause.known) if cause.known else ""
     yield "error", f"{known} (the error: {error})" if known and error else known or error

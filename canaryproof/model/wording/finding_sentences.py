@@ -39,8 +39,17 @@ FINDINGS: Mapping[Code | FindingCode, str] = {
     "revision-forgotten": "the rollback went to a revision that Helm no longer has on record; seen: {parts}",
     "revision-missing": "Helm's history has no revision {count}; seen: {parts}",
     "revision-not-deployed": "revision {count} is {states}; seen: {parts}",
-    "rollback-failed": "Helm could not roll back to revision {count}: {detail}",
+    "field-conflict": "{names} set {field} of {object}, and Helm does not change a field of another field manager",
+    "release-deleted": "there is no release {object} in {found} any more, and events still show {names}{shown}; helm"
+    " uninstall is no rollback: it deletes the stable app and Helm's history too; install the stable chart again,"
+    " upgrade to the canary, and run helm rollback",
+    "release-missing": "there is no release {object} in {found}{instead}: nothing was installed there, or it was"
+    " elsewhere; helm list --all-namespaces shows what there is",
+    "release-uninstalled": "revision {count} was uninstalled: helm uninstall is no rollback, and it deletes the stable"
+    " app too; seen: {parts}",
+    "rollback-failed": "Helm could not roll back to revision {count}: {error}",
     "rollback-not-last": "the last revision must be a rollback{to_revision}, and deployed; seen: {parts}",
+    "rollback-unfinished": "the rollback in revision {count} did not end: its status is {states}; seen: {parts}",
     "rolled-back-to-canary": "the rollback went to revision {count}, which has the canary itself; seen: {parts}",
     "upgrade-in-disguise": "what came after the canary is an upgrade, and no rollback; seen: {parts}",
     # changes of the chart to stable

@@ -160,12 +160,28 @@ HINTS: Mapping[HintId, str] = {
     "left-by-policy": "take the annotation helm.sh/resource-policy out of the canary's templates",
     "left-by-something": "leave hooks, finalizers and grace periods out of the canary's templates: Helm cannot undo"
     " them",
-    "rollback-again": "roll back once more",
+    "free-and-upgrade": "run helm rollback {name} {revision} --namespace {namespace}, which ends the pending operation,"
+    " and then helm upgrade again",
+    "no-uninstall": "upgrade to the canary again, and run helm rollback {name} {revision} --namespace {namespace}"
+    " instead of helm uninstall",
+    "rollback-after-uninstall": "run helm rollback {name} {revision} --namespace {namespace}, which brings the stable"
+    " app back, upgrade to the canary again, and roll back without helm uninstall in between",
+    "rollback-by-force": "run helm rollback {name} {revision} --force-conflicts --namespace {namespace}; delete an"
+    " autoscaler first, if there is one",
     "rollback-command": "run helm rollback {name} {revision} --namespace {namespace}",
     "rollback-failed": "look for an object that Helm could not delete or restore, or for a hook that does not end;"
     " Helm's message names it",
-    "rollback-further": "roll back to a revision from before the canary, which is revision {revision}",
+    "rollback-impossible": "no revision without the canary is on record any more: upgrade to the stable chart, then to"
+    " the canary again, and roll back to the revision of the stable chart; leave --history-max out",
+    "rollback-through-canary": "run helm rollback {name} {through} --namespace {namespace}, and then helm rollback"
+    " {name} {revision} --namespace {namespace}: a rollback deletes only objects of the revision before it, and the"
+    " failed revision does not have the canary",
+    "rollback-through-canary-by-force": "delete an autoscaler, if there is one; run helm rollback {name} {through}"
+    " --force-conflicts --namespace {namespace}, and then helm rollback {name} {revision} --force-conflicts --namespace"
+    " {namespace}: a rollback deletes only objects of the revision before it, and the failed revision does not have the"
+    " canary",
     "upgrade-again": "run helm upgrade again and read its message",
+    "upgrade-by-force": "run helm upgrade again with --force-conflicts; delete an autoscaler first, if there is one",
     "upgrade-by-hand": "run the command on a cluster of your own: Helm's message names the object and the field",
     "upgrade-missing": "upgrade to the chart with the canary, as the assignment says",
     # the stable app
@@ -192,5 +208,6 @@ def describe_hint(hint: Hint) -> str:
         namespace=hint.namespace,
         files=" and ".join(hint.files),
         revision=hint.revision,
+        through=hint.through,
         detail=hint.detail,
     )
