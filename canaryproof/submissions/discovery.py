@@ -32,6 +32,10 @@ from canaryproof.system.plain_text import escaped
 KINDS = "a Helm chart's folder, a repository with one in it, a .zip, .tar.gz or .tgz of either, or a folder of these"
 
 
+GIT = ".git"
+"""The folder of a git repository, or the file of a submodule or a worktree."""
+
+
 @dataclass(frozen=True)
 class Submission:
     """A chart to check. *name* is unique in a run, and *source* is the path at which it was found."""
@@ -93,7 +97,7 @@ def _submissions(path: Path, chart_name: str) -> Iterator[Submission]:
         raise UsageError(f"submissions {path}: expected {KINDS}; but {seen}; correct the path")
     place = path.resolve()  # resolved once: a component that a link replaces later is refused when it is opened
     try:
-        members = _members_of_class(place)
+        members = _members_of_class(place, chart_name)
     except OSError as error:
         raise UsageError(f"submissions {path}: {error.strerror}; look at the rights of the folder") from error
     if members:
@@ -107,19 +111,40 @@ def _submissions(path: Path, chart_name: str) -> Iterator[Submission]:
     yield submission
 
 
-def _members_of_class(path: Path) -> Mapping[str, _Contents]:
+def _members_of_class(path: Path, chart_name: str) -> Mapping[str, _Contents]:
     """Return the contents of each entry of a class, by name. Returns an empty mapping if *path* is not a class.
 
-    A class is a folder with several submissions, or with at least one archive. A chart or a repository is not a class.
+    A class is a folder with several submissions, or with at least one archive. A chart is not a class. A repository is
+    one if it can only be the work of several people (`_is_shared`).
 
     Raises OSError when the folder cannot be read.
     """
-    if any((path / name).exists() for name in (".git", CHART_FILE)):
+    if (path / CHART_FILE).exists():
         return {}
     found = {name: _member(path / name) for name in sorted(each.name for each in path.iterdir())}
     members = {name: contents for name, contents in found.items() if contents and not _is_package(name, found)}
+    if (path / GIT).exists():
+        return members if _is_shared(path, members, chart_name) else {}
     holding = [contents for contents in members.values() if contents.holds_something]
     return members if len(holding) > 1 or any(contents.packed for contents in holding) else {}
+
+
+def _is_shared(path: Path, members: Mapping[str, _Contents], chart_name: str) -> bool:
+    """Report whether the repository *path* holds the work of several people, as the clones of a classroom tool do.
+
+    Several entries are repositories themselves, several charts could be meant, or there are only archives.
+    """
+    holding = {name: contents for name, contents in members.items() if contents.holds_something}
+    if sum((path / name / GIT).exists() for name in holding) > 1:
+        return True
+    charts = [PurePosixPath(name) / chart for name, contents in holding.items() for chart in contents.charts]
+    if not charts:
+        return sum(contents.packed for contents in holding.values()) > 1
+    try:
+        choose(charts, chart_name, lambda it: _name_of(path / it))
+    except SubmissionError:
+        return len({chart.parts[0] for chart in charts}) > 1
+    return False
 
 
 def _member(path: Path) -> _Contents | None:

@@ -59,13 +59,49 @@ def test_of_several_charts_the_courses_is_meant(tmp_path: Path) -> None:
 
 
 def test_several_charts_that_could_be_meant_are_refused(tmp_path: Path) -> None:
-    """Discovery refuses a repository with several possible charts."""
+    """Discovery refuses a folder of a repository with several possible charts."""
     (tmp_path / ".git").mkdir()
-    make_chart(tmp_path / "a" / "upcommerce")
-    make_chart(tmp_path / "b" / "upcommerce")
+    make_chart(tmp_path / "src" / "a" / "upcommerce")
+    make_chart(tmp_path / "src" / "b" / "upcommerce")
 
-    with pytest.raises(UsageError, match=r"expected one Helm chart, saw 2: a/upcommerce, b/upcommerce"):
+    with pytest.raises(UsageError, match=r"expected one Helm chart, saw 2: src/a/upcommerce, src/b/upcommerce"):
         find_submissions([tmp_path], chart_name="upcommerce")
+
+
+@pytest.mark.parametrize("below", ["", "upcommerce"])
+def test_a_class_may_be_a_repository(tmp_path: Path, below: str) -> None:
+    """A teacher's folder under version control is a class: no one chart in it is meant."""
+    (tmp_path / ".git").mkdir()
+    for name in ("alice", "boris"):
+        make_chart(tmp_path / name / below)
+
+    found = find_submissions([tmp_path], chart_name="upcommerce")
+
+    assert [(each.name, each.problem) for each in found] == [("alice", ""), ("boris", "")]
+
+
+def test_clones_in_a_repository_are_a_class(tmp_path: Path) -> None:
+    """Entries that are repositories themselves are submissions, even if only one chart has the name of the course's."""
+    (tmp_path / ".git").mkdir()
+    for name, chart in (("alice", "upcommerce"), ("boris", "mine")):
+        make_chart(tmp_path / name / chart, chart)
+        (tmp_path / name / ".git").mkdir()
+
+    assert [each.name for each in find_submissions([tmp_path], chart_name="upcommerce")] == ["alice", "boris"]
+
+
+def test_archives_in_a_repository_are_a_class(tmp_path: Path) -> None:
+    """A repository with nothing but archives is a class; one with a chart and its package is the work of one person."""
+    many, one = tmp_path / "many", tmp_path / "one"
+    for folder in (many, one):
+        (folder / ".git").mkdir(parents=True)
+    for name in ("alice.zip", "boris.tar.gz"):
+        (many / name).touch()
+    chart = make_chart(one / "upcommerce")
+    (one / "upcommerce-0.1.0.tgz").touch()
+
+    assert [each.name for each in find_submissions([many])] == ["alice", "boris"]
+    assert [each.chart for each in find_submissions([one])] == [chart]
 
 
 def test_a_class_is_a_submission_per_folder(tmp_path: Path) -> None:
