@@ -313,7 +313,7 @@ class Observed:
     target_has_canary: bool = False
     """True if the revision to which the rollback went has the canary itself."""
     safe: int | None = None
-    """The last revision on record that succeeded without the canary, or None if there is none."""
+    """A revision on record that succeeded without the canary, to which a rollback can go, or None if there is none."""
     unready: Cause | None = None
     """The reason why the stable app is not ready now, or None if it is ready."""
     gaps: dict[str, Cause] = field(default_factory=dict)

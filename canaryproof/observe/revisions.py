@@ -27,7 +27,6 @@ class Revisions:
     records: tuple[Record, ...]
     """All revisions on record, oldest first."""
     baseline: Rendering
-    scenario: Scenario
     """The stable chart of the scenario, as it renders."""
     finding: CanaryFinding
     """The objects that `submitted` adds to the stable chart, and the canary among them."""
@@ -40,7 +39,7 @@ class Revisions:
     began: Record | None = None
     """The first revision since which the Deployment of the canary has been there; the pods may be from then."""
     safe: Record | None = None
-    """The last revision that succeeded without the canary."""
+    """The target of the rollback if it has no canary, or else the last revision that succeeded without it."""
 
     @property
     def is_upgraded(self) -> bool:
@@ -59,20 +58,14 @@ class Revisions:
 
     @property
     def forgotten_in(self) -> Record | None:
-        """Return the failed revision without the canary from which the last rollback came, or None.
+        """Return the failed revision between the canary's and the last rollback, or None.
 
         Helm compares the target with the revision before the rollback, and deletes only objects of that revision
         (``pkg/action/rollback.go``). A failed rollback leaves the canary there, and is itself a revision without it.
         """
-        if self.rollback is None:
-            return None
-        before = next((it for it in self.records if it.revision == self.rollback.revision - 1), None)
-        unfinished = before is not None and before.line.status not in SUCCEEDED
-        return (
-            before
-            if before and unfinished and not _has_canary(before, self.finding, self.baseline, self.scenario)
-            else None
-        )
+        end = self.rollback.revision if self.rollback else 0
+        between = (it for it in self.records if self.submitted.revision < it.revision < end)
+        return next((it for it in between if it.line.status not in SUCCEEDED), None)
 
     @property
     def stable_app(self) -> Stable:
@@ -99,13 +92,12 @@ def find_revisions(records: Sequence[Record], baseline: Rendering, scenario: Sce
     return Revisions(
         records=ordered,
         baseline=baseline,
-        scenario=scenario,
         finding=finding,
         submitted=submitted,
         stable=stable,
         rollback=rollback,
         began=_first_with(ordered, submitted, finding) if finding.canary else submitted,
-        safe=safe[-1] if safe else None,
+        safe=next((it for it in reversed(safe) if it.revision == stable), safe[-1] if safe else None),
     )
 
 
