@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from canaryproof.analysis.pod_images import other_images
 from canaryproof.checks.judging.finding import Finding, revisions
 from canaryproof.checks.troubleshooting import explain
 from canaryproof.model.causes import Cause
@@ -149,18 +150,20 @@ def _unhealthy(timeline: Timeline, stable: Manifest) -> Cause | None:
     return None
 
 
-def not_running(timeline: Timeline, stable: Manifest) -> Cause | None:
-    """Return why a stable Deployment has no pods that run as the course has it; None where it has."""
+def not_running(timeline: Timeline, stable: Manifest, before: Timeline | None = None) -> Cause | None:
+    """Return why a stable Deployment has no pods that run as the course has it; None where it has.
+
+    *before* ends before the upgrade, and shows what the cluster itself makes of the stable chart.
+    """
     key = str(stable.key)
     pods = [pod for pod in timeline.pods_of(stable.key.local) if pod.is_live]
     if not pods:
         return Cause(code="no-live-pod", object=key)
-    images = sorted(container.image for container in stable.containers)
     for pod in pods:
         if condition(pod.latest, "Ready").get("status") != "True":
             return Cause(code="pod-not-ready", object=key, pod=pod.name)
-        if (seen := sorted(container.image for container in pod.containers)) != images:
-            found, expected = ", ".join(seen), ", ".join(images)
+        if other := other_images(timeline, pod, stable, before):
+            found, expected = ", ".join(other.found), ", ".join(other.expected)
             return Cause(code="pod-image-differs", object=key, pod=pod.name, found=found, expected=expected)
     return None
 

@@ -14,7 +14,7 @@ from canaryproof.model.causes import Cause, During
 from canaryproof.model.evidence import Evidence, Probe
 from canaryproof.model.hints import Hint
 from canaryproof.model.objects import Container, Manifest, pairs, picks, service_ports
-from canaryproof.model.timeline import PodHistory, Timeline
+from canaryproof.model.timeline import PodHistory
 from canaryproof.scenario.terms import Scenario
 
 COMMAND = 80
@@ -160,7 +160,7 @@ def stable_healthy(evidence: Evidence, scenario: Scenario) -> Finding | None:
         return observed.stable_healthy(evidence, evidence.observed)
     rolled_back = evidence.rollback.ended if evidence.rollback else 0.0
     for stable in evidence.baseline.manifests:
-        if stable.kind == "Deployment" and (cause := unhealthy(evidence.timeline, stable, rolled_back)):
+        if stable.kind == "Deployment" and (cause := unhealthy(evidence, stable, rolled_back)):
             return Finding(cause, Hint(id="stable-changes"))
     began = evidence.upgrade.began if evidence.upgrade else None
     if began is not None and (left := difference(evidence.timeline, evidence.baseline.manifests, began)):
@@ -170,9 +170,10 @@ def stable_healthy(evidence: Evidence, scenario: Scenario) -> Finding | None:
     return observed.not_held(evidence, evidence.held)
 
 
-def unhealthy(timeline: Timeline, stable: Manifest, since: float) -> Cause | None:
-    """Return what is wrong with the pods of a stable Deployment at the end of *timeline*; None where nothing is."""
-    if cause := observed.not_running(timeline, stable):
+def unhealthy(evidence: Evidence, stable: Manifest, since: float) -> Cause | None:
+    """Return what is wrong with the pods of a stable Deployment at the end of the timeline; None where nothing is."""
+    timeline, began = evidence.timeline, evidence.upgrade.began if evidence.upgrade else 0.0
+    if cause := observed.not_running(timeline, stable, timeline.until(began)):
         return cause
     for pod in timeline.pods_of(stable.key.local):
         if pod.is_live and (restarts := pod.restarts - _restarts_until(pod, since)):
