@@ -33,7 +33,7 @@ def other_images(
     now, expected = _images(pod.containers), _images(rendered.containers)
     if expected in (now, *_templates(timeline, pod)):
         return None
-    earlier = before is None or now in [_images(each.containers) for each in before.pods_of(rendered.name)]
+    earlier = before is None or now in [_images(each.containers) for each in before.pods_of(rendered.key.local)]
     same = all(any(_is_same(each, image) for each in now) for image in expected)
     return None if same and earlier else OtherImages(now, expected)
 

@@ -188,6 +188,7 @@ class _Experiment:
             facts.take_rendering(self._namespace, Rendering(error=upgrade.error))
         self._require_room(upgrade.error)
         if upgrade.error and not upgrade.gave_up:
+            self._watcher.require_admission(facts.evidence.chart.manifests, (upgrade.error,))
             facts.refuse_upgrade(upgrade)
 
     def _decide_early(self, began: float) -> None:
@@ -214,6 +215,7 @@ class _Experiment:
                 canary = with_decisive_container(canary, facts.evidence, self._context.scenario.expect)
                 decision = self._early or await_outcome(canary, since, self._watcher)
                 facts.evidence = replace(facts.evidence, canary=canary, decision=decision)
+                self._watcher.require_admission(facts.evidence.chart.manifests, (decision.cause.detail,))
                 require_in_reach(decision, canary, self._recording.timeline, target)
             facts.learn_live_secrets(live_secrets(target.client, self._namespace), facts.evidence.chart.manifests)
             logs = read_logs(canary, self._namespace, target.client, self._watcher)
@@ -250,6 +252,8 @@ class _Experiment:
         )
         facts.evidence = replace(evidence, history=self._release.history())
         cleanup = check.observe(self._watcher)
+        if cleanup.restored_at is None:
+            self._watcher.require_admission(evidence.chart.manifests, self._recording.timeline.messages)
         facts.evidence = replace(
             facts.evidence,
             restored_at=cleanup.restored_at,

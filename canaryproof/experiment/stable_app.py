@@ -72,18 +72,23 @@ class StableApp:
     def await_ready(self) -> None:
         """Wait until it is ready and its Service answers.
 
-        Raises WaitError when that does not come in time.
+        Raises WaitError when that does not come in time, and InfrastructureError when a policy of the cluster refuses
+        its pods.
         """
         within = self._watcher.time_limits.settle
-        self._watcher.wait(
-            "ready stable app", lambda: None if self.unready() else True, within=within, seen=self.unready
-        )
+        self._watcher.wait("ready stable app", self._is_ready, within=within, seen=self.unready)
         self._watcher.wait(
             "answer of the stable Service",
             lambda: None if self._ask() else True,
             within=within,
             seen=lambda: str(self._ask() or "an answer"),
         )
+
+    def _is_ready(self) -> bool | None:
+        if not self.unready():
+            return True
+        self._watcher.require_admission((), self._watcher.recording.timeline.messages)
+        return None
 
     @contextmanager
     def probed(self) -> Iterator[None]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TypeVar
 
+from canaryproof.analysis.environment import refused_by_environment
 from canaryproof.analysis.infrastructure import shortage
 from canaryproof.errors import InfrastructureError, WaitError
 from canaryproof.experiment.slots import Slot
+from canaryproof.experiment.tenancy import QUOTAS
 from canaryproof.kube.recorder import Recording
 from canaryproof.model.causes import Cause
 from canaryproof.model.faults import cause_of
+from canaryproof.model.objects import Manifest
 from canaryproof.model.wording.cause_sentences import describe
 from canaryproof.system.wait import Heartbeat, Ticks, wait_for
 from canaryproof.timeouts import TimeLimits
@@ -41,6 +44,14 @@ class Watcher:
         """Raise InfrastructureError when a node ran short of something that no chart can ask for too much of."""
         if lack := shortage(self.recording.timeline):
             raise InfrastructureError(describe(lack))
+
+    def require_admission(self, manifests: Iterable[Manifest], messages: Iterable[str]) -> None:
+        """Raise InfrastructureError when one of *messages* is a refusal by the cluster's own policies.
+
+        *manifests* are the objects of the release, which may contain quotas of their own.
+        """
+        if cause := refused_by_environment(messages, manifests, QUOTAS):
+            raise InfrastructureError(describe(cause), cause=cause)
 
     def lend_slot(self, stable_took: float) -> None:
         """Allow lending the slot from now on; the stable app took *stable_took* seconds to start.

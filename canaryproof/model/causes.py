@@ -122,6 +122,7 @@ Code = Literal[
     "node-feature-missing",
     "resource-missing",
     "registry-fails",
+    "refused-by-policy",
     "registry-not-allowed",
     # the experiment
     "not-reached",

@@ -246,6 +246,38 @@ def exceeded_quotas(message: str) -> tuple[str, ...]:
     return tuple(re.findall(r"exceeded quota: ([a-z0-9.-]+),", message))
 
 
+_POLICIES = (
+    # apiserver, pkg/admission/plugin/policy/validating/dispatcher.go
+    (re.compile(r"ValidatingAdmissionPolicy '([^']+)' with binding"), "ValidatingAdmissionPolicy/{}"),
+    # apiserver, pkg/admission/plugin/webhook/errors/statuserror.go
+    (re.compile(r"admission webhook \"([^\"]+)\" denied the request"), "admission webhook {}"),
+    # pod-security-admission, admission/admission.go; canaryproof itself asks for "baseline"
+    (re.compile(r"violates PodSecurity \"(restricted)\b"), "Pod Security Standard {}"),
+)
+
+
+def policy_refusal(message: str) -> str:
+    """Return the admission policy of the cluster that refused an object, or an empty string for another message."""
+    for pattern, name in _POLICIES:
+        if found := pattern.search(message):
+            return name.format(found[1])
+    return ""
+
+
+def refusing_quotas(message: str) -> tuple[str, ...]:
+    """Return the names of the ResourceQuotas that refused an object: exceeded, or it lacks a request or a limit.
+
+    Source: apiserver, ``pkg/admission/plugin/resourcequota/controller.go``.
+    """
+    return exceeded_quotas(message) + tuple(re.findall(r"failed quota: ([a-z0-9.-]+): must specify", message))
+
+
+def is_limit_range_refusal(message: str) -> bool:
+    """Report whether a LimitRange refused a pod (``plugin/pkg/admission/limitranger/admission.go``)."""
+    pattern = r"(maximum|minimum) [\w.-]+ usage per (Container|Pod)|max limit to request ratio per (Container|Pod)"
+    return bool(re.search(pattern, message))
+
+
 def is_pod_of(deployment: str, name: str) -> bool:
     """Report whether a pod with this *name* can belong to a Deployment.
 

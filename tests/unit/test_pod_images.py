@@ -33,7 +33,7 @@ def _containers(*images: str) -> list[Body]:
 
 def is_same(now: Timeline, before: Timeline | None) -> bool:
     """Report whether the only pod of *now* counts as the stable one."""
-    (pod,) = now.pods_of(STABLE.name)
+    (pod,) = now.pods_of(STABLE.key.local)
     return other_images(now, pod, STABLE, before) is None
 
 
@@ -60,7 +60,7 @@ def test_what_the_cluster_changes_in_workloads_is_no_fault(images: tuple[str, ..
 def test_another_image_is_found(images: tuple[str, ...]) -> None:
     """A pod that does not run the rendered image is named with its images."""
     now = pods(*images)
-    (pod,) = now.pods_of(STABLE.name)
+    (pod,) = now.pods_of(STABLE.key.local)
 
     for before in (None, Timeline(), pods(IMAGE), now):
         other = other_images(now, pod, STABLE, before)

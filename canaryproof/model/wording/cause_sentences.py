@@ -98,6 +98,8 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "ready-too-short": "{name} did not crash, but was not Ready for long enough {within}; nothing else is certain",
     "registry-fails": "the node cannot pull {image}, and its registry does not say that the image does not exist"
     " ({detail}): {found}",
+    "refused-by-policy": "the cluster's own {object} refuses objects of this release, which is no fault of the chart:"
+    " {detail}",
     "registry-not-allowed": "this cluster pulls images from the registries of the course's images only, and {image} is"
     " of {detail}: if the submission may use that one, add --image-registry {detail}",
     "release-violation": "canaryproof ended the experiment after the upgrade{said}",
