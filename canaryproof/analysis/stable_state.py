@@ -124,16 +124,17 @@ def difference(timeline: Timeline, baseline: Iterable[Manifest], upgraded_at: fl
     """Return the first difference of the stable chart's objects from their state before the upgrade, or None.
 
     Spec, labels and annotations count, but not the values that the cluster assigns, nor a number of replicas that the
-    chart leaves to an autoscaler.
+    chart leaves to an autoscaler. A value that is as *baseline* has it is no difference: a policy of the cluster changed
+    it before.
     """
     before, after = timeline.until(upgraded_at).objects, timeline.objects
     for manifest in baseline:
         key = manifest.key.local
         if key in before and key in after:
-            was, now = dict(_values(before[key])), dict(_values(after[key]))
+            was, now, own = (dict(_values(each)) for each in (before[key], after[key], manifest))
             scaled = {"spec.replicas"} if value_at(manifest.body, "spec", "replicas") is None else set()
             paths = (was.keys() | now.keys()) - scaled
-            if fields := sorted(path for path in paths if was.get(path) != now.get(path)):
+            if fields := sorted(path for path in paths if now.get(path) not in {was.get(path), own.get(path)}):
                 found, expected = (values.get(fields[0], "") for values in (now, was))
                 return Cause(code="field-differs", object=str(key), field=fields[0], found=found, expected=expected)
     return None

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from canaryproof.checks.results import RunResults, SubmissionResult, to_json
 from canaryproof.model.evidence import Evidence
 from canaryproof.model.flight_record import to_lines
+from canaryproof.reports.classroom import classroom_json
 from canaryproof.reports.feedback import feedback_md
 from canaryproof.reports.filenames import file_name, file_names
 from canaryproof.reports.grades_csv import grades_csv
@@ -51,6 +52,7 @@ class Reports:
         if self._is_alone:
             self._write(INDEX, submission_page(result, evidence, scenario=self._scenario, index=""))
         self._write(f"feedback/{file}.md", feedback_md(result, evidence, scenario=self._scenario))
+        self._write(f"classroom/{file}.json", classroom_json(result))
         gradescope = PurePath("gradescope", file, "results.json")
         if (score := gradescope_json(result)) is None:
             remove_private(self._folder, gradescope)  # an earlier run's grade is not this one's

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import ssl
 import subprocess
 import sys
@@ -23,50 +22,17 @@ from canaryproof.cluster.embedded.toolchain import Toolchain
 from canaryproof.cluster.existing.account_rights import OBSERVER
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.scenario.scenario_file import load_scenario
-from canaryproof.system.process import run
-from canaryproof.system.wait import Ticks, wait_for
 from canaryproof.timeouts import TimeLimits
+from tests.cluster.student import NAMESPACE, RELEASE, Student
 from tests.corpus.mutation import accepted, container
 
 pytestmark = pytest.mark.cluster
 
 REPOSITORY = Path(__file__).parents[2]
 COURSE = load_scenario()
-RELEASE, NAMESPACE = COURSE.release, COURSE.namespace
 UNKNOWABLE = {"stable-serves-during-canary", "stable-never-down"}
 
 Observe = Callable[[], Any]
-
-
-class Student:
-    """A student who does the assignment by hand."""
-
-    def __init__(self, cluster: Cluster, toolchain: Toolchain, home: Path) -> None:
-        self._environment = {"PATH": os.defpath, "HOME": str(home), "KUBECONFIG": str(cluster.kubeconfig)}
-        self._toolchain = toolchain
-
-    def helm(self, *arguments: str) -> str:
-        return self._run("helm", *arguments, "--namespace", NAMESPACE)
-
-    def kubectl(self, *arguments: str) -> str:
-        return self._run("kubectl", *arguments)
-
-    def upgrades_to_the_canary(self, chart: Path = REPOSITORY / "upcommerce") -> None:
-        """Upgrade, and wait for the canary's crash loop."""
-        self.helm("upgrade", RELEASE, str(chart))
-        path = "--output=jsonpath={.items[*].status.containerStatuses[*].restartCount}"
-        seen = ("get", "pods", f"--namespace={NAMESPACE}", path)
-        wait_for("restarts", lambda: "2" in self.kubectl(*seen).split() or None, within=180, changes=Ticks(0.5))
-
-    def rolls_back_to(self, revision: int) -> None:
-        """Roll back, and wait until the canary is gone and the stable app is ready."""
-        self.helm("rollback", RELEASE, str(revision))
-        seen = ("get", "pods", f"--namespace={NAMESPACE}", "--output=name")
-        wait_for("one pod", lambda: self.kubectl(*seen).count("pod/") == 1 or None, within=180, changes=Ticks(0.5))
-        self.kubectl("rollout", "status", "deployment", f"--namespace={NAMESPACE}", "--timeout=180s")
-
-    def _run(self, tool: str, *arguments: str) -> str:
-        return run([str(self._toolchain.path(tool)), *arguments], timeout=200, env=self._environment)
 
 
 @pytest.fixture(scope="module")

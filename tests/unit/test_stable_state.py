@@ -230,3 +230,15 @@ def test_objects_behind_one_that_is_gone_are_compared() -> None:
     found = difference(seen, map(Manifest, (gone, new, kept)), upgraded_at=1.5)
 
     assert found == Cause(code="field-differs", object="ConfigMap/kept", field="spec.a", found="1")
+
+
+def test_what_a_policy_changed_at_first_is_no_difference() -> None:
+    """A policy that changes new objects only is undone by Helm's next upgrade: the object is then as rendered."""
+    rendered, mutated = deployment(), deployment()
+    mutated["metadata"] = {**mutated["metadata"], "labels": {"team": "shop"}}
+    mutated["spec"] = {"replicas": 3}
+    seen = timeline(("ADDED", mutated), ("MODIFIED", rendered))
+
+    assert difference(seen, [Manifest(rendered)], 0.5) is None
+    other = timeline(("ADDED", rendered), ("MODIFIED", mutated))
+    assert difference(other, [Manifest(rendered)], 0.5)

@@ -42,6 +42,7 @@ def test_all_about_a_submission_is_there_as_soon_as_it_is_judged(tmp_path: Path)
         "evidence/shop/logs/one_canary.previous.log",
         "submissions/shop.html",
         "feedback/shop.md",
+        "classroom/shop.json",
         "gradescope/shop/results.json",
     }
     assert read_evidence(tmp_path / "evidence" / "shop.jsonl") == EVIDENCE
@@ -109,7 +110,7 @@ def test_a_submission_that_was_not_tried_is_told_of(tmp_path: Path) -> None:
     """The writer's page and feedback for an untried submission state this, and there is no evidence file."""
     Reports(tmp_path, ["shop", "other"], scenario="Releases").tell(judged(None, error="no cluster"), None)
 
-    assert files_in(tmp_path) == {"submissions/shop.html", "feedback/shop.md"}
+    assert files_in(tmp_path) == {"submissions/shop.html", "feedback/shop.md", "classroom/shop.json"}
 
 
 def test_a_summary_is_added_to_what_others_wrote(tmp_path: Path) -> None:
