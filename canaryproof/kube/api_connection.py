@@ -23,6 +23,7 @@ from canaryproof.timeouts import TimeLimits
 OK, REDIRECT = 200, 300
 BAD_REQUEST, UNAUTHORIZED, FORBIDDEN, NOT_FOUND, CONFLICT, GONE = 400, 401, 403, 404, 409, 410
 UNPROCESSABLE, BUSY = 422, 429
+PROXIES = frozenset({"http", "https"})
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _LOG = logger_of(__name__)
 
@@ -40,6 +41,7 @@ class Connection:
         from kubernetes.config import ConfigException, load_kube_config  # noqa: PLC0415
 
         configuration = Configuration()
+        of_environment, configuration.proxy = configuration.proxy, None
         try:
             with _clean_log():
                 load_kube_config(  # type: ignore[no-untyped-call]  # the package types its generated part only
@@ -47,8 +49,16 @@ class Connection:
                 )
         except ConfigException as error:
             raise UsageError(f"kubeconfig {kubeconfig}, context {context!r}: {error}") from error
-        if urlsplit(configuration.host).hostname in LOOPBACK:
-            configuration.proxy = None  # a proxy cannot reach the loopback address of this machine; Helm does the same
+        if configuration.proxy:
+            if (scheme := urlsplit(str(configuration.proxy)).scheme) not in PROXIES:
+                raise UsageError(
+                    f"kubeconfig {kubeconfig}, context {context!r}: expected a proxy-url that begins with http:// or"
+                    f" https://, saw {scheme}://",
+                    "use an HTTP proxy, or a tunnel to the API server",
+                )
+            configuration.no_proxy = None  # client-go, and so Helm, takes the proxy-url of a kubeconfig in any case
+        elif urlsplit(configuration.host).hostname not in LOOPBACK:
+            configuration.proxy = of_environment  # such a proxy cannot reach the loopback address of this machine
         configuration.connection_pool_maxsize = 64  # the number of idle connections to keep, not a limit
         self._api = ApiClient(configuration)
         self._pool: urllib3.PoolManager = self._api.rest_client.pool_manager

@@ -48,6 +48,12 @@ class Target:
         return any(mapping_at(each, "user", plugin) for each in self.document["users"] for plugin in _PLUGINS)
 
     @property
+    def needs_terminal(self) -> bool:
+        """Report whether the command for credentials must ask on a terminal (client-go, ``interactiveMode``)."""
+        modes = (text_at(each, "user", "exec", "interactiveMode") for each in self.document["users"])
+        return any(mode == "Always" for mode in modes)
+
+    @property
     def is_local(self) -> bool:
         """Report whether the cluster runs on this machine.
 

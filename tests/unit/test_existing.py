@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from canaryproof.cluster.existing.account_rights import Right, missing, needed, roles
 from canaryproof.cluster.existing.provider import ExistingProvider
-from canaryproof.errors import ClusterError
+from canaryproof.errors import CanaryproofError, ClusterError
 from canaryproof.kube.kubeconfig import read, target_of
 from canaryproof.timeouts import TimeLimits
 from tests.unit.fake_api import FakeApi
@@ -90,3 +96,59 @@ def test_the_role_is_what_is_asked_for() -> None:
     assert missing(lambda verb, _group, resource: (verb, resource) != ("delete", "secrets")) == (
         Right("delete", "", "secrets"),
     )
+
+
+def with_user(api: FakeApi, **user: object) -> ExistingProvider:
+    """Return a provider of the fake API with other credentials."""
+    document = yaml.safe_load(api.kubeconfig.read_text())
+    document["users"][0]["user"] = user
+    api.kubeconfig.write_text(yaml.safe_dump(document))
+    return provider(api)
+
+
+def test_a_command_that_asks_on_the_terminal_is_refused(api: FakeApi) -> None:
+    """Helm runs without a terminal, so the run ends before anything is made."""
+    command = {"apiVersion": "client.authentication.k8s.io/v1", "command": "true", "interactiveMode": "Always"}
+
+    with (
+        pytest.raises(ClusterError, match=r"asks on the terminal \(interactiveMode: Always\)"),
+        with_user(api, exec=command).lend(),
+    ):
+        pass
+
+    assert api.asked == []
+
+
+@pytest.mark.parametrize(
+    ("minutes", "message"), [(-1, "lab expired at"), (5, "expires soon, and a run may take longer")]
+)
+def test_a_certificate_must_outlive_the_run(api: FakeApi, minutes: int, message: str) -> None:
+    """A client certificate that has expired, or will during the run, is named before anything is made."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "me")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(minutes=minutes))
+        .sign(key, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+
+    with (
+        pytest.raises(ClusterError, match=message),
+        with_user(api, **{"client-certificate-data": base64.b64encode(pem).decode()}).lend(),
+    ):
+        pass
+
+    assert api.asked == []
+
+
+def test_a_proxy_of_the_kubeconfig_is_used_for_any_address(api: FakeApi) -> None:
+    """The proxy-url of a kubeconfig holds for the loopback address too, as it does for Helm; SOCKS is refused."""
+    document = yaml.safe_load(api.kubeconfig.read_text())
+    for proxy, message in (("http://127.0.0.1:9", "cannot be reached"), ("socks5://127.0.0.1:9", "saw socks5://")):
+        document["clusters"][0]["cluster"]["proxy-url"] = proxy
+        api.kubeconfig.write_text(yaml.safe_dump(document))
+        with pytest.raises(CanaryproofError, match=message), provider(api).lend():
+            pass

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
 from canaryproof.cluster.existing.account_rights import missing
+from canaryproof.cluster.existing.client_certificate import require_valid
 from canaryproof.errors import ClusterError, InfrastructureError
 from canaryproof.kube.client import KubeClient
 from canaryproof.kube.kubeconfig import Target
@@ -43,6 +44,13 @@ class ExistingProvider:
         began = time.monotonic()
         with scratch() as folder:
             kubeconfig = self.target.write(folder)
+            require_valid(self.target)
+            if self.target.needs_terminal and not self.reading:
+                raise ClusterError(
+                    f"the command that the kubeconfig names for context {self.target.context} asks on the terminal"
+                    " (interactiveMode: Always), and Helm runs without one: use credentials that need no terminal, such"
+                    " as a token of kubectl create token"
+                )
             with (
                 self.progress.step(f"asking {self.target.server}"),
                 closing(KubeClient(kubeconfig, self.target.context, self.time_limits)) as client,
