@@ -124,8 +124,8 @@ def difference(timeline: Timeline, baseline: Iterable[Manifest], upgraded_at: fl
     """Return the first difference of the stable chart's objects from their state before the upgrade, or None.
 
     Spec, labels and annotations count, but not the values that the cluster assigns, nor a number of replicas that the
-    chart leaves to an autoscaler. A value that is as *baseline* has it is no difference: a policy of the cluster changed
-    it before.
+    chart leaves to an autoscaler. A value that is as *baseline* has it is no difference: a policy of the cluster
+    changed it before.
     """
     before, after = timeline.until(upgraded_at).objects, timeline.objects
     for manifest in baseline:
