@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+from itertools import groupby
 from pathlib import Path
 
 import pytest
 
 from canaryproof.checks.registry import CHECKS
 from tests.corpus.catalogue import CORPUS, THEMES
+from tests.corpus.helm_versions import reason_for_helm_3
 from tests.corpus.mutation import CONSEQUENCES, REFERENCE, VALUES, Below, Bytes, Edit, Mutation, Replace, accepted
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -73,3 +80,29 @@ def test_an_edit_that_changes_nothing_is_refused(tmp_path: Path, edit: Edit) -> 
     """An edit that changes nothing raises an error, so that a changed reference cannot hide it."""
     with pytest.raises(AssertionError):
         accepted(edit).write(tmp_path / "chart")
+
+
+def collected(expression: str) -> list[str]:
+    """Return the ids of the trials that pytest selects by the marker expression, in order, without the function."""
+    command = [sys.executable, "-m", "pytest", "tests/corpus", "-m", expression, "--collect-only", "-q"]
+    done = subprocess.run(
+        [*command, "-p", "no:cacheprovider"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    return re.findall(r"\[(\S+)\]$", done.stdout, re.MULTILINE)
+
+
+def test_every_mutation_is_tried_in_one_run_for_each_helm() -> None:
+    """Pytest orders the trials by the version of Helm, so that each version has one run over all of its mutations."""
+    programs = [each.split("-")[0] for each in collected("corpus and not nightly")]
+
+    assert [program for program, _ in groupby(programs)] == ["helm", "helm3"]
+
+
+def test_the_nightly_run_tries_the_rest_with_helm_3() -> None:
+    """With Helm 3, every mutation is tried in the daily or in the nightly run. With Helm 4, all are tried daily."""
+    daily, nightly = set(collected("corpus and not nightly")), set(collected("corpus and nightly"))
+
+    assert daily & nightly == set()
+    assert daily | nightly == {f"{program}-{name}" for program in ("helm", "helm3") for name in CORPUS}
+    assert nightly == {f"helm3-{name}" for name, mutation in CORPUS.items() if not reason_for_helm_3(name, mutation)}
+    assert {"helm3-reference", "helm3-rollback-is-refused", "helm3-stable-gone"} <= daily
