@@ -14,7 +14,7 @@ ARG PIP_NO_INDEX
 COPY constraints.txt dist* /wheels/
 RUN python3 -m venv /opt/canaryproof \
     && /opt/canaryproof/bin/pip install --no-cache-dir --constraint /wheels/constraints.txt --find-links /wheels \
-        canaryproof canaryproof-toolchain \
+        "canaryproof[embedded]" \
     && rm -r /wheels
 
 ENV PATH=/opt/canaryproof/bin:${PATH}

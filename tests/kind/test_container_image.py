@@ -6,13 +6,11 @@ import json
 import os
 import shutil
 import sys
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from canaryproof.cluster.embedded.toolchain import EMBEDDED, Machine, provide
 from canaryproof.cluster.kind.docker import Docker
 from canaryproof.errors import CommandError
 from canaryproof.system.paths import cache_folder
@@ -20,6 +18,7 @@ from canaryproof.system.process import run
 from canaryproof.system.progress import Silence
 from canaryproof.timeouts import TimeLimits
 from tests.kind.debian_image import provide_debian
+from toolchain_wheel.local_index import make_index
 
 pytestmark = pytest.mark.kind
 
@@ -32,17 +31,12 @@ MINUTES = 300.0
 
 
 def wheels(folder: Path) -> None:
-    """Put the wheels of canaryproof and of its dependencies into *folder*, with a wheel of the toolchain."""
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    run([*pip, "wheel", "--no-deps", "--wheel-dir", str(folder), str(REPOSITORY)], timeout=MINUTES)
+    """Put the wheels of canaryproof, of its programs and of its dependencies into *folder*."""
+    make_index(folder, Silence())
     (own,) = folder.glob("canaryproof-*.whl")
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     options = ["--only-binary=:all:", f"--python-version={PYTHON}", "--constraint", str(REPOSITORY / "constraints.txt")]
     run([*pip, "download", *options, "--dest", str(folder), str(own)], timeout=MINUTES)
-    with zipfile.ZipFile(folder / "canaryproof_toolchain-0.1.0-py3-none-any.whl", "w") as wheel:
-        described = "canaryproof_toolchain-0.1.0.dist-info"
-        wheel.writestr(f"{described}/METADATA", "Metadata-Version: 2.1\nName: canaryproof-toolchain\nVersion: 0.1.0\n")
-        wheel.writestr(f"{described}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr(f"{described}/RECORD", "")
 
 
 @pytest.fixture(scope="module")
@@ -65,21 +59,9 @@ def image(docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     docker("image", "rm", NAME)
 
 
-@pytest.fixture(scope="module")
-def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the tools that the wheel of the toolchain holds."""
-    cache = cache_folder(os.environ)
-    built = provide(cache=cache, progress=Silence(), tools=EMBEDDED, machine=Machine(TimeLimits()))
-    folder = tmp_path_factory.mktemp("tools")
-    for name in (each for each in EMBEDDED if each != "runc"):
-        shutil.copy2(built.path(name), folder / name)
-    return folder
-
-
-def check(docker: Docker, image: str, tools: Path, folder: Path) -> tuple[str, str]:
+def check(docker: Docker, image: str, folder: Path) -> tuple[str, str]:
     """Check ``upcommerce`` in *folder* by ``docker run``. Return the exit code in words, and the output."""
     options = ["--rm", "--privileged", "--network=none", f"--volume={folder}:/work"]
-    options += [f"--volume={tools}:/tools:ro", "--env=CANARYPROOF_TOOLCHAIN=/tools"]
     arguments = ["check", "./upcommerce", "--report-dir", "reports"]
     try:
         return "exit code 0", docker("run", *options, image, *arguments, timeout=MINUTES)
@@ -94,11 +76,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_correct_chart_is_accepted(docker: Docker, image: str, tools: Path, folder: Path) -> None:
+def test_a_correct_chart_is_accepted(docker: Docker, image: str, folder: Path) -> None:
     """``docker run --privileged IMAGE check`` accepts a correct chart, writes its reports, and leaves no container."""
     containers, volumes = docker("container", "ls", "--all", "--quiet"), docker("volume", "ls", "--quiet")
 
-    outcome, output = check(docker, image, tools, folder)
+    outcome, output = check(docker, image, folder)
 
     assert outcome == "exit code 0", output
     assert "upcommerce   ACCEPTED   13/13" in output
@@ -108,11 +90,11 @@ def test_a_correct_chart_is_accepted(docker: Docker, image: str, tools: Path, fo
     assert docker("volume", "ls", "--quiet") == volumes
 
 
-def test_a_wrong_chart_is_rejected(docker: Docker, image: str, tools: Path, folder: Path) -> None:
+def test_a_wrong_chart_is_rejected(docker: Docker, image: str, folder: Path) -> None:
     """The exit code of the container is that of canaryproof."""
     (folder / "upcommerce" / "templates" / "canary-service.yml").unlink()
 
-    outcome, output = check(docker, image, tools, folder)
+    outcome, output = check(docker, image, folder)
 
     assert outcome == "exit code 1", output
     assert "upcommerce   REJECTED   12/13" in output
