@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,13 +22,13 @@ from canaryproof.model.registries import Registries, endpoint
 from canaryproof.pytest_plugin.option_table import DEFAULT_SUBMISSION, IMAGES, KIND_OPTIONS, OPTIONS, PROVIDERS
 from canaryproof.pytest_plugin.options import NO, YES, Environment, Given, given
 from canaryproof.reports.reader import find_records
-from canaryproof.scenario.chart_places import fetched_charts, with_places
 from canaryproof.scenario.scenario_file import UPCOMMERCE, default_file, load_scenario
-from canaryproof.scenario.terms import Revision, Scenario
+from canaryproof.scenario.scenario_of_run import Additions, scenario_of_run
+from canaryproof.scenario.terms import Scenario
 from canaryproof.submissions.discovery import Submission, find_submissions
 from canaryproof.submissions.own_chart import own_submission
 from canaryproof.system.ownership import require_own
-from canaryproof.system.paths import cache_folder
+from canaryproof.system.paths import chart_cache
 from canaryproof.system.plain_text import escaped
 from canaryproof.timeouts import patience_of
 
@@ -141,16 +141,13 @@ class _Reading:
         except UsageError as error:
             self.problems.append(str(error))
             scenario = load_scenario(UPCOMMERCE)
-        settings = said.values if (said := self._given("set")) else ()
-        files = self._value("values", _values_files) or ()
-        canary = scenario.canary
-        canary = replace(canary, values=(*canary.values, *files), settings=(*canary.settings, *settings))
-        scenario = replace(scenario, canary=canary)
-        if not self._given("submissions") and self._names_its_charts(scenario):
-            scenario = replace(scenario, submits_charts=False)
-        return (
-            with_places(scenario, cache_folder(self.environment) / "charts") if fetched_charts(scenario) else scenario
+        added = Additions(
+            values=self._value("values", _values_files) or (),
+            settings=self._value("set", lambda it: it.values) or (),
+            names_submission=self._given("submissions") is not None,
+            own_file=said is None and default_file(here) != UPCOMMERCE,
         )
+        return scenario_of_run(scenario, added, chart_cache(self.environment))
 
     def _looked_for(self, scenario: Scenario, *, observe: bool) -> tuple[Submission, ...]:
         if not self.needs_submissions:
@@ -192,11 +189,6 @@ class _Reading:
         for path in () if self._given("scenario") else paths:
             if escaped(path) in sources and default.resolve().is_relative_to(path.resolve()):
                 yield f"{default} is in the submission {path}; name the scenario file with --scenario if it is yours"
-
-    def _names_its_charts(self, scenario: Scenario) -> bool:
-        """Report whether a run without a path uses the charts of the scenario, not ``./upcommerce``."""
-        default = default_file(self.config.invocation_params.dir) != UPCOMMERCE
-        return scenario.canary != Revision() or (default and not self._given("scenario"))
 
     def _value(self, name: str, read: Callable[[Given], Any]) -> Any:
         said = self._given(name)

@@ -14,6 +14,15 @@ def cache_folder(environment: Mapping[str, str]) -> Path:
     Raises UsageError when another user could replace its contents. The folder holds programs that run as this user, and
     files with predictable names.
     """
-    folder = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "canaryproof"
+    folder = _cache(environment)
     require_own(folder, "the cache folder")
     return folder
+
+
+def _cache(environment: Mapping[str, str]) -> Path:
+    return Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "canaryproof"
+
+
+def chart_cache(environment: Mapping[str, str]) -> Path:
+    """Return the folder for charts of repositories in the cache, without a look at it."""
+    return _cache(environment) / "charts"
