@@ -1,4 +1,4 @@
-"""Builds the stand-in images: agnhost plays the course's images. The cluster's registry serves them from a folder.
+"""Builds the stand-in images: agnhost plays the images of a scenario. The cluster's registry serves them from a folder.
 
 agnhost is the image of Kubernetes' own end-to-end tests. It is one static program that can serve, crash and wait. It
 also plays the sandbox of each pod: the container that holds the pod's namespaces and does nothing.
@@ -48,10 +48,23 @@ def provide_images(agnhost: Path, stand_ins: Mapping[str, Sequence[str]], cache:
     return folder
 
 
+def served_name(reference: str) -> str:
+    """Return the name under which a node requests an image from a mirror: without the host, but with a tag.
+
+    The repositories of Docker's official images have the prefix ``library/`` (distribution/reference, "normalize.go").
+    """
+    host, slash, rest = reference.partition("/")
+    is_host = bool(slash) and (host == "localhost" or "." in host or ":" in host)
+    path = rest if is_host else reference
+    if "/" not in path and (not is_host or host in {"docker.io", "index.docker.io"}):
+        path = f"library/{path}"
+    return path if ":" in path.rpartition("/")[2] else f"{path}:latest"
+
+
 def _fingerprint(program: Path, stand_ins: Mapping[str, Sequence[str]]) -> str:
     binary = program.stat()
     identity = (str(program.resolve()), binary.st_size, binary.st_mtime_ns)
-    made_of = json.dumps([*identity, *((name, list(arguments)) for name, arguments in stand_ins.items())])
+    made_of = json.dumps([*identity, *((served_name(name), list(arguments)) for name, arguments in stand_ins.items())])
     return hashlib.sha256(made_of.encode()).hexdigest()[:16]
 
 
@@ -71,7 +84,7 @@ def _write_layout(folder: Path, program: Path, stand_ins: Mapping[str, Sequence[
     for reference, arguments in stand_ins.items():
         config = blobs.add(_CONFIG, _json(_config(layer["digest"], [f"/{program.name}", *arguments])))
         manifest = {"schemaVersion": 2, "mediaType": _MANIFEST, "config": config, "layers": [layer]}
-        named = {"org.opencontainers.image.ref.name": reference}
+        named = {"org.opencontainers.image.ref.name": served_name(reference)}
         entries.append({**blobs.add(_MANIFEST, _json(manifest)), "annotations": named})
     (folder / "oci-layout").write_bytes(_json({"imageLayoutVersion": "1.0.0"}))
     (folder / "index.json").write_bytes(_json({"schemaVersion": 2, "mediaType": _INDEX, "manifests": entries}))

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from canaryproof.cluster.embedded.supervisor import image_registry
-from canaryproof.cluster.stand_ins import PAUSE, SANDBOX, provide_images
+from canaryproof.cluster.stand_ins import PAUSE, SANDBOX, provide_images, served_name
 
 STAND_INS = {SANDBOX: PAUSE, "course/app:v3": ("netexec", "--http-port=5000")}
 
@@ -51,6 +51,23 @@ def test_every_blob_is_named_by_its_digest(layout: Path) -> None:
 
     assert blobs
     assert all(hashlib.sha256(blob.read_bytes()).hexdigest() == blob.name for blob in blobs)
+
+
+@pytest.mark.parametrize(
+    ("reference", "name"),
+    [
+        ("nginx:1.16.0", "library/nginx:1.16.0"),
+        ("nginx", "library/nginx:latest"),
+        ("docker.io/nginx:1", "library/nginx:1"),
+        ("docker.io/library/nginx:1", "library/nginx:1"),
+        ("shop/app", "shop/app:latest"),
+        ("ghcr.io/shop/app:v1", "shop/app:v1"),
+        ("localhost:5000/app:v1", "app:v1"),
+    ],
+)
+def test_an_image_has_the_name_by_which_a_node_asks_a_mirror(reference: str, name: str) -> None:
+    """A node leaves the host out, and adds the prefix of Docker's official images and the default tag."""
+    assert served_name(reference) == name
 
 
 def test_images_are_made_once(agnhost: Path, layout: Path, tmp_path: Path) -> None:
