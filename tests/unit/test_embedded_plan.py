@@ -77,6 +77,16 @@ def test_only_what_pulls_images_gets_out_and_only_where_it_is_asked_to() -> None
     assert [it.name for it in processes if "HTTPS_PROXY" in it.environment] == ["containerd"]
 
 
+def test_images_of_every_registry_have_stand_ins() -> None:
+    """The cluster's registry comes first for the images of all registries. The mirror is one of Docker's registry."""
+    certificates, mirror = make_certificates(components.SERVER_ADDRESSES), Upstream("http://mirror:5000")
+    place = "/run/canaryproof/certs.d/_default/hosts.toml"
+    plain, pulled = (components.files(BINARIES, certificates, LIMITS, upstream=it)[place] for it in (None, mirror))
+
+    assert plain.startswith('server = "http://127.0.0.1:5000"\n')
+    assert pulled == '[host."http://127.0.0.1:5000"]\n  capabilities = ["pull", "resolve"]\n'
+
+
 def test_every_component_has_a_binary_and_a_log() -> None:
     """Each process of the plan runs a binary of the toolchain, and its log has the same name."""
     processes = components.processes(BINARIES, Path("/logs"), "1.37.2", TimeLimits())

@@ -113,7 +113,8 @@ def files(
         "kubelet.yaml": json.dumps(_kubelet_configuration(limits, rootless=rootless)),
         "containerd.toml": _containerd_configuration(binaries, rootless=rootless),
         "cni/10-canaryproof.conflist": json.dumps(_network_configuration()),
-        f"certs.d/{COURSE_REGISTRY}/hosts.toml": _hosts(upstream),
+        f"certs.d/{COURSE_REGISTRY}/hosts.toml": _hosts(upstream, upstream.mirror if upstream else ""),
+        "certs.d/_default/hosts.toml": _hosts(upstream),  # all other registries (containerd, "Registry Configuration")
     }
     return {str(STATE / name): text for name, text in contents.items()}
 
@@ -356,10 +357,10 @@ def _network_configuration() -> dict[str, object]:
     return {"cniVersion": "1.0.0", "name": "canaryproof", "plugins": [plugin]}
 
 
-def _hosts(upstream: Upstream | None) -> str:
-    """Return containerd's ``hosts.toml``: the cluster's registry first, then the upstream sources, if any."""
+def _hosts(upstream: Upstream | None, mirror: str = "") -> str:
+    """Return containerd's ``hosts.toml``: the cluster's registry first, then the mirror and upstream, if any."""
     own = f"http://127.0.0.1:{REGISTRY_PORT}"
-    hosts = [own, *([upstream.mirror] if upstream and upstream.mirror else [])]
+    hosts = [own, *([mirror] if mirror else [])]
     lines = [f'[host."{host}"]\n  capabilities = ["pull", "resolve"]\n' for host in hosts]
     return "".join(lines if upstream else [f'server = "{own}"\n', *lines])
 
