@@ -140,6 +140,7 @@ class _Reading:
             scenario = load_scenario(said.path() if said else default_file(here))
         except UsageError as error:
             self.problems.append(str(error))
+            self.needs_submissions = False  # the file decides whether there are any
             scenario = load_scenario(UPCOMMERCE)
         added = Additions(
             values=self._value("values", _values_files) or (),

@@ -70,7 +70,9 @@ def load_scenario(file: Path = UPCOMMERCE) -> Scenario:
 
 
 def _faulty(file: Path, faults: Iterable[Fault]) -> UsageError:
-    lines = (f"{file}:{each.line}:{each.column}: {each.message}" for each in sorted(faults))
+    here = Path.cwd()
+    shown = file.relative_to(here) if file.is_relative_to(here) else file
+    lines = (f"{shown}:{each.line}:{each.column}: {each.message}" for each in sorted(faults))
     return UsageError("\n".join(lines))
 
 

@@ -135,7 +135,7 @@ def commands_in(text: str) -> Iterator[list[str]]:
     lines = shown.replace("\\\n", "").splitlines()
     inline = re.findall(r"`((?:pytest|canaryproof) [^`\n]*)`", text)
     for line in (*lines, *inline):
-        if command := re.match(r"(?:\$ )?(?:eval \"\$\()?((?:pytest|canaryproof) [^|)]*)", line):
+        if command := re.match(r"(?:\$ )?(?:eval \"\$\()?((?:pytest|canaryproof) [^|>)]*)", line):
             yield shlex.split(command[1], comments=True)
 
 
@@ -186,7 +186,7 @@ def test_named_files_exist(file: Path) -> None:
     """Documented links and repository paths lead to existing files."""
     text = texts()[file]
     links = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text)
-    paths = re.findall(r"`((?:canaryproof(?!/run`)|docs|tests|requirements|fixtures)/[\w./*-]+[\w/])`", text)
+    paths = re.findall(r"`((?:canaryproof(?!/run`|/v1`)|docs|tests|requirements|fixtures)/[\w./*-]+[\w/])`", text)
 
     assert not [link for link in links if not (file.parent / link).exists()]
     missing = [path for path in paths if not list(REPOSITORY.glob(path.rstrip("/")))]

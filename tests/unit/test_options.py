@@ -107,8 +107,6 @@ def test_all_that_is_wrong_is_said_at_once(read: Read) -> None:
             *(
                 "--canaryproof-patience",
                 "0.5",
-                "--canaryproof-scenario",
-                "no.yaml",
                 "--canaryproof-toolchain",
                 "plain",
                 "--canaryproof-helm",
@@ -119,7 +117,6 @@ def test_all_that_is_wrong_is_said_at_once(read: Read) -> None:
 
     lines = str(caught.value).splitlines()
     expected = [
-        "scenario file *no.yaml: No such file or directory; give --scenario the path of a YAML file",
         "--canaryproof-cluster must be one of auto, embedded, kind, minikube, existing, not 'cloud'",
         "submissions *missing: expected a Helm chart*but there is no such path*",
         "submissions *absent: expected a Helm chart*but there is no such path*",

@@ -135,6 +135,6 @@ def test_a_fault_of_the_file_is_reported_with_those_of_options(read: Read) -> No
     with pytest.raises(UsageError) as caught:
         read("--canaryproof-parallel=none")
 
-    lines = str(caught.value).splitlines()
-    assert "canaryproof.yaml:5:1: unknown key 'colour'" in lines[0]
-    assert lines[1].startswith("--canaryproof-parallel must be")
+    fault, option = str(caught.value).splitlines()
+    assert fault.startswith("canaryproof.yaml:5:1: unknown key 'colour'")
+    assert option.startswith("--canaryproof-parallel must be")

@@ -45,3 +45,19 @@ def test_the_shipped_schema_is_that_of_the_loader() -> None:
     """The schema in the package is generated from the types that the loader reads."""
     assert SCHEMA_FILE.read_text(encoding="utf-8") == schema_text()
     jsonschema.Draft202012Validator.check_schema(schema())
+
+
+def keys() -> list[str]:
+    """Return the keys of the file: those at the top, and those of some maps with the name of the map before them."""
+    forms = schema()["$defs"]
+    maps = {"expect": "ExpectForm", "availability": "AvailabilityForm", "timeouts": "TimeoutsForm", "helm": "HelmForm"}
+    below = [f"{name}.{key}" for name, form in maps.items() for key in forms[form]["properties"]]
+    return [*(key for key in forms["ScenarioForm"]["properties"] if key not in maps), *below]
+
+
+@pytest.mark.parametrize("key", keys())
+def test_every_key_is_documented(key: str) -> None:
+    """The reference has a row for every key."""
+    page = (REPOSITORY / "docs" / "reference" / "scenario-file.md").read_text(encoding="utf-8")
+
+    assert f"| `{key}` |" in page
