@@ -1,8 +1,8 @@
 """Lets many pods share a small node: a MutatingAdmissionPolicy lowers the requests of pods. Deployments do not change.
 
 If a container specifies a limit but no request, the limit becomes its request (Kubernetes, "Resource Management for
-Pods and Containers"). So two pods of the course's chart would fill a node of two cores. The second pod would stay
-Pending through no fault of its author.
+Pods and Containers"). So two pods with a limit of one core each would fill a node of two cores. The second pod would
+stay Pending through no fault of its author.
 
 The policy does not change a pod that requests more than a whole node. Such a pod is unschedulable in any cluster, and
 must be so here. A request for local storage counts in the same way: the embedded cluster has its files in memory, where

@@ -222,7 +222,7 @@ def moments(evidence: Evidence) -> tuple[Moment, ...]:
 def _told(evidence: Evidence) -> Iterator[tuple[str, float, str]]:
     decision, upgrade, rollback = evidence.decision, evidence.upgrade, evidence.rollback
     if evidence.install:
-        yield "start", evidence.install.began, "the chart is rendered; Helm installs the course's: revision 1"
+        yield "start", evidence.install.began, "the chart is rendered; Helm installs the stable chart as revision 1"
     if evidence.settled_at is not None:
         yield "settled", evidence.settled_at, "stable is ready and answers"
     if upgrade:

@@ -1,4 +1,4 @@
-"""Compares the rendered submission with the course's rendered chart, object by object.  This module is pure."""
+"""Compares the rendered submission with the rendered stable chart, object by object.  This module is pure."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Reports:
     """The files of one run, in a folder."""
 
     def __init__(self, folder: Path, names: Iterable[str], *, scenario: str) -> None:
-        """Write to *folder*; *names* are those of all submissions, in order, and *course* is the course's title."""
+        """Write to *folder*; *names* are those of all submissions, in order, and *scenario* is its title."""
         self._folder = folder
         self._files = file_names(names)
         self._is_alone = len(self._files) == 1

@@ -33,7 +33,7 @@ _NOTES: Mapping[Found, str] = {
 
 @dataclass(frozen=True)
 class StandIns:
-    """The stand-ins for the course's images."""
+    """The stand-ins for the images of the scenario."""
 
     agnhost: Path
     images: Mapping[str, Sequence[str]]

@@ -52,7 +52,7 @@ def test_what_happened_is_told_in_order() -> None:
     """The feedback lists the events of the experiment in order, each with its time."""
     moments = [line for line in feedback() if line.startswith("- ")]
 
-    assert moments[0] == "- 0.1 s: the chart is rendered; Helm installs the course's: revision 1"
+    assert moments[0] == "- 0.1 s: the chart is rendered; Helm installs the stable chart as revision 1"
     assert "- 3.5 s: the canary's outcome is certain: crash-loop" in moments
 
 

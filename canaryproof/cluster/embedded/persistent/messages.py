@@ -12,7 +12,7 @@ from canaryproof.scenario.terms import Scenario
 
 
 def instructions(place: Place, kept: Kept, scenario: Scenario, note: str = "") -> str:
-    """Return the commands that reach the cluster, do the assignment step by step, and end the cluster."""
+    """Return the commands that reach the cluster, perform the experiment step by step, and end the cluster."""
     release, namespace = scenario.release, f"--namespace {scenario.namespace}"
     steps = (
         f"helm install {release} {shlex.quote(str(scenario.stable_chart))} {namespace} --create-namespace",
@@ -27,7 +27,7 @@ def instructions(place: Place, kept: Kept, scenario: Scenario, note: str = "") -
         *([f"# Services have no addresses: {' '.join(kept.lack.split())}"] if kept.lack else []),
         reach,
         f"export PATH={shlex.quote(str(place.binaries))}:$PATH  # {', '.join(BINARIES)}",
-        "# the assignment, step by step, and last what the harness says of it:",
+        "# the experiment, step by step, and last the verdict of canaryproof:",
         *(f"#   {step}" for step in steps),
         f"# to end it: {end}",
     ]
