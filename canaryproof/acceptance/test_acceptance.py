@@ -1,4 +1,4 @@
-"""The acceptance criteria of a submission: what must be true of its chart, its canary and the rollback.
+"""The acceptance criteria of a release: what must be true of its chart, its canary and the rollback.
 
 Each test reads the evidence of the one experiment that its submission went through.
 `canaryproof.checks.registry` has the title, the points, the needs and the hint of each.
@@ -23,12 +23,12 @@ def test_helm_renders_the_chart(evidence: Evidence, scenario: Scenario) -> None:
 
 
 @criterion("canary-present")
-def test_the_submission_adds_one_deployment(evidence: Evidence, scenario: Scenario) -> None:
+def test_the_upgrade_has_one_canary(evidence: Evidence, scenario: Scenario) -> None:
     accept(judging.canary_present(evidence, scenario))
 
 
 @criterion("canary-replicas")
-def test_the_canary_asks_for_one_replica(evidence: Evidence, scenario: Scenario) -> None:
+def test_the_canary_asks_for_its_replicas(evidence: Evidence, scenario: Scenario) -> None:
     accept(judging.canary_replicas(evidence, scenario))
 
 

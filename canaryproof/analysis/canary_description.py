@@ -10,6 +10,7 @@ from canaryproof.model.evidence import Canary, ServiceRoute
 from canaryproof.model.objects import (
     POD_PARENTS,
     Manifest,
+    ObjectKey,
     WorkloadKind,
     is_number,
     picks,
@@ -47,10 +48,10 @@ def requested_replicas(workload: Manifest, chart: Iterable[Manifest]) -> int:
         return 1
     if value_at(workload.body, "spec", "replicas") is not None:
         return workload.replicas
-    return max((least_replicas(each) for each in chart if scales(each, workload)), default=1)
+    return max((least_replicas(each) for each in chart if scales(each, workload.key)), default=1)
 
 
-def scales(manifest: Manifest, workload: Manifest) -> bool:
+def scales(manifest: Manifest, workload: ObjectKey) -> bool:
     """Report whether *manifest* is an autoscaler of *workload* (HorizontalPodAutoscaler API)."""
     target = (text_at(manifest.body, "spec", "scaleTargetRef", part) for part in ("kind", "name"))
     return manifest.kind == "HorizontalPodAutoscaler" and tuple(target) == (workload.kind, workload.name)

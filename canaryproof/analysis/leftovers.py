@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from canaryproof.model.evidence import Holder, Leftover
-from canaryproof.model.objects import HOOK, RESOURCE_POLICY, Manifest, ObjectKey
-from canaryproof.model.timeline import Timeline
+from canaryproof.model.evidence import Canary, Holder, Leftover
+from canaryproof.model.objects import HOOK, RESOURCE_POLICY, Manifest, ObjectKey, text_at
+from canaryproof.model.timeline import Timeline, condition
 
 
 def key_in(namespace: str, manifest: Manifest) -> ObjectKey:
@@ -35,8 +35,33 @@ def last_deletion(timeline: Timeline, family: frozenset[ObjectKey]) -> float | N
     return max((each.at for each in deletions if each.object.key.local in family), default=None)
 
 
-def leftover(key: ObjectKey, manifest: Manifest, left: frozenset[ObjectKey]) -> Leftover:
+def new_pods(timeline: Timeline, canary: Canary | None) -> dict[ObjectKey, Manifest]:
+    """Return the pods of a canary that is changed in place, as far as they exist at the end of *timeline*.
+
+    The rollback leaves the workload, and has its controller replace these pods by pods of the former pod template.
+    """
+    pods = canary.pods(timeline) if canary and canary.in_place else ()
+    return {pod.latest.key.local: pod.latest for pod in pods if pod.versions[-1].change != "DELETED"}
+
+
+def is_waited_for(pod: Manifest, timeline: Timeline) -> bool:
+    """Report whether a StatefulSet does not replace *pod*, because it waits for the pod to be Ready.
+
+    With the pod management policy ``OrderedReady``, the default, a rolling update waits for each pod to be Running and
+    Ready (Kubernetes, "StatefulSets", on forced rollback).
+    """
+    if pod.is_going or condition(pod, "Ready").get("status") == "True":
+        return False
+    owners = (timeline.objects.get(owner.key) for owner in pod.owners if owner.key.kind == "StatefulSet")
+    policies = [text_at(owner.body, "spec", "podManagementPolicy") for owner in owners if owner]
+    return any(policy in {"", "OrderedReady"} for policy in policies)
+
+
+def leftover(key: ObjectKey, manifest: Manifest, left: frozenset[ObjectKey], timeline: Timeline) -> Leftover:
     """Return an object that outlived the rollback, with what holds it; *left* is all that did."""
+    if manifest.kind == "Pod" and is_waited_for(manifest, timeline):
+        (owner, *_) = manifest.owners
+        return Leftover(key, Holder("ordered-ready", str(owner.key)))
     return Leftover(key, _holder(manifest, left))
 
 

@@ -32,69 +32,69 @@ class Check:
 CHART_RENDERS = Check(
     "chart-renders",
     "Helm renders the chart, and its objects are well-formed",
-    "Run `helm template upcommerce ./upcommerce` and correct what it reports.",
+    "Run `helm template` on the chart and correct what it reports.",
     settled="start",
 )
 CANARY_PRESENT = Check(
     "canary-present",
-    "The submission adds exactly one Deployment to the course's chart",
-    "Keep the course's templates as they are, and add the canary in files of its own.",
+    "The upgrade adds the canary, or changes it in place",
+    "Keep the stable templates as they are, and add the canary in files of its own.",
     needs=(CHART_RENDERS.id,),
     settled="start",
 )
 CANARY_REPLICAS = Check(
     "canary-replicas",
-    "The canary asks for one replica",
-    "Set spec.replicas of the canary's Deployment to 1.",
+    "The canary asks for the number of replicas that the scenario states",
+    "Correct spec.replicas of the canary's workload.",
     needs=(CANARY_PRESENT.id,),
     settled="start",
 )
 CANARY_PORT = Check(
     "canary-port",
-    "A container of the canary declares containerPort 5003",
-    "Look at spec.template.spec.containers[].ports of the canary's Deployment.",
+    "A container of the canary declares the port that the scenario states",
+    "Look at spec.template.spec.containers[].ports of the canary's workload.",
     needs=(CANARY_PRESENT.id,),
     settled="start",
 )
 CANARY_SERVICE = Check(
     "canary-service",
-    "A Service on port 5003 leads to 5003 of the canary's pods, and of no other pods",
-    "A Service picks pods by their labels. Compare its selector with spec.template.metadata.labels of the Deployment.",
+    "The Services that lead to the canary's pods are those that the scenario states",
+    "A Service picks pods by their labels. Compare its selector with spec.template.metadata.labels of the workload.",
     needs=(CANARY_PRESENT.id,),
     settled="start",
 )
 STABLE_UNTOUCHED = Check(
     "stable-untouched",
-    "The stable Deployment and Service are still the course's",
+    "The stable workloads and Services are still those of the stable chart",
     "Keep name, image, ports and selector. Limits and added labels may differ.",
     needs=(CHART_RENDERS.id,),
     settled="start",
 )
 UPGRADE_APPLIED = Check(
     "upgrade-applied",
-    "Helm applied revision 2",
+    "Helm applied the canary's revision",
     "Run `helm upgrade` on a cluster of your own: Kubernetes refuses some objects that `helm template` accepts.",
     needs=(CHART_RENDERS.id,),
     settled="upgraded",
 )
 CANARY_OUTCOME = Check(
     "canary-outcome",
-    "The canary crash-loops",
-    "Watch the canary with `kubectl get pods --watch`, and compare its image with the assignment's.",
+    "The canary has an outcome that the scenario expects",
+    "Watch the canary with `kubectl get pods --watch`, and compare its image with the intended one.",
     needs=(CANARY_PRESENT.id, UPGRADE_APPLIED.id),
     settled="fate",
 )
 STABLE_SERVES_DURING_CANARY = Check(
     "stable-serves-during-canary",
-    "The stable Service answered while the canary failed",
+    "The stable Service answered while the canary ran",
     "The selector of the stable Service must pick the pods of the stable app, and none of the canary's.",
     needs=(CANARY_PRESENT.id, UPGRADE_APPLIED.id),
     settled="rollback",
 )
 ROLLBACK_RECORDED = Check(
     "rollback-recorded",
-    "The history shows the rollback to revision 1, deployed, and no upgrade in disguise",
-    "Look at `helm history upcommerce`. Hooks of the chart may make the rollback fail.",
+    "The history shows the rollback to the stable revision, deployed, and no upgrade in disguise",
+    "Look at `helm history`. Hooks of the chart may make the rollback fail.",
     needs=(CHART_RENDERS.id,),
     settled="rolled-back",
 )
@@ -107,7 +107,7 @@ CANARY_GONE = Check(
 )
 STABLE_HEALTHY = Check(
     "stable-healthy",
-    "The stable pods are Ready with the course's image, without restarts, and stay so",
+    "The stable pods are Ready with the stable chart's images, without restarts, and stay so",
     "Look at `kubectl get pods` after the rollback.",
     needs=(ROLLBACK_RECORDED.id,),
 )
@@ -137,7 +137,7 @@ CHECKS: tuple[Check, ...] = (
 BY_ID: Mapping[str, Check] = {each.id: each for each in CHECKS}
 
 FORMER_IDS: Mapping[str, str] = {"canary-crash-loop": CANARY_OUTCOME.id}
-"""The present id of each check that had another one: course files and flight records may still have that."""
+"""The present id of each check that had another one: scenario files and flight records may still have that."""
 
 
 def current_id(check: str) -> str:

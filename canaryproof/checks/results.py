@@ -48,6 +48,11 @@ class Judgement:
     hint_id: str = ""
     """The id of the hint, or the id of the check if the hint is the check's own."""
 
+    @property
+    def is_waived(self) -> bool:
+        """Report whether the check is skipped because the scenario waives it. The cause says why."""
+        return self.status == "skipped" and self.cause is not None
+
 
 @dataclass(frozen=True)
 class CheckResult:
@@ -56,7 +61,7 @@ class CheckResult:
     check: Check
     judgement: Judgement
     counts: bool = True
-    """Whether the evidence allows the check. If not, the check does not affect the verdict."""
+    """Whether the check affects the verdict: the evidence allows it, and the scenario does not waive it."""
 
     @property
     def status(self) -> Status:
@@ -193,7 +198,8 @@ def grade(
 
 def judged(check: Check, judgement: Judgement, evidence: Evidence | None) -> CheckResult:
     """Return the result of *check*, and whether it counts."""
-    return CheckResult(check, judgement, counts=not evidence or gap_in(evidence, check) is None)
+    allowed = not evidence or gap_in(evidence, check) is None
+    return CheckResult(check, judgement, counts=allowed and not judgement.is_waived)
 
 
 def gap_in(evidence: Evidence, check: Check) -> Cause | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from canaryproof.checks.judging import JUDGES, Finding
-from canaryproof.checks.registry import CHECKS, Check, by_current_id
+from canaryproof.checks.registry import CHECKS, Check
 from canaryproof.checks.results import Judgement, SubmissionResult, gap_in, grade
+from canaryproof.checks.titles import in_scenario
+from canaryproof.checks.waivers import waiver, waiver_by_terms
+from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Evidence
 from canaryproof.model.wording.cause_sentences import describe
 from canaryproof.scenario.scenario_file import load_scenario
@@ -23,17 +25,25 @@ def judge(evidence: Evidence, scenario: Scenario | None = None) -> SubmissionRes
     judgements: dict[str, Judgement] = {}
     for check in CHECKS:
         judgements[check.id] = _judgement(check, evidence, scenario, judgements)
-    declared = [worth(each, scenario.points) for each in CHECKS]
+    declared = [in_scenario(each, scenario) for each in CHECKS]
     return grade(evidence.name, evidence.source, declared=declared, judgements=judgements, evidence=evidence)
 
 
 def _judgement(check: Check, evidence: Evidence, scenario: Scenario, earlier: Mapping[str, Judgement]) -> Judgement:
+    if waived := waiver_by_terms(check, scenario):
+        return waive(waived)
     if cause := missing(check, earlier):
         return Judgement("skipped", cause)
     if evidence.fault:
         return Judgement("error", describe(evidence.fault), cause=evidence.fault)
     if gap := gap_in(evidence, check):
         return Judgement("skipped", describe(gap))
+    return _by_evidence(check, evidence, scenario)
+
+
+def _by_evidence(check: Check, evidence: Evidence, scenario: Scenario) -> Judgement:
+    if waived := waiver(check, scenario, evidence):
+        return waive(waived)
     if finding := JUDGES[check.id](evidence, scenario):
         return Judgement("skipped", consequence(finding)) if finding.follows else failure(finding, check)
     return Judgement("passed")
@@ -42,13 +52,13 @@ def _judgement(check: Check, evidence: Evidence, scenario: Scenario, earlier: Ma
 def missing(check: Check, judgements: Mapping[str, Judgement]) -> str:
     """Return why *check* cannot be judged, naming the check that failed; empty when it can.
 
-    A needed check that was not run, or ended in an error, does not count as failed.
+    A needed check that was not run, ended in an error, or is waived by the scenario does not count as failed.
     """
     for need in check.needs:
         judgement = judgements.get(need)
         if judgement and judgement.status == "failed":
             return f"needs {need}, which failed"
-        if judgement and judgement.status == "skipped":
+        if judgement and judgement.status == "skipped" and not judgement.is_waived:
             return judgement.message
     return ""
 
@@ -64,6 +74,6 @@ def failure(finding: Finding, check: Check) -> Judgement:
     return Judgement("failed", finding.message, hint, finding.where, finding.cause, hint_id)
 
 
-def worth(check: Check, points: Mapping[str, float]) -> Check:
-    """Return *check* with its points in the scenario, where *points* names it."""
-    return replace(check, points=by_current_id(points).get(check.id, check.points))
+def waive(cause: Cause) -> Judgement:
+    """Return the judgement of a check that the scenario waives."""
+    return Judgement("skipped", describe(cause), cause=cause)

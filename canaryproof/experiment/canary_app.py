@@ -31,7 +31,7 @@ def with_foreign_images(canary: Canary, scenario: Scenario, setting: Setting) ->
 
 def with_decisive_container(canary: Canary, evidence: Evidence, expect: Expectation) -> Canary:
     """Return *canary* with the container that the scenario asks about."""
-    workload = next(each for each in evidence.chart.manifests if each.key == canary.key)
+    workload = next(each for each in evidence.chart.manifests if each.key.local == canary.key)
     own = [each for each in workload.containers if each.image not in canary.foreign]
     return replace(canary, decisive=expect.container or decisive_container(own, expect.image, expect.container_port))
 

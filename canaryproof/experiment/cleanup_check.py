@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from canaryproof.analysis.leftovers import descendants, key_in, last_deletion, leftover
+from canaryproof.analysis.leftovers import descendants, key_in, last_deletion, leftover, new_pods
 from canaryproof.errors import InfrastructureError, WaitError
 from canaryproof.experiment.watching import Watcher
 from canaryproof.kube.recorder import WATCHED, Recording
 from canaryproof.kube.resources import Resource
-from canaryproof.model.evidence import Leftover
+from canaryproof.model.evidence import Canary, Leftover
 from canaryproof.model.objects import Body, Manifest, ObjectKey
 
 RELEASE_NAMESPACE = "meta.helm.sh/release-namespace"
@@ -52,13 +52,16 @@ class CleanupCheck:
         client: Objects,
         recording: Recording,
         namespace: str,
+        *,
         added: Iterable[Manifest],
+        canary: Canary | None,
         unready: Callable[[], str],
     ) -> None:
-        """Look in *namespace* for the *added* objects, which the rollback deletes.
+        """Look in *namespace* for the *added* objects, which the rollback deletes, and for the pods of *canary*.
 
         *unready* returns why the stable app is not ready.
         """
+        self._canary = canary
         self._client = client
         self._recording = recording
         self._namespace = namespace
@@ -97,7 +100,7 @@ class CleanupCheck:
         return Cleanup(
             restored_at=self._restored_at,
             last_deletion=last_deletion(self._recording.timeline, self._family),
-            leftovers=tuple(leftover(key, manifest, names) for key, manifest in self._left.items()),
+            leftovers=tuple(leftover(key, each, names, self._recording.timeline) for key, each in self._left.items()),
         )
 
     def look(self, hold: float) -> bool:
@@ -124,7 +127,10 @@ class CleanupCheck:
 
     def _look_for_leftovers(self) -> None:
         self._family = descendants(self._recording.timeline, self._added)
-        self._left = {key: each for key, each in self._recording.timeline.objects.items() if key in self._family}
+        timeline = self._recording.timeline
+        replaced = new_pods(timeline, self._canary)
+        self._left = {key: each for key, each in timeline.objects.items() if key in self._family} | replaced
+        self._family |= replaced.keys()
         for key, manifest in self._added.items():
             if not _is_watched(manifest, key) and (found := self._get(key, manifest)) is not None:
                 self._left[key] = found

@@ -248,6 +248,7 @@ class _Experiment:
             self._recording,
             self._namespace,
             added=[each for each in evidence.chart.manifests if each.key in evidence.added],
+            canary=evidence.canary,
             unready=lambda: stable.unready(generations),
         )
         facts.evidence = replace(evidence, history=self._release.history())

@@ -232,7 +232,7 @@ class Probe:
 Way = Literal["service-address", "api-server"]
 """How requests reach a Service: at its own address, as its clients' requests do, or through the API server's proxy."""
 
-HolderKind = Literal["owner", "resource-policy", "hook", "finalizers", "deletion", "revision"]
+HolderKind = Literal["owner", "resource-policy", "hook", "finalizers", "deletion", "ordered-ready", "revision"]
 
 
 @dataclass(frozen=True)
@@ -240,8 +240,12 @@ class Holder:
     """The reason why an object still exists."""
 
     kind: HolderKind
-    """The kind of holder. ``deletion``: the deletion was requested, but is not complete yet. ``revision``: the revision
-    before the rollback failed and did not have the object, so the rollback did not delete it."""
+    """The kind of holder.
+
+    ``deletion``: the deletion was requested, but is not complete yet. ``ordered-ready``: the StatefulSet waits for the
+    pod to be Ready before it replaces it.  ``revision``: the revision before the rollback failed and did not have the
+    object, so the rollback did not delete it.
+    """
     value: str = ""
     """The owner, the value of the annotation, the finalizers, separated by commas, or the revision."""
 

@@ -62,7 +62,8 @@ def read_state(client: KubeClient, namespace: str, revisions: Revisions) -> Curr
     }
     family = descendants(timeline, [key.local for key in revisions.finding.added])
     found |= {key: each for key, each in timeline.objects.items() if key in family}
-    leftovers = tuple(_held(leftover(key, each, frozenset(found)), revisions) for key, each in found.items())
+    kept = frozenset(found)
+    leftovers = tuple(_held(leftover(key, each, kept, timeline), revisions) for key, each in found.items())
     return CurrentState(now, timeline, leftovers)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from canaryproof.checks.results import gap_in
+from canaryproof.checks.waivers import waiver
 from canaryproof.errors import InfrastructureError
 from canaryproof.experiment.experiments import open_runner
 from canaryproof.experiment.runner import Runner
@@ -18,7 +19,7 @@ from canaryproof.kube.running_cluster import Cluster
 from canaryproof.model.evidence import Evidence
 from canaryproof.model.wording.cause_sentences import describe
 from canaryproof.observe.observer import Observer
-from canaryproof.pytest_plugin.markers import check_of_item
+from canaryproof.pytest_plugin.markers import WaivedError, check_of_item
 from canaryproof.pytest_plugin.parametrize import selected
 from canaryproof.pytest_plugin.progress_display import announce, visible
 from canaryproof.pytest_plugin.run_state import Ledger, ledger_of
@@ -97,6 +98,9 @@ def evidence_of(submission: Submission, request: pytest.FixtureRequest) -> Evide
         raise InfrastructureError(describe(seen.fault), cause=seen.fault)
     if gap := _gap(seen, request.node):
         pytest.skip(gap)
+    check = check_of_item(request.node)
+    if check and (waived := waiver(check, settings_of(config).scenario, seen)):
+        raise WaivedError(waived)
     return seen
 
 

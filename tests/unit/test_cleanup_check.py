@@ -64,6 +64,7 @@ class Scene:
             recording=self.recording,
             namespace="lab",
             added=[Manifest({"kind": key.kind, "apiVersion": version, "metadata": {"name": key.name}})],
+            canary=None,
             unready=lambda: self.unready,
         )
 

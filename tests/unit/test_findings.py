@@ -158,6 +158,7 @@ CANARY_CASES = [
         {
             "code": "service-port-differs",
             "limit": 5003,
+            "ports": (5003,),
             "object": f"Service/{SERVICE}",
             "parts": [{"code": "leads-to-number", "field": "80", "found": "5003"}],
         },
@@ -171,6 +172,7 @@ CANARY_CASES = [
         {
             "code": "service-port-differs",
             "limit": 5003,
+            "ports": (5003,),
             "object": f"Service/{SERVICE}",
             "parts": [{"code": "leads-to-number", "field": "5003", "found": "5003", "protocol": "UDP"}],
         },
@@ -188,6 +190,7 @@ CANARY_CASES = [
         {
             "code": "service-port-differs",
             "limit": 5003,
+            "ports": (5003,),
             "object": f"Service/{SERVICE}",
             "parts": [{"code": "leads-to-name", "ports": (5003,), "field": "http", "found": "80"}],
         },

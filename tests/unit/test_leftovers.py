@@ -69,7 +69,7 @@ def test_what_is_left_says_what_holds_it(found: Body, held_by: str) -> None:
     """A leftover names its holder. The Deployment holds a ReplicaSet that has copied its annotations."""
     key = ObjectKey(found["kind"], "a")
 
-    holder = leftover(key, Manifest(found), frozenset({key, DEPLOYMENT})).holder
+    holder = leftover(key, Manifest(found), frozenset({key, DEPLOYMENT}), Timeline()).holder
     held = HOLDERS[holder.kind].format(holder.value) if holder else ""
 
     assert held_by in held
@@ -81,6 +81,6 @@ def test_a_leftover_names_its_object_and_all_that_holds_it() -> None:
     key = ObjectKey("Service", "a")
     held = Manifest(body("Service", "a", finalizers=["example.com/stay", "example.com/wait"]))
 
-    found = leftover(key, held, frozenset({key}))
+    found = leftover(key, held, frozenset({key}), Timeline())
 
     assert found == Leftover(key, Holder("finalizers", "example.com/stay, example.com/wait"))

@@ -73,7 +73,7 @@ def test_the_check_tells_it() -> None:
     found = finding_of(judging.canary_present, evidence(STABLE, files=(file("templates/_canary.yml"),)))
 
     assert found.message.startswith(
-        "the chart adds no Deployment to the course's: it adds nothing; templates/_canary.yml"
+        "the chart adds no Deployment to the stable chart: it adds nothing; templates/_canary.yml"
     )
     assert found.where == "templates/_canary.yml"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from canaryproof.checks import registry
-from canaryproof.checks.judging.chart import canary_port, canary_present, canary_replicas, canary_service, chart_renders
+from canaryproof.checks.judging.chart import canary_port, canary_present, canary_replicas, chart_renders
 from canaryproof.checks.judging.finding import Finding
 from canaryproof.checks.judging.release import canary_gone, canary_outcome, rollback_recorded, upgrade_applied
 from canaryproof.checks.judging.stable import (
@@ -14,6 +14,7 @@ from canaryproof.checks.judging.stable import (
     stable_serves_during_canary,
     stable_untouched,
 )
+from canaryproof.checks.judging.traffic import canary_service
 from canaryproof.model.evidence import Evidence
 from canaryproof.scenario.terms import Scenario
 

@@ -44,6 +44,11 @@ class Finding:
         return "\n".join(part for part in (self.message, self.where, self.advice and f"try: {self.advice}") if part)
 
 
+def absent(evidence: Evidence) -> Finding:
+    """Report that there is no canary to judge. The finding follows from ``canary-present``, judged or not."""
+    return Finding(evidence.decision.cause, follows=registry.CANARY_PRESENT.id)
+
+
 def refused_over(evidence: Evidence, part: RefusedPart) -> str:
     """Return the check that reports Kubernetes' refusal of *part*, or an empty string if there was no such refusal."""
     return registry.UPGRADE_APPLIED.id if helm_text.refuses(_refusal(evidence), part) else ""

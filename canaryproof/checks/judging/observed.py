@@ -9,7 +9,7 @@ from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Evidence, Observed, Revision
 from canaryproof.model.helm_text import error_of, field_conflict, without_repetition
 from canaryproof.model.hints import Hint, HintId
-from canaryproof.model.objects import Manifest, maps_at, value_at
+from canaryproof.model.objects import WORKLOADS, Manifest, maps_at, value_at
 from canaryproof.model.timeline import PodHistory, Timeline, condition
 
 ENDED_FROM_OUTSIDE = frozenset({0, 137, 143, 255})
@@ -126,9 +126,9 @@ def forgotten(evidence: Evidence, observed: Observed, revision: int) -> Hint:
 
 
 def stable_healthy(evidence: Evidence, observed: Observed) -> Finding | None:
-    """The stable pods are Ready with the course's image now, and none has crashed since the rollback."""
+    """The stable pods are Ready with the stable chart's images now, and none has crashed since the rollback."""
     for stable in evidence.baseline.manifests:
-        if stable.kind == "Deployment" and (cause := _unhealthy(evidence.timeline, stable)):
+        if stable.kind in WORKLOADS and not stable.is_hook and (cause := _unhealthy(evidence.timeline, stable)):
             return Finding(cause, Hint(id="stable-pods"))
     if observed.unready or evidence.held is None:
         return Finding(Cause(code="not-restored", known=observed.unready), Hint(id="stable-objects"))
@@ -151,7 +151,7 @@ def _unhealthy(timeline: Timeline, stable: Manifest) -> Cause | None:
 
 
 def not_running(timeline: Timeline, stable: Manifest, before: Timeline | None = None) -> Cause | None:
-    """Return why a stable Deployment has no pods that run as the course has it; None where it has.
+    """Return why a stable workload has no pods that run as the stable chart has it; None where it has.
 
     *before* ends before the upgrade, and shows what the cluster itself makes of the stable chart.
     """

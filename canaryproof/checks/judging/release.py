@@ -64,10 +64,10 @@ def _told_by(evidence: Evidence, error: str) -> str:
 
 
 def canary_outcome(evidence: Evidence, scenario: Scenario) -> Finding | None:
-    """The canary has the outcome that the course expects, a crash loop as a rule."""
+    """The canary has an outcome that the scenario expects. A healthy canary has had no restart."""
     decision = evidence.decision
     if decision.outcome in scenario.expect.outcomes:
-        return None
+        return _restarted(evidence) if decision.outcome == "healthy" else None
     none_asked = evidence.canary is not None and not evidence.canary.replicas and scenario.expect.replicas
     advice = advice_on(decision)
     found, expected = decision.outcome, " or ".join(scenario.expect.outcomes)
@@ -77,6 +77,14 @@ def canary_outcome(evidence: Evidence, scenario: Scenario) -> Finding | None:
         _decided_at(evidence, evidence.canary, advice.keys) if evidence.canary else "",
         registry.CANARY_REPLICAS.id if none_asked else "",
     )
+
+
+def _restarted(evidence: Evidence) -> Finding | None:
+    cause = evidence.decision.cause
+    if not cause.count:
+        return None
+    restarted = Cause(code="restarted-before-healthy", deployment=cause.deployment, count=cause.count)
+    return Finding(restarted, Hint(id="look-before-restart"))
 
 
 def _decided_at(evidence: Evidence, canary: Canary, keys: Iterable[str]) -> str:
@@ -126,7 +134,7 @@ def _expected(evidence: Evidence) -> list[list[int]]:
 
 
 def canary_gone(evidence: Evidence, scenario: Scenario) -> Finding | None:
-    """Nothing that the upgrade added is left after the rollback.
+    """Nothing that the upgrade added is left after the rollback, and no pod of a canary that it changed in place.
 
     Helm leaves a hook that failed, so a scenario that expects one does not ask for its removal.
     """
@@ -152,6 +160,9 @@ def _hint_on(evidence: Evidence, roots: Iterable[Leftover]) -> Hint:
     held = {each.holder.kind: each.holder.value for each in roots if each.holder}
     if "resource-policy" in held:
         return Hint(id="left-by-policy")
+    stuck = (each.object for each in evidence.leftovers if each.holder and each.holder.kind == "ordered-ready")
+    if pod := next(stuck, None):
+        return Hint(id="delete-pod", name=pod.name, namespace=evidence.namespace)
     if evidence.observed and "revision" in held:
         return observed.forgotten(evidence, evidence.observed, int(held["revision"]))
     return Hint(id="left-by-something")

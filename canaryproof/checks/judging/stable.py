@@ -1,4 +1,4 @@
-"""Judges the stable app: that the submission leaves it alone, and that it serves all the time.  This module is pure."""
+"""Judges the stable app: that the upgrade leaves it alone, and that it serves all the time.  This module is pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from canaryproof.checks.judging.finding import Finding, routes
 from canaryproof.model.causes import Cause, During
 from canaryproof.model.evidence import Evidence, Probe
 from canaryproof.model.hints import Hint
-from canaryproof.model.objects import Container, Manifest, pairs, picks, service_ports
+from canaryproof.model.objects import WORKLOADS, Container, Manifest, pairs, picks, service_ports
 from canaryproof.model.timeline import PodHistory
 from canaryproof.scenario.terms import Scenario
 
@@ -22,9 +22,10 @@ COMMAND = 80
 
 
 def stable_untouched(evidence: Evidence, scenario: Scenario) -> Finding | None:
-    """The stable Deployment and Service are still the course's; limits, replicas and added labels may differ.
+    """The stable workloads and Services are still the stable chart's; limits, replicas and added labels may differ.
 
-    Image, command and 0 replicas decide whether it is the app of the course that runs, hence they may not.
+    Image, command and 0 replicas decide whether it is the stable app that runs, hence they may not. A canary that is
+    changed in place is no longer one of them.
     """
     del scenario
     return _touches(evidence)
@@ -47,10 +48,11 @@ def _touches(evidence: Evidence) -> Finding | None:
 
 
 def touched_objects(evidence: Evidence) -> Iterator[tuple[Manifest, Manifest | None, tuple[Cause, ...]]]:
-    """Yield each stable Deployment and Service that is no longer the course's, what it is now, and how it differs."""
+    """Yield each stable workload and Service that is no longer the stable chart's, what it is now, how it differs."""
     chart = {(each.kind, each.name): each for each in evidence.chart.manifests if not each.is_hook}
+    canary = evidence.canary.key if evidence.canary else None
     for stable in evidence.baseline.manifests:
-        if stable.kind not in {"Deployment", "Service"}:
+        if stable.kind not in {*WORKLOADS, "Service"} or stable.is_hook or stable.key.local == canary:
             continue
         now = chart.get((stable.kind, stable.name))
         missing = (Cause(code="object-missing"),)
@@ -72,20 +74,26 @@ def _differences(evidence: Evidence, stable: Manifest, now: Manifest) -> Iterato
         yield Cause(code="selector-changed", found=pairs(now.selector), expected=pairs(stable.selector))
     if stable.kind == "Service":
         was = tuple(_picked(stable, evidence.baseline.manifests))
-        is_now = tuple(_picked(stable, evidence.chart.manifests)) or was
+        is_now = tuple(_picked(stable, _without_canary(evidence))) or was
         if service_ports(stable, was) != service_ports(now, is_now):
             leads = (tuple(routes(now, is_now)), tuple(routes(stable, was)))
             yield Cause(code="routes-changed", parts=tuple(Cause(code="routes", parts=each) for each in leads))
         return
-    if stable.kind == "Deployment" and not now.replicas and stable.replicas:
+    if not now.replicas and stable.replicas:
         yield Cause(code="replicas-zero")
     yield from _container_differences(stable.containers, now.containers)
+
+
+def _without_canary(evidence: Evidence) -> Iterator[Manifest]:
+    """Yield the objects of the canary's revision but the canary, whose ports `traffic.canary_service` judges."""
+    canary = evidence.canary.key if evidence.canary else None
+    return (each for each in evidence.chart.manifests if each.key.local != canary)
 
 
 def _picked(service: Manifest, manifests: Iterable[Manifest]) -> Iterator[Container]:
     """Yield the containers of the pods that a Service leads to."""
     for each in manifests:
-        if each.kind == "Deployment" and picks(service.selector, each.pod_labels):
+        if each.kind in WORKLOADS and picks(service.selector, each.pod_labels):
             yield from each.containers
 
 
@@ -135,7 +143,7 @@ def _runs_the_same(one: Container, other: Container) -> bool:
 
 
 def stable_serves_during_canary(evidence: Evidence, scenario: Scenario) -> Finding | None:
-    """The stable Service answered while the canary failed: from the end of the upgrade to the start of the rollback."""
+    """The stable Service answered while the canary ran: from the end of the upgrade to the start of the rollback."""
     del scenario
     upgrade = evidence.upgrade
     began = (upgrade.began if upgrade.gave_up else upgrade.ended) if upgrade else 0.0
@@ -151,7 +159,7 @@ def _touched(evidence: Evidence) -> str:
 
 
 def stable_healthy(evidence: Evidence, scenario: Scenario) -> Finding | None:
-    """Stable pods are Ready with the course's image, without restarts, and stay so for the hold time.
+    """Stable pods are Ready with the stable chart's images, without restarts, and stay so for the hold time.
 
     What the upgrade changed in the stable objects is back too, labels and annotations included.
     """
@@ -160,8 +168,8 @@ def stable_healthy(evidence: Evidence, scenario: Scenario) -> Finding | None:
         return observed.stable_healthy(evidence, evidence.observed)
     rolled_back = evidence.rollback.ended if evidence.rollback else 0.0
     for stable in evidence.baseline.manifests:
-        if stable.kind == "Deployment" and (cause := unhealthy(evidence, stable, rolled_back)):
-            return Finding(cause, Hint(id="stable-changes"))
+        if _is_workload(stable) and (cause := unhealthy(evidence, stable, rolled_back)):
+            return Finding(cause, Hint(id="stable-changes"), follows=_stuck(evidence, stable))
     began = evidence.upgrade.began if evidence.upgrade else None
     if began is not None and (left := difference(evidence.timeline, evidence.baseline.manifests, began)):
         return Finding(left, Hint(id="not-taken-back"))
@@ -170,8 +178,19 @@ def stable_healthy(evidence: Evidence, scenario: Scenario) -> Finding | None:
     return observed.not_held(evidence, evidence.held)
 
 
+def _is_workload(manifest: Manifest) -> bool:
+    return manifest.kind in WORKLOADS and not manifest.is_hook and manifest.replicas > 0
+
+
+def _stuck(evidence: Evidence, stable: Manifest) -> str:
+    """Return the check that found pods of a canary in place of those of *stable*, or an empty string."""
+    canary = evidence.canary
+    pods = canary.pods(evidence.timeline) if canary and canary.key == stable.key.local else ()
+    return registry.CANARY_GONE.id if any(pod.is_live for pod in pods) and evidence.leftovers else ""
+
+
 def unhealthy(evidence: Evidence, stable: Manifest, since: float) -> Cause | None:
-    """Return what is wrong with the pods of a stable Deployment at the end of the timeline; None where nothing is."""
+    """Return what is wrong with the pods of a stable workload at the end of the timeline; None where nothing is."""
     timeline, began = evidence.timeline, evidence.upgrade.began if evidence.upgrade else 0.0
     if cause := observed.not_running(timeline, stable, timeline.until(began)):
         return cause

@@ -19,6 +19,8 @@ HOLDERS: Mapping[str, str] = {
     "finalizers": "finalizers: {0}",
     "deletion": "still terminating",
     "revision": "revision {0}, which failed and does not have it, so the rollback did not delete it",
+    "ordered-ready": "{0} with the pod management policy OrderedReady, which waits for the pod to be Ready before it"
+    " replaces it",
 }
 """The description of each kind of holder that keeps an object after the rollback."""
 
@@ -222,6 +224,9 @@ def _of_findings(cause: Cause) -> Iterator[tuple[str, object]]:
     yield from (("times", count(cause.count, "time")), ("names", ", ".join(cause.names)))
     yield "names_or_none", ", ".join(cause.names) or "none"
     yield from (("number", cause.ports[0] if cause.ports else ""), ("parent", cause.field.partition(".")[0]))
+    yield "restarts", count(cause.count, "restart")
+    inner = f"to port {cause.ports[0]}" if cause.ports else "to a port"
+    yield "wanted_route", f"from port {cause.limit:g} {inner}" if cause.limit else inner
     yield "ports", ", ".join(map(str, cause.ports)) or "no port"
     yield "port_names", f"theirs are called {', '.join(cause.names)}" if cause.names else "theirs have no names"
     yield "protocol", f" by {cause.protocol}, not TCP" if cause.protocol else ""

@@ -128,6 +128,11 @@ HINTS: Mapping[HintId, str] = {
     "image-pull-policy": "look at imagePullPolicy: a node has to pull an image that it does not have",
     "init-container-image": "look at the image of the init container; the assignment asks for no init container",
     "init-container-waits": "look at what the init container waits for; the assignment asks for no init container",
+    "look-before-restart": "look at the log of the run before the restart: kubectl logs --previous shows it",
+    "name-the-canary": "state expect.workload in the scenario, such as Deployment/NAME",
+    "values-of-canary": "look at the values of the canary's revision in the scenario: a misspelt key changes nothing;"
+    " helm template shows what they render to",
+    "workload-term": "correct expect.workload in the scenario, or the values that switch the canary on",
     "labels-of-its-own": "give the canary's pods labels that no other pods have",
     "replicas-of-its-own": "give the canary a value of its own: its number comes from .Values.{name}, which the stable"
     " app uses too",
@@ -147,6 +152,14 @@ HINTS: Mapping[HintId, str] = {
     "rollout-paused": "look at spec.paused: a paused rollout does not begin",
     "zero-replicas": "follow spec.replicas of its template to where it is set",
     # its Service
+    "labels-of-stable": "give the canary's pods all labels that the stable Service selects",
+    "port-name-of-stable": "give a port of the canary's containers the name that targetPort of the Service has",
+    "select-both": "select by a label that the pods of stable and of the canary have",
+    "service-port-term": "look at port and targetPort of the Service; if its own port is meant to differ from the"
+    " container's, state expect.servicePort in the scenario",
+    "traffic-in-place": "state traffic: shared in the scenario: a workload that is changed in place keeps its Services",
+    "traffic-none": "state traffic: none in the scenario, or add a Service to the stable chart",
+    "traffic-not-none": "take the Service out, or state traffic: own or traffic: shared in the scenario",
     "port-protocol": "look at the protocol of the Service's port: the app speaks HTTP, which is TCP",
     "select-canary-alone": "select by a label that only the canary's pods have",
     "selector-and-labels": "make the selector of the Service and the labels of the pods the same, letter by letter",
@@ -155,6 +168,8 @@ HINTS: Mapping[HintId, str] = {
     "service-type": "take the type out: a Service of the default type leads to the pods that it selects",
     "service-without-selector": "compare the Service with the stable one: without a selector it leads to no pods",
     # the release
+    "delete-pod": "run kubectl delete pod {name} --namespace {namespace}: a StatefulSet with the pod management policy"
+    " OrderedReady replaces a pod that is not Ready only after somebody deletes it (kubernetes/kubernetes#67250)",
     "hook-failed": "look at the log of the hook, and run its command by hand; Helm stops at a hook that fails",
     "hook-changes-release": "look for a hook of the chart that changes the release by itself",
     "left-by-policy": "take the annotation helm.sh/resource-policy out of the canary's templates",

@@ -1,0 +1,227 @@
+"""A term that a scenario does not state asks for nothing, and its check is skipped without counting."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from canaryproof.analysis.canary import find_canary
+from canaryproof.checks.registry import BY_ID, CHECKS
+from canaryproof.checks.results import SubmissionResult
+from canaryproof.checks.titles import in_scenario
+from canaryproof.checks.verdict import judge
+from canaryproof.model.evidence import Decision, Evidence, OutcomeName, Step
+from canaryproof.scenario.terms import Expectation, Scenario
+from tests.unit.stories import (
+    CANARY_DEPLOYMENT,
+    CANARY_SERVICE,
+    COURSE,
+    STABLE,
+    STABLE_SERVICE,
+    because,
+    deployment,
+    rendering,
+    service,
+)
+from tests.unit.test_judging import evidence as course_evidence
+
+SELECTOR = "selector: {app: upcommerce-app}"
+LABELS = {"app": "upcommerce-app"}
+BESIDE = STABLE + deployment("beside", image="a", port=5003, labels={"track": "canary", **LABELS})
+"""A canary whose pods the stable Service selects too."""
+IN_PLACE = STABLE.replace("upcommerce:v3", "upcommerce:v4")
+
+
+def scenario(outcome: OutcomeName = "crash-loop", **terms: Any) -> Scenario:
+    """Return a scenario of a team's own chart with *terms* of its expectation."""
+    return replace(COURSE, expect=Expectation((outcome,), **terms), submits_charts=False)
+
+
+def evidence(asked: Scenario, chart: str, before: str = STABLE, **changes: Any) -> Evidence:
+    """Return the evidence of an upgrade from *before* to *chart*."""
+    baseline, rendered = rendering(before), rendering(chart)
+    found = find_canary(baseline, rendered, asked)
+    decision = found.decision or Decision("crash-loop", because("it crashes"))
+    terms: dict[str, Any] = {"baseline": baseline, "chart": rendered, "added": found.added, "canary": found.canary}
+    return replace(course_evidence(), **(terms | {"decision": decision} | changes))
+
+
+def skipped(result: SubmissionResult) -> dict[str, str]:
+    """Return the code of the cause of each skipped check."""
+    rows = {each.check.id: each.judgement for each in result.ended("skipped")}
+    return {check: judgement.cause.code if judgement.cause else "" for check, judgement in rows.items()}
+
+
+def failed(asked: Scenario, chart: str, before: str = STABLE) -> dict[str, tuple[str, str]]:
+    """Return the codes of the cause and the hint of each failed check."""
+    rows = {each.check.id: each.judgement for each in judge(evidence(asked, chart, before), asked).ended("failed")}
+    return {check: (it.cause.code if it.cause else "", it.hint_id) for check, it in rows.items()}
+
+
+def test_a_scenario_that_states_only_an_outcome_asks_for_nothing_else() -> None:
+    """The checks of replicas, port and Service are skipped, and count neither for the score nor for the verdict."""
+    asked = scenario()
+    result = judge(evidence(asked, BESIDE), asked)
+
+    assert skipped(result) == dict.fromkeys(("canary-replicas", "canary-port", "canary-service"), "term-absent")
+    assert (result.verdict, result.score, result.max_score) == ("accepted", 10, 10)
+
+
+def test_a_check_that_the_scenario_leaves_out_does_not_hold_up_others() -> None:
+    """A check that is left out is skipped, and those that need it are judged; a former ID works too."""
+    asked = replace(scenario(), skipped=frozenset({"canary-present", "canary-crash-loop"}))
+    result = judge(evidence(asked, BESIDE), asked)
+
+    assert skipped(result)["canary-present"] == "check-left-out"
+    assert skipped(result)["canary-outcome"] == "check-left-out"
+    assert result.verdict == "accepted"
+
+
+def test_the_course_waives_nothing() -> None:
+    """The course states all terms."""
+    assert skipped(judge(course_evidence(), COURSE)) == {}
+
+
+def test_what_makes_no_sense_for_a_canary_is_waived() -> None:
+    """In place, stable's Services lead to the canary anyway; a DaemonSet has no replicas."""
+    asked = scenario(traffic="shared", replicas=1)
+    daemon = CANARY_DEPLOYMENT.replace("kind: Deployment", "kind: DaemonSet")
+
+    in_place = judge(evidence(asked, IN_PLACE), asked)
+    assert (in_place.verdict, skipped(in_place)["canary-service"]) == ("accepted", "shared-in-place")
+    assert skipped(judge(evidence(asked, STABLE + daemon), asked))["canary-replicas"] == "one-pod-per-node"
+
+
+def test_a_stable_chart_without_a_service_cannot_be_asked() -> None:
+    """The checks of availability are skipped if the stable chart has no Service."""
+    worker, asked = deployment("upcommerce-app", image="uonyeka/upcommerce:v3", port=1), scenario()
+    given = evidence(asked, worker + CANARY_DEPLOYMENT, worker, probes=())
+
+    found = skipped(judge(given, asked))
+    assert found["stable-serves-during-canary"] == found["stable-never-down"] == "no-stable-service"
+
+
+def test_an_accepted_outcome_waives_the_checks_that_it_rules_out() -> None:
+    """A scenario that accepts a refused upgrade does not require that Helm applied it."""
+    asked = scenario("refused")
+    refused = Step("helm upgrade", 1.5, 2, error="admission webhook denied the request")
+    decision = Decision("refused", because("no"))
+    result = judge(evidence(asked, BESIDE, decision=decision, upgrade=refused), asked)
+
+    assert (skipped(result)["upgrade-applied"], result.verdict) == ("outcome-rules-out", "accepted")
+
+
+@pytest.mark.parametrize(
+    ("traffic", "chart", "finding"),
+    [
+        ("own", STABLE + CANARY_DEPLOYMENT + CANARY_SERVICE, None),
+        ("own", STABLE + CANARY_DEPLOYMENT, ("service-missing", "service-missing")),
+        ("own", BESIDE, ("stable-service-selects-canary", "labels-of-its-own")),
+        ("own", IN_PLACE, ("stable-service-selects-canary", "traffic-in-place")),
+        ("shared", BESIDE, None),
+        ("shared", STABLE + CANARY_DEPLOYMENT, ("service-selects-nothing", "labels-of-stable")),
+        (
+            "shared",
+            STABLE.replace(SELECTOR, "selector: {app: upcommerce-canary-app}") + CANARY_DEPLOYMENT,
+            ("service-selects-canary-alone", "select-both"),
+        ),
+        (
+            "shared",
+            BESIDE.replace("targetPort: 5000", "targetPort: web"),
+            ("shared-service-port-unknown", "port-name-of-stable"),
+        ),
+        ("none", STABLE + CANARY_DEPLOYMENT, None),
+        ("none", STABLE + CANARY_DEPLOYMENT + CANARY_SERVICE, ("service-selects-canary", "traffic-not-none")),
+        ("none", BESIDE, ("service-selects-canary", "labels-of-its-own")),
+        ("none", IN_PLACE, ("service-selects-canary", "traffic-not-none")),
+    ],
+)
+def test_the_services_are_those_that_the_scenario_states(
+    traffic: str, chart: str, finding: tuple[str, str] | None
+) -> None:
+    """Each kind of traffic has its findings and hints."""
+    assert failed(scenario(traffic=traffic), chart).get("canary-service") == finding
+
+
+def test_a_stable_chart_without_a_service_shares_none() -> None:
+    """Shared traffic needs a Service of the stable chart."""
+    worker = deployment("upcommerce-app", image="uonyeka/upcommerce:v3", port=1)
+
+    found = failed(scenario(traffic="shared"), worker + CANARY_DEPLOYMENT, worker)
+    assert found["canary-service"] == ("stable-service-missing", "traffic-none")
+
+
+@pytest.mark.parametrize(
+    ("terms", "ports", "finding"),
+    [
+        ({"container_port": 5003}, "port: 80, targetPort: 5003", "service-port-term"),
+        ({"container_port": 5003, "service_port": 80}, "port: 80, targetPort: 5003", None),
+        ({"container_port": 5003, "service_port": 80}, "port: 80, targetPort: http", None),
+        ({"container_port": 5003, "service_port": 80}, "port: 81, targetPort: 5003", "service-port-term"),
+        ({"service_port": 80}, "port: 80, targetPort: http", None),
+        ({"service_port": 80}, "port: 80, targetPort: web", "service-ports"),
+        ({}, "port: 1234, targetPort: http", None),
+        ({}, "port: 1234, targetPort: web", "service-ports"),
+    ],
+)
+def test_the_ports_of_service_and_container_can_differ(terms: dict[str, Any], ports: str, finding: str | None) -> None:
+    """The Service must have the port that the scenario states, and lead to the stated port or to any of the pods."""
+    own = CANARY_SERVICE.replace("port: 5003, targetPort: 5003", ports)
+    found = failed(scenario(traffic="own", **terms), STABLE + CANARY_DEPLOYMENT + own).get("canary-service")
+
+    assert (found and found[1]) == finding
+
+
+def test_the_own_port_of_a_headless_service_does_not_matter() -> None:
+    """Clients of a headless Service connect to the pods themselves."""
+    own = CANARY_SERVICE.replace("port: 5003, targetPort: 5003", "port: 80, targetPort: 5003")
+    headless = own.replace("spec:\n", "spec:\n  clusterIP: None\n")
+    asked = scenario(traffic="own", container_port=5003)
+
+    assert "canary-service" not in failed(asked, STABLE + CANARY_DEPLOYMENT + headless)
+
+
+def test_a_canary_in_place_is_no_touched_stable() -> None:
+    """The workload that is the canary may change in every way; the others and their Services may not."""
+    asked = scenario()
+    other = deployment("other", image="b", port=1)
+
+    assert "stable-untouched" not in failed(asked, IN_PLACE.replace("containerPort: 5000", "containerPort: 6000"))
+    moved = IN_PLACE.replace("targetPort: 5000", "targetPort: 6000")
+    assert failed(asked, moved)["stable-untouched"][0] == "stable-changed"
+    added = STABLE + CANARY_DEPLOYMENT + other.replace("image: b", "image: c")
+    assert failed(asked, added, STABLE + other)["stable-untouched"][0] == "stable-changed"
+
+
+def test_a_healthy_canary_has_no_restart() -> None:
+    """A canary that became Ready only after a restart is not the healthy one that the scenario expects."""
+    asked = scenario("healthy")
+    healthy, restarted = (Decision("healthy", replace(because("ok"), count=count)) for count in (0, 2))
+
+    assert judge(evidence(asked, BESIDE, decision=healthy), asked).verdict == "accepted"
+    (row,) = judge(evidence(asked, BESIDE, decision=restarted), asked).ended("failed")
+    assert row.judgement.message.endswith("it has had 2 restarts")
+
+
+def test_titles_have_the_values_of_the_scenario() -> None:
+    """The titles of the course have its values; those of another scenario have others, or none."""
+    course = {each.id: in_scenario(each, COURSE).title for each in CHECKS}
+    team = scenario("healthy", replicas=3, traffic="shared")
+
+    assert course["canary-replicas"] == "The canary asks for one replica"
+    assert course["canary-service"] == "A Service on port 5003 leads to 5003 of the canary's pods, and of no other pods"
+    assert course["canary-outcome"] == "The canary crash-loops"
+    assert in_scenario(BY_ID["canary-replicas"], team).title == "The canary asks for 3 replicas"
+    assert in_scenario(BY_ID["canary-outcome"], team).title == "The canary's outcome is healthy"
+    assert in_scenario(BY_ID["canary-port"], team).title == BY_ID["canary-port"].title
+    assert in_scenario(BY_ID["upgrade-applied"], replace(team, stable=team.stable * 3)).title.endswith("revision 4")
+
+
+def test_a_service_that_was_there_does_not_count_as_own() -> None:
+    """Own traffic needs a Service that the upgrade adds, or moves to the canary's pods alone."""
+    moved = STABLE_SERVICE.replace(SELECTOR, "selector: {app: upcommerce-canary-app}")
+    chart = STABLE.replace(STABLE_SERVICE, "") + moved + CANARY_DEPLOYMENT + service("x", {"a": "b"}, port=1)
+
+    assert failed(scenario(traffic="own"), chart)["canary-service"][0] == "service-selects-nothing"
