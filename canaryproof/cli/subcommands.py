@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from canaryproof.cli.command_line import USAGE, Command, argument, option_arguments, parse
+from canaryproof.cli.planning_commands import print_plan, write_scenario
 from canaryproof.cli.suite import CHECK_OPTIONS, OBSERVE_OPTIONS, REPLAY_OPTIONS, run_suite
 from canaryproof.cluster.embedded.persistent.messages import instructions, line_about
 from canaryproof.cluster.embedded.persistent.provider import KeptProvider, end
@@ -24,7 +25,7 @@ from canaryproof.doctor.machine_probes import Where, ask
 from canaryproof.errors import CanaryproofError, ClusterError, UsageError
 from canaryproof.pytest_plugin.option_table import OBSERVE, OPTIONS, REPLAY, SUBMISSIONS
 from canaryproof.scenario.json_schema import schema_text
-from canaryproof.scenario.scenario_file import default_file, load_scenario
+from canaryproof.scenario.scenario_file import DEFAULT_FILE, default_file, load_scenario
 from canaryproof.system.paths import cache_folder
 from canaryproof.system.progress import TerminalProgress
 from canaryproof.timeouts import TimeLimits, patience_of
@@ -151,6 +152,11 @@ _PATIENCE = argument(
     metavar="FACTOR",
     help=_HELP["patience"],
 )
+_FOR_HELM = (
+    argument("--helm", type=Path, metavar="PATH", help=_HELP["helm"]),
+    argument("--toolchain", type=Path, metavar="DIR", help=_HELP["toolchain"]),
+    _PATIENCE,
+)
 COMMANDS = (
     Command(
         "check",
@@ -206,6 +212,35 @@ COMMANDS = (
             argument("--kubeconfig", type=Path, metavar="FILE", help="examine the cluster of this kubeconfig"),
             argument("--kube-context", metavar="NAME", help="examine the cluster of this context"),
             _PATIENCE,
+        ),
+    ),
+    Command(
+        "plan",
+        "print the Helm commands, the canary, the images and the checks of a scenario, without a cluster",
+        print_plan,
+        (
+            argument("paths", nargs="*", type=Path, metavar=SUBMISSIONS.metavar, help=SUBMISSIONS.help),
+            argument("--scenario", type=Path, metavar="FILE", help=_HELP["scenario"]),
+            argument("--set", action="append", metavar="KEY=VALUE", help=_HELP["set"]),
+            argument("--values", action="append", metavar="FILE", help=_HELP["values"]),
+            *_FOR_HELM,
+        ),
+    ),
+    Command(
+        "init",
+        "write a commented scenario file for a chart, by rendering it",
+        write_scenario,
+        (
+            argument("chart", type=Path, metavar="CHART", help="the folder or the archive of the chart"),
+            argument("--values", action="append", metavar="FILE", help="a values file of the release; repeatable"),
+            argument(
+                "--output",
+                type=Path,
+                default=Path(DEFAULT_FILE),
+                metavar="FILE",
+                help="the file to write (default: %(default)s)",
+            ),
+            *_FOR_HELM,
         ),
     ),
     Command("schema", "print the JSON schema of the scenario file, for editors", _schema),

@@ -102,6 +102,15 @@ class Helm:
         self.renderer.require_sandbox()
         return self._version
 
+    def show(self, what: str, chart: Path) -> str:
+        """Return the output of ``helm show``, such as the default values of a chart that is trusted.
+
+        Raises SubmissionError with Helm's message when the chart cannot be read.
+        """
+        limit = self._time_limits.command
+        command = ["show", what, str(chart)]
+        return self._program.run(command, timeout=limit, environment=self._environment, chart=chart, can_reach=False)
+
     def install(
         self,
         release: str,
