@@ -178,6 +178,28 @@ def test_a_program_needs_no_pytest(folder: Path) -> None:
     assert said.count(": passed\n") == 13
 
 
+def test_the_rehearsal_of_the_tutorial_is_accepted(folder: Path) -> None:
+    """The example of the tutorial is planned, rehearsed with its own check, and accepted, as the tutorial says."""
+    shutil.copytree(EXAMPLES / "rehearsal", folder, dirs_exist_ok=True)
+
+    planned = called("canaryproof", "plan", folder=folder)
+    checked = called("canaryproof", "check", folder=folder)
+    tested = called("pytest", "test_checkout.py", "-p", "no:cacheprovider", folder=folder)
+
+    assert "  Deployment/checkout-canary, which the upgrade adds (templates/canary.yaml)\n" in planned
+    assert "checkout   ACCEPTED   15/15" in checked
+    assert "checkout   ACCEPTED   17/17" in tested
+
+
+def test_a_scenario_file_that_was_written_runs_as_it_is(folder: Path) -> None:
+    """The scenario file that ``canaryproof init`` writes for the chart of the tutorial is accepted unchanged."""
+    shutil.copytree(EXAMPLES / "rehearsal" / "checkout", folder / "checkout")
+
+    called("canaryproof", "init", "checkout", folder=folder)
+
+    assert "checkout   ACCEPTED   13/13" in called("canaryproof", "check", folder=folder)
+
+
 def test_the_suite_is_selected_by_its_name(folder: Path) -> None:
     """``--pyargs`` selects the suite by its name, and a user's module can import it."""
     write(folder, {"test_rehearsal.py": "from canaryproof.acceptance.test_acceptance import *\n"})

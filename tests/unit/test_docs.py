@@ -274,7 +274,7 @@ def test_the_example_of_results_json_has_its_keys() -> None:
 
 def test_the_example_of_a_scenario_file_can_be_read() -> None:
     """The example of a scenario file is valid, names a stable chart, and gives points to existing checks."""
-    scenario = load_scenario(EXAMPLES / "rehearsal" / "checkout.yaml")
+    scenario = load_scenario(EXAMPLES / "rehearsal" / "canaryproof.yaml")
 
     assert scenario.release == "checkout"
     assert scenario.points.keys() <= {each.id for each in CHECKS}
