@@ -850,9 +850,10 @@ def test_a_misspelt_id_of_the_registry_is_an_error_at_import() -> None:
         criterion("canary-replcas")
 
 
-def test_points_for_no_check_are_refused(run: Run) -> None:
-    """A course file with points for an unknown check is refused before any start. The error lists the checks."""
-    scenario("{rendres: 10}")
+@pytest.mark.parametrize("value", ["10", "skip"])
+def test_points_for_no_check_are_refused(run: Run, value: str) -> None:
+    """A scenario file that names an unknown check is refused before any start. The error names the nearest check."""
+    scenario(f"{{rendres: {value}}}")
 
     result = run("-m", "e2e", "--canaryproof-scenario", "canaryproof.yaml", shop=ACCEPTED)
 
