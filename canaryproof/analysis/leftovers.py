@@ -44,6 +44,12 @@ def new_pods(timeline: Timeline, canary: Canary | None) -> dict[ObjectKey, Manif
     return {pod.latest.key.local: pod.latest for pod in pods if pod.versions[-1].change != "DELETED"}
 
 
+def every_pod(timeline: Timeline, canary: Canary | None) -> frozenset[ObjectKey]:
+    """Return the keys of all pods that a canary that is changed in place ever had."""
+    pods = canary.pods(timeline) if canary and canary.in_place else ()
+    return frozenset(pod.latest.key.local for pod in pods)
+
+
 def is_waited_for(pod: Manifest, timeline: Timeline) -> bool:
     """Report whether a StatefulSet does not replace *pod*, because it waits for the pod to be Ready.
 

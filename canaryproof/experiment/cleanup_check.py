@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from canaryproof.analysis.leftovers import descendants, key_in, last_deletion, leftover, new_pods
+from canaryproof.analysis.leftovers import descendants, every_pod, key_in, last_deletion, leftover, new_pods
 from canaryproof.errors import InfrastructureError, WaitError
 from canaryproof.experiment.watching import Watcher
 from canaryproof.kube.recorder import WATCHED, Recording
@@ -96,11 +96,11 @@ class CleanupCheck:
 
     def result(self) -> Cleanup:
         """Return the result of the rollback, as of the last look."""
-        names = frozenset(self._left)
+        names, timeline = frozenset(self._left), self._recording.timeline
         return Cleanup(
             restored_at=self._restored_at,
-            last_deletion=last_deletion(self._recording.timeline, self._family),
-            leftovers=tuple(leftover(key, each, names, self._recording.timeline) for key, each in self._left.items()),
+            last_deletion=last_deletion(timeline, self._family | every_pod(timeline, self._canary)),
+            leftovers=tuple(leftover(key, each, names, timeline) for key, each in self._left.items()),
         )
 
     def look(self, hold: float) -> bool:
@@ -130,7 +130,6 @@ class CleanupCheck:
         timeline = self._recording.timeline
         replaced = new_pods(timeline, self._canary)
         self._left = {key: each for key, each in timeline.objects.items() if key in self._family} | replaced
-        self._family |= replaced.keys()
         for key, manifest in self._added.items():
             if not _is_watched(manifest, key) and (found := self._get(key, manifest)) is not None:
                 self._left[key] = found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -9,7 +10,7 @@ from canaryproof.model.causes import Cause, Code
 from canaryproof.model.helm_text import without_repetition
 from canaryproof.model.objects import Manifest, ObjectKey, WorkloadKind
 from canaryproof.model.refusals import Refusal
-from canaryproof.model.timeline import PodHistory, Timeline
+from canaryproof.model.timeline import Event, PodHistory, Timeline
 from canaryproof.model.wording.cause_sentences import describe
 from canaryproof.model.wording.refusal_sentences import describe_refusals
 from canaryproof.system.sandbox import Protection
@@ -339,7 +340,7 @@ class Evidence:
     files: tuple[ChartFile, ...] = ()
     """The source text of the chart, so that messages can refer to its lines."""
     added: tuple[ObjectKey, ...] = ()
-    """The objects that the submission adds to the course's chart."""
+    """The objects that the upgrade adds to those of the stable revision."""
     canary: Canary | None = None
     decision: Decision = UNDECIDED
     violation: Violation | None = None
@@ -391,3 +392,47 @@ class Evidence:
     def time_limits(self) -> TimeLimits:
         """Return the time limits with which the experiment was recorded and is judged."""
         return TimeLimits.for_patience(self.setting.patience if self.setting else 1)
+
+    @property
+    def canary_pods(self) -> tuple[PodHistory, ...]:
+        """Return every pod that the canary ever had, with all observed versions."""
+        return self.canary.pods(self.timeline) if self.canary else ()
+
+    def pods_of(self, kind: str, name: str) -> tuple[PodHistory, ...]:
+        """Return every pod that a workload ever had, such as ``pods_of("Deployment", "shop")``."""
+        return self.timeline.pods_of(ObjectKey(kind, name))
+
+    def events_about(self, kind: str, name: str) -> tuple[Event, ...]:
+        """Return the events about an object, such as ``events_about("StatefulSet", "db")``."""
+        return tuple(each for each in self.timeline.events if each.object == ObjectKey(kind, name))
+
+    @property
+    def crash_log(self) -> str:
+        """Return the end of the log of the container that decided the outcome, or an empty string if there is none.
+
+        The run before the current one counts first, because the current one may only have begun.
+        """
+        decisive = (each for each in self.logs if each.container == self.decision.cause.container)
+        return next((each.text for each in sorted(decisive, key=lambda log: not log.previous)), "")
+
+    @property
+    def probes_during_canary(self) -> tuple[Probe, ...]:
+        """Return the requests to stable Services from the end of the upgrade to the start of the rollback."""
+        began = self.upgrade.ended if self.upgrade else math.inf
+        ended = self.rollback.began if self.rollback else math.inf
+        return tuple(each for each in self.probes if began <= each.at < ended)
+
+    @property
+    def objects_before(self) -> dict[ObjectKey, Manifest]:
+        """Return the objects of the namespace when the upgrade began."""
+        return self.timeline.until(self.upgrade.began).objects if self.upgrade else {}
+
+    @property
+    def objects_during_canary(self) -> dict[ObjectKey, Manifest]:
+        """Return the objects of the namespace when the rollback began."""
+        return self.timeline.until(self.rollback.began).objects if self.rollback else {}
+
+    @property
+    def objects_after(self) -> dict[ObjectKey, Manifest]:
+        """Return the objects of the namespace at the end of the recording."""
+        return self.timeline.objects

@@ -88,6 +88,7 @@ HintId = Literal[
     # the stable app
     "hold-on",
     "not-taken-back",
+    "pods-before-others",
     "port-by-number",
     "restore-templates",
     "stable-changes",

@@ -127,6 +127,15 @@ class PodHistory:
         return sum(integer_at(status, "restartCount") for status in _statuses(self.latest))
 
     @property
+    def restarts_over_time(self) -> tuple[tuple[float, int], ...]:
+        """Return each number of restarts of all containers, with the seconds at which it was first observed."""
+        counts: dict[int, float] = {}
+        for version in self.versions:
+            number = sum(integer_at(status, "restartCount") for status in _statuses(version.object))
+            counts.setdefault(number, version.at)
+        return tuple((at, number) for number, at in counts.items())
+
+    @property
     def ready_since(self) -> float | None:
         """Return the time in seconds since which the pod has been Ready without interruption, or None if it is not."""
         return self._since(lambda pod: condition(pod, "Ready").get("status") == "True")

@@ -125,12 +125,12 @@ def test_a_check_of_ones_own_is_reported(accepted: tuple[Path, str], folder: Pat
     passed = called("pytest", "test_own_check.py", *records, "--canaryproof-report-dir=again", folder=folder)
     failed = called("pytest", "slower", *records, "--canaryproof-report-dir=failed", folder=folder, code=1)
 
-    assert "ACCEPTED   15/15" in passed
-    assert "REJECTED   13/15" in failed
+    assert "ACCEPTED   17/17" in passed
+    assert "REJECTED   15/17" in failed
     for name, status in (("again", "passed"), ("failed", "failed")):
         (row,) = json.loads((folder / name / "results.json").read_text(encoding="utf-8"))["submissions"]
-        own = row["checks"][-1]
-        assert (len(row["checks"]), own["id"], own["status"]) == (14, "quick-rollback", status)
+        own = row["checks"][13]
+        assert (len(row["checks"]), own["id"], own["status"]) == (16, "quick-rollback", status)
         assert own["title"] == "The canary is gone ten seconds after the rollback"
     assert own["hint"] == "Lower terminationGracePeriodSeconds of the canary's pods."
 

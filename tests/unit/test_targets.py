@@ -9,12 +9,23 @@ import pytest
 from canaryproof.analysis.canary import CanaryFinding, find_canary, with_former_pods
 from canaryproof.analysis.leftovers import leftover, new_pods
 from canaryproof.analysis.outcome import decide
-from canaryproof.model.evidence import Canary, Decision, Holder
+from canaryproof.model.causes import Cause
+from canaryproof.model.evidence import Canary, ContainerLog, Decision, Evidence, Holder, Probe, Step
 from canaryproof.model.objects import Body, Manifest, ObjectKey
 from canaryproof.model.timeline import Change, Observation, Timeline
 from canaryproof.scenario.terms import Expectation, Scenario, WorkloadName
 from canaryproof.timeouts import TimeLimits
-from tests.unit.stories import CANARY_DEPLOYMENT, CANARY_SERVICE, COURSE, STABLE, deployment, rendering, service
+from tests.unit.stories import (
+    CANARY,
+    CANARY_DEPLOYMENT,
+    CANARY_SERVICE,
+    COURSE,
+    STABLE,
+    Story,
+    deployment,
+    rendering,
+    service,
+)
 
 OWN = replace(COURSE, expect=Expectation(("crash-loop",)), submits_charts=False)
 """A scenario of a team's own chart that asks only for an outcome."""
@@ -280,3 +291,37 @@ def test_a_service_of_a_canary_of_any_kind_is_a_route() -> None:
     (route,) = canary_of(STABLE, STABLE + STATEFUL_SET + service("db", {"app": "db"}, port=80, target="http")).services
 
     assert (route.name, route.ports) == ("db", ((80, 80),))
+
+
+def test_the_evidence_answers_what_checks_of_a_team_ask() -> None:
+    """The evidence has the pods and their restarts, the crash log, the requests, the events and the objects by time."""
+    story = Story().at(2).pod().running().at(3).ended(1).at(4).running().at(5).event("BackOff", "restarting")
+    logs = (ContainerLog("one", "canary", previous, text) for previous, text in ((False, "begins"), (True, "ends")))
+    given = Evidence(
+        "alice",
+        "",
+        canary=CANARY,
+        decision=Decision("crash-loop", Cause(code="crash-looped", container="canary")),
+        timeline=story.timeline,
+        upgrade=Step("upgrade", 1, 1.5),
+        rollback=Step("rollback", 4.5, 6),
+        probes=(Probe(1, 0.1), Probe(3, 0.1, "refused"), Probe(5, 0.1)),
+        logs=tuple(logs),
+    )
+
+    (canary,) = given.canary_pods
+    assert given.pods_of("Deployment", CANARY.name) == (canary,)
+    assert canary.restarts_over_time == ((2, 0), (4, 1))
+    assert given.crash_log == "ends"
+    assert [each.at for each in given.probes_during_canary] == [3]
+    moments = (given.objects_before, given.objects_during_canary, given.objects_after)
+    assert [ObjectKey("Pod", "one") in each for each in moments] == [False, True, True]
+
+
+def test_evidence_of_nothing_has_no_answers() -> None:
+    """Without a cluster, there are no pods, logs, requests and objects."""
+    given = Evidence("alice", "")
+
+    assert (given.canary_pods, given.crash_log, given.probes_during_canary) == ((), "", ())
+    assert (given.objects_before, given.objects_during_canary, given.objects_after) == ({}, {}, {})
+    assert given.events_about("Pod", "one") == ()

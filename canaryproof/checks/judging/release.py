@@ -162,7 +162,7 @@ def _hint_on(evidence: Evidence, roots: Iterable[Leftover]) -> Hint:
         return Hint(id="left-by-policy")
     stuck = (each.object for each in evidence.leftovers if each.holder and each.holder.kind == "ordered-ready")
     if pod := next(stuck, None):
-        return Hint(id="delete-pod", name=pod.name, namespace=evidence.namespace)
+        return Hint(id="delete-pod", name=pod.name)
     if evidence.observed and "revision" in held:
         return observed.forgotten(evidence, evidence.observed, int(held["revision"]))
     return Hint(id="left-by-something")

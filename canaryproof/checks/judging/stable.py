@@ -248,8 +248,16 @@ def _unanswered(evidence: Evidence, probes: Iterable[Probe], during: During) -> 
         answered=sum(not probe.error for probe in probes),
         detail=worst.error,
     )
-    nameless = _nameless(evidence)
-    return Finding(cause, Hint(id="port-by-number", object=nameless) if nameless else Hint(id="stable-silent"))
+    return Finding(cause, _why_silent(evidence))
+
+
+def _why_silent(evidence: Evidence) -> Hint:
+    if nameless := _nameless(evidence):
+        return Hint(id="port-by-number", object=nameless)
+    canary = evidence.canary
+    if canary and canary.in_place:
+        return Hint(id="pods-before-others", object=str(canary.key))
+    return Hint(id="stable-silent")
 
 
 def _nameless(evidence: Evidence) -> str:

@@ -168,7 +168,7 @@ HINTS: Mapping[HintId, str] = {
     "service-type": "take the type out: a Service of the default type leads to the pods that it selects",
     "service-without-selector": "compare the Service with the stable one: without a selector it leads to no pods",
     # the release
-    "delete-pod": "run kubectl delete pod {name} --namespace {namespace}: a StatefulSet with the pod management policy"
+    "delete-pod": "after such a rollback, run kubectl delete pod {name}: a StatefulSet with the pod management policy"
     " OrderedReady replaces a pod that is not Ready only after somebody deletes it (kubernetes/kubernetes#67250)",
     "hook-failed": "look at the log of the hook, and run its command by hand; Helm stops at a hook that fails",
     "hook-changes-release": "look for a hook of the chart that changes the release by itself",
@@ -203,6 +203,8 @@ HINTS: Mapping[HintId, str] = {
     "hold-on": "run the command again: the stable app must stay ready for a moment",
     "not-taken-back": "look for what a rollback does not take back: hooks, and objects that something else than Helm"
     " changed",
+    "pods-before-others": "look at maxUnavailable and maxSurge in the update strategy of {object}: it takes stable pods"
+    " away before new ones are Ready",
     "port-by-number": "have {object} lead to its port by number: the pods of revision 1 have no port of that name, so"
     " it leads nowhere until others have started; look at what the chart changes in stable, and whether its Service"
     " picks other pods too",
