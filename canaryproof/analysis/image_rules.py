@@ -24,7 +24,7 @@ def never_pulled(scene: Scene) -> Iterator[Decision]:
     """
     for image in scene.canary.unpulled:
         cause = Cause(code="image-pull-forbidden", image=image)
-        proof = f"imagePullPolicy: Never, and no container of the course's chart has the image {image}"
+        proof = f"imagePullPolicy: Never, and no container of the stable chart has the image {image}"
         yield scene.decision("image-pull", cause, scene.upgraded_at, proof)
 
 

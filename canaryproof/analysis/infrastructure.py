@@ -29,9 +29,9 @@ LONGEST = 300
 
 
 def foreign_images(canary: Canary, stand_ins: Collection[str]) -> tuple[str, ...]:
-    """Return the third-party images beside an image of the course, if *stand_ins* exist only for the course's images.
+    """Return the third-party images beside an image of the scenario, if *stand_ins* exist only for those.
 
-    Whoever publishes the course's images publishes no others here: under their name, it is a slip of the pen.
+    An image with the publisher of one of the scenario's images is no third-party image: its name is mistyped.
     """
     images = [image.removeprefix(DOCKER_HUB) for image in canary.images]
     if not stand_ins or not any(image in stand_ins for image in images):

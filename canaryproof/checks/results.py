@@ -316,6 +316,6 @@ def _rounded(timings: Timings) -> Timings:
 
 
 def _tidy(points: float) -> float:
-    """Return 13 for 13.0: a score reads as the course wrote its points."""
+    """Return 13 for 13.0: a score reads as the scenario states its points."""
     points = round(points, 3)
     return int(points) if points == int(points) else points

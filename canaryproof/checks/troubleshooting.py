@@ -1,4 +1,4 @@
-"""Recognises common mistakes that the assignment's text invites, and explains Helm's errors.  This module is pure."""
+"""Recognises common mistakes, some of which the course's text invites, and explains Helm's errors; pure."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ class Scene:
 
     @cached_property
     def own(self) -> tuple[Manifest, ...]:
-        """Return the objects that the course's chart does not have in this form."""
+        """Return the objects that the stable chart does not have in this form."""
         baseline = {(each.kind, each.name): each.body for each in self.evidence.baseline.manifests}
         return tuple(
             each for each in self.evidence.chart.manifests if baseline.get((each.kind, each.name)) != each.body

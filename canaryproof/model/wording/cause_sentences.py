@@ -51,7 +51,7 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "image-changed": "it changes the image of the stable {object} to {image}",
     "image-name-invalid": "{never_started} is no name that an image can have",
     "image-not-found": "{never_started} was not found",
-    "image-not-provided": "this cluster has the course's images only, and no way to pull {image}; {elsewhere}",
+    "image-not-provided": "this cluster has the scenario's images only, and no way to pull {image}; {elsewhere}",
     "image-not-on-node": "{never_started} is not on the node, and imagePullPolicy Never forbids to pull it",
     "image-pull-failed": "{never_started} cannot be pulled: {detail}",
     "image-pull-forbidden": "{name} does not get its image: imagePullPolicy Never forbids to pull {image}, and nothing"
@@ -102,8 +102,8 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     " ({detail}): {found}",
     "refused-by-policy": "the cluster's own {object} refuses objects of this release, which is no fault of the chart:"
     " {detail}",
-    "registry-not-allowed": "this cluster pulls images from the registries of the course's images only, and {image} is"
-    " of {detail}: if the submission may use that one, add --image-registry {detail}",
+    "registry-not-allowed": "this cluster pulls images from the registries of the scenario's images only, and {image}"
+    " is of {detail}: if the submission may use that one, add --image-registry {detail}",
     "release-violation": "canaryproof ended the experiment after the upgrade{said}",
     "resource-missing": "no node of this cluster has {names}, and {name} asks for it; {elsewhere}",
     "restarted-with-all": "{who} of {name} did not end by itself: the kubelet killed it again and again, because a"

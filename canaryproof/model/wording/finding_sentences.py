@@ -100,7 +100,7 @@ FINDINGS: Mapping[Code | FindingCode, str] = {
     "kind-unknown": "this cluster knows no kind {kind}",
     "manifest-twice": "the chart has the same manifest twice, as {files_and}: Helm renders both",
     "quote-unmatched": "the line opens a quote and does not close it, or closes one that is not open",
-    "stray-backtick": "there is a stray backtick (`) at the end of a line: it closes the code block in the assignment's"
+    "stray-backtick": "there is a stray backtick (`) at the end of a line: it closes the code block in the course's"
     " text",
     "tab-indents": "a tab indents the line, which YAML does not allow",
     "value-missing": "a template asks for .Values.{field}, and values.yaml has no {parent}:",

@@ -9,29 +9,28 @@ from canaryproof.model.hints import Hint, HintId
 HINTS: Mapping[HintId, str] = {
     # by outcome
     "crash-loop": "look at the container's log: it says why the program ended",
-    "healthy": "compare the canary's image, command and arguments with the assignment's: the image that it names cannot"
-    " run",
+    "healthy": "the canary runs: compare its image, command, arguments and values with those that you meant to try",
     "not-ready": "look at the canary's readiness probe and its number of replicas: the program runs, but gets no"
     " traffic",
-    "image-pull": "compare the image and its tag in values.yaml with the assignment's, letter by letter",
+    "image-pull": "compare the image and its tag in the values with those in the registry, letter by letter",
     "config-error": "look for a ConfigMap or Secret that the canary asks for and the chart does not create",
     "start-error": "look at command and args of the container: the program that they name must exist in the image",
     "exits-cleanly": "look at command and args of the container: the program does its work and ends without an error",
-    "oom-killed": "give the container the memory limit that the assignment's values have",
+    "oom-killed": "give the container a higher memory limit, or have its program use less",
     "probe-killed": "look at path, port and delays of the probe: without it, the program would go on running",
-    "init-crash-loop": "look at the init container's log; the assignment asks for no init container",
-    "unschedulable": "compare the cpu and memory limits in values.yaml with the assignment's: no node has that much",
+    "init-crash-loop": "look at the init container's log: it says why its program ended",
+    "unschedulable": "lower the cpu and memory limits or requests in the values: no node has that much",
     "refused": "read the cluster's message: it names the field, the quota or the account that it objects to",
     "no-canary": "add the canary as a Deployment of its own, in a template beside the stable one",
     "ambiguous": "keep one Deployment beside the stable one",
     "broken-chart": "run helm template on the chart and correct what it reports",
-    "unsafe-chart": "take it out of the chart: the assignment can be done without it",
+    "unsafe-chart": "take it out of the chart: no submission may have it",
     "not-rolled-out": "look at spec.updateStrategy of the workload, and at what the upgrade changes in its pod"
     " template: Kubernetes replaces pods only where the template changes, and where the strategy lets it",
     "undecided": "look at the canary's pods while they run: kubectl describe pod shows what they wait for",
     # by the meaning of a Kubernetes message
     "missing-key": "compare the key that the canary asks for with those of the ConfigMap or Secret, letter by letter",
-    "no-room": "compare the canary's requests and limits with the assignment's, units too: no node has that much",
+    "no-room": "lower the canary's requests and limits, and look at their units: no node has that much",
     "no-service-account": "add the ServiceAccount that the canary names to the chart, or take its name out",
     "node-choice": "look at what the pod asks of its node, its nodeSelector and affinity: no node has it",
     "priority-class": "take the PriorityClass out: the cluster has none of that name",
@@ -75,7 +74,7 @@ HINTS: Mapping[HintId, str] = {
     "values-key-empty": "compare the keys of values.yaml, and how they are indented, with that name",
     "values-key-nested": "compare the keys of values.yaml, and how they are indented, with that name",
     "values-missing": "add values.yaml with that key to the chart",
-    "values-misnamed": "move the values from values.yml to values.yaml; the assignment's text misspells the name",
+    "values-misnamed": "move the values from values.yml to values.yaml: Helm reads only the latter by itself",
     # by the symptom in an error of Helm or the cluster
     "already-there": "take the object out of the chart, or give it another name: it is in the cluster already, and Helm"
     " did not make it",
@@ -126,8 +125,8 @@ HINTS: Mapping[HintId, str] = {
     "container-restart-policy": "take the restartPolicy out of the container: the kubelet restarts containers of a"
     " Deployment as long as they have none of their own",
     "image-pull-policy": "look at imagePullPolicy: a node has to pull an image that it does not have",
-    "init-container-image": "look at the image of the init container; the assignment asks for no init container",
-    "init-container-waits": "look at what the init container waits for; the assignment asks for no init container",
+    "init-container-image": "look at the image of the init container, or take the init container out",
+    "init-container-waits": "look at what the init container waits for, or take the init container out",
     "look-before-restart": "look at the log of the run before the restart: kubectl logs --previous shows it",
     "name-the-canary": "state expect.workload in the scenario, such as Deployment/NAME",
     "values-of-canary": "look at the values of the canary's revision in the scenario: a misspelt key changes nothing;"
@@ -198,7 +197,7 @@ HINTS: Mapping[HintId, str] = {
     "upgrade-again": "run helm upgrade again and read its message",
     "upgrade-by-force": "run helm upgrade again with --force-conflicts; delete an autoscaler first, if there is one",
     "upgrade-by-hand": "run the command on a cluster of your own: Helm's message names the object and the field",
-    "upgrade-missing": "upgrade to the chart with the canary, as the assignment says",
+    "upgrade-missing": "upgrade to the chart with the canary",
     # the stable app
     "hold-on": "run the command again: the stable app must stay ready for a moment",
     "not-taken-back": "look for what a rollback does not take back: hooks, and objects that something else than Helm"
@@ -208,7 +207,7 @@ HINTS: Mapping[HintId, str] = {
     "port-by-number": "have {object} lead to its port by number: the pods of revision 1 have no port of that name, so"
     " it leads nowhere until others have started; look at what the chart changes in stable, and whether its Service"
     " picks other pods too",
-    "restore-templates": "bring {files} back to what the course's chart has, and keep the canary in files of its own",
+    "restore-templates": "bring {files} back to what the stable chart has, and keep the canary in files of its own",
     "stable-changes": "look at what the chart changes in stable",
     "stable-objects": "look at kubectl get deployments,services",
     "stable-pods": "look at kubectl get pods, and at the pod's events",

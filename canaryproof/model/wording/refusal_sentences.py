@@ -16,7 +16,7 @@ CORE = "core"
 """The name of the API group ``""`` in the Kubernetes documentation."""
 OF_OTHERS = "on a cluster that belongs to others"
 
-ADVICE = "take it out: the assignment can be done without it"
+ADVICE = "take it out: no submission may have it"
 """The advice for every refusal."""
 
 SENTENCES: Mapping[Code, str] = {
