@@ -84,16 +84,19 @@ def with_former_pods(canary: Canary, before: Timeline) -> Canary:
 
 
 def _target(upgrade: _Upgrade, scenario: Scenario) -> Manifest | Decision:
-    if name := scenario.expect.workload:
-        return _named(upgrade, name)
+    asked = scenario.expect.workload
+    if asked and asked.name:
+        return _named(upgrade, asked)
     if scenario.adds_deployment:
         return _added_deployment(upgrade)
-    if new := upgrade.new_workloads:
+    kinds = {asked.kind} if asked else set(WORKLOADS)
+    if new := [each for each in upgrade.new_workloads if each.kind in kinds]:
         return _only("several-workloads-added", _without_renamed(upgrade, new) or new)
-    if changed := upgrade.changed_workloads:
+    if changed := [each for each in upgrade.changed_workloads if each.kind in kinds]:
         return _only("several-workloads-changed", changed)
-    if upgrade.changes_something and len(upgrade.workloads) == 1:
-        return upgrade.workloads[0]
+    possible = [each for each in upgrade.workloads if each.kind in kinds]
+    if upgrade.changes_something and len(possible) == 1:
+        return possible[0]
     return Decision("no-canary", Cause(code="no-workload-changed", parts=tuple(_instead(upgrade))))
 
 

@@ -20,7 +20,8 @@ def in_scenario(check: Check, scenario: Scenario) -> Check:
 def _canary_present(scenario: Scenario) -> str:
     if scenario.adds_deployment:
         return "The submission adds exactly one Deployment to the stable chart"
-    return f"The chart has the canary, {scenario.expect.workload}" if scenario.expect.workload else ""
+    asked = scenario.expect.workload
+    return f"The chart has the canary, {asked}" if asked and asked.name else ""
 
 
 def _canary_replicas(scenario: Scenario) -> str:

@@ -181,9 +181,9 @@ class ExpectForm(Form, frozen=True, kw_only=True):
         Annotated[
             str,
             Meta(
-                pattern=r"^(Deployment|StatefulSet|DaemonSet)/[a-z0-9]([-.a-z0-9]*[a-z0-9])?$",
+                pattern=r"^(Deployment|StatefulSet|DaemonSet)(/[a-z0-9]([-.a-z0-9]*[a-z0-9])?)?$",
                 description="The canary. By default, the only workload that the upgrade adds or else changes.",
-                extra={EXPECTED: "Deployment/NAME, StatefulSet/NAME or DaemonSet/NAME"},
+                extra={EXPECTED: "Deployment/NAME, StatefulSet/NAME, DaemonSet/NAME or a kind alone"},
             ),
         ]
         | UnsetType

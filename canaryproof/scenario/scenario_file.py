@@ -134,7 +134,7 @@ def _expectation(form: ExpectForm) -> Expectation:
     kind, _, name = (form.workload or "").partition("/")
     return Expectation(
         outcomes=form.outcome if isinstance(form.outcome, tuple) else (form.outcome,),
-        workload=WorkloadName(kind, name) if name else None,  # type: ignore[arg-type]  # the format permits these kinds
+        workload=WorkloadName(kind, name) if kind else None,  # type: ignore[arg-type]  # the format permits these kinds
         container=form.container or None,
         image=form.image or None,
         replicas=None if form.replicas is UNSET else form.replicas,

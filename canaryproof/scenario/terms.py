@@ -63,14 +63,15 @@ class SetupRelease:
 
 @dataclass(frozen=True)
 class WorkloadName:
-    """The kind and the name of a workload, written as ``Deployment/checkout-canary``."""
+    """The kind and the name of a workload, written as ``Deployment/checkout-canary``, or its kind alone."""
 
     kind: WorkloadKind
-    name: str
+    name: str = ""
+    """The name, or an empty string if any workload of the kind can be meant."""
 
     def __str__(self) -> str:
         """Return the name as a scenario file writes it."""
-        return f"{self.kind}/{self.name}"
+        return f"{self.kind}/{self.name}" if self.name else self.kind
 
 
 @dataclass(frozen=True)
@@ -190,11 +191,11 @@ class Scenario:
 
     @property
     def adds_deployment(self) -> bool:
-        """Report whether the canary must be a Deployment that the upgrade adds.
+        """Report whether the canary must be a Deployment that the upgrade adds, with a Service of its own.
 
-        That is what a submission must do that brings the canary together with a Service of its own.
+        The Services of stable lead to a workload that is changed in place, so that it has none of its own.
         """
-        return self.submits_charts and self.expect.workload is None and self.expect.traffic == "own"
+        return self.expect.workload == WorkloadName("Deployment") and self.expect.traffic == "own"
 
     @property
     def stable_chart(self) -> Path:

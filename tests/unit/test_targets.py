@@ -65,7 +65,7 @@ def decision_of(before: str, after: str, scenario: Scenario = OWN) -> Decision:
     return found.decision
 
 
-def named(kind: str, name: str) -> Scenario:
+def named(kind: str, name: str = "") -> Scenario:
     """Return a scenario that names its canary."""
     return replace(OWN, expect=Expectation(("crash-loop",), workload=WorkloadName(kind, name)))  # type: ignore[arg-type]
 
@@ -95,7 +95,17 @@ def test_a_submission_with_a_service_of_its_own_has_to_add_a_deployment() -> Non
 
     assert decision_of(STABLE, changed, COURSE).cause.code == "no-deployment-added"
     assert decision_of(STABLE, STABLE + STATEFUL_SET, COURSE).cause.code == "no-deployment-added"
-    assert find(STABLE, changed, replace(COURSE, submits_charts=False)).canary
+    assert find(STABLE, changed, replace(COURSE, expect=Expectation(("crash-loop",), traffic="own"))).canary
+
+
+def test_a_kind_alone_leaves_out_workloads_of_other_kinds() -> None:
+    """A scenario that states the kind of its canary finds the only added or changed workload of this kind."""
+    added = STABLE + CANARY_DEPLOYMENT + STATEFUL_SET
+    before, after = STABLE + STATEFUL_SET, (STABLE + STATEFUL_SET).replace("containerPort", "hostPort")
+
+    assert canary_of(STABLE, added, named("StatefulSet")).name == "db"
+    assert canary_of(before, after, named("Deployment")).name == "upcommerce-app"
+    assert decision_of(STABLE, added, named("DaemonSet")).cause.code == "no-workload-changed"
 
 
 def test_several_candidates_are_ambiguous_until_one_is_named() -> None:
