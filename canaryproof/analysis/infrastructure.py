@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
@@ -9,10 +10,10 @@ from canaryproof.analysis.node_rules import SHUTDOWN
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Canary, Decision, OutcomeName
 from canaryproof.model.kubernetes_text import insufficient_resources, is_node_exhausted, is_storage_class_missing
-from canaryproof.model.objects import mapping_at, maps_at, text_at
+from canaryproof.model.objects import mapping_at, maps_at, text_at, value_at
 from canaryproof.model.pull_answer import PullAnswer
 from canaryproof.model.registries import Registries, registry_of
-from canaryproof.model.timeline import PodHistory, Timeline
+from canaryproof.model.timeline import Event, PodHistory, Timeline
 
 DOCKER_HUB = "docker.io/"
 KUBELET = "kubelet"
@@ -113,10 +114,29 @@ def _has_own_profile(pod: PodHistory) -> bool:
     return any(text_at(each, "securityContext", "appArmorProfile", "type") == "Localhost" for each in holders)
 
 
-def shortage(timeline: Timeline) -> Cause | None:
-    """Return the resource that a node ran out of and no chart can exhaust (disk, open files), or None."""
-    for event in timeline.events:
-        if event.component == KUBELET and event.reason in REASONS and is_node_exhausted(event.message):
-            message = event.message if len(event.message) <= LONGEST else f"{event.message[:LONGEST]}..."
-            return Cause(code="node-exhausted", detail=message)
+def shortage_claims(timeline: Timeline) -> tuple[Event, ...]:
+    """Return the events in which a kubelet seems to say that its node has run out of something (disk, open files)."""
+    return tuple(
+        event
+        for event in timeline.events
+        if event.component == KUBELET and event.reason in REASONS and is_node_exhausted(event.message)
+    )
+
+
+def shortage(timeline: Timeline, measured: Collection[str] | None) -> Cause | None:
+    """Return what a node ran out of and no chart can exhaust, or None.
+
+    *measured* is what the machine had run out of when a kubelet claimed it.  If None, nothing could be measured, and a
+    claim counts unless the pod that it concerns has such words itself.
+    """
+    for event in shortage_claims(timeline) if measured is None or measured else ():
+        if measured is None and _has_such_words(timeline, event.uid):
+            continue
+        message = event.message if len(event.message) <= LONGEST else f"{event.message[:LONGEST]}..."
+        return Cause(code="node-exhausted", detail=message, names=tuple(measured or ()))
     return None
+
+
+def _has_such_words(timeline: Timeline, uid: str) -> bool:
+    bodies = (each.object.body for each in timeline.observations if each.object.uid == uid)
+    return any(is_node_exhausted(json.dumps(value_at(body, "spec"))) for body in bodies)

@@ -61,6 +61,7 @@ def open_context(
             registries=cluster.registries,
             ask_registry=cluster.ask_registry,
             dial=cluster.dial,
+            exhausted=cluster.exhausted,
         )
         yield Context(
             scenario=scenario,

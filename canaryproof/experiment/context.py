@@ -13,7 +13,7 @@ from canaryproof.helm.inputs import Inputs
 from canaryproof.helm.verbs import Helm
 from canaryproof.kube.client import KubeClient
 from canaryproof.kube.recorder import Recorder
-from canaryproof.kube.running_cluster import Dial
+from canaryproof.kube.running_cluster import Dial, MeasureNodes, unmeasured
 from canaryproof.model.evidence import Setting
 from canaryproof.model.pull_answer import AskRegistry, nobody_asked
 from canaryproof.model.registries import Registries
@@ -40,6 +40,8 @@ class Target:
     """Asks the registry of an image whether it has the image."""
     dial: Dial | None = None
     """Connects to the addresses of Services, or None if only the API server reaches them."""
+    exhausted: MeasureNodes = unmeasured
+    """Measures what the machine of the cluster has run out of."""
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def _run(submission: Submission, context: Context, facts: EvidenceBuilder) -> No
             stack.enter_context(outside.removed())
         stack.enter_context(capacity.enter_cluster(slot, manifests, ahead=goes_ahead(chart, context)))
         recording = stack.enter_context(target.recorder.open(namespace))
-        watcher = Watcher(recording, slot, context.time_limits, context.doomed)
+        watcher = Watcher(recording, slot, context.time_limits, context.doomed, target.exhausted)
         stack.enter_context(target.isolation.namespace(namespace, manifests))
         try:
             _Experiment(chart, context, watcher, facts).run()

@@ -8,11 +8,12 @@ from contextlib import suppress
 from typing import TypeVar
 
 from canaryproof.analysis.environment import refused_by_environment
-from canaryproof.analysis.infrastructure import shortage
 from canaryproof.errors import InfrastructureError, WaitError
+from canaryproof.experiment.node_check import NodeCheck
 from canaryproof.experiment.slots import Slot
 from canaryproof.experiment.tenancy import QUOTAS
 from canaryproof.kube.recorder import Recording
+from canaryproof.kube.running_cluster import MeasureNodes, unmeasured
 from canaryproof.model.causes import Cause
 from canaryproof.model.faults import cause_of
 from canaryproof.model.objects import Manifest
@@ -30,19 +31,28 @@ class Watcher:
     """Looks again at every change, and lends the experiment's slot to another one while nothing changes."""
 
     def __init__(
-        self, recording: Recording, slot: Slot, time_limits: TimeLimits, doomed: Callable[[], str | None]
+        self,
+        recording: Recording,
+        slot: Slot,
+        time_limits: TimeLimits,
+        doomed: Callable[[], str | None],
+        exhausted: MeasureNodes = unmeasured,
     ) -> None:
-        """Watch what *recording* sees; every wait ends as soon as *doomed* gives a reason."""
+        """Watch what *recording* sees; every wait ends as soon as *doomed* gives a reason.
+
+        *exhausted* measures what the machine has run out of.
+        """
         self.recording = recording
         self.time_limits = time_limits
         self.doomed = doomed
         self._slot = slot
+        self._node_check = NodeCheck(exhausted)
         self._changes = Heartbeat(recording.changes, time_limits.look_again)
         self._quiet_after = math.inf
 
     def require_healthy_nodes(self) -> None:
         """Raise InfrastructureError when a node ran short of something that no chart can ask for too much of."""
-        if lack := shortage(self.recording.timeline):
+        if lack := self._node_check.shortage(self.recording.timeline):
             raise InfrastructureError(describe(lack))
 
     def require_admission(self, manifests: Iterable[Manifest], messages: Iterable[str]) -> None:
@@ -74,6 +84,7 @@ class Watcher:
         """
 
         def look_or_lend() -> Found | None:
+            self._node_check.look(self.recording.timeline)
             found = look()
             if found is None and self.recording.quiet >= self._quiet_after:
                 self._slot.release()

@@ -68,6 +68,12 @@ Each operation of the connection times out within the given number of seconds. R
 answer within this time, another OSError when the connection fails, and InfrastructureError when the fault is the
 cluster's.
 """
+MeasureNodes = Callable[[], tuple[str, ...] | None]
+"""Measures what the nodes have run out of now. Returns None if that cannot be measured."""
+
+
+def unmeasured() -> None:
+    """Measure nothing."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,8 @@ class Cluster:
     """Connects to the addresses of Services. None if only the API server reaches them."""
     lack: str = ""
     """The function that the cluster lacks on this machine, and why. Empty if it lacks none."""
+    exhausted: MeasureNodes = field(default=unmeasured, compare=False)
+    """Measures what the machine of the cluster has run out of."""
 
 
 class ClusterProvider(Protocol):

@@ -138,7 +138,7 @@ def said(reason: str, message: str, by: str = "kubelet") -> Timeline:
 )
 def test_a_node_that_lacks_something_says_so(reason: str, message: str) -> None:
     """The fault of a node quotes the node's message."""
-    assert shortage(said(reason, message)) == Cause(code="node-exhausted", detail=message)
+    assert shortage(said(reason, message), None) == Cause(code="node-exhausted", detail=message)
 
 
 @pytest.mark.parametrize(
@@ -154,12 +154,12 @@ def test_a_node_that_lacks_something_says_so(reason: str, message: str) -> None:
 )
 def test_what_a_chart_lacks_is_no_shortage(reason: str, message: str, by: str) -> None:
     """Missing objects, messages of containers and claims in other objects are no shortage of the node."""
-    assert shortage(said(reason, message, by)) is None
+    assert shortage(said(reason, message, by), ["/run has no space"]) is None
 
 
 def test_many_words_are_cut() -> None:
     """A long message is shortened to one sentence."""
-    lack = shortage(said("Failed", f"{FULL} {'x' * 1000}"))
+    lack = shortage(said("Failed", f"{FULL} {'x' * 1000}"), None)
 
     assert lack
     assert len(lack.detail) == 303
@@ -196,11 +196,32 @@ def test_the_first_words_of_a_node_are_found_among_others() -> None:
 
     found = Timeline((*others, *(Observation(2.0, "ADDED", Manifest(each)) for each in bodies)))
 
-    assert shortage(found) == Cause(code="node-exhausted", detail=FULL)
+    assert shortage(found, None) == Cause(code="node-exhausted", detail=FULL)
 
 
 def test_words_of_the_greatest_length_are_not_cut() -> None:
     """A message of exactly the maximum length is not shortened."""
     message = FULL.ljust(300, "x")
 
-    assert shortage(said("Failed", message)) == Cause(code="node-exhausted", detail=message)
+    assert shortage(said("Failed", message), None) == Cause(code="node-exhausted", detail=message)
+
+
+def test_a_claim_is_confirmed_on_the_machine() -> None:
+    """A message of the kubelet counts only if the machine had run out of something when it came."""
+    claim = said("Failed", FULL)
+
+    assert shortage(claim, ()) is None
+    assert shortage(claim, ["/run has no space"]) == Cause(
+        code="node-exhausted", detail=FULL, names=("/run has no space",)
+    )
+    assert shortage(said("Failed", "another message"), ["/run has no space"]) is None
+
+
+@pytest.mark.parametrize(("command", "believed"), [("/app", True), ("/no space left on device", False)])
+def test_without_a_measurement_the_words_of_a_pod_are_not_believed(command: str, *, believed: bool) -> None:
+    """A pod whose own spec has the words of a shortage proves none."""
+    story = Story().pod(spec={"command": [command]}).event("Failed", FULL)
+    event = story.timeline.observations[-1].object
+    event.body["source"] = {"component": "kubelet"}
+
+    assert (shortage(story.timeline, None) is not None) == believed

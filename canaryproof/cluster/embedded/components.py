@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from canaryproof.cluster.embedded import service_network
@@ -86,6 +86,11 @@ def memory_folders(sizes: MemorySizes) -> tuple[MemoryFolder, ...]:
         MemoryFolder(lib, sizes.state),
         MemoryFolder(log, sizes.logs),
     )
+
+
+def memory_folder_paths() -> tuple[str, ...]:
+    """Return the paths of all folders in memory."""
+    return tuple(folder.path for folder in memory_folders(MemorySizes(*([0] * len(fields(MemorySizes))))))
 
 
 def files(

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from canaryproof.cluster.embedded import components, node_sockets, service_network
@@ -16,6 +17,7 @@ from canaryproof.cluster.embedded.certificates import Certificates, make_certifi
 from canaryproof.cluster.embedded.cgroups import make_cgroups, parents_of_cgroups
 from canaryproof.cluster.embedded.egress_proxy import NAME as WAY_OUT
 from canaryproof.cluster.embedded.egress_proxy import way_out
+from canaryproof.cluster.embedded.exhaustion import exhausted_below
 from canaryproof.cluster.embedded.process_tree import PLAINLY, Start, running_tree
 from canaryproof.cluster.embedded.resource_limits import Machine, limits_on, measure, memory_sizes
 from canaryproof.cluster.embedded.rootless import Gap, Grants, ask, gaps, instructions, parent_of_cgroup, scope, session
@@ -94,6 +96,7 @@ class EmbeddedProvider:
                     registries=self.upstream.allowed if self.upstream else None,
                     dial=None if vitals.lack else node_sockets.dial(run.folder),
                     lack=vitals.lack,
+                    exhausted=partial(exhausted_below, os.getpid()),
                 )
 
     def _way_out(self, run: Run) -> AbstractContextManager[object]:

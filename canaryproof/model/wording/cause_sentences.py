@@ -69,7 +69,7 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "no-pod": "{name} had no pod {within}; nothing else is certain",
     "no-storage-class": "this cluster has no StorageClass for {object}; {elsewhere}",
     "node-ended-pod": "the node ended the pod {pod} of the canary for its own purposes: {states}{said}",
-    "node-exhausted": "the node ran short: {detail}",
+    "node-exhausted": "the node ran short{measured}: {detail}",
     "node-feature-missing": "this cluster's node has no {expected}, and {name} asks for it: {detail}; {elsewhere}",
     "node-silent": "{object}, which the pod of {name} names as its node, does not exist or does not take pods",
     "not-an-object": "{template} renders to {detail}, which is not a Kubernetes object",
@@ -99,7 +99,7 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "ready": "{name} did not crash: it has been Ready for {seconds:.0f} s{restarted}; it runs {images}",
     "ready-too-short": "{name} did not crash, but was not Ready for long enough {within}; nothing else is certain",
     "registry-fails": "the node cannot pull {image}, and its registry does not say that the image does not exist"
-    " ({detail}): {found}",
+    "{event}: {found}",
     "refused-by-policy": "the cluster's own {object} refuses objects of this release, which is no fault of the chart:"
     " {detail}",
     "registry-not-allowed": "this cluster pulls images from the registries of the scenario's images only, and {image}"
@@ -193,6 +193,7 @@ def _of_containers(cause: Cause) -> Iterator[tuple[str, object]]:
     )
     yield "in_container", f", container {cause.container}" if cause.container else ""
     yield "states", ", ".join(cause.states)
+    yield "measured", f" ({', '.join(cause.names)})" if cause.names else ""
     yield "reasons", f" ({', '.join(cause.states)})" if cause.states else ""
     yield "started", f"; it was started {cause.count} times" if cause.count > 1 else ""
     yield "other_containers", f"container{'s' if len(cause.names) > 1 else ''} {' and '.join(cause.names)}"

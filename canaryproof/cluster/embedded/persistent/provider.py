@@ -9,11 +9,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from canaryproof.cluster.embedded import node_sockets
+from canaryproof.cluster.embedded.exhaustion import exhausted_below
 from canaryproof.cluster.embedded.persistent.daemon import NEWS, News, Order
 from canaryproof.cluster.embedded.persistent.messages import stays
 from canaryproof.cluster.embedded.persistent.state import Kept, Place, place_of
@@ -177,6 +179,7 @@ def _joined(place: Place, kept: Kept, vitals: Vitals, note: str, seconds: float)
         stays=stays(place),
         dial=None if kept.lack else node_sockets.dial(place.kubeconfig.resolve().parent),
         lack=kept.lack,
+        exhausted=partial(exhausted_below, place.holder or 0),
     )
 
 
