@@ -38,14 +38,14 @@ def rejected(scene: Scene) -> Iterator[Decision]:
     for reason, pods in found.items():
         since = pods[0].failed_at
         lasting = scene.now - since >= scene.time_limits.persistence
-        if len(pods) >= ENOUGH and (lasting or not _can_pass(reason, pods[-1])):
+        if len(pods) >= ENOUGH and (lasting or not can_pass(reason, pods[-1])):
             message = without_rejection(text_at(pods[-1].latest.body, "status", "message"))
             cause = Cause(code="pods-rejected", states=(reason,), detail=message, count=len(pods))
             proof = (f"pod {pod.name}: {reason} at {pod.failed_at:.1f} s: {message}" for pod in pods[:ENOUGH])
             yield scene.decision("refused", cause, pods[ENOUGH - 1].failed_at, *proof)
 
 
-def _can_pass(reason: str, pod: PodHistory) -> bool:
+def can_pass(reason: str, pod: PodHistory) -> bool:
     """Report whether the kubelet may admit the next pod.
 
     The scheduler knows the room on a node.  If it assigned the pod, the room is taken only until another pod has ended.

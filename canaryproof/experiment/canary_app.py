@@ -77,7 +77,7 @@ def read_logs(canary: Canary, namespace: str, client: KubeClient, watcher: Watch
 def _containers(canary: Canary, watcher: Watcher) -> Iterator[tuple[str, str, bool]]:
     """Yield the pod, the container, and whether to read the log of its previous run."""
     timeline = watcher.recording.timeline
-    existing = [pod for pod in canary.pods(timeline) if pod.versions[-1].change != "DELETED"]
+    existing = [pod for pod in canary.pods(timeline) if pod.versions[-1].change != "DELETED" and not pod.failure]
     for pod in existing[:LOGGED_PODS]:
         for container in pod.containers:
             for previous in (True, False):

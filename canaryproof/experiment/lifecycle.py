@@ -32,6 +32,7 @@ from canaryproof.experiment.setup_objects import SetupObjects
 from canaryproof.experiment.stable_app import StableApp
 from canaryproof.experiment.stable_revisions import StableRevisions
 from canaryproof.experiment.steps import Release, live_secrets
+from canaryproof.experiment.storm_guard import storms_ended
 from canaryproof.experiment.watched_helm import WatchedHelm
 from canaryproof.experiment.watching import Watcher, reason_of
 from canaryproof.model.evidence import Decision, Evidence, Rendering, Step
@@ -128,7 +129,9 @@ class _Experiment:
         facts = self._facts
         try:
             self._stable = stable = self._install()
-            with stable.probed():
+            spared = [each.name for each in self._facts.evidence.baseline.manifests]
+            client, recording = self._context.target.client, self._recording
+            with stable.probed(), storms_ended(client, recording, self._namespace, spared):
                 self._upgrade()
                 self._observe_canary(stable)
                 self._observe_cleanup(self._roll_back(), stable)

@@ -210,6 +210,11 @@ class Story:
         self._observations = [each for each in self._observations if each.object.uid != f"uid-Pod-{pod}"]
         return self._tell(pod)
 
+    def phase(self, phase: str, reason: str = "", *, pod: str = "one") -> Self:
+        """Report the phase of a pod, and the reason for it."""
+        self._pods[pod]["status"] |= {"phase": phase, "reason": reason}
+        return self._tell(pod)
+
     def failed(self, reason: str, message: str = "", *, pod: str = "one", disruption: str = "") -> Self:
         """Report that the kubelet ended a pod or did not admit it, in a *disruption* if that has a reason."""
         self._pods[pod]["status"] |= {"phase": "Failed", "reason": reason, "message": message}
