@@ -8,6 +8,7 @@ from dataclasses import replace
 from canaryproof.analysis import image_rules, node_rules, pod_rules, rollout_rules, run_rules
 from canaryproof.analysis.container_runs import Scene
 from canaryproof.model.evidence import Canary, ContainerLog, Decision, OutcomeName
+from canaryproof.model.kubernetes_text import meaning, program_failure
 from canaryproof.model.timeline import Timeline
 from canaryproof.system.progress import one_line
 from canaryproof.timeouts import TimeLimits
@@ -75,6 +76,19 @@ def decide(
     is_over = now - upgraded_at >= (time_limits.observation_extended if pending else time_limits.observation)
     decisions = (decision for rule in (*RULES, *(GUESSES if is_over else ())) for decision in rule(scene))
     return next(decisions, None)
+
+
+def with_program_checked(decision: Decision, logs: Iterable[ContainerLog]) -> Decision:
+    """Return a start error instead of a crash loop if the container's program never ran.
+
+    runc reports to the container's log, and not to the kubelet, that the kernel does not run the program.
+    """
+    for log in logs:
+        reason = program_failure(log.text) if log.container == decision.cause.container else ""
+        if reason and decision.outcome == "crash-loop":
+            cause = replace(decision.cause, code="start-failed", detail=reason, why=meaning("start-error", reason))
+            return replace(decision, outcome="start-error", cause=cause)
+    return decision
 
 
 def with_last_words(decision: Decision, logs: Iterable[ContainerLog]) -> Decision:

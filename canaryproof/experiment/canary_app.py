@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from canaryproof.analysis.decisive_container import decisive_container
 from canaryproof.analysis.infrastructure import foreign_images, out_of_reach
-from canaryproof.analysis.outcome import decide
+from canaryproof.analysis.outcome import decide, with_program_checked
 from canaryproof.errors import InfrastructureError
 from canaryproof.experiment.context import Target
 from canaryproof.experiment.watching import Watcher
@@ -20,6 +20,8 @@ from canaryproof.model.wording.cause_sentences import describe
 from canaryproof.scenario.terms import Expectation, Scenario
 
 LOGGED_PODS = 3
+AMD64 = frozenset({"x86_64", "amd64"})
+"""The names of the processor for which the images of the UpCommerce course are built."""
 LOG_LINES, LOG_BYTES = 40, 16_384
 
 
@@ -55,6 +57,21 @@ def require_in_reach(decision: Decision, canary: Canary, timeline: Timeline, tar
     answer = target.ask_registry(decision.cause.image) if decision.cause.code == "image-pull-failed" else None
     if lack := out_of_reach(decision, canary, timeline, target.registries, answer):
         raise InfrastructureError(describe(lack))
+
+
+def require_own_processor(evidence: Evidence, scenario: Scenario, machine: str) -> None:
+    """Raise InfrastructureError if an image of the scenario is built for another processor than the *machine* has."""
+    cause, image = with_program_checked(evidence.decision, evidence.logs).cause, own_image(evidence, scenario)
+    if cause.why == "other-processor" and machine not in AMD64 and image:
+        raise InfrastructureError(describe(replace(cause, code="image-for-other-processor", image=image)))
+
+
+def own_image(evidence: Evidence, scenario: Scenario) -> str:
+    """Return the image of the scenario that the deciding container runs unchanged, or an empty string."""
+    own = {scenario.expect.image, *scenario.images}
+    containers = (each for manifest in evidence.chart.manifests for each in manifest.containers)
+    decided = (each for each in containers if each.name == evidence.decision.cause.container and not each.command)
+    return next((each.image for each in decided if each.image in own), "")
 
 
 def read_logs(canary: Canary, namespace: str, client: KubeClient, watcher: Watcher) -> tuple[ContainerLog, ...]:

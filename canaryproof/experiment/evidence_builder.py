@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from canaryproof.analysis.applied import as_applied
 from canaryproof.analysis.canary import find_canary
-from canaryproof.analysis.outcome import with_last_words
+from canaryproof.analysis.outcome import with_last_words, with_program_checked
 from canaryproof.errors import SubmissionError, UnsafeError
 from canaryproof.experiment.vetting import RefusedError
 from canaryproof.model.causes import Cause, Code
@@ -99,10 +99,16 @@ class EvidenceBuilder:
         if rollback.cause and rollback.cause.code == "hook-failed":
             self._decide("hook-failed", rollback.cause, rollback.ended)
 
-    def take_logs(self, logs: Iterable[ContainerLog]) -> None:
-        """Note the last lines of the canary's containers: the decision quotes them."""
+    def take_logs(self, logs: Iterable[ContainerLog], *, own_image: bool = True) -> None:
+        """Note the last lines of the canary's containers: the decision quotes them.
+
+        The decision also depends on them, unless the container has its *own image*, whose program is not the
+        submission's.
+        """
         clean = tuple(without_secrets_in_log(each, self.redactor) for each in logs)
-        self.evidence = replace(self.evidence, logs=clean, decision=with_last_words(self.evidence.decision, clean))
+        decided = self.evidence.decision
+        decision = with_last_words(decided if own_image else with_program_checked(decided, clean), clean)
+        self.evidence = replace(self.evidence, logs=clean, decision=decision)
 
     def stop(self, violation: Violation, cause: Cause | None, at: float) -> None:
         """Record a violation by the release, which ends the experiment."""

@@ -7,6 +7,7 @@ and what the rollback leaves is observed.  The experiment always ends in evidenc
 
 from __future__ import annotations
 
+import platform
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -16,8 +17,10 @@ from canaryproof.analysis.outcome import decide
 from canaryproof.errors import InfrastructureError, ScenarioError, SubmissionError, WaitError
 from canaryproof.experiment.canary_app import (
     await_outcome,
+    own_image,
     read_logs,
     require_in_reach,
+    require_own_processor,
     with_decisive_container,
     with_foreign_images,
 )
@@ -198,6 +201,7 @@ class _Experiment:
         """Decide the outcome while Helm still waits until the canary is ready."""
         canary = self._facts.evidence.canary
         if canary and not self._early:
+            canary = with_decisive_container(canary, self._facts.evidence, self._context.scenario.expect)
             recording, time_limits = self._recording, self._context.time_limits
             self._early = decide(recording.timeline, canary, began, recording.now, time_limits)
 
@@ -222,7 +226,9 @@ class _Experiment:
                 require_in_reach(decision, canary, self._recording.timeline, target)
             facts.learn_live_secrets(live_secrets(target.client, self._namespace), facts.evidence.chart.manifests)
             logs = read_logs(canary, self._namespace, target.client, self._watcher)
-            facts.take_logs((*self._helm.logs, *logs))
+            own = bool(own_image(facts.evidence, self._context.scenario))
+            facts.take_logs((*self._helm.logs, *logs), own_image=own)
+            require_own_processor(facts.evidence, self._context.scenario, platform.machine())
         elif self._helm.logs:
             facts.take_logs(self._helm.logs)
         stable.await_answer(facts.evidence.decision.at or 0.0)

@@ -115,6 +115,7 @@ Code = Literal[
     "upgrade-failed",
     "workload-missing",
     # the cluster
+    "image-for-other-processor",
     "image-not-provided",
     "no-storage-class",
     "node-ended-pod",
@@ -251,6 +252,7 @@ Why = Literal[
     "no-room",
     "no-service-account",
     "node-choice",
+    "other-processor",
     "priority-class",
     "quota",
     "range",

@@ -16,6 +16,9 @@ MEANINGS: Mapping[OutcomeName, Mapping[Why, str]] = {
     "not-ready": {
         "readiness-probe": r"readiness probe",  # kubelet, prober/prober.go: "Readiness probe failed: ..."
     },
+    "start-error": {
+        "other-processor": r"exec format error",  # Linux, ENOEXEC
+    },
     "config-error": {
         "runs-as-root": r"runAsNonRoot|non-numeric user",  # kubelet, kuberuntime/security_context_others.go
         "missing-key": r"couldn't find key|references non-existent",  # kubelet_pods.go; volume/configmap, volume/secret
@@ -164,6 +167,23 @@ def start_failure(message: str) -> str:
     Source: runc, ``libcontainer/process_linux.go``.
     """
     return message.rpartition("unable to start container process: ")[2]
+
+
+_PROGRAM = re.compile(
+    r"(exec \S+|standard_init_linux\.go:\d+: exec user process caused): "
+    r"(?P<reason>exec format error|no such file or directory|permission denied)"
+)
+
+
+def program_failure(log: str) -> str:
+    """Return why the kernel does not run a container's program, if that is all that the container's *log* says.
+
+    Returns an empty string if the program ran.
+
+    Source: runc, ``libcontainer/standard_init_linux.go`` and ``init_linux.go``.
+    """
+    found = _PROGRAM.fullmatch(log.strip())
+    return found[0] if found else ""
 
 
 def is_killed_at_start(message: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from canaryproof.analysis.container_runs import Runs
-from canaryproof.analysis.outcome import decide, with_last_words
+from canaryproof.analysis.outcome import decide, with_last_words, with_program_checked
 from canaryproof.model.causes import Cause, Code
 from canaryproof.model.evidence import ContainerLog, Decision, OutcomeName
 from canaryproof.model.objects import Body, Container, Manifest
@@ -624,3 +624,28 @@ def test_a_container_that_is_seen_waiting_first_waits_since_then() -> None:
     seen = PodHistory("u", (Observation(3, "ADDED", pod), Observation(4, "MODIFIED", pod)))
 
     assert Runs(seen, Container("canary", "image"), ()).waiting_since(frozenset({"CreateContainerError"})) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("exec /extra/main: exec format error\n", "other-processor"),
+        ("standard_init_linux.go:228: exec user process caused: exec format error", "other-processor"),
+        ("exec /extra/main: no such file or directory", None),
+    ],
+)
+def test_a_program_that_the_kernel_does_not_run_never_started(text: str, why: str | None) -> None:
+    """A container whose log has only runc's last words is a start error, in these words."""
+    decision = with_program_checked(CRASHED, (log(text),))
+
+    assert (decision.outcome, decision.cause.code, decision.cause.why) == ("start-error", "start-failed", why)
+    assert text.strip() in decision.reason
+
+
+@pytest.mark.parametrize(
+    "text", ["starting\nexec /extra/main: exec format error", "exec format error", "exec /bin/app: giving up", ""]
+)
+def test_a_program_that_says_more_has_run(text: str) -> None:
+    """A program that wrote a line of its own ran, and crashed."""
+    assert with_program_checked(CRASHED, (log(text),)) == CRASHED
+    assert with_program_checked(CRASHED, (log("exec /a: exec format error", container="side"),)) == CRASHED

@@ -78,6 +78,7 @@ KEYS_BY_WHY: Mapping[Why, tuple[str, ...]] = {
     "missing-key": ("configMapKeyRef", "secretKeyRef", "configMap", "secret"),
     "node-choice": ("nodeSelector", "affinity"),
     "volume-claim": ("claimName",),
+    "other-processor": ("image", "command"),
     "no-room": ("cpu", "memory", "resources"),
     "no-service-account": ("serviceAccountName",),
     "range": ("resources",),

@@ -50,6 +50,7 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "image-capitals": "{never_started} is none of Docker Hub, where names have no capital letters",
     "image-changed": "it changes the image of the stable {object} to {image}",
     "image-name-invalid": "{never_started} is no name that an image can have",
+    "image-for-other-processor": "the image {image} is built for another processor than that of this cluster's nodes",
     "image-not-found": "{never_started} was not found",
     "image-not-provided": "this cluster has the scenario's images only, and no way to pull {image}; {elsewhere}",
     "image-not-on-node": "{never_started} is not on the node, and imagePullPolicy Never forbids to pull it",

@@ -33,6 +33,8 @@ HINTS: Mapping[HintId, str] = {
     "no-room": "lower the canary's requests and limits, and look at their units: no node has that much",
     "no-service-account": "add the ServiceAccount that the canary names to the chart, or take its name out",
     "node-choice": "look at what the pod asks of its node, its nodeSelector and affinity: no node has it",
+    "other-processor": "the program is built for another processor, or it is a script without its first line"
+    " #!: build it for the processor of the nodes",
     "priority-class": "take the PriorityClass out: the cluster has none of that name",
     "quota": "look at the ResourceQuota, if it is the chart's own: it leaves no room for the canary",
     "range": "look at the LimitRange, if it is the chart's own: it does not allow what the canary asks for",
