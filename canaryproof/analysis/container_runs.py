@@ -14,6 +14,7 @@ from canaryproof.model.kubernetes_text import (
     is_failed_hook_kill,
     is_killed_at_start,
     is_restart_of_all,
+    is_stop,
     killing_probe,
     meaning,
 )
@@ -81,10 +82,16 @@ class Scene:
     def deciding(self) -> tuple[Runs, ...]:
         """Return the runs of the containers that determine the outcome, and of init containers, which others wait for.
 
-        A canary that names none of its containers is determined by all of them.
+        A canary that names none of its containers is determined by all of them. A sidecar counts as an init container
+        until the named container has started.
         """
         named = self.canary.decisive
-        return tuple(each for each in self.runs if not named or each.container.init or each.container.name == named)
+        if not named:
+            return self.runs
+        started = {each.pod.uid for each in self.runs if each.container.name == named and each.has_started}
+        waiting = (each for each in self.runs if each.container.sidecar and each.pod.uid not in started)
+        chosen = (each for each in self.runs if each.container.init or each.container.name == named)
+        return (*chosen, *(replace(each, container=replace(each.container, init=True)) for each in waiting))
 
     def decision(
         self, outcome: OutcomeName, cause: Cause, proven_at: float, *proof: str, runs: Runs | None = None
@@ -125,9 +132,17 @@ class Runs:
     @cached_property
     def ends(self) -> tuple[Termination, ...]:
         """Return the ends of the container, without those with its pod and the success of an init container."""
-        ends = (end for end in self.pod.terminations(self.container.name) if not end.going)
-        real = (end for end in ends if end.reason != RESTARTED_WITH_ALL)
-        return tuple(end for end in real if end.exit_code or not self.container.init)
+        every = self.pod.terminations(self.container.name)
+        ends = [end for end in every if not end.going and end.reason != RESTARTED_WITH_ALL]
+        # An evicted pod whose program handles SIGTERM can have the phase Succeeded: then only events tell of its end.
+        if self._killed(is_stop) > sum(end.going for end in every):
+            ends = ends[:-1]
+        return tuple(end for end in ends if end.exit_code or not self.container.init)
+
+    @property
+    def has_started(self) -> bool:
+        """Report whether the container ever ran."""
+        return any(moment.running or moment.terminated or moment.restarts for moment in self.moments)
 
     @cached_property
     def unseen(self) -> int:

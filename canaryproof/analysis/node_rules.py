@@ -17,7 +17,7 @@ from canaryproof.model.objects import Body, maps_at, text_at, value_at
 from canaryproof.model.quantities import parse_quantity
 from canaryproof.model.timeline import Event, PodHistory, condition
 
-EVICTED = "Evicted"
+EVICTED, KUBELET = "Evicted", "kubelet"
 SHUTDOWN = "NodeShutdown"
 """The reason of a kubelet that admits no pods because its machine shuts down (``nodeshutdown``)."""
 SHORT_OF = "OutOf"
@@ -54,12 +54,16 @@ def can_pass(reason: str, pod: PodHistory) -> bool:
 
 
 def evicted(scene: Scene) -> Iterator[Decision]:
-    """Decide by a pod that the kubelet evicted: the pod used more storage than its own limits allow."""
+    """Decide by a pod that the kubelet evicted: the pod used more storage than its own limits allow.
+
+    A pod whose programs end with exit code 0 then has the phase ``Succeeded`` and no reason, so that the event counts.
+    """
     for pod in scene.pods:
-        if pod.failure == EVICTED and not pod.disruption:
-            message = text_at(pod.latest.body, "status", "message").strip()
-            cause = Cause(code="pod-evicted", states=(EVICTED,), detail=message)
-            yield scene.decision("not-ready", cause, pod.failed_at, f"pod {pod.name}: {EVICTED}: {message}")
+        for event in scene.timeline.events_about(pod.uid):
+            if event.reason == EVICTED and event.component == KUBELET and not pod.disruption:
+                message = event.message.strip()
+                cause = Cause(code="pod-evicted", states=(EVICTED,), detail=message)
+                yield scene.decision("not-ready", cause, event.at, f"pod {pod.name}: {EVICTED}: {message}")
 
 
 def unassigned(scene: Scene) -> Iterator[Decision]:

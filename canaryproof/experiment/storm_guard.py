@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 
 from canaryproof.analysis.storms import Storms
 from canaryproof.errors import InfrastructureError
-from canaryproof.experiment.stable_app import DEPLOYMENTS
 from canaryproof.kube.client import KubeClient
 from canaryproof.kube.recorder import Recording
+from canaryproof.kube.resources import DEPLOYMENTS
 from canaryproof.system.background import in_background
 from canaryproof.system.logs import logger_of
 from canaryproof.system.wait import Signal

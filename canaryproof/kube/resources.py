@@ -27,6 +27,7 @@ NODES = Resource("Node", "/api/v1", "nodes", namespaced=False)
 RIGHTS = Resource(
     "SelfSubjectAccessReview", "/apis/authorization.k8s.io/v1", "selfsubjectaccessreviews", namespaced=False
 )
+DEPLOYMENTS = Resource("Deployment", "/apis/apps/v1", "deployments")
 PODS = Resource("Pod", "/api/v1", "pods")
 SECRETS = Resource("Secret", "/api/v1", "secrets")
 SERVICES = Resource("Service", "/api/v1", "services")

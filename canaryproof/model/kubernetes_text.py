@@ -112,6 +112,14 @@ def is_failed_hook_kill(message: str) -> bool:
     return message == "FailedPostStartHook"
 
 
+def is_stop(message: str) -> bool:
+    """Report whether the kubelet ends a container with its pod.
+
+    Source: ``pkg/kubelet/kuberuntime/kuberuntime_container.go``, ``killContainer``.
+    """
+    return message.startswith("Stopping container ")
+
+
 def is_restart_of_all(message: str) -> bool:
     """Report whether the kubelet kills a container because a restart rule of another one restarts all containers.
 

@@ -97,6 +97,8 @@ class Container:
     ports: tuple[ContainerPort, ...] = ()
     init: bool = False
     """True if the container must end before the next ones start. This excludes sidecars, which restart always."""
+    sidecar: bool = False
+    """True if the container starts before the containers that are not init containers, and runs beside them."""
     killing_probe: bool = False
     """True if the container has a liveness or startup probe, for which the kubelet can kill it."""
     probes: tuple[tuple[str, int | str], ...] = ()
@@ -222,10 +224,8 @@ class Manifest:
     def containers(self) -> tuple[Container, ...]:
         """Return the containers of its pods in the order in which the kubelet starts them: init containers first."""
         spec = mapping_at(self.pod_template, "spec")
-        init = (
-            _container(body, init=body.get("restartPolicy") != "Always") for body in maps_at(spec, "initContainers")
-        )
-        return (*init, *(_container(body, init=False) for body in maps_at(spec, "containers")))
+        init = (_container(body, before=True) for body in maps_at(spec, "initContainers"))
+        return (*init, *(_container(body, before=False) for body in maps_at(spec, "containers")))
 
     @property
     def selector(self) -> Body:
@@ -332,7 +332,9 @@ def is_number(value: object) -> bool:
     return (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and value.is_integer())
 
 
-def _container(body: Body, *, init: bool) -> Container:
+def _container(body: Body, *, before: bool) -> Container:
+    """Return a container, which starts *before* the others if it is an init container."""
+    stays = body.get("restartPolicy") == "Always"
     return Container(
         name=text_at(body, "name"),
         image=text_at(body, "image"),
@@ -341,7 +343,8 @@ def _container(body: Body, *, init: bool) -> Container:
             for port in maps_at(body, "ports")
             if is_number(port.get("containerPort"))
         ),
-        init=init,
+        init=before and not stays,
+        sidecar=before and stays,
         probes=tuple(_probes(body)),
         never_pulled=body.get("imagePullPolicy") == "Never",
         killing_probe=bool(body.get("livenessProbe") or body.get("startupProbe")),

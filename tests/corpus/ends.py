@@ -101,6 +101,16 @@ MUTATIONS: dict[str, Mutation] = {
         command("/agnhost", "logs-generator", "--log-lines-total=9999999", "--run-duration=100s"),
         limited("ephemeral-storage: 1Mi"),
     ),
+    "its-init-container-fills-a-volume": fate(
+        "not-ready",
+        SERVES,
+        pod(
+            "volumes: [{name: small, emptyDir: {sizeLimit: 1}}]",
+            "initContainers:",
+            f"  - {{name: fill, image: {STABLE_IMAGE}, command: [/agnhost, mounttest, --new_file_0644=/small/file],"
+            " volumeMounts: [{name: small, mountPath: /small}]}",
+        ),
+    ),
     # --- restart rules of containers (KEP-5307, KEP-5532)
     "container-that-never-restarts": fate("not-ready", container("restartPolicy: Never")),
     "container-that-restarts-on-failure-alone": fate(
@@ -118,6 +128,10 @@ MUTATIONS: dict[str, Mutation] = {
     "sidecar-crashes-beside-the-stable-image": fate("healthy", Replace(VALUES, IMAGE, STABLE_IMAGE), beside()),
     "sidecar-with-another-image-crashes": fate("healthy", SERVES, beside(*CRASHES, image=STABLE_IMAGE)),
     "native-sidecar-crashes": fate("healthy", SERVES, init(f"image: {CANARY_IMAGE}")),
+    "native-sidecar-crashes-too": accepted(init(f"image: {CANARY_IMAGE}")),
+    "native-sidecar-never-starts": fate(
+        "probe-killed", SERVES, init(f"image: {STABLE_IMAGE}, startupProbe: {BROKEN_PROBE}")
+    ),
     "sidecar-crashes-and-it-is-not-ready": fate(
         "not-ready", SERVES, container(f"readinessProbe: {BROKEN_PROBE}"), beside()
     ),

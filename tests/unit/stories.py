@@ -235,11 +235,21 @@ class Story:
         """Report a pod again without a change, as a new list does."""
         return self.observe(_copy(self._pods[pod]))
 
-    def event(self, reason: str, message: str, *, pod: str = "one", container: str = "canary", count: int = 1) -> Self:
-        """Add an event about a container of a pod."""
+    def event(
+        self,
+        reason: str,
+        message: str,
+        *,
+        pod: str = "one",
+        container: str = "canary",
+        count: int = 1,
+        component: str = "",
+    ) -> Self:
+        """Add an event about a container of a pod, which *component* reports."""
         return self.observe(
             _object("Event", f"{pod}.{reason}")
             | {
+                "source": {"component": component},
                 "type": "Normal" if reason == "Killing" else "Warning",
                 "reason": reason,
                 "message": message,

@@ -107,16 +107,45 @@ def test_a_restart_rule_comes_before_the_restart_policy() -> None:
     assert not container.restarts_after(0)
 
 
-def test_an_evicted_pod_ends_its_containers() -> None:
+@pytest.mark.parametrize("code", [0, 1, 137])
+def test_an_evicted_pod_ends_its_containers(code: int) -> None:
     """The end of a container with its evicted pod is no crash, and the limit that the pod exceeded decides."""
     story = Story().at(1.5).pod().at(2).running().ended(1).at(3).running().at(4)
-    story.failed("Evicted", 'Usage of EmptyDir volume "s" exceeds the limit "1Mi". ').ended(137)
+    story.event("Killing", "Stopping container canary").ended(code)
+    assert at(story, 4) is None
 
+    story.event("Evicted", 'Usage of EmptyDir volume "s" exceeds the limit "1Mi". ', component="kubelet")
     decision = at(story, 4)
 
     assert decision
     assert (decision.outcome, decision.cause.code) == ("not-ready", "pod-evicted")
     assert decision.reason.endswith('exceeds the limit "1Mi".')
+
+
+def test_an_end_that_the_pod_reports_with_its_failure_is_no_crash() -> None:
+    """The kubelet can report the failure of a pod and the end of its container at once."""
+    story = Story().at(1.5).pod().at(2).running().ended(1).at(3).running().at(4).failed("Evicted").ended(137)
+
+    assert at(story, 4) is None
+
+
+@pytest.mark.parametrize("kill", [True, False])
+def test_a_sidecar_counts_until_the_canary_starts(*, kill: bool) -> None:
+    """A sidecar that never starts keeps the canary's own container from starting."""
+    spec: Body = {"livenessProbe": {}} | {"startupProbe": {"tcpSocket": {"port": 9}}}
+    story = Story().at(1.5).pod(init=True, spec={**spec, "restartPolicy": "Always"})
+    for moment in (2, 3):
+        story.at(moment).running(container="setup", ready=False)
+        if kill:
+            message = "Container setup failed startup probe, will be restarted"
+            story.event("Killing", message, container="setup", count=moment - 1)
+        story.ended(137, container="setup")
+
+    decision = at(story, 3 + TimeLimits().report, decisive="canary")
+
+    assert decision
+    assert decision.outcome == ("probe-killed" if kill else "init-crash-loop")
+    assert (decision.cause.container, decision.cause.init) == ("setup", True)
 
 
 def beside(*, ready: bool = True) -> Story:

@@ -16,7 +16,7 @@ from tests.unit.test_judging import evidence
 
 SCENARIO = load_scenario()
 LOG = ContainerLog("one", "main", previous=True, text="exec /app: exec format error")
-CRASHED = Decision("crash-loop", Cause(code="crash-looped", deployment=CANARY.deployment, container="main"))
+CRASHED = Decision("crash-loop", Cause(code="crash-looped", deployment=CANARY.name, container="main"))
 
 
 def crashed(command: str = "", log: ContainerLog = LOG) -> Evidence:

@@ -16,7 +16,7 @@ from tests.unit.stories import CANARY, Story
 
 
 def storm(
-    pods: int, reason: str, phase: str = "Failed", *, deleted: bool = False, deployment: str = CANARY.deployment
+    pods: int, reason: str, phase: str = "Failed", *, deleted: bool = False, deployment: str = CANARY.name
 ) -> Timeline:
     """Record pods of a Deployment that ended, one after the other."""
     story = Story(deployment)
@@ -46,7 +46,7 @@ def test_a_storm_is_recognised_by_the_ends_of_its_pods(pods: int, reason: str, p
     for change in storm(pods, reason, phase).observations:
         found.add([change])
 
-    assert found.deployments == ((CANARY.deployment,) if storms else ())
+    assert found.deployments == ((CANARY.name,) if storms else ())
 
 
 def test_pods_of_an_ended_release_are_no_storm() -> None:
