@@ -101,16 +101,6 @@ MUTATIONS: dict[str, Mutation] = {
         command("/agnhost", "logs-generator", "--log-lines-total=9999999", "--run-duration=100s"),
         limited("ephemeral-storage: 1Mi"),
     ),
-    "its-init-container-fills-a-volume": fate(
-        "not-ready",
-        SERVES,
-        pod(
-            "volumes: [{name: small, emptyDir: {sizeLimit: 1}}]",
-            "initContainers:",
-            f"  - {{name: fill, image: {STABLE_IMAGE}, command: [/agnhost, mounttest, --new_file_0644=/small/file],"
-            " volumeMounts: [{name: small, mountPath: /small}]}",
-        ),
-    ),
     # --- restart rules of containers (KEP-5307, KEP-5532)
     "container-that-never-restarts": fate("not-ready", container("restartPolicy: Never")),
     "container-that-restarts-on-failure-alone": fate(
