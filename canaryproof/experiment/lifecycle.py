@@ -8,7 +8,7 @@ and what the rollback leaves is observed.  The experiment always ends in evidenc
 from __future__ import annotations
 
 import platform
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 
 from canaryproof.analysis.canary import with_former_pods
@@ -47,23 +47,29 @@ def run_experiment(submission: Submission, context: Context) -> Evidence:
 
     ``Evidence.fault`` records faults of the cluster and of the tools.  Only interrupts such as Ctrl-C are raised.
     """
-    while True:
-        facts = EvidenceBuilder(blank_evidence(submission, context), context.redactor, context.scenario)
-        try:
-            _run(submission, context, facts)
-        except PortTakenError:
-            continue  # nothing was tried yet, and it does not happen twice
-        except (
-            InfrastructureError,
-            ScenarioError,
-            WaitError,
-            OSError,
-        ) as error:  # a full disk is an OSError, and nobody's fault
-            facts.fail(reason_of(error, context.doomed, context.time_limits))
-        return facts.build()
+    with suppress(PortTakenError):  # nothing was tried yet, and it does not happen twice
+        return _attempt(submission, context, forgives=True)
+    return _attempt(submission, context, forgives=False)
 
 
-def _run(submission: Submission, context: Context, facts: EvidenceBuilder) -> None:
+def _attempt(submission: Submission, context: Context, *, forgives: bool) -> Evidence:
+    """Run the experiment.
+
+    Raises PortTakenError, if this attempt *forgives* it, when the cluster gave a port of the chart away by chance.
+    """
+    facts = EvidenceBuilder(blank_evidence(submission, context), context.redactor, context.scenario)
+    try:
+        _run(submission, context, facts, forgives=forgives)
+    except PortTakenError as error:
+        if forgives:
+            raise
+        facts.fail(reason_of(error, context.doomed, context.time_limits))
+    except (InfrastructureError, ScenarioError, WaitError, OSError) as error:  # a full disk is nobody's fault
+        facts.fail(reason_of(error, context.doomed, context.time_limits))
+    return facts.build()
+
+
+def _run(submission: Submission, context: Context, facts: EvidenceBuilder, *, forgives: bool) -> None:
     """Prepare the submission, wait for room, make a namespace, and go through the steps there."""
     scenario, target, capacity = context.scenario, context.target, context.capacity
     with capacity.at_work.hold() as slot, ExitStack() as stack:
@@ -88,7 +94,7 @@ def _run(submission: Submission, context: Context, facts: EvidenceBuilder) -> No
         watcher = Watcher(recording, slot, context.time_limits, context.doomed, target.exhausted)
         stack.enter_context(target.isolation.namespace(namespace, manifests))
         try:
-            _Experiment(chart, context, watcher, facts).run()
+            _Experiment(chart, context, watcher, facts, forgives=forgives).run()
         finally:
             if namespace == scenario.namespace or facts.evidence.violation:
                 target.isolation.end_pods(namespace, recording.timeline.objects)
@@ -99,10 +105,13 @@ def _run(submission: Submission, context: Context, facts: EvidenceBuilder) -> No
 class _Experiment:
     """Runs the steps in the namespace. Each step records its facts in the evidence."""
 
-    def __init__(self, chart: PreparedChart, context: Context, watcher: Watcher, facts: EvidenceBuilder) -> None:
+    def __init__(
+        self, chart: PreparedChart, context: Context, watcher: Watcher, facts: EvidenceBuilder, *, forgives: bool
+    ) -> None:
         target, release, namespace = context.target, context.scenario.release, chart.namespace
         self._chart = chart
         self._context = context
+        self._forgives = forgives
         self._watcher = watcher
         self._recording = watcher.recording
         self._facts = facts
@@ -180,7 +189,7 @@ class _Experiment:
         self._context.capacity.reservations.await_ports(manifests, self._namespace)
         revision, began = facts.evidence.canary_revision, self._recording.now
         upgrade = self._helm.run(
-            lambda: self._release.upgrade(chart.folder, chart.values, manifests),
+            lambda: self._release.upgrade(chart.folder, chart.values, manifests, forgives=self._forgives),
             UPGRADE_EVENTS,
             revision,
             lambda: self._decide_early(began),

@@ -57,14 +57,15 @@ class Release:
         began = self.recording.now
         return self._step(began, self._upgrade(inputs.own_chart, inputs.values, user="", trusted=True))
 
-    def upgrade(self, chart: Path, values: Values, manifests: Iterable[Manifest]) -> Step:
+    def upgrade(self, chart: Path, values: Values, manifests: Iterable[Manifest], *, forgives: bool) -> Step:
         """Upgrade to the chart with the canary, which renders to *manifests*.
 
-        Raises PortTakenError when the cluster gave one of its node ports away meanwhile.
+        Raises PortTakenError, if this attempt *forgives* it, when the cluster gave one of its node ports away.
+        Helm's error can contain text of the chart, so that the same error in the next attempt is the chart's.
         """
         began = self.recording.now
         step = self._step(began, self._upgrade(chart, values, user=self.user, trusted=self.trusted))
-        if taken_by_chance(step.error, manifests):
+        if forgives and taken_by_chance(step.error, manifests):
             raise PortTakenError(step.error)
         known = self.client.resource
         unknown = (each for each in manifests if known(each.api_version, each.kind) is None)

@@ -299,8 +299,12 @@ class Timeline:
 
     @property
     def messages(self) -> tuple[str, ...]:
-        """Return the messages of all events, without duplicates."""
-        said = (text_at(each.object.body, "message") for each in self._of("Event"))
+        """Return the messages of all events, without duplicates.
+
+        Those of kubelets are left out, because they can contain text of a chart, such as a command.
+        """
+        events = (each.object.body for each in self._of("Event"))
+        said = (text_at(body, "message") for body in events if text_at(body, "source", "component") != "kubelet")
         return tuple(dict.fromkeys(said))
 
     def _of(self, kind: str) -> Iterable[Observation]:

@@ -330,8 +330,14 @@ def test_events_about_others_or_that_expired_are_left_out() -> None:
 
 
 def test_messages_are_those_of_events_once_each() -> None:
-    """Messages come from events only, each once."""
-    bodies = (event(message="b"), event(message="a"), event(message="b"), {"kind": "ConfigMap", "message": "c"})
+    """Messages come from events only, each once. Those of a kubelet can contain text of a chart."""
+    bodies = (
+        event(message="b"),
+        event(message="a"),
+        event(message="b"),
+        {"kind": "ConfigMap", "message": "c"},
+        event(message="d", source={"component": "kubelet"}),
+    )
 
     assert Timeline(tuple(Observation(0, "ADDED", Manifest(each)) for each in bodies)).messages == ("b", "a")
 
