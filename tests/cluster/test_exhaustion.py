@@ -72,11 +72,16 @@ def test_a_pod_that_fills_its_files_is_ended_alone(cluster: Lab, file: str) -> N
 
 @pytest.mark.parametrize("file", ["/scratch/file", "/file", "/etc/hostname"])
 def test_pods_that_fill_a_file_system_do_not_stop_the_cluster(cluster: Lab, file: str) -> None:
-    """Pods that fill a file system together do not stop etcd, and their removal frees the space."""
+    """Pods that fill a file system together do not stop etcd, and their removal frees the space.
+
+    A measurement of the machine finds the full file system.
+    """
+    assert cluster.cluster.exhausted() == ()
     writers = [f"writer-{number}" for number in range(3)]
     for name in writers:
         cluster.start(name, "file", file, str(EACH_MEBIBYTES))
     assert any(line.startswith("refused") for name in writers for line in cluster.said(name))
+    assert any("has no space" in each for each in cluster.cluster.exhausted() or ())
 
     cluster.kubectl("create", "configmap", "large", f"--from-literal=text={'x' * 100_000}")
     cluster.kubectl("delete", "pod", *writers, "--now", "--timeout=60s")
