@@ -137,7 +137,8 @@ class Runs:
         # An evicted pod whose program handles SIGTERM can have the phase Succeeded: then only events tell of its end.
         if self._killed(is_stop) > sum(end.going for end in every):
             ends = ends[:-1]
-        return tuple(end for end in ends if end.exit_code or not self.container.init)
+        succeeds = self.container.init and not self.container.sidecar
+        return tuple(end for end in ends if end.exit_code or not succeeds)
 
     @property
     def has_started(self) -> bool:

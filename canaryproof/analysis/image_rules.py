@@ -65,7 +65,7 @@ def _no_image(scene: Scene, runs: Runs, moment: ContainerMoment) -> Decision:
     elif is_no_such_image(moment.message):
         code = "image-not-found"
     detail = moment.message or moment.waiting
-    cause = Cause(code=code, image=runs.container.image, detail=detail)
+    cause = Cause(code=code, image=_image_of(runs, moment.message), detail=detail)
     proof = f"pod {runs.pod.name}, {runs}: {moment.waiting} at {moment.at:.1f} s: {moment.message}"
     return scene.decision("image-pull", cause, moment.at, proof, runs=runs)
 
@@ -74,3 +74,9 @@ def _has_capitals(image: str) -> bool:
     """Report whether its first word has a capital letter: that is taken for the host of a registry."""
     first, slash, _ = image.partition("/")
     return bool(slash) and first != first.lower()
+
+
+def _image_of(runs: Runs, message: str) -> str:
+    """Return the image that *message* is about: that of the container, or else one that its pod mounts as a volume."""
+    images = (runs.container.image, *runs.pod.latest.volume_images)
+    return max((image for image in images if image in message), key=len, default=runs.container.image)

@@ -15,6 +15,7 @@ from canaryproof.experiment.context import Target
 from canaryproof.experiment.watching import Watcher
 from canaryproof.kube.client import KubeClient
 from canaryproof.model.evidence import Canary, ContainerLog, Decision, Evidence, Setting
+from canaryproof.model.objects import Manifest
 from canaryproof.model.timeline import Timeline
 from canaryproof.model.wording.cause_sentences import describe
 from canaryproof.scenario.terms import Expectation, Scenario
@@ -25,16 +26,20 @@ AMD64 = frozenset({"x86_64", "amd64"})
 LOG_LINES, LOG_BYTES = 40, 16_384
 
 
-def with_foreign_images(canary: Canary, scenario: Scenario, setting: Setting) -> Canary:
-    """Return *canary* with the images that no node can have when stand-ins replace the images of *course*."""
+def with_foreign_images(canary: Canary, evidence: Evidence, scenario: Scenario, setting: Setting) -> Canary:
+    """Return *canary* with the images that no node can have when stand-ins replace the images of *scenario*."""
     stand_ins = scenario.stand_ins if setting.images == "stand-in" else ()
-    return replace(canary, foreign=foreign_images(canary, stand_ins))
+    with_volumes = replace(canary, images=(*canary.images, *_workload(canary, evidence).volume_images))
+    return replace(canary, foreign=foreign_images(with_volumes, stand_ins))
+
+
+def _workload(canary: Canary, evidence: Evidence) -> Manifest:
+    return next(each for each in evidence.chart.manifests if each.key.local == canary.key)
 
 
 def with_decisive_container(canary: Canary, evidence: Evidence, expect: Expectation) -> Canary:
     """Return *canary* with the container that the scenario asks about."""
-    workload = next(each for each in evidence.chart.manifests if each.key.local == canary.key)
-    own = [each for each in workload.containers if each.image not in canary.foreign]
+    own = [each for each in _workload(canary, evidence).containers if each.image not in canary.foreign]
     return replace(canary, decisive=expect.container or decisive_container(own, expect.image, expect.container_port))
 
 

@@ -226,7 +226,7 @@ class _Experiment:
             canary = with_former_pods(canary, self._recording.timeline.until(upgrade.began))
             facts.evidence = replace(facts.evidence, canary=canary)
             if upgrade.succeeded or upgrade.gave_up:
-                canary = with_foreign_images(canary, self._context.scenario, target.setting)
+                canary = with_foreign_images(canary, facts.evidence, self._context.scenario, target.setting)
                 since = upgrade.began if upgrade.gave_up else upgrade.ended
                 canary = with_decisive_container(canary, facts.evidence, self._context.scenario.expect)
                 decision = self._early or await_outcome(canary, since, self._watcher)

@@ -228,6 +228,12 @@ class Manifest:
         return (*init, *(_container(body, before=False) for body in maps_at(spec, "containers")))
 
     @property
+    def volume_images(self) -> tuple[str, ...]:
+        """Return the images that its pods mount as volumes."""
+        volumes = maps_at(self.pod_template, "spec", "volumes")
+        return tuple(filter(None, (text_at(each, "image", "reference") for each in volumes)))
+
+    @property
     def selector(self) -> Body:
         """Return the labels by which it selects pods: a Service's selector, or a workload's ``matchLabels``.
 

@@ -83,6 +83,9 @@ MUTATIONS: dict[str, Mutation] = {
         *mounted("configMap: {name: config, items: [{key: c, path: c}]}"),
     ),
     "image-volume-missing": fate("image-pull", *mounted('image: {reference: "uonyeka/models:v1"}')),
+    "image-volume-that-only-others-have": unjudged(
+        "image-pull", *mounted('image: {reference: "quay.io/models/tiny:v1"}')
+    ),
     "pull-secret-missing": accepted(pod("imagePullSecrets: [{name: registry}]")),
     "small-scratch-volume": accepted(*mounted("emptyDir: {sizeLimit: 1Mi}")),
     # --- resources that nodes have

@@ -129,8 +129,8 @@ def test_an_end_that_the_pod_reports_with_its_failure_is_no_crash() -> None:
     assert at(story, 4) is None
 
 
-@pytest.mark.parametrize("kill", [True, False])
-def test_a_sidecar_counts_until_the_canary_starts(*, kill: bool) -> None:
+@pytest.mark.parametrize(("kill", "code"), [(True, 137), (True, 0), (False, 1)])
+def test_a_sidecar_counts_until_the_canary_starts(*, kill: bool, code: int) -> None:
     """A sidecar that never starts keeps the canary's own container from starting."""
     spec: Body = {"livenessProbe": {}} | {"startupProbe": {"tcpSocket": {"port": 9}}}
     story = Story().at(1.5).pod(init=True, spec={**spec, "restartPolicy": "Always"})
@@ -139,7 +139,7 @@ def test_a_sidecar_counts_until_the_canary_starts(*, kill: bool) -> None:
         if kill:
             message = "Container setup failed startup probe, will be restarted"
             story.event("Killing", message, container="setup", count=moment - 1)
-        story.ended(137, container="setup")
+        story.ended(code, container="setup")
 
     decision = at(story, 3 + TimeLimits().report, decisive="canary")
 

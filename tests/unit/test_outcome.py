@@ -508,3 +508,13 @@ def test_later_observations_do_not_change_an_earlier_decision() -> None:
     story = crashing()
 
     assert fate(story, 3) is None
+
+
+def test_an_image_that_a_pod_mounts_is_named() -> None:
+    """A container waits for an image that is mounted as a volume, as it does for its own."""
+    message = 'failed to pull and unpack image "docker.io/uonyeka/models:v1": not found'
+    volumes = [{"name": "models", "image": {"reference": "uonyeka/models:v1"}}]
+    decision = first_decision(Story().at(1.5).pod(fields={"volumes": volumes}).at(2).waiting("ErrImagePull", message))
+
+    assert decision.outcome == "image-pull"
+    assert "image uonyeka/models:v1 was not found" in decision.reason
