@@ -42,7 +42,7 @@ def test_a_plan_survives_its_journey() -> None:
         images="/images",
         registry_port=5000,
         api_port=6443,
-        processes=(Process("etcd", "/tools/etcd", ("/tools/etcd", "--x"), "/logs/etcd.log", "API healthy"),),
+        processes=(Process("etcd", "/tools/etcd", ("/tools/etcd", "--x"), "/logs/etcd.log", trial=("/nft",)),),
         environment={"PATH": "/bin"},
         rootless=Rootless("ours", (("newuidmap", "0", "1", "2"),), {"pids.max": "9"}),
         tick=0.01,
@@ -104,6 +104,20 @@ def test_a_component_of_a_shared_program_starts_under_its_own_name() -> None:
 
     assert started["kube-apiserver"].program == "/tools/kubectl"
     assert started["kube-apiserver"].argv[0] == "/tools/kube-apiserver"
+
+
+def test_kube_proxy_starts_where_nft_is_there_and_works() -> None:
+    """Without nft, the plan has no kube-proxy. With it, kube-proxy depends on a trial of the rules it needs."""
+    rich = components.Binaries(BINARIES.path, Path("/nft/nft"))
+    poor, started = (
+        {it.name: it for it in components.processes(each, Path("/logs"), "1.37.2", TimeLimits())}
+        for each in (BINARIES, rich)
+    )
+
+    assert set(started) - set(poor) == {"kube-proxy"}
+    assert started["kube-proxy"].trial == ("/nft/nft", "--file", "/run/canaryproof/nft-trial")
+    assert started["kube-proxy"].environment["PATH"].startswith("/nft:")
+    assert not [it.name for it in poor.values() if it.trial]
 
 
 @pytest.mark.parametrize(("kubernetes", "without"), [("1.36.3", False), ("1.37.2", True), ("2.0.0", True)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,13 @@ def test_a_person_is_told_all_that_it_takes(place: Place) -> None:
         assert told in text
     assert stays(place)[1] == "canaryproof down lab"
     assert stays(Place(place.kept, "canaryproof"))[1] == "canaryproof down"
+
+
+def test_a_person_is_told_what_the_cluster_lacks(place: Place) -> None:
+    """The instructions give the reason why Services have no addresses, as a comment of one line."""
+    text = instructions(place, replace(KEPT, lack="no nft\nhere"), load_scenario())
+
+    assert "# Services have no addresses: no nft here" in text.splitlines()
 
 
 def test_a_program_that_stays_is_given_its_order(tmp_path: Path) -> None:
