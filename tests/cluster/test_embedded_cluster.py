@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -70,6 +71,26 @@ def test_a_pod_runs_and_reaches_nothing_outside(provider: EmbeddedProvider, tool
         for address in _host_addresses():
             with pytest.raises(CommandError, match=r"REFUSED|TIMEOUT|OTHER"):
                 kubectl(*connect, f"{address}:{host_service.getsockname()[1]}")
+
+
+def test_programs_run_wherever_they_are_installed(toolchain: Toolchain, tmp_path: Path) -> None:
+    """The programs can lie below a folder that the cluster covers, and in one whose name has to be quoted.
+
+    As in the wheel, all commands of Kubernetes are one file, named after one of them.
+    """
+    shared = toolchain.path("kubectl")
+    with tempfile.TemporaryDirectory(prefix='canaryproof\'s "own" ', dir="/var/lib") as folder:
+        binaries = {}
+        for name, path in toolchain.binaries.items():
+            file = Path(folder, "kubectl" if path.samefile(shared) else name)
+            if not file.exists():
+                file.symlink_to(path)
+            binaries[name] = file
+        moved = replace(toolchain, binaries=binaries)
+        with EmbeddedProvider(moved, tmp_path, STAND_INS, TimeLimits()).lend() as cluster:
+            kubectl = kubectl_of(moved, cluster)
+            kubectl("run", "pod", "--image=test/server:1")
+            kubectl("wait", "--for=condition=Ready", "pod/pod", "--timeout=30s")
 
 
 def test_the_cluster_is_of_the_version_that_it_tells(provider: EmbeddedProvider, toolchain: Toolchain) -> None:
