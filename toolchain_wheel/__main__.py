@@ -25,12 +25,15 @@ from toolchain_wheel.programs import collect, machine_with_modules, wheel_progra
 def main(arguments: list[str]) -> int:
     """Make the wheels and print their paths and sizes. Returns the exit code."""
     parser = argparse.ArgumentParser("python -m toolchain_wheel", description=__doc__)
-    parser.add_argument("--arch", choices=ARCHITECTURES, default=os.uname().machine, help="default: %(default)s")
+    parser.add_argument(
+        "--arch", nargs="+", choices=ARCHITECTURES, default=[os.uname().machine], help="default: that of this machine"
+    )
     parser.add_argument("--into", type=Path, default=Path("dist"), metavar="DIR", help="default: %(default)s")
     options = parser.parse_args(arguments)
     try:
-        made = make_toolchain_wheel(options.arch, options.into.absolute(), TerminalProgress(sys.stderr))
-        wheels = [made, make_own_wheel(options.into.absolute())]
+        into, progress = options.into.absolute(), TerminalProgress(sys.stderr)
+        wheels = [make_toolchain_wheel(each, into, progress) for each in options.arch]
+        wheels.append(make_own_wheel(into))
     except CanaryproofError as error:
         sys.stderr.write(f"{error}\n")
         return 1
