@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from canaryproof.cluster.embedded.toolchain import Machine, tools_folder
@@ -54,10 +55,12 @@ def make_toolchain_wheel(architecture: str, into: Path, progress: Progress) -> P
     with locked(folder / "lock", progress, within=limits.toolchain), work_folder(folder) as work:
         generator = provide_generator(folder, work, progress=progress, machine=machine)
         go = find_go(GENERATOR.go_version, folder, work, progress=progress, machine=machine)
-        env = go_environment(machine, folder, work, ARCHITECTURES[architecture])
+    # Other runs may build meanwhile: the rest needs nothing that they change.
+    with tempfile.TemporaryDirectory(prefix="canaryproof-wheel-", dir="/var/tmp") as place:
+        project = Path(place, "project")
+        env = go_environment(machine, folder, Path(place), ARCHITECTURES[architecture])
         with progress.step("collecting the licences"):
             licences = licences_of(builds_of(wheel_programs()), go=go, env=env, within=limits.build)
-        project = work / "project"
         stage(files, identity_of(files, architecture, own_version()), licences, project)
         with progress.step("writing the bills of materials"):
             # Every module is in the cache by now, except the programs of this repository, which no proxy has.
