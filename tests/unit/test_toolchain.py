@@ -246,10 +246,11 @@ def test_the_compiler_collects_no_garbage_where_memory_is_free(
 def test_commands_of_kubernetes_are_one_file(workshop: Workshop) -> None:
     """One build creates a single Kubernetes file, linked under each command's name, and agnhost from the same pins."""
     workshop.provide("kubelet", "agnhost")
-    toolchain = workshop.provide("kubelet", "agnhost", "kubectl")
+    toolchain = workshop.provide("kubelet", "agnhost", "kubectl", "coredns")
 
     assert workshop.built == ["kubernetes", "agnhost"]
     assert toolchain.path("kubelet").samefile(toolchain.path("kubectl"))
+    assert toolchain.path("kubelet").samefile(toolchain.path("coredns"))
     assert not toolchain.path("kubelet").samefile(toolchain.path("agnhost"))
 
 

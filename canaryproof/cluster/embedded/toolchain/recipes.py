@@ -9,15 +9,15 @@ compiles shared packages once. Each tool is the named release, but some of its d
 release. ``kubernetes-1.36`` is an older minor version of Kubernetes. Tools that the embedded cluster does not need are
 built only on request.
 
-Five programs have a ``main`` in this repository, beside their pins, which uses upstream's packages:
+Four programs have a ``main`` in this repository, beside their pins, which uses upstream's packages:
 
-- ``kubernetes`` contains all commands of Kubernetes in one file, with one file name per command.
+- ``kubernetes`` contains all commands of Kubernetes in one file, with one file name per command. CoreDNS, with only the
+  plugins that serve the names of a cluster, is one more: it shares most of its packages with them.
 - agnhost contains only the commands that need no Kubernetes client. It starts for each container. Without the packages
   of the other commands, it starts in a tenth of the time and has an eighth of the size.
 - For containerd's shim, ``docs/explanation/toolchain.md`` describes the differences from upstream's.
 - The CNI plugin namespace-ptp isolates the pods of each namespace from those of others. It is one process, where
   upstream's bridge starts a second one for the address.
-- CoreDNS contains only the plugins that serve the names of a cluster.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ _KUBERNETES = Tool(
     folder=_EMBEDDED,
     module="k8s.io/kubernetes",
     packages=dict.fromkeys(
-        ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl"),
+        ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl", "coredns"),
         "./kubernetes",
     ),
     space=Space(build=4300, modules=650, binaries=350),
@@ -173,7 +173,9 @@ _OLDER = (
         _KUBERNETES,
         name="kubernetes-1.36",
         folder="",
-        packages=dict.fromkeys(_KUBERNETES.packages, f"../{_EMBEDDED}/kubernetes/main.go"),
+        packages={
+            name: f"../{_EMBEDDED}/kubernetes/main.go" for name in _KUBERNETES.packages if name != "coredns"
+        },
     ),
 )
 _AGNHOST = Tool(
@@ -229,13 +231,6 @@ _NODE_CNI = replace(
     },
     space=Space(build=20, modules=0, binaries=40),
 )
-_COREDNS = Tool(
-    name="coredns",
-    folder=_EMBEDDED,
-    module="github.com/coredns/coredns",
-    packages={"coredns": "./coredns"},
-    space=Space(build=60, modules=20, binaries=80),
-)
 _HELM = Tool(
     name="helm",
     folder=_EMBEDDED,
@@ -284,7 +279,6 @@ TOOLS = (
     _CONTAINERD,
     _SHIM,
     _CNI,
-    _COREDNS,
     _HELM,
     _KIND,
     _NODE,

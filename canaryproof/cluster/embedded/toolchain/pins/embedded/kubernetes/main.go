@@ -35,10 +35,13 @@ var components = map[string]func() *cobra.Command{
 	"kubelet":                 func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) },
 }
 
+// others are the commands that are not components. Further files of this package can add some.
+var others = map[string]func(){"kubectl": runKubectl}
+
 func main() {
 	name := filepath.Base(os.Args[0])
-	if name == "kubectl" {
-		runKubectl()
+	if run, known := others[name]; known {
+		run()
 		return
 	}
 	component, known := components[name]
