@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from canaryproof.model.evidence import Probe
+from canaryproof.scenario.terms import Availability
 from canaryproof.timeouts import TimeLimits
 
 OFTEN = 2
@@ -32,6 +33,25 @@ class Outage:
     its start and its end.  The Service may have answered before and after that moment.  Nothing is known about a time
     in which a request was due but none was in progress.
     """
+
+
+def outage_limit(service: str, named: Iterable[Availability], time_limits: TimeLimits) -> float:
+    """Return the longest permitted outage of a Service in seconds: the scenario's, which patience multiplies."""
+    stated = next((each.max_outage for each in named if each.service == service), None)
+    return time_limits.outage if stated is None else stated * time_limits.patience
+
+
+def by_service(probes: Iterable[Probe]) -> dict[str, tuple[Probe, ...]]:
+    """Return the probes of each Service, in the order of the first ones."""
+    found: dict[str, list[Probe]] = {}
+    for each in probes:
+        found.setdefault(each.service, []).append(each)
+    return {service: tuple(asked) for service, asked in found.items()}
+
+
+def success_rate(probes: Sequence[Probe]) -> float:
+    """Return the percentage of requests that were answered."""
+    return 100 * sum(not each.error for each in probes) / len(probes) if probes else 0.0
 
 
 def outages(probes: Iterable[Probe], time_limits: TimeLimits) -> tuple[Outage, ...]:

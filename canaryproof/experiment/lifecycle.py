@@ -123,7 +123,7 @@ class _Experiment:
         self._release = Release(
             release, namespace, user, target.helm, target.client, watcher.recording, flags, self._trusted
         )
-        waits = any(each.startswith("--wait") for each in flags.upgrade)
+        self._waits = waits = any(each.startswith("--wait") for each in flags.upgrade)
         rendered = (*chart.rendering.manifests, *(self._baseline.manifests if self._baseline else ()))
         background = self._trusted or waits or any(each.is_hook for each in rendered)
         self._helm = WatchedHelm(self._release, watcher, background=background, waits=waits)
@@ -168,7 +168,7 @@ class _Experiment:
             self._inspection,
             self._watcher,
             SetupObjects(target.client, namespace, self._watcher),
-            lambda rendering: StableApp(rendering.manifests, namespace, target.client, self._watcher, target.dial),
+            self._stable_app,
             self._helm.run,
             facts,
         )
@@ -182,6 +182,14 @@ class _Experiment:
         steps = [step for step in (facts.evidence.install, *facts.evidence.stable_upgrades) if step]
         self._watcher.lend_slot(settled_at - steps[-1].ended)
         return app
+
+    def _stable_app(self, rendering: Rendering, *, is_last: bool) -> StableApp:
+        """Return the stable app of a revision. The scenario names the Services of the last one."""
+        availability = self._context.scenario.availability if is_last else ()
+        target = self._context.target
+        return StableApp(
+            rendering.manifests, self._namespace, target.client, self._watcher, availability, dial=target.dial
+        )
 
     def _upgrade(self) -> None:
         """Upgrade to the chart with the canary, and go on with the objects that Helm has applied."""
@@ -209,7 +217,7 @@ class _Experiment:
     def _decide_early(self, began: float) -> None:
         """Decide the outcome while Helm still waits until the canary is ready."""
         canary = self._facts.evidence.canary
-        if canary and not self._early:
+        if canary and self._waits and not self._early:
             canary = with_decisive_container(canary, self._facts.evidence, self._context.scenario.expect)
             recording, time_limits = self._recording, self._context.time_limits
             self._early = decide(recording.timeline, canary, began, recording.now, time_limits)
@@ -240,7 +248,7 @@ class _Experiment:
             require_own_processor(facts.evidence, self._context.scenario, platform.machine())
         elif self._helm.logs:
             facts.take_logs(self._helm.logs)
-        stable.await_answer(facts.evidence.decision.at or 0.0)
+        stable.await_answer(max(facts.evidence.decision.at or 0.0, upgrade.ended if upgrade else 0.0))
 
     def _roll_back(self) -> Step:
         """Roll back to the last stable revision, with no other records of Helm than those that were inspected."""

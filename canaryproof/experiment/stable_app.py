@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from operator import attrgetter
 from types import MappingProxyType
 
-from canaryproof.analysis.availability import is_certain
+from canaryproof.analysis.availability import outage_limit
 from canaryproof.analysis.stable_state import stable_of, unready
-from canaryproof.errors import InfrastructureError
-from canaryproof.experiment.prober import Prober
+from canaryproof.analysis.watched_services import watched_services
+from canaryproof.experiment.service_probe import ServiceProbe
 from canaryproof.experiment.watching import Watcher
 from canaryproof.kube.client import KubeClient
 from canaryproof.kube.recorder import WATCHED
 from canaryproof.kube.running_cluster import Dial
-from canaryproof.kube.service_visit import visit_address
-from canaryproof.model.evidence import Probe, Unanswered, Way
-from canaryproof.model.objects import Manifest, ObjectKey, integer_at, text_at
+from canaryproof.model.evidence import Probe, Way
+from canaryproof.model.objects import Manifest, ObjectKey, integer_at
 from canaryproof.model.wording.cause_sentences import describe
+from canaryproof.scenario.terms import Availability
 
 RESOURCES = {each.kind: each for each in WATCHED}
 
 
 class StableApp:
-    """Waits for the stable app, and probes its first Service."""
+    """Waits for the stable app, and probes its Services."""
 
     def __init__(
         self,
@@ -31,29 +33,38 @@ class StableApp:
         namespace: str,
         client: KubeClient,
         watcher: Watcher,
+        availability: Sequence[Availability] = (),
+        *,
         dial: Dial | None = None,
     ) -> None:
         """Look at the workloads and Services of *baseline*, the rendering of the stable chart, in *namespace*.
 
-        *dial* connects to the address of a Service. Without it, requests go through the API server.
+        *availability* names the Services to probe, and their limits. *dial* connects to the address of a Service.
+        Without it, requests go through the API server.
+
+        Raises ScenarioError when the stable chart has no such Service.
         """
-        self._dial = dial
-        self._stable = stable_of(baseline)
+        manifests = tuple(baseline)
+        services = watched_services(manifests, availability)
+        self._stable = replace(stable_of(manifests), services=tuple((each.name, each.port) for each in services))
         self._namespace = namespace
         self._client = client
         self._watcher = watcher
-        self._prober: Prober | None = None
+        limits = watcher.time_limits
+        self._services = tuple(
+            ServiceProbe(each, namespace, client, watcher, outage_limit(each.name, availability, limits), dial=dial)
+            for each in services
+        )
 
     @property
     def probes(self) -> tuple[Probe, ...]:
-        """Return the requests to its Service so far."""
-        return self._prober.probes if self._prober else ()
+        """Return the requests to its Services so far, in the order in which they were made."""
+        return tuple(sorted((probe for each in self._services for probe in each.probes), key=attrgetter("at")))
 
     @property
     def way(self) -> Way:
-        """Return how requests reach its Service: at its address, unless it has none, or the cluster allows no such."""
-        has_address = any(address for name, _ in self._stable.services[:1] for address in self._addresses(name))
-        return "service-address" if self._dial and has_address else "api-server"
+        """Return how requests reach its Services: at their addresses, unless none has one or the cluster lacks them."""
+        return "service-address" if any(each.way == "service-address" for each in self._services) else "api-server"
 
     def unready(self, generations: Mapping[ObjectKey, int] = MappingProxyType({})) -> str:
         """Return why it is not ready; empty when it is.
@@ -70,19 +81,15 @@ class StableApp:
         return {key: integer_at(body, "metadata", "generation") for key, body in found.items()}
 
     def await_ready(self) -> None:
-        """Wait until it is ready and its Service answers.
+        """Wait until it is ready and its Services answer.
 
         Raises WaitError when that does not come in time, and InfrastructureError when a policy of the cluster refuses
         its pods.
         """
         within = self._watcher.time_limits.settle
         self._watcher.wait("ready stable app", self._is_ready, within=within, seen=self.unready)
-        self._watcher.wait(
-            "answer of the stable Service",
-            lambda: None if self._ask() else True,
-            within=within,
-            seen=lambda: str(self._ask() or "an answer"),
-        )
+        for each in self._services:
+            each.await_first_answer()
 
     def _is_ready(self) -> bool | None:
         if not self.unready():
@@ -92,48 +99,19 @@ class StableApp:
 
     @contextmanager
     def probed(self) -> Iterator[None]:
-        """Probe its Service for the length of the block.
+        """Probe its Services for the length of the block.
 
-        Raises InfrastructureError at the end when the last request did not reach the cluster.
+        Raises InfrastructureError at the end when the last request to one did not reach the cluster.
         """
-        if not self._stable.services:
+        with ExitStack() as stack:
+            for each in self._services:
+                stack.enter_context(each.asking())
             yield
-            return
-        recording, every = self._watcher.recording, self._watcher.time_limits.probe_every
-        self._prober = Prober(self._ask, now=lambda: recording.now, every=every)
-        with self._prober:
-            yield
-        if self._prober.fault:
-            raise InfrastructureError(f"the stable Service could not be asked: {self._prober.fault}")
 
     def await_answer(self, since: float) -> None:
-        """Probe until it is certain whether the Service answers after *since*. One failed request does not prove it.
+        """Probe until it is certain whether its Services answer after *since*. One failed request does not prove it.
 
         Raises WaitError when that does not come in time.
         """
-        prober, time_limits = self._prober, self._watcher.time_limits
-        if prober is None:
-            return
-        prober.ask()
-        self._watcher.wait(
-            "answer of the stable Service, or its lasting silence",
-            lambda: is_certain(prober.probes, since, time_limits) or None,
-            within=time_limits.settle,
-            seen=lambda: prober.fault or f"{len(prober.probes)} requests",
-        )
-
-    def _ask(self) -> Unanswered | None:
-        """Request its Service once; return why there was no answer, None when there was one or it has no Service."""
-        for service, port in self._stable.services[:1]:
-            *_, address = ("", *self._addresses(service))
-            if self._dial is None or not address:
-                return self._client.visit(self._namespace, service, port)
-            within = self._watcher.time_limits.probe_timeout
-            return visit_address(self._dial, address, port, f"{service}.{self._namespace}", within=within)
-        return None
-
-    def _addresses(self, service: str) -> list[str]:
-        """Return the cluster IP in each version of a Service, latest last. Empty if it was deleted or is headless."""
-        versions = self._watcher.recording.timeline.versions("Service", service)
-        found = [text_at(it.object.body, "spec", "clusterIP") if it.change != "DELETED" else "" for it in versions]
-        return [each.replace("None", "") for each in found]
+        for each in self._services:
+            each.await_answer(since)

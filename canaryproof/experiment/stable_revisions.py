@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from canaryproof.analysis.hook_failure import INSTALL_EVENTS, UPGRADE_EVENTS
 from canaryproof.analysis.unstarted_pods import unstarted_pods
@@ -25,6 +25,14 @@ from canaryproof.model.wording.cause_sentences import describe
 from canaryproof.scenario.terms import SetupManifest
 
 
+class AppOf(Protocol):
+    """Returns the stable app of a revision."""
+
+    def __call__(self, rendering: Rendering, *, is_last: bool) -> StableApp:
+        """Return the app of the revision that renders to *rendering*. *is_last* marks the last stable revision."""
+        ...
+
+
 @dataclass(frozen=True)
 class StableRevisions:
     """Sets up the namespace and installs the stable revisions in it."""
@@ -34,8 +42,7 @@ class StableRevisions:
     inspection: Inspection
     watcher: Watcher
     setup_objects: SetupObjects
-    app: Callable[[Rendering], StableApp]
-    """Returns the stable app of a revision that renders to the given objects."""
+    app: AppOf
     run: Callable[[Callable[[], Step], Collection[str], int], Step]
     """Runs an operation of Helm. It gets the events of its hooks and its revision, and explains a failure."""
     facts: EvidenceBuilder
@@ -71,7 +78,7 @@ class StableRevisions:
             self.inspection.after_stable(number)
             is_last = number == len(self.inputs.stable)
             applied = rendering if is_last and rendering else self.inspection.applied(number) or Rendering()
-            app = self.app(applied)
+            app = self.app(applied, is_last=is_last)
             self._await(f"revision {number} of the release", app.await_ready)
         return applied, app
 

@@ -255,9 +255,13 @@ class KubeClient:
         lost = answer.status != OK or answer.data.startswith(LOST_LOG)
         return "" if lost else answer.data.decode(errors="replace")
 
-    def visit(self, namespace: str, service: str, port: int) -> Unanswered | None:
-        """Request ``/`` of a Service through the API server. Return None on success, or else the failure."""
-        return service_visit.visit(self.connection, namespace, service, port, within=self._time_limits.probe_timeout)
+    def visit(self, namespace: str, service: str, port: int, path: str | None = None) -> Unanswered | None:
+        """Request *path* of a Service through the API server. Return None on success, or else the failure.
+
+        With a *path*, only a successful response counts. Without one, any answer counts.
+        """
+        within = self._time_limits.probe_timeout
+        return service_visit.visit(self.connection, namespace, service, port, path, within=within)
 
 
 class _Kinds:

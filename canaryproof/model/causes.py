@@ -224,6 +224,7 @@ FindingCode = Literal[
     "pod-image-differs",
     "pod-not-ready",
     "pod-restarted",
+    "answered-rarely",
     "unanswered",
     # checks that a scenario waives
     "check-left-out",

@@ -213,6 +213,8 @@ class Unanswered:
     """A description of the failure for the user."""
     timed_out: bool = False
     """True if no answer arrived within the time limit."""
+    closed: bool = False
+    """True if the server accepted the connection, and closed it without an answer."""
 
     def __str__(self) -> str:
         """Return the message."""
@@ -228,6 +230,8 @@ class Probe:
     error: str = ""
     timed_out: bool = False
     """True if no answer arrived within the time limit. The Service was then silent for all *seconds*."""
+    service: str = ""
+    """The name of the Service. Empty in records of earlier versions, which asked one Service only."""
 
 
 Way = Literal["service-address", "api-server"]

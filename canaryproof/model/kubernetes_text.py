@@ -324,3 +324,20 @@ def is_replica_set_of(deployment: str, name: str) -> bool:
     Source: ``pkg/controller/deployment/sync.go``.
     """
     return bool(re.fullmatch(rf"{re.escape(deployment)}-[a-z0-9]+", name))
+
+
+_CLOSED = re.compile(r"error trying to reach service: (EOF|unexpected EOF|.*connection reset by peer)$")
+_OTHER_PROTOCOL = re.compile(r"error trying to reach service: .*(malformed HTTP|http2: |tls: )")
+
+
+def is_closed_connection(message: str) -> bool:
+    """Report whether a server accepted the connection of the API server's proxy, and closed it without an answer.
+
+    The error is that of Go's HTTP transport (``net/http/transport.go``).
+    """
+    return bool(_CLOSED.search(message)) and "dial tcp" not in message
+
+
+def is_other_protocol(message: str) -> bool:
+    """Report whether a server answered the API server's proxy, but not in HTTP/1 (Go, ``net/http/response.go``)."""
+    return bool(_OTHER_PROTOCOL.search(message)) and "dial tcp" not in message

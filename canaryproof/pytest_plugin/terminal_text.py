@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from canaryproof.analysis.availability import outages
+from canaryproof.analysis.availability import by_service, outages
 from canaryproof.checks.remarks import codes
 from canaryproof.checks.results import CheckResult, RunResults, SubmissionResult
 from canaryproof.kube.running_cluster import Cluster
-from canaryproof.model.evidence import ContainerLog, Evidence, Observed
+from canaryproof.model.evidence import ContainerLog, Evidence, Observed, Probe
 from canaryproof.system.progress import elapsed, one_line
 
 FEW = 5
@@ -184,11 +184,17 @@ def last_words(logs: Sequence[ContainerLog]) -> str:
 
 def answers(evidence: Evidence) -> str:
     """Return the availability of the stable Service: ``stable answered 52 of 52 requests``, and its longest outage."""
-    probes = evidence.probes
+    services = by_service(evidence.probes)
+    if len(services) <= 1:
+        return f"stable answered {_answered(evidence.probes, evidence)}"
+    return "; ".join(f"{service} answered {_answered(probes, evidence)}" for service, probes in services.items())
+
+
+def _answered(probes: Sequence[Probe], evidence: Evidence) -> str:
     answered = sum(not each.error for each in probes)
     longest = max((each.seconds for each in outages(probes, evidence.time_limits)), default=0.0)
     outage = f", longest outage {longest:.1f} s" if longest else ""
-    return f"stable answered {answered} of {len(probes)} requests{outage}"
+    return f"{answered} of {len(probes)} requests{outage}"
 
 
 def _tally(submissions: Sequence[SubmissionResult]) -> str:

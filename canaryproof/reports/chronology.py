@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Literal
 
-from canaryproof.analysis.availability import outages
+from canaryproof.analysis.availability import by_service, outages
 from canaryproof.analysis.container_runs import BACK_OFF
 from canaryproof.checks.registry import CHECKS
 from canaryproof.model.evidence import Evidence, Probe
@@ -93,7 +94,7 @@ def picture(evidence: Evidence) -> Picture | None:
         revisions=tuple(_revisions(evidence)),
         lanes=lanes[:PODS],
         hidden=max(0, len(lanes) - PODS),
-        answers=tuple(_answers(evidence.probes, evidence.time_limits)),
+        answers=tuple(_answers(_worst(evidence), evidence.time_limits)),
         requests=len(evidence.probes),
         answered=sum(not probe.error for probe in evidence.probes),
         moments=moments(evidence),
@@ -188,6 +189,13 @@ def _crashes(pod: PodHistory) -> Iterator[Mark]:
         for end in pod.terminations(container.name):
             if (end.exit_code or not container.init) and not end.going:
                 yield Mark(end.at, f"{container.name}: exit code {end.exit_code}{end.reason and f' ({end.reason})'}")
+
+
+def _worst(evidence: Evidence) -> tuple[Probe, ...]:
+    """Return the requests to the Service with the longest outage, else to the first one: there is one lane."""
+    services = by_service(evidence.probes).values()
+    down = [sum(each.seconds for each in outages(probes, evidence.time_limits)) for probes in services]
+    return max(zip(down, services, strict=True), key=itemgetter(0), default=(0.0, ()))[1]
 
 
 def _answers(probes: Iterable[Probe], time_limits: TimeLimits) -> Iterator[Stretch]:

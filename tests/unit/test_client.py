@@ -294,7 +294,7 @@ def test_a_service_that_fails_says_why(
     """The client returns the API's message, or the app's status, if a Service fails."""
     api.answers["GET", PROXY] = answer
 
-    assert client.visit("lab", "shop", 5000) == Unanswered(error)
+    assert client.visit("lab", "shop", 5000, "/") == Unanswered(error)
 
 
 def test_rights_that_are_missing_say_nothing_about_the_service(api: FakeApi, client: KubeClient) -> None:
@@ -309,7 +309,7 @@ def test_an_app_may_say_forbidden(api: FakeApi, client: KubeClient) -> None:
     """The status 403 from the app itself is an answer of the app."""
     api.answers["GET", PROXY] = (403, "members only")
 
-    assert client.visit("lab", "shop", 5000) == Unanswered("HTTP 403")
+    assert client.visit("lab", "shop", 5000, "/") == Unanswered("HTTP 403")
 
 
 def test_a_service_that_is_silent_is_given_up(api: FakeApi, client: KubeClient) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from canaryproof.analysis.availability import longest, outages
+from canaryproof.analysis.availability import Outage, by_service, longest, outage_limit, outages, success_rate
 from canaryproof.analysis.stable_state import difference
 from canaryproof.checks import registry
 from canaryproof.checks.judging import observed
@@ -143,13 +143,12 @@ def _runs_the_same(one: Container, other: Container) -> bool:
 
 
 def stable_serves_during_canary(evidence: Evidence, scenario: Scenario) -> Finding | None:
-    """The stable Service answered while the canary ran: from the end of the upgrade to the start of the rollback."""
-    del scenario
+    """The stable Services answered while the canary was there: from the end of the upgrade to the rollback."""
     upgrade = evidence.upgrade
     began = (upgrade.began if upgrade.gave_up else upgrade.ended) if upgrade else 0.0
     ended = evidence.rollback.began if evidence.rollback else evidence.ended_at or 0.0
     probes = [probe for probe in evidence.probes if began <= probe.at < ended]
-    found = _unanswered(evidence, probes, "canary")
+    found = _unanswered(evidence, scenario, probes, "canary")
     return replace(found, follows=_touched(evidence)) if found and probes else found
 
 
@@ -211,7 +210,7 @@ def stable_never_down(evidence: Evidence, scenario: Scenario) -> Finding | None:
     One outage is one mistake: where the check that is about its cause or its time has failed, and the rest of the time
     holds none that is too long, this one follows from that.
     """
-    found = _unanswered(evidence, evidence.probes, "run")
+    found = _unanswered(evidence, scenario, evidence.probes, "run")
     if not found or not evidence.probes:
         return found
     return replace(found, follows=_touched(evidence) or _told_already(evidence, scenario))
@@ -222,8 +221,7 @@ def _told_already(evidence: Evidence, scenario: Scenario) -> str:
     upgrade, rollback = evidence.upgrade, evidence.rollback
     if not upgrade or not rollback:
         return ""
-    time_limits = evidence.time_limits
-    down = [each for each in outages(evidence.probes, time_limits) if each.seconds > time_limits.outage]
+    down = [*_long_outages(evidence, scenario)]
     during = evidence.canary and not upgrade.error and stable_serves_during_canary(evidence, scenario)
     if during and all(each.began < rollback.began and each.ended > upgrade.ended for each in down):
         return registry.STABLE_SERVES_DURING_CANARY.id
@@ -231,23 +229,25 @@ def _told_already(evidence: Evidence, scenario: Scenario) -> str:
     return registry.STABLE_HEALTHY.id if recovers and all(each.began >= rollback.began for each in down) else ""
 
 
-def _unanswered(evidence: Evidence, probes: Iterable[Probe], during: During) -> Finding | None:
-    probes, time_limits = tuple(probes), evidence.time_limits
-    if not probes:
+def _long_outages(evidence: Evidence, scenario: Scenario) -> Iterator[Outage]:
+    """Yield the outages of all Services that were longer than their limits."""
+    time_limits = evidence.time_limits
+    for service, probes in by_service(evidence.probes).items():
+        limit = outage_limit(service, scenario.availability, time_limits)
+        yield from (each for each in outages(probes, time_limits) if each.seconds > limit)
+
+
+def _unanswered(evidence: Evidence, scenario: Scenario, probes: Iterable[Probe], during: During) -> Finding | None:
+    """Return the finding on the Service with the longest outage that is too long, else on one with a low rate."""
+    services = by_service(probes)
+    if not services:
         return Finding(Cause(code="not-asked", during=during))
-    worst = longest(probes, time_limits)
-    if worst is None or worst.seconds <= time_limits.outage:
+    causes = [each for item in services.items() for each in _faults(evidence, scenario, *item, during)]
+    if not causes:
         return None
-    cause = Cause(
-        code="unanswered",
-        during=during,
-        seconds=worst.seconds,
-        limit=time_limits.outage,
-        count=worst.failures,
-        requests=len(probes),
-        answered=sum(not probe.error for probe in probes),
-        detail=worst.error,
-    )
+    worst = max(causes, key=lambda each: (each.code == "unanswered", each.seconds))
+    is_only = len(by_service(evidence.probes)) == 1 and not scenario.availability
+    cause = replace(worst, object="") if is_only else worst
     return Finding(cause, _why_silent(evidence))
 
 
@@ -258,6 +258,27 @@ def _why_silent(evidence: Evidence) -> Hint:
     if canary and canary.in_place:
         return Hint(id="pods-before-others", object=str(canary.key))
     return Hint(id="stable-silent")
+
+
+def _faults(
+    evidence: Evidence, scenario: Scenario, service: str, probes: tuple[Probe, ...], during: During
+) -> Iterator[Cause]:
+    """Yield why the answers of a Service do not suffice."""
+    time_limits = evidence.time_limits
+    worst, limit = longest(probes, time_limits), outage_limit(service, scenario.availability, time_limits)
+    told = Cause(
+        code="unanswered",
+        object=f"Service/{service}",
+        during=during,
+        limit=limit,
+        requests=len(probes),
+        answered=sum(not probe.error for probe in probes),
+    )
+    if worst and worst.seconds > limit:
+        yield replace(told, seconds=worst.seconds, count=worst.failures, detail=worst.error)
+    wanted = next((each.success_rate for each in scenario.availability if each.service == service), None)
+    if wanted is not None and (rate := success_rate(probes)) < wanted:
+        yield replace(told, code="answered-rarely", limit=wanted, found=f"{rate:.1f}")
 
 
 def _nameless(evidence: Evidence) -> str:

@@ -239,6 +239,7 @@ def _of_findings(cause: Cause) -> Iterator[tuple[str, object]]:
     yield "when", WHEN[cause.during] if cause.during else ""
     yield "to", f"to the {cause.field}" if cause.field else "that far"
     yield "to_revision", f" to revision {cause.limit:g}" if cause.limit else ""
+    yield "service", cause.object or "Service"
     is_space = cause.found == "\u00a0"
     yield "character", "a space that does not break (U+00A0)" if is_space else f"a typographic quote ({cause.found})"
     yield "unread", f"; Helm reads values.yaml, and not {cause.files[0]} by itself" if cause.files else ""

@@ -80,7 +80,9 @@ FINDINGS: Mapping[Code | FindingCode, str] = {
     "pod-image-differs": "{object} runs {found} instead of {expected}: pod {pod}",
     "pod-not-ready": "{object} is not Ready: pod {pod}",
     "pod-restarted": "{object} was restarted after the rollback: pod {pod} {times}",
-    "unanswered": "the stable Service gave no answer for {seconds:.1f} s {when}; at most {limit} s may pass"
+    "answered-rarely": "the stable {service} answered {found} % of the requests {when} ({answered} of {requests}); at"
+    " least {limit} % are asked for",
+    "unanswered": "the stable {service} gave no answer for {seconds:.1f} s {when}; at most {limit} s may pass"
     " ({answered} of {requests} requests were answered, {count} failed in a row: {detail})",
     # mistakes that lead to an error of Helm or the cluster
     "braces-unmatched": "the braces of a template expression do not match: it begins with {{{{ and ends with }}}}",

@@ -173,9 +173,7 @@ _OLDER = (
         _KUBERNETES,
         name="kubernetes-1.36",
         folder="",
-        packages={
-            name: f"../{_EMBEDDED}/kubernetes/main.go" for name in _KUBERNETES.packages if name != "coredns"
-        },
+        packages={name: f"../{_EMBEDDED}/kubernetes/main.go" for name in _KUBERNETES.packages if name != "coredns"},
     ),
 )
 _AGNHOST = Tool(
