@@ -85,6 +85,7 @@ def _up(options: argparse.Namespace) -> int:
         keep=True,
         time_limits=options.limits,
         progress=progress,
+        archives=scenario.archives,
     )
     kept, note = provider.up()
     print(instructions(place, kept, scenario, note))

@@ -13,6 +13,7 @@ from canaryproof.cluster.embedded.persistent.provider import KeptProvider
 from canaryproof.cluster.embedded.persistent.state import DEFAULT_NAME
 from canaryproof.cluster.embedded.toolchain import EMBEDDED, Machine, Toolchain, provide
 from canaryproof.cluster.existing.provider import ExistingProvider
+from canaryproof.cluster.image_archives import NO_ARCHIVES
 from canaryproof.cluster.image_sources import Upstream, upstream_of
 from canaryproof.cluster.kind.provider import KindProvider, StandIns
 from canaryproof.cluster.minikube.provider import MinikubeProvider
@@ -135,13 +136,15 @@ def provider_of(
     progress: Progress,
     *,
     target: Target | None = None,
+    archives: Mapping[str, Path] = NO_ARCHIVES,
 ) -> ClusterProvider:
     """Return the provider that *choice* names. Its cluster asks the registries of upstream images about them.
 
-    *stand_ins* maps image references to the agnhost arguments that play them. *target* is the existing cluster, if the
+    *stand_ins* maps image references to the agnhost arguments that play them. *archives* maps image references to the
+    archives that contain the images. *target* is the existing cluster, if the
     caller has looked it up already.
     """
-    provider = _provider_of(choice, options, stand_ins, environment, progress, target=target)
+    provider = _provider_of(choice, options, stand_ins, environment, progress, target=target, archives=archives)
     return AskingProvider(provider, _sources(options, stand_ins, environment), options.time_limits.request)
 
 
@@ -160,12 +163,13 @@ def _provider_of(
     progress: Progress,
     *,
     target: Target | None,
+    archives: Mapping[str, Path],
 ) -> ClusterProvider:
     if choice.provider == "existing":
         target = target or target_of(options, environment)
         return ExistingProvider(target, environment, options.time_limits, progress, reading=options.observe)
     if choice.provider == "kind":
-        return _kind(options, stand_ins, environment, progress)
+        return _kind(options, stand_ins, environment, progress, archives)
     if choice.provider == "minikube":
         return MinikubeProvider(
             environment,
@@ -174,6 +178,7 @@ def _provider_of(
             keep=options.keep_cluster,
             reading=options.observe,
             mirror=options.image_mirror or "",
+            archives=archives,
             progress=progress,
         )
     pulled = options.images_on(choice.provider) == "upstream"
@@ -186,6 +191,7 @@ def _provider_of(
         options.time_limits,
         progress,
         _sources(options, stand_ins, environment) if pulled else None,
+        archives,
     )
 
 
@@ -194,6 +200,7 @@ def _kind(
     stand_ins: Mapping[str, Sequence[str]],
     environment: Mapping[str, str],
     progress: Progress,
+    archives: Mapping[str, Path],
 ) -> KindProvider:
     """Return the kind provider.
 
@@ -211,6 +218,7 @@ def _kind(
         environment=environment,
         cache=cache_folder(environment),
         stand_ins=StandIns(_built("agnhost", options, environment, progress), stand_ins) if plays else None,
+        archives=archives,
         mirror=options.image_mirror or "",
         node_image=options.kind_image,
         kubeconfig=options.kubeconfig,

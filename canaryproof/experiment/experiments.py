@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from canaryproof.cluster.lending import ClusterOptions, choose_cluster, helm_of, provider_of
+from canaryproof.cluster.lending import EMBEDDED_PROVIDER, ClusterOptions, choose_cluster, helm_of, provider_of
+from canaryproof.experiment.image_needs import require_images
 from canaryproof.experiment.runner import Parallel, Runner
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.model.evidence import Evidence
@@ -73,14 +74,18 @@ class Experiments:
         course.  *parallel* is the number of experiments that run at once, by default as many as the cluster can take.
         At the end of the block, what still runs is ended, and the cluster is removed if this call started it.
 
-        Raises ClusterError when there is no such cluster or it does not start, and InfrastructureError when Helm does
-        not run.
+        Raises ClusterError when there is no such cluster or it does not start, InfrastructureError when Helm does not
+        run, and UsageError when the cluster cannot have an image of the scenario's own charts.
         """
         options, scenario = options or ClusterOptions(), scenario or load_scenario()
         progress, environment = progress or Silence(), os.environ
         choice = choose_cluster(options, environment)
-        provider = provider_of(choice, options, scenario.stand_ins, environment, progress)
+        archives = scenario.archives
+        provider = provider_of(choice, options, scenario.stand_ins, environment, progress, archives=archives)
         helm = helm_of(choice, options, environment, progress)
+        is_cut_off = choice.provider == EMBEDDED_PROVIDER and options.images_on(choice.provider) == "stand-in"
+        if is_cut_off and not scenario.submits_charts:
+            require_images(scenario, helm, options.time_limits)
         with (
             provider.lend() as cluster,
             open_runner(

@@ -204,3 +204,21 @@ def _plain_name(host: str) -> str:
     if not _HOST.fullmatch(name) or ".." in name:
         raise ValueError(f"{host!r} is no host")
     return name
+
+
+def full_name(image: str) -> str:
+    """Return an image reference with its registry and its tag or digest: ``docker.io/library/shop:latest``.
+
+    The defaults are those of distribution/reference, which container runtimes use.
+    """
+    registry = registry_of(image)
+    rest = image.removeprefix(f"{registry}/") if image.startswith(f"{registry}/") else image
+    if registry == DEFAULT_REGISTRY and "/" not in rest.partition("@")[0]:
+        rest = f"library/{rest}"
+    name = f"{registry}/{rest}"
+    return name if "@" in name or ":" in name.rpartition("/")[2] else f"{name}:latest"
+
+
+def repository_of(image: str) -> str:
+    """Return an image reference without its registry, as the path of a request to a registry has it."""
+    return full_name(image).partition("/")[2]

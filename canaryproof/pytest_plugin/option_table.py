@@ -77,6 +77,13 @@ OPTIONS = (
     Option("kubernetes", "MINOR", "embedded cluster: the version of Kubernetes, such as 1.36 (default: the newest)"),
     Option("parallel", "N", "the number of experiments that run at once (default: as many as the cluster can take)"),
     Option("images", "KIND", "stand-in or upstream images (default: stand-in on the embedded cluster, else upstream)"),
+    Option(
+        "image",
+        "TAG=ARCHIVE",
+        "take this image from an archive, an OCI image layout or the output of docker save; repeatable",
+        several=True,
+        separator="\n",
+    ),
     Option("image-mirror", "URL", "pull images from this registry first"),
     Option(
         "image-registry",

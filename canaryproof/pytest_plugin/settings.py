@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from canaryproof.cluster.embedded.toolchain import kubernetes_minors
+from canaryproof.cluster.image_archives import opened_image
 from canaryproof.cluster.lending import ClusterOptions
 from canaryproof.errors import UsageError
 from canaryproof.model.registries import Registries, endpoint
@@ -24,7 +25,7 @@ from canaryproof.pytest_plugin.options import NO, YES, Environment, Given, given
 from canaryproof.reports.reader import find_records
 from canaryproof.scenario.scenario_file import UPCOMMERCE, default_file, load_scenario
 from canaryproof.scenario.scenario_of_run import Additions, scenario_of_run
-from canaryproof.scenario.terms import Scenario
+from canaryproof.scenario.terms import ImageArchive, Scenario
 from canaryproof.submissions.discovery import Submission, find_submissions
 from canaryproof.submissions.own_chart import own_submission
 from canaryproof.system.ownership import require_own
@@ -97,6 +98,8 @@ class _Reading:
 
     def settings(self) -> Settings:
         scenario = self._scenario()
+        if archives := self._value("image", _image_archives):
+            scenario = replace(scenario, images={**scenario.images, **archives})
         records = self._value("replay", lambda it: find_records(it.path())) or {}
         observe = self._value("observe", _truth) or False
         settings = Settings(
@@ -241,6 +244,22 @@ def _registries(said: Given) -> tuple[str, ...]:
         return tuple(str(endpoint(each.strip())) for each in said.values)
     except ValueError as error:
         raise UsageError(f"{said.by} must be the host of a registry, HOST or HOST:PORT: {error}") from error
+
+
+def _image_archives(said: Given) -> dict[str, ImageArchive]:
+    """Return the archives of images by image reference.
+
+    Raises UsageError when an archive does not contain its image.
+    """
+    found = {}
+    for each in said.values:
+        image, equals, archive = each.partition("=")
+        if not (image and equals and archive):
+            raise UsageError(f"{said.by} must be TAG=ARCHIVE, such as app:dev=app.tar, not {each!r}")
+        found[image] = ImageArchive(said.folder / Path(archive).expanduser())
+        with opened_image(found[image].archive, image):
+            pass
+    return found
 
 
 def _text(said: Given) -> str:

@@ -209,3 +209,8 @@ class Scenario:
     def stand_ins(self) -> dict[str, tuple[str, ...]]:
         """Return the arguments of agnhost by the image that they play."""
         return {image: source.agnhost for image, source in self.images.items() if isinstance(source, StandIn)}
+
+    @property
+    def archives(self) -> dict[str, Path]:
+        """Return the archives by the image that they contain."""
+        return {image: source.archive for image, source in self.images.items() if isinstance(source, ImageArchive)}

@@ -58,7 +58,7 @@ def service(answer: Callable[[socket.socket], None]) -> Iterator[int]:
 
 def ask(dial: Dial, port: int) -> Unanswered | None:
     """Request the Service at *port*."""
-    return visit_address(dial, "127.0.0.1", port, "shop.lab", within=WITHIN)
+    return visit_address(dial, "127.0.0.1", port, "shop.lab", "/", within=WITHIN)
 
 
 @pytest.mark.parametrize(

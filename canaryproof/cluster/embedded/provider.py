@@ -56,6 +56,8 @@ class EmbeddedProvider:
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     upstream: Upstream | None = None
     """The sources of the real images. If set, the cluster uses no stand-ins."""
+    archives: Mapping[str, Path] = field(default_factory=dict)
+    """Image references, each with the archive that contains the image."""
     machine: Machine | None = None
     """The machine from which the cluster's limits follow; None to measure this machine."""
 
@@ -65,7 +67,7 @@ class EmbeddedProvider:
         grants = suitable(self.cache, self.environment, self.time_limits)
         cache = self.cache.absolute()  # the cluster has another working directory
         stand_ins = {SANDBOX: PAUSE, **({} if self.upstream else self.stand_ins)}
-        images = provide_images(self.toolchain.path("agnhost"), stand_ins, cache)
+        images = provide_images(self.toolchain.path("agnhost"), stand_ins, cache, self.archives)
         began, within = time.monotonic(), self.time_limits.cluster_stop
         with (
             lent_run(cache / "runs", within) as run,

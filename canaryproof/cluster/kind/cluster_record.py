@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -57,11 +58,22 @@ class Record:
         make_folder(self.folder)
         (self.folder / "made.json").write_bytes(msgspec.json.encode(made))
 
-    def send_to(self, registry: str) -> None:
-        """Write *registry*, the text of a ``hosts.toml``, for the node. Remove the file if *registry* is empty."""
-        file = self.registries / COURSE_IMAGES
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(registry, encoding="utf-8") if registry else file.unlink(missing_ok=True)
+    def send_to(self, registry: str, others: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Write *registry*, the text of a ``hosts.toml``, for the node. Remove the file if *registry* is empty.
+
+        *others* maps the names of further registries to the texts of their files. Files of earlier runs are removed.
+        """
+        texts = {COURSE_IMAGES.parent.name: registry}
+        texts |= {name: text for name, text in others.items() if name not in texts}
+        self.registries.mkdir(parents=True, exist_ok=True)
+        for folder in self.registries.iterdir():
+            if not texts.get(folder.name):
+                shutil.rmtree(folder)
+        for name, text in texts.items():
+            if text:
+                file = self.registries / name / COURSE_IMAGES.name
+                file.parent.mkdir(exist_ok=True)
+                file.write_text(text, encoding="utf-8")
 
     def forget(self) -> None:
         """Remove the record, except for the lock."""

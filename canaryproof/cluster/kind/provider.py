@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,9 +18,10 @@ from canaryproof.cluster.kind.node_registry import serving
 from canaryproof.cluster.kind.node_startup import ready, watched
 from canaryproof.cluster.kind.pytest_kind_cluster import Kind, kind_of
 from canaryproof.cluster.kind.site import Found, Site
-from canaryproof.cluster.stand_ins import provide_images
+from canaryproof.cluster.stand_ins import archive_identities, provide_images
 from canaryproof.errors import ClusterError
 from canaryproof.kube.running_cluster import Cluster
+from canaryproof.model.registries import registry_of
 from canaryproof.system.progress import Progress, Silence
 from canaryproof.system.tempdirs import scratch
 from canaryproof.timeouts import TimeLimits
@@ -57,6 +60,8 @@ class KindProvider:
     time_limits: TimeLimits
     stand_ins: StandIns | None = None
     """The stand-ins. If None, the node pulls the real images."""
+    archives: Mapping[str, Path] = field(default_factory=dict)
+    """Image references, each with the archive that contains the image."""
     mirror: str = ""
     """The URL of a registry to try before the registries of the images. Empty for none."""
     node_image: str | None = None
@@ -78,7 +83,7 @@ class KindProvider:
         ):
             site = Site(
                 self.name,
-                self._images,
+                self._images_and_archives,
                 self.node_image,
                 kind,
                 record,
@@ -116,6 +121,12 @@ class KindProvider:
     def _images(self) -> str:
         return "stand-in" if self.stand_ins else "upstream"
 
+    @property
+    def _images_and_archives(self) -> str:
+        """Return the images of the run. A kept cluster must not have pulled others of the same name."""
+        made_of = hashlib.sha256(json.dumps(archive_identities(self.archives)).encode()).hexdigest()[:16]
+        return f"{self._images} {made_of}" if self.archives else self._images
+
     def _kind(self, scratch: Path) -> AbstractContextManager[Kind]:
         return kind_of(
             self.name,
@@ -137,10 +148,11 @@ class KindProvider:
         """
         users_own = self.kubeconfig is not None and self.kubeconfig.exists()
         found = site.look()
-        if found == "foreign" and self.stand_ins:
+        if found == "foreign" and (self.stand_ins or self.archives):
+            advice = "load the archives with kind load image-archive" if self.archives else "use --images upstream"
             raise ClusterError(
-                f"the kind cluster {self.name} was made by somebody else and pulls its images itself: use --images"
-                " upstream, or another --cluster-name"
+                f"the kind cluster {self.name} was made by somebody else and pulls its images itself: {advice}, or use"
+                " another --cluster-name"
             )
         try:
             if found in {"absent", "unfit"}:
@@ -156,11 +168,18 @@ class KindProvider:
     @contextmanager
     def _pulling(self, site: Site) -> Iterator[None]:
         """Let the node pull only stand-ins, or else the real images, through the mirror if there is one."""
-        if self.stand_ins is None:
-            site.record.send_to(registry_mirror(self.mirror) if self.mirror else "")
+        mirror = registry_mirror(self.mirror) if self.mirror else ""
+        if self.stand_ins is None and not self.archives:
+            site.record.send_to(mirror)
             yield
             return
-        layout = provide_images(self.stand_ins.agnhost, self.stand_ins.images, self.cache)
+        agnhost, plays = (self.stand_ins.agnhost, self.stand_ins.images) if self.stand_ins else (None, {})
+        layout = provide_images(agnhost, plays, self.cache, self.archives)
         with serving(layout, site.node, site.docker) as url:
-            site.record.send_to(only_registry(url))
+            others = {registry_of(each) for each in (*plays, *self.archives)}
+            if self.stand_ins:
+                site.record.send_to(only_registry(url), dict.fromkeys(others, only_registry(url)))
+            else:
+                own = registry_mirror(url)
+                site.record.send_to(f"{own}{mirror}", dict.fromkeys(others, own))
             yield

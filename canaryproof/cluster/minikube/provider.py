@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from canaryproof.cluster.existing.provider import ExistingProvider
+from canaryproof.cluster.image_archives import opened_image, write_docker_archive
 from canaryproof.cluster.minikube.minikube_status import Profiles, is_running, read_profiles, read_status, shortcoming
 from canaryproof.cluster.readiness import await_stage, default_account, sharing_pods
 from canaryproof.errors import ClusterError, CommandError, UsageError, WaitError
@@ -18,6 +20,7 @@ from canaryproof.kube.kubeconfig import Target
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.system.process import run
 from canaryproof.system.progress import Progress, Silence
+from canaryproof.system.tempdirs import scratch
 from canaryproof.timeouts import TimeLimits
 
 
@@ -35,6 +38,8 @@ class MinikubeProvider:
     """Whether the run only reads from the cluster. It then starts no cluster and creates no policy."""
     mirror: str = ""
     """The URL of a registry to try first. Only a cluster that this run creates uses it."""
+    archives: Mapping[str, Path] = field(default_factory=dict)
+    """Image references, each with the archive that contains the image."""
     progress: Progress = field(default_factory=Silence)
 
     @contextmanager
@@ -46,6 +51,7 @@ class MinikubeProvider:
         with self._running(name, profiles) as note:
             target = self._target(name)
             existing = ExistingProvider(target, self.environment, self.time_limits, self.progress, reading=self.reading)
+            self._load_images(name)
             with existing.lend() as cluster, self._useful(cluster):
                 yield replace(cluster, provider="minikube", ready_after=time.monotonic() - began, note=note)
 
@@ -107,6 +113,21 @@ class MinikubeProvider:
                 self._call("start", *options, within=self.time_limits.minikube)
             except CommandError as error:
                 raise ClusterError(f"minikube did not start:\n{error}") from error
+
+    def _load_images(self, name: str) -> None:
+        """Load the images of the archives into all nodes, under the names that the scenario gives them.
+
+        Raises UsageError when an archive does not contain its image, and ClusterError when minikube cannot load it.
+        """
+        for reference, archive in self.archives.items():
+            with self.progress.step(f"loading {reference} into minikube"), scratch() as folder:
+                file = folder / "image.tar"
+                with opened_image(archive, reference) as image:
+                    write_docker_archive(image, reference, file)
+                try:
+                    self._call("image", "load", str(file), f"--profile={name}", within=self.time_limits.minikube)
+                except CommandError as error:
+                    raise ClusterError(f"minikube did not load the image {reference} of {archive}:\n{error}") from error
 
     def _target(self, name: str) -> Target:
         files = kubeconfig.read(kubeconfig.paths(None, self.environment))

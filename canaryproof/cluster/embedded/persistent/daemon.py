@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -43,6 +43,7 @@ class Order:
     stand_ins: dict[str, tuple[str, ...]]
     time_limits: TimeLimits
     upstream: Upstream | None = None
+    archives: dict[str, str] = field(default_factory=dict)
 
     @property
     def place(self) -> Place:
@@ -58,7 +59,12 @@ class Order:
     @property
     def fingerprint(self) -> str:
         """Return the fingerprint of the cluster's tools and images."""
-        return fingerprint(self.toolchain, self.stand_ins, self.upstream)
+        return fingerprint(self.toolchain, self.stand_ins, self.upstream, self.paths_of_archives)
+
+    @property
+    def paths_of_archives(self) -> dict[str, Path]:
+        """Return the archives of images by image reference."""
+        return {name: Path(archive) for name, archive in self.archives.items()}
 
 
 @dataclass(frozen=True)
@@ -113,6 +119,7 @@ def _hold(order: Order) -> None:
             order.time_limits,
             _Told(_tell),
             upstream=order.upstream,
+            archives=order.paths_of_archives,
         )
         with own.lend() as cluster:
             place.publish(_described(cluster, order), cluster.kubeconfig, order.toolchain)

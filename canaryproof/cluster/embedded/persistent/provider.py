@@ -53,6 +53,8 @@ class KeptProvider:
     progress: Progress = field(default_factory=Silence)
     upstream: Upstream | None = None
     """The sources of the real images. If set, the cluster uses no stand-ins."""
+    archives: Mapping[str, Path] = field(default_factory=dict)
+    """Image references, each with the archive that contains the image."""
 
     @contextmanager
     def lend(self) -> Iterator[Cluster]:
@@ -67,6 +69,7 @@ class KeptProvider:
                 self.time_limits,
                 self.progress,
                 upstream=self.upstream,
+                archives=self.archives,
             )
             with own.lend() as cluster:
                 yield replace(cluster, note=note)
@@ -114,6 +117,7 @@ class KeptProvider:
             stand_ins={name: tuple(arguments) for name, arguments in self.stand_ins.items()},
             time_limits=self.time_limits,
             upstream=self.upstream,
+            archives={name: str(archive) for name, archive in self.archives.items()},
         )
 
 

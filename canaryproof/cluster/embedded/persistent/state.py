@@ -19,7 +19,9 @@ from pathlib import Path
 import msgspec
 
 from canaryproof.cluster.embedded.toolchain import Toolchain
+from canaryproof.cluster.image_archives import NO_ARCHIVES
 from canaryproof.cluster.image_sources import Upstream
+from canaryproof.cluster.stand_ins import archive_identities
 from canaryproof.errors import UsageError
 from canaryproof.system.locks import held, holder, is_taken, sign
 from canaryproof.system.ownership import make_folder
@@ -165,11 +167,16 @@ def places(cache: Path) -> tuple[Place, ...]:
     return tuple(Place(kept, folder.name) for folder in sorted(kept.glob("[!.]*")) if folder.is_dir())
 
 
-def fingerprint(toolchain: Toolchain, stand_ins: Mapping[str, Sequence[str]], upstream: Upstream | None = None) -> str:
+def fingerprint(
+    toolchain: Toolchain,
+    stand_ins: Mapping[str, Sequence[str]],
+    upstream: Upstream | None = None,
+    archives: Mapping[str, Path] = NO_ARCHIVES,
+) -> str:
     """Return a hash that differs between clusters with different tools or images."""
     files = {name: _identity(path) for name, path in sorted(toolchain.binaries.items())}
     images = upstream.description if upstream else {name: list(it) for name, it in sorted(stand_ins.items())}
-    made_of = {"tools": files, "images": images}
+    made_of = {"tools": files, "images": images, "archives": archive_identities(archives)}
     return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]
 
 
