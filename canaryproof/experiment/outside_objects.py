@@ -110,7 +110,7 @@ def _objects(context: Context, namespace: str, canary: Rendering) -> Iterator[Ma
 
 
 def _rendered(context: Context, part: SetupInputs, namespace: str) -> tuple[Manifest, ...]:
-    """Return the objects of a chart, or nothing if it only renders in the cluster.
+    """Return the objects of a chart, or its CRDs alone if it only renders in the cluster.
 
     Raises ScenarioError in that case if the cluster must not get objects outside of the namespace.
     """
@@ -128,4 +128,4 @@ def _rendered(context: Context, part: SetupInputs, namespace: str) -> tuple[Mani
             f" has cluster-scoped objects: {rendering.error}",
             "say clusterScoped: true in the scenario file if it may have them on this cluster",
         )
-    return rendering.manifests
+    return renderer.definitions(part.chart) if rendering.error else rendering.manifests

@@ -12,6 +12,7 @@ from canaryproof.errors import InfrastructureError, SubmissionError, UnsafeError
 from canaryproof.helm.chart_values import NO_VALUES, Values
 from canaryproof.helm.helm_binary import LIMITS, NO_WAY_OUT, NOWHERE, PATH, SETTINGS, TRUSTED, Program
 from canaryproof.model.evidence import Rendering
+from canaryproof.model.objects import Manifest
 from canaryproof.model.rendered_yaml import parse
 from canaryproof.system.sandbox import UNCONFINED, WORKING_DIRECTORY, Sandbox
 
@@ -98,6 +99,23 @@ class Renderer:
             raise
         except SubmissionError as error:
             return Rendering(error=error.message, hint=error.hint, cause=error.cause, rendered=True)
+
+    def definitions(self, chart: Path) -> tuple[Manifest, ...]:
+        """Return the objects in the ``crds`` folders of a trusted chart and its dependencies, which are no templates.
+
+        The result is empty if Helm cannot read the chart, or a definition is not well-formed.
+        """
+        try:
+            text = self.program.run(
+                ["show", "crds", str(chart)],
+                timeout=self.program.time_limits.render,
+                environment=self._seen_in(UNCONFINED),
+                can_reach=False,
+                limits=TRUSTED,
+            )
+            return parse(text)
+        except SubmissionError:
+            return ()
 
     def _seen_in(self, sandbox: Sandbox) -> Mapping[str, str]:
         """Return the environment for rendering, without a cluster and credentials, and in a sandbox without folders."""

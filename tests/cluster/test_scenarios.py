@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,12 +20,15 @@ from canaryproof.cluster.image_archives import opened_image, write_docker_archiv
 from canaryproof.cluster.lending import ClusterOptions, choose_cluster, helm_of, provider_of, toolchain_of
 from canaryproof.cluster.stand_ins import provide_images
 from canaryproof.experiment.experiments import open_runner
+from canaryproof.kube.client import KubeClient
+from canaryproof.kube.resources import Resource
 from canaryproof.kube.running_cluster import Cluster
 from canaryproof.model.evidence import Evidence
 from canaryproof.scenario.scenario_file import load_scenario
 from canaryproof.scenario.terms import Scenario
 from canaryproof.submissions.own_chart import own_submission
 from canaryproof.system.progress import Silence
+from canaryproof.system.wait import Ticks, wait_for
 
 pytestmark = pytest.mark.cluster
 
@@ -32,6 +36,13 @@ SCENARIOS = Path(__file__).parent / "scenarios"
 SERVES, CRASHES = ("netexec", "--http-port=8080", "--delay-shutdown=0"), ("netexec", "--http-port=none")
 APP, CANARY = "app:dev", "registry.example.com/team/checkout:2.0"
 OPTIONS = ClusterOptions(cluster="embedded")
+OUTSIDE = (
+    (Resource("ClusterRole", "/apis/rbac.authorization.k8s.io/v1", "clusterroles"), "operator-rehearsal"),
+    (
+        Resource("CustomResourceDefinition", "/apis/apiextensions.k8s.io/v1", "customresourcedefinitions"),
+        "widgets.rehearsal.example.com",
+    ),
+)
 Rehearsal = Callable[[str], tuple[Evidence, Scenario]]
 
 
@@ -144,6 +155,22 @@ def test_every_service_is_asked_by_name(rehearse: Rehearsal) -> None:
     evidence, _ = rehearse("toggled-own")
 
     assert {probe.service for probe in evidence.probes} == {"checkout"}
+
+
+def test_nothing_outside_of_the_namespace_is_left(rehearse: Rehearsal, cluster: Cluster) -> None:
+    """CRDs and ClusterRoles of a chart that renders in the cluster only are there meanwhile, and removed at the end."""
+    evidence, scenario = rehearse("cluster-scoped")
+
+    applied = {str(each.key) for each in evidence.baseline.manifests}
+    assert {"ClusterRole/operator-rehearsal", "Widget/operator"} <= applied
+    assert judge(evidence, scenario).outcome == "crash-loop"
+    with closing(KubeClient(cluster.kubeconfig, cluster.context, OPTIONS.time_limits)) as client:
+        wait_for(
+            "end of the objects outside",
+            lambda: None if any(client.get(*each) for each in OUTSIDE) else True,
+            within=OPTIONS.time_limits.gone,
+            changes=Ticks(),
+        )
 
 
 def check(folder: Path, name: str) -> subprocess.CompletedProcess[str]:
