@@ -57,8 +57,8 @@ def test_the_failed_hook_is_named_with_its_last_words() -> None:
 
 
 def test_a_hook_without_a_pod_is_told_by_helms_error() -> None:
-    """A hook that has no failed container, because it was refused or never ended, is told by Helm's error."""
-    cause = failure(HookRun(JOB, ("post-upgrade",), "Failed"))
+    """A hook that has no failed container since the operation began is told by Helm's error."""
+    cause = failure(HookRun(JOB, ("post-upgrade",), "Failed"), timeline=Timeline((pod(5, exit_code=9),)))
 
     assert cause
     assert describe(cause) == f"the post-upgrade hook Job/migrate of the chart failed: {ERROR}"

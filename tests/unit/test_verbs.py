@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from canaryproof.errors import InfrastructureError, UnsafeError
+from canaryproof.helm.chart_values import Values
 from canaryproof.helm.helm_binary import clean
 from canaryproof.helm.verbs import Helm
 from canaryproof.timeouts import TimeLimits
@@ -238,3 +239,16 @@ def test_a_message_keeps_file_and_line() -> None:
         'upcommerce/templates/service.yaml:13:10 executing "upcommerce/templates/service.yaml" '
         "at <.Values.nope.x>: nil pointer evaluating interface {}.x"
     )
+
+
+def test_values_and_flags_of_a_scenario_reach_helm_in_order(tmp_path: Path) -> None:
+    """Files come in their order and before settings, and a flag about earlier values replaces the default one."""
+    helm = helm_that(tmp_path, "*) ;;")
+    values = Values((tmp_path / "one.yaml", tmp_path / "two.yaml"), ("tag=2",))
+
+    done = helm.upgrade("shop", tmp_path, "sre", values=values, flags=("--reuse-values",), trusted=True)
+
+    command = f"helm upgrade shop ./{tmp_path.name} --namespace sre --values one.yaml --values two.yaml --set tag=2"
+    assert done.command == f"{command} --reuse-values"
+    assert f"--values {tmp_path}/one.yaml --values {tmp_path}/two.yaml --set tag=2 --reuse-values" in calls(tmp_path)
+    assert "--skip-schema-validation" not in calls(tmp_path)
