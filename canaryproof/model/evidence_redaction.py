@@ -24,7 +24,7 @@ IDENTIFIERS = frozenset(
         *("name", "source", "namespace", "fingerprint", "provider", "kubernetes", "helm", "images", "outcome"),
         *("path", "deployment", "pod", "container", "kind", "status", "chart", "change", "code", "id"),
         *("check", "also_selects", "unpulled", "foreign", "object", "file", "image", "probe", "ended", "why"),
-        *("field", "expected", "held_by", "during", "probed_through"),
+        *("field", "expected", "held_by", "during", "probed_through", "service"),
     )
 )
 """Fields of the evidence that contain identifiers, which are compared, and no messages."""
