@@ -55,7 +55,8 @@ def collect(architecture: str, *, cache: Path, progress: Progress, machine: Mach
     """
     tools = wheel_programs()
     if architecture == os.uname().machine:
-        paths: Mapping[str, Path] = provide(cache=cache, progress=progress, machine=machine, tools=tools).binaries
+        provided = provide(cache=cache, progress=progress, machine=machine, tools=tools).binaries
+        paths = {name: provided[name] for name in tools}  # the distribution's nft stays out, as runc does
     else:
         paths = _cross_compiled(architecture, tools, cache=cache, progress=progress, machine=machine)
     files = _by_file(tools, paths)
