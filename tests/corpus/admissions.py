@@ -84,7 +84,7 @@ MUTATIONS: dict[str, Mutation] = {
     ),
     "image-volume-missing": fate("image-pull", *mounted('image: {reference: "uonyeka/models:v1"}')),
     "image-volume-that-only-others-have": unjudged(
-        "image-pull", *mounted('image: {reference: "quay.io/models/tiny:v1"}')
+        "image-pull", *mounted('image: {reference: "registry.example.com/models/tiny:v1"}')
     ),
     "pull-secret-missing": accepted(pod("imagePullSecrets: [{name: registry}]")),
     "small-scratch-volume": accepted(*mounted("emptyDir: {sizeLimit: 1Mi}")),

@@ -204,7 +204,7 @@ def test_an_image_becomes_part_of_the_layout(files: Files, tmp_path: Path) -> No
     """The registry of the cluster gets an image from an archive under the name that the scenario gives it."""
     archive = packed(files, tmp_path / "app.tar")
 
-    made = provide_images(None, {}, tmp_path / "cache", {"ghcr.io/team/app:1": archive})
+    made = provide_images(None, {}, tmp_path / "cache", {"registry.example.com/team/app:1": archive})
 
     (entry,) = json.loads((made / "index.json").read_bytes())["manifests"]
     assert entry["annotations"] == {NAME: "team/app:1"}

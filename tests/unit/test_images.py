@@ -61,7 +61,7 @@ def test_every_blob_is_named_by_its_digest(layout: Path) -> None:
         ("docker.io/nginx:1", "library/nginx:1"),
         ("docker.io/library/nginx:1", "library/nginx:1"),
         ("shop/app", "shop/app:latest"),
-        ("ghcr.io/shop/app:v1", "shop/app:v1"),
+        ("registry.example.com/shop/app:v1", "shop/app:v1"),
         ("localhost:5000/app:v1", "app:v1"),
     ],
 )
