@@ -5,24 +5,17 @@ The rules are those of ``kubectl rollout status`` and ``kubectl wait --for=condi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from canaryproof.analysis.stable_state import is_observed, pod_counts, requested_pods
 from canaryproof.model.causes import Cause
-from canaryproof.model.objects import Manifest, integer_at, maps_at, value_at
+from canaryproof.model.objects import WORKLOADS, Manifest, maps_at, value_at
 
-COUNTS: Mapping[str, tuple[str, str, str]] = {
-    "Deployment": ("replicas", "updatedReplicas", "availableReplicas"),
-    "StatefulSet": ("replicas", "updatedReplicas", "availableReplicas"),
-    "DaemonSet": ("currentNumberScheduled", "updatedNumberScheduled", "numberAvailable"),
-}
-"""The counts in a workload's status that must equal the requested number of pods: all, updated and available pods."""
-AWAITED = frozenset({*COUNTS, "Job", "Pod"})
+AWAITED = frozenset({*WORKLOADS, "Job", "Pod"})
 """The kinds whose objects have to become ready. All others are ready as soon as the API server has them."""
 
 
 def unready_object(live: Manifest) -> Cause | None:
     """Return why an object is not ready yet, or None if it is."""
-    if live.kind in COUNTS:
+    if live.kind in WORKLOADS:
         return _unready_workload(live)
     kind = {"Job": "Complete", "Pod": "Ready"}.get(live.kind)
     if kind is None or _has_condition(live, kind):
@@ -31,11 +24,9 @@ def unready_object(live: Manifest) -> Cause | None:
 
 
 def _unready_workload(live: Manifest) -> Cause | None:
-    if integer_at(live.body, "status", "observedGeneration") < integer_at(live.body, "metadata", "generation"):
+    if not is_observed(live):
         return Cause(code="deployment-not-observed", object=str(live.key))
-    is_daemon_set = live.kind == "DaemonSet"
-    wanted = integer_at(live.body, "status", "desiredNumberScheduled") if is_daemon_set else live.replicas
-    counts = tuple(integer_at(live.body, "status", name) for name in COUNTS[live.kind])
+    wanted, counts = requested_pods(live), pod_counts(live)
     if set(counts) == {wanted}:
         return None
     return Cause(code="deployment-not-available", object=str(live.key), count=wanted, replicas=counts)
