@@ -23,7 +23,7 @@ from canaryproof.model.objects import (
 def describe_canary(
     workload: Manifest, chart: tuple[Manifest, ...], baseline: Iterable[Manifest], *, in_place: bool
 ) -> Canary:
-    """Return the canary that *workload* is. *chart* and *baseline* are the objects of its revision and of stable."""
+    """Describe *workload* as the canary. *chart* has the objects of its revision, *baseline* those of stable."""
     pulled = {container.image for each in baseline for container in each.containers}
     never = (container.image for container in workload.containers if container.never_pulled)
     return Canary(

@@ -58,7 +58,7 @@ def unready(timeline: Timeline, stable: Stable, generations: Mapping[ObjectKey, 
     """Return why *stable* is not ready at the end of *timeline*, or None if it is ready.
 
     A workload's status counts only once its controller has seen the spec (``observedGeneration``), and only from the
-    generation in *generations* on: what was seen before the latest Helm operation says nothing about it.
+    generation in *generations* on: a status from before the latest Helm operation does not count.
     """
     objects = timeline.objects
     for key in stable.workloads:

@@ -1,4 +1,4 @@
-"""Finds what keeps the pods of a namespace from being ready, in the words of Kubernetes.  This module is pure."""
+"""Finds why pods of a namespace are not ready, in the words of Kubernetes.  This module is pure."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ SHORT_LIVED = frozenset({"Job", "CronJob"})
 
 @dataclass(frozen=True)
 class WatchedService:
-    """A Service that is asked all the time."""
+    """A Service that gets requests during the whole experiment."""
 
     name: str
     port: int

@@ -1,4 +1,4 @@
-"""Words the titles of the checks for a scenario, with the values that it states.  This module is pure."""
+"""Makes the titles of the checks for a scenario, with the values that it states.  This module is pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Recognises common mistakes, some of which the course's text invites, and explains Helm's errors; pure."""
+"""Recognises common mistakes, and explains Helm's errors. This module is pure.
+
+Some of the mistakes follow from the text of the UpCommerce course.
+"""
 
 from __future__ import annotations
 

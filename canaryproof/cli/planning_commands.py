@@ -35,7 +35,7 @@ from canaryproof.timeouts import TimeLimits
 
 
 def print_plan(options: argparse.Namespace) -> int:
-    """Print what a scenario leads to, for each submission."""
+    """Print the plan of a scenario for each submission."""
     here = Path.cwd()
     scenario = _scenario(options, here)
     submissions = _submissions(options, scenario)

@@ -41,7 +41,7 @@ class Target:
     dial: Dial | None = None
     """Connects to the addresses of Services, or None if only the API server reaches them."""
     exhausted: MeasureNodes = unmeasured
-    """Measures what the machine of the cluster has run out of."""
+    """Measures the exhausted resources of the cluster's machine."""
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ class EvidenceBuilder:
             self._decide("refused", replace(upgrade_failure(upgrade), why=why), upgrade.ended)
 
     def refuse_rollback(self, rollback: Step) -> None:
-        """Note that a hook of the stable chart made the rollback fail, which is then the outcome."""
+        """Record that a hook of the stable chart made the rollback fail, which is then the outcome."""
         if rollback.cause and rollback.cause.code == "hook-failed":
             self._decide("hook-failed", rollback.cause, rollback.ended)
 

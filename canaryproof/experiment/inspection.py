@@ -39,7 +39,7 @@ class Inspection:
         *,
         trusted: bool = False,
     ) -> None:
-        """Inspect *release* in *namespace*; *refused* says what of a rendering must not be applied.
+        """Inspect *release* in *namespace*; *refused* returns the refusals of a rendering.
 
         The records of a *trusted* release are read, and never refused.
         """

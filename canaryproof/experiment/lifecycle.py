@@ -1,8 +1,8 @@
-"""One experiment from its beginning to its end, in order.
+"""Runs one experiment from its beginning to its end, in order.
 
-The chart with the canary is prepared and gets a namespace.  There, the setup of the scenario is applied, the stable
-revisions are installed, the next revision upgrades to the canary, the canary is observed, another revision rolls back,
-and what the rollback leaves is observed.  The experiment always ends in evidence, and it judges nothing.
+It prepares the chart with the canary and makes a namespace.  There, it applies the setup of the scenario, installs the
+stable revisions, upgrades to the canary, observes it, rolls back, and observes what the rollback leaves.  The
+experiment always ends in evidence, and it judges nothing.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _attempt(submission: Submission, context: Context, *, forgives: bool) -> Evi
         if forgives:
             raise
         facts.fail(reason_of(error, context.doomed, context.time_limits))
-    except (InfrastructureError, ScenarioError, WaitError, OSError) as error:  # a full disk is nobody's fault
+    except (InfrastructureError, ScenarioError, WaitError, OSError) as error:  # a full disk is an infrastructure fault
         facts.fail(reason_of(error, context.doomed, context.time_limits))
     return facts.build()
 

@@ -13,7 +13,7 @@ from canaryproof.model.timeline import Timeline
 
 
 class NodeCheck:
-    """Measures what the nodes have run out of, each time a message claims it."""
+    """Measures the exhausted resources of the nodes, each time a message claims that a node ran out of something."""
 
     def __init__(self, measure: MeasureNodes = unmeasured) -> None:
         """Confirm claims by *measure*."""
@@ -22,7 +22,7 @@ class NodeCheck:
         self._found: tuple[str, ...] | None = None
 
     def look(self, timeline: Timeline) -> None:
-        """Measure if there are more claims than at the last look.  What a node ran out of once is remembered."""
+        """Measure if there are more claims than at the last look.  An exhausted resource stays recorded."""
         claims = len(shortage_claims(timeline))
         if claims > self._claims and not self._found:
             self._found = self._measure()

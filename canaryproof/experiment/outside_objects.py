@@ -1,4 +1,4 @@
-"""Handles what the scenario's own charts put outside of the namespace of an experiment, such as CRDs and ClusterRoles.
+"""Handles objects that the scenario's own charts have outside of the experiment's namespace, such as CRDs.
 
 A cluster of the run may get such objects. Another cluster may get them only if the scenario says so. The experiment
 removes them at its end.

@@ -1,4 +1,4 @@
-"""Asks one Service of the stable app: until it answers, and then all the time."""
+"""Sends requests to one Service of the stable app: first until it answers, and then during the experiment."""
 
 from __future__ import annotations
 

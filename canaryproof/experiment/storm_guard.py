@@ -1,6 +1,6 @@
 """Ends storms of pods: a Deployment of a submission whose pods fail at once, one after the other.
 
-Each of these pods costs the cluster as much as a healthy one, and thereby the other experiments their time.
+Each of these pods takes as much time of the cluster as a healthy pod, and so slows down the other experiments.
 """
 
 from __future__ import annotations

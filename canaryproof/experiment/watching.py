@@ -40,7 +40,7 @@ class Watcher:
     ) -> None:
         """Watch what *recording* sees; every wait ends as soon as *doomed* gives a reason.
 
-        *exhausted* measures what the machine has run out of.
+        *exhausted* measures the exhausted resources of the machine.
         """
         self.recording = recording
         self.time_limits = time_limits

@@ -15,8 +15,8 @@ from canaryproof.timeouts import TimeLimits
 LIMITS = Limits(memory=512 * 2**20, output=2**20, file_size=0)
 """The limits of a Helm process, in bytes.
 
-Helm uses 60 MiB for the course's chart, which renders to 2 KiB, and stores at most 1 MiB. In a sandbox, Helm writes no
-file.
+Helm uses 60 MiB for the chart of the UpCommerce course, which renders to 2 KiB, and stores at most 1 MiB. In a sandbox,
+Helm writes no file.
 """
 TRUSTED = Limits(output=64 * 2**20)
 """The limits of a Helm process that renders a chart of the scenario: charts with CRDs can render to several MiB."""

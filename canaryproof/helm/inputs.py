@@ -1,4 +1,4 @@
-"""Turns the charts and values of a scenario into what Helm takes: paths of charts and of values files."""
+"""Turns the charts and values of a scenario into the paths of charts and of values files for Helm."""
 
 from __future__ import annotations
 

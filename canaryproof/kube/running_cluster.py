@@ -69,7 +69,7 @@ answer within this time, another OSError when the connection fails, and Infrastr
 cluster's.
 """
 MeasureNodes = Callable[[], tuple[str, ...] | None]
-"""Measures what the nodes have run out of now. Returns None if that cannot be measured."""
+"""Measures the exhausted resources of the nodes. Returns None if that cannot be measured."""
 
 
 def unmeasured() -> None:
@@ -108,7 +108,7 @@ class Cluster:
     lack: str = ""
     """The function that the cluster lacks on this machine, and why. Empty if it lacks none."""
     exhausted: MeasureNodes = field(default=unmeasured, compare=False)
-    """Measures what the machine of the cluster has run out of."""
+    """Measures the exhausted resources of the cluster's machine."""
 
 
 class ClusterProvider(Protocol):

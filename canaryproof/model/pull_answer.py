@@ -23,5 +23,5 @@ AskRegistry = Callable[[str], PullAnswer | None]
 
 
 def nobody_asked(image: str) -> None:
-    """Answer nothing about *image*: for clusters whose images come from their own registry."""
+    """Return None: the cluster takes *image* from its own registry, so that no other registry is asked."""
     del image

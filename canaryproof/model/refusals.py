@@ -100,7 +100,7 @@ class Policy:
     """The properties of the cluster and the namespace to which the objects will be applied."""
 
     namespaces: tuple[str, ...]
-    """The namespaces that objects may name. The last one is the course's own."""
+    """The namespaces that objects may name. The last one is the scenario's."""
     namespaced: Callable[[Manifest], bool | None]
     """Reports whether the kind of an object is namespaced, or None if the cluster does not know the kind."""
     shared_cluster: bool = False

@@ -81,7 +81,7 @@ class Grant:
 
 @dataclass(frozen=True)
 class Registries:
-    """The registries of a run: those of the course's images, those that the user adds, and the mirror."""
+    """The registries of a run: those of the scenario's images, those that the user adds, and the mirror."""
 
     images: tuple[Endpoint, ...] = ()
     added: tuple[Endpoint, ...] = ()

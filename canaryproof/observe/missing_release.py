@@ -1,4 +1,4 @@
-"""Tells what events still show of a release of which Helm has no record.  This module is pure."""
+"""Describes a release without a record of Helm by the events that still exist.  This module is pure."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class Observer:
         facts.evidence = complete(facts.evidence, revisions, state, self._time_limits)
 
     def _missing(self, namespace: str) -> InfrastructureError:
-        """Return the error for a release of which Helm has no record, with what events still show of it."""
+        """Return the error for a release without a record of Helm, with the objects that events still name."""
         client, release = self._connection.client, self._scenario.release
         place = f"namespace {namespace} of context {client.context}"
         cause = missing_release(read_events(client, namespace), release, place, read_releases(client, namespace))

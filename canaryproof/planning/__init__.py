@@ -1,1 +1,1 @@
-"""Tells without a cluster what a scenario leads to, and writes scenario files for charts."""
+"""Makes the plan of a scenario without a cluster, and writes scenario files for charts."""

@@ -1,4 +1,4 @@
-"""Finds out how a chart brings its canary, by rendering it with its switches on and off."""
+"""Finds the values with which a chart renders its canary. It renders the chart with its switches on and off."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ValuesPath = tuple[str, ...]
 
 @dataclass(frozen=True)
 class ChartSurvey:
-    """A chart, the values that switch its canary on, and what it renders to."""
+    """A chart, the values that switch its canary on, and the rendered objects."""
 
     chart: Path
     name: str
@@ -37,14 +37,14 @@ class ChartSurvey:
     off: Mapping[str, Any]
     """The values of the stable revision. Empty if the chart's own values are those of stable."""
     on: Mapping[str, Any]
-    """The values that bring the canary. Empty if none was found."""
+    """The values that add or change the canary. Empty if none were found."""
     switches: tuple[str, ...]
     """The paths of all values of the chart that are switches."""
     stable: Rendering
     upgrade: Rendering
     canary: Canary | None = None
     tag: str = ""
-    """The path of the image tag that the canary changes, or an empty string if a switch brings the canary."""
+    """The path of the image tag that the canary changes, or an empty string if a switch adds the canary."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Surveyor:
         return survey
 
     def _canary(self, stable: Rendering, upgrade: Rendering) -> Canary | None:
-        """Return the canary, or the first one where the change brings several workloads."""
+        """Return the canary, or the first one if the change concerns several workloads."""
         scenario = Scenario(
             title="",
             release=self._name,
@@ -123,7 +123,7 @@ class Surveyor:
 
 
 def _switches(values: Mapping[str, Any]) -> Iterator[_Trial]:
-    """Yield the switches whose names tell of a canary. One that is on is off in the stable revision."""
+    """Yield the switches with the name of a canary. A switch that is on by default is off in the stable revision."""
     for path, value in _leaves(values):
         if isinstance(value, bool) and any(map(CANARY_WORD.search, path)):
             yield _Trial(path, _nested(path, value=False) if value else {}, _nested(path, value=True))

@@ -1,4 +1,4 @@
-"""Finds out what a scenario leads to, by rendering its charts without a cluster."""
+"""Makes the plan of a scenario. It renders the charts without a cluster."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from canaryproof.timeouts import TimeLimits
 
 @dataclass(frozen=True)
 class ReleasePlan:
-    """The inputs of a run with one submission, and what they render to."""
+    """The inputs of a run with one submission, and the objects that they render to."""
 
     scenario: Scenario
     submission: Submission

@@ -1,4 +1,4 @@
-"""Checks that a chart which a scenario file names is there, with the charts that it depends on."""
+"""Checks that a chart of a scenario file exists, with its dependencies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ARCHIVES = (".tgz", ".tar.gz")
 
 
 def chart_problem(chart: Path) -> str:
-    """Return the problem of a chart in a folder or an archive. Empty if Helm can load it, as far as its files show."""
+    """Return the problem of a chart in a folder or an archive, or an empty string if no file is missing."""
     if not chart.exists():
         return f"expected the folder or the archive of a chart, but {chart} does not exist"
     if chart.is_file():

@@ -1,4 +1,4 @@
-"""Decides where the charts of repositories are kept after they have been fetched."""
+"""Chooses the paths at which charts of repositories are kept after the download."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Completes a scenario with what a command line adds: values for the canary, and whether there is a submission."""
+"""Adds the values and the submission of a command line to a scenario."""
 
 from __future__ import annotations
 

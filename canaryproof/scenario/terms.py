@@ -114,7 +114,7 @@ class Availability:
 
 @dataclass(frozen=True)
 class Timeouts:
-    """The time limits of a scenario. None is the default."""
+    """The time limits of a scenario. None stands for the default."""
 
     helm: float | None = None
     """The limit of one Helm operation."""
@@ -160,7 +160,7 @@ ImageSource = ImageArchive | StandIn
 
 @dataclass(frozen=True)
 class Scenario:
-    """What is asked of a release."""
+    """The requirements for a release, and how canaryproof tries it."""
 
     title: str
     release: str

@@ -30,7 +30,7 @@ from canaryproof.system.tempdirs import scratch
 from canaryproof.timeouts import TimeLimits
 
 LIMITS = Limits(memory=512 * 2**20, output=2**20, file_size=2 * MOST_BYTES)
-"""The limits of the parsing process, which needs 15 MiB of memory for the course's chart."""
+"""The limits of the parsing process, which needs 15 MiB of memory for the chart of the UpCommerce course."""
 LONGEST_MESSAGE = 1_500
 """The maximum number of characters of a refusal."""
 

@@ -48,7 +48,7 @@ def _touches(evidence: Evidence) -> Finding | None:
 
 
 def touched_objects(evidence: Evidence) -> Iterator[tuple[Manifest, Manifest | None, tuple[Cause, ...]]]:
-    """Yield each stable workload and Service that is no longer the stable chart's, what it is now, how it differs."""
+    """Yield each stable workload and Service that differs from the stable chart, its present state, the difference."""
     chart = {(each.kind, each.name): each for each in evidence.chart.manifests if not each.is_hook}
     canary = evidence.canary.key if evidence.canary else None
     for stable in evidence.baseline.manifests:
@@ -189,7 +189,7 @@ def _stuck(evidence: Evidence, stable: Manifest) -> str:
 
 
 def unhealthy(evidence: Evidence, stable: Manifest, since: float) -> Cause | None:
-    """Return what is wrong with the pods of a stable workload at the end of the timeline; None where nothing is."""
+    """Return the problem of the pods of a stable workload at the end of the timeline, or None if they are healthy."""
     timeline, began = evidence.timeline, evidence.upgrade.began if evidence.upgrade else 0.0
     if cause := observed.not_running(timeline, stable, timeline.until(began)):
         return cause

@@ -17,7 +17,7 @@ def canary_service(evidence: Evidence, scenario: Scenario) -> Finding | None:
     """The Services that lead to the canary's pods are those that the scenario states.
 
     own: one leads to the stated ports of the canary's pods, and to no other pods. shared: a stable one leads to the
-    pods of stable and of the canary. none: no one leads to the canary's pods.
+    pods of stable and of the canary. none: no Service leads to the canary's pods.
     """
     canary, traffic = evidence.canary, scenario.expect.traffic
     if canary is None:
@@ -105,10 +105,11 @@ def _is_stable_service(evidence: Evidence, service: Manifest) -> bool:
 
 
 def _leads(evidence: Evidence, route: ServiceRoute, canary: Canary, expect: Expectation) -> bool:
-    """Report whether a Service leads where it should; where the canary's port is wrong, to the one it has.
+    """Report whether a Service leads to the stated port of the canary.
 
-    A wrong containerPort that the Service follows is one mistake, and `canary_port` tells it.  Clients of a headless
-    Service connect to the pods directly, so that its own port does not matter (Kubernetes, "Headless Services").
+    If the canary declares another port, a Service may lead to that one: `canary_port` reports the mistake.  Clients of
+    a headless Service connect to the pods directly, so that its own port does not matter (Kubernetes, "Headless
+    Services").
     """
     wanted, inner = expect.port_of_service, expect.container_port
     is_headless = text_at(_service(evidence, route.name).body, "spec", "clusterIP") == "None"

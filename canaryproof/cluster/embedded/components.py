@@ -30,10 +30,7 @@ _PROXIES = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), f"http://127.0.0.1:{WAY_
 POD_MEMORY = "CANARYPROOF_POD_MEMORY"
 """The environment variable that gives containerd's shim the memory limit of a pod, in bytes."""
 COURSE_REGISTRY = "docker.io"
-"""The registry of images without a host in their name, such as the course's.
-
-The cluster has no copies of images from other registries.
-"""
+"""The registry of images without a host in their name, such as those of the UpCommerce course."""
 
 _ETCD = STATE / "etcd"
 _CONTAINERD = STATE / "containerd"

@@ -1,4 +1,4 @@
-"""Measures what the embedded cluster's machine has run out of: space, files, inotify instances and keys.
+"""Measures the exhausted resources of the embedded cluster's machine: space, files, inotify instances and keys.
 
 The cluster's file systems are in its own mount namespace, which other processes reach through ``/proc/PID/root``.
 """
@@ -19,9 +19,9 @@ _NEARLY = 0.98
 
 
 def exhausted_below(process: int, proc: Path = Path("/proc")) -> tuple[str, ...] | None:
-    """Return what the machine of the cluster has run out of, that *process* holds, such as ``/var/log has no space``.
+    """Return the exhausted resources of the cluster's machine, such as ``/var/log has no space``.
 
-    Returns None if the cluster cannot be found, so that nothing is known.
+    *process* is the one that started the cluster. Returns None if the cluster cannot be found.
     """
     root = next(
         (each for each in _roots(process, proc) if (each / STATE.relative_to("/") / "kubelet.yaml").exists()), None

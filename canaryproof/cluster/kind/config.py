@@ -12,7 +12,7 @@ NODE_REGISTRIES = "/etc/containerd/certs.d"
 """The folder from which containerd on a node reads registry settings at every pull (containerd, "Registry
 Configuration")."""
 COURSE_IMAGES = Path(COURSE_REGISTRY, "hosts.toml")
-"""The settings file for the registry of the course's images. Images from other registries have no stand-ins."""
+"""The settings file for Docker Hub, the registry of images without a host in their name."""
 
 _REGISTRIES_PATCH = f"""\
 [plugins."io.containerd.grpc.v1.cri".registry]

@@ -33,8 +33,8 @@ MOST_BYTES_IN_ALL = 2 * 2**20
 MOST_CPU, MOST_MEMORY = 40, 160 * 2**30
 """The maximum CPU cores and bytes of memory that all pods may request on a cluster that belongs to others.
 
-They are twice the amount that `MOST_PODS` pods need in the course. There is no limit on other clusters, where a request
-takes no resources from others and an unschedulable pod is an outcome.
+They are twice the amount that `MOST_PODS` pods need in the UpCommerce course. There is no limit on other clusters,
+where a request takes no resources from others and an unschedulable pod is an outcome.
 """
 MOST = 2**31 - 1
 """The largest number that these API fields can hold."""

@@ -111,7 +111,7 @@ def check_kind(manifest: Manifest, policy: Policy) -> Iterator[Refusal]:
     own = policy.namespaces[-1]
     group, kind = group_of(manifest.api_version), manifest.kind
     if (group, kind, manifest.name) == ("", "Namespace", own) and not manifest.is_hook:
-        return  # the course's namespace: it exists, and Helm refuses to adopt it
+        return  # the scenario's namespace: it exists, and Helm refuses to adopt it
     namespaced = policy.namespaced(manifest)
     if kind in CLUSTER_SCOPED or namespaced is False:
         yield Refusal("cluster-scoped")
