@@ -63,7 +63,7 @@ def write_scenario(options: argparse.Namespace) -> int:
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}") from error
     load_scenario(file)
-    print(f"{file} is written; canaryproof plan shows what it leads to, and canaryproof check rehearses it")
+    print(f"canaryproof wrote {file}; run canaryproof plan to look at the plan, and canaryproof check to rehearse it")
     return 0
 
 
@@ -82,7 +82,7 @@ def _scenario(options: argparse.Namespace, here: Path) -> Scenario:
     own = options.scenario is None and default_file(here) != UPCOMMERCE
     values = tuple(here / each for each in options.values or ())
     if missing := [str(each) for each in values if not each.is_file()]:
-        raise UsageError(f"--values must be a file, but {', '.join(missing)} is none; correct the path")
+        raise UsageError(f"--values must name files, and there is no file {', '.join(missing)}; correct the path")
     added = Additions(values, tuple(options.set or ()), names_submission=bool(options.paths), own_file=own)
     return scenario_of_run(load_scenario(options.scenario or default_file(here)), added, chart_cache(os.environ))
 

@@ -87,7 +87,7 @@ TEXTS: Mapping[Code, tuple[str, str]] = {
     ),
     "tools-not-built": (
         "its tools are not built yet: the first run builds them, about seven minutes on two cores",
-        'pip install "canaryproof[embedded]", which brings them built; or canaryproof up, whenever there is time',
+        'pip install "canaryproof[embedded]", which contains them; or run canaryproof up, which builds them',
     ),
     "tools-without-room": (
         "its tools are not built yet: that takes {taken}, and {free} are free at {name}",

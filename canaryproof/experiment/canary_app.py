@@ -50,7 +50,7 @@ def await_outcome(canary: Canary, upgraded_at: float, watcher: Watcher) -> Decis
     """
     recording, time_limits = watcher.recording, watcher.time_limits
     decision = watcher.wait(
-        f"fate of {canary.name}",
+        f"certain outcome of {canary.name}",
         lambda: decide(recording.timeline, canary, upgraded_at, recording.now, time_limits),
         within=time_limits.observation_extended + time_limits.request,
     )

@@ -44,7 +44,7 @@ def _told(missing: dict[str, str]) -> str:
     )
     return (
         f"the embedded cluster pulls no images from registries, and the scenario file does not list these:{users}\n"
-        f"add what plays them to the scenario file, an archive or arguments of agnhost:\nimages:{lines}\n"
+        f"add an archive, or arguments of agnhost, for each of them to the scenario file:\nimages:{lines}\n"
         "or give --image IMAGE=ARCHIVE, or pull the images with --images upstream"
     )
 

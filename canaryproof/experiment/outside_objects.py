@@ -47,7 +47,7 @@ class OutsideObjects:
             raise ScenarioError(
                 f"{outside[0].key} of the scenario's charts lies outside of the namespace of the experiment, and"
                 f" this cluster ({context.target.setting.provider}) does not belong to the run",
-                "say clusterScoped: true in the scenario file if the charts may have such objects there",
+                "write clusterScoped: true into the scenario file if the charts may have such objects there",
             )
         return cls(client, namespace, outside)
 
@@ -126,6 +126,6 @@ def _rendered(context: Context, part: SetupInputs, namespace: str) -> tuple[Mani
         raise ScenarioError(
             f"the chart {part.chart} does not render without the cluster, so that canaryproof cannot tell whether it"
             f" has cluster-scoped objects: {rendering.error}",
-            "say clusterScoped: true in the scenario file if it may have them on this cluster",
+            "write clusterScoped: true into the scenario file if it may have them on this cluster",
         )
     return renderer.definitions(part.chart) if rendering.error else rendering.manifests

@@ -82,7 +82,9 @@ class ServiceProbe:
         with self._prober:
             yield
         if self._prober.fault:
-            raise InfrastructureError(f"the stable Service could not be asked: {self._prober.fault}")
+            raise InfrastructureError(
+                f"canaryproof could not send requests to the stable Service: {self._prober.fault}"
+            )
 
     def await_answer(self, since: float) -> None:
         """Ask until it is certain whether the Service answers after *since*. One failed request does not prove it.
@@ -94,7 +96,7 @@ class ServiceProbe:
             return
         prober.ask()
         self._watcher.wait(
-            f"answer of the stable Service {self.service.name}, or its lasting silence",
+            f"certain answer or outage of the stable Service {self.service.name}",
             lambda: is_certain(prober.probes, since, time_limits) or None,
             within=time_limits.settle + self._limit,
             seen=lambda: prober.fault or f"{len(prober.probes)} requests",

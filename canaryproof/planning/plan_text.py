@@ -113,7 +113,8 @@ def _canary(plan: ReleasePlan) -> Iterator[str]:
 def _described(canary: Canary, scenario: Scenario) -> Iterator[str]:
     how = "which the upgrade changes in place" if canary.in_place else "which the upgrade adds"
     yield f"{canary.key}, {how} ({Manifest({}, canary.source).template})"
-    ports = f"ports {', '.join(map(str, canary.ports))}" if canary.ports else "no declared ports"
+    plural = "" if len(canary.ports) == 1 else "s"
+    ports = f"port{plural} {', '.join(map(str, canary.ports))}" if canary.ports else "no declared ports"
     yield f"{canary.replicas} new pod{'' if canary.replicas == 1 else 's'}, {ports}, {', '.join(canary.images)}"
     for service in canary.services:
         to = ", ".join(f"{port} to {target or 'a port that no container has'}" for port, target in service.ports)
@@ -149,7 +150,8 @@ def _images(plan: ReleasePlan, folder: Path) -> Iterator[str]:
     for image in plan.images:
         source = plan.scenario.images.get(image)
         if isinstance(source, StandIn):
-            yield f"{image}: the embedded cluster plays it with agnhost {shlex.join(source.agnhost)}; others pull it"
+            arguments = shlex.join(source.agnhost)
+            yield f"{image}: the embedded cluster plays it with agnhost {arguments}; other clusters pull it"
         elif isinstance(source, ImageArchive):
             yield f"{image}: from the archive {shown.path(source.archive)}"
         else:

@@ -18,8 +18,8 @@ SCHEMA_NAME = "canaryproof.schema.json"
 def scenario_lines(survey: ChartSurvey, folder: Path) -> Iterator[str]:
     """Yield the lines of a scenario file in *folder*."""
     name = re.sub(r"[^a-z0-9-]+", "-", survey.name.lower()).strip("-")[:53]
-    yield '# What canaryproof rehearses: the documentation, "Scenario file", describes every key.'
-    yield f"# Editors complete this file after: canaryproof schema > {SCHEMA_NAME}"
+    yield '# The scenario that canaryproof rehearses. The documentation, "Scenario file", describes every key.'
+    yield f"# For completion in an editor, run: canaryproof schema > {SCHEMA_NAME}"
     yield f"# yaml-language-server: $schema={SCHEMA_NAME}"
     yield "apiVersion: canaryproof/v1"
     yield f"title: The next release of {name}"
@@ -45,10 +45,10 @@ def scenario_lines(survey: ChartSurvey, folder: Path) -> Iterator[str]:
 
 
 def _canary(survey: ChartSurvey) -> Iterator[str]:
-    yield "# The next revision: the same chart with other values. A key chart: names another chart, or a version of it."
+    yield "# The next revision: the same chart with other values. The key chart takes another chart or version."
     yield "canary:"
     if survey.tag:
-        yield f"  # {survey.tag} was found as the tag of the image. Write that of the next version."
+        yield f"  # {survey.tag} is the tag of the image. Write the tag of the next version."
     elif not survey.canary:
         yield "  # No switch and no image tag changes a workload. Write the values of the next version."
     yield f"  values: [{_flow(survey.on)}]"
@@ -59,7 +59,7 @@ def _canary(survey: ChartSurvey) -> Iterator[str]:
 
 def _expectation(canary: Canary | None) -> Iterator[str]:
     yield "expect:"
-    yield "  # Or the way in which the canary is to fail: crash-loop, not-ready, image-pull, probe-killed and so on."
+    yield "  # Or the failure that you expect: crash-loop, not-ready, image-pull, probe-killed or another outcome."
     yield "  outcome: healthy"
     if canary is None:
         return
@@ -95,8 +95,8 @@ def _images(survey: ChartSurvey) -> Iterator[str]:
     used = {container.image: (each, container) for each in reversed(manifests) for container in each.containers}
     if not used:
         return
-    yield "# What plays the images on a cluster that cannot pull them: agnhost, the test image of Kubernetes, which"
-    yield "# answers every HTTP request, or the real image: docker save IMAGE -o FILE, and {archive: FILE}."
+    yield "# Sources of the images for a cluster that cannot pull them. agnhost, the test image of Kubernetes, answers"
+    yield "# every HTTP request. To use the real image, run docker save IMAGE -o FILE, and write {archive: FILE}."
     entries = [(image, _player(*used[image])) for image in sorted(used)]
     yield "images:" if any(player for _, player in entries) else "# images:"
     for image, player in entries:

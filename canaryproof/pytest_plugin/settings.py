@@ -312,7 +312,7 @@ def _own_executable(said: Given) -> Path:
 def _values_files(said: Given) -> tuple[Path, ...]:
     files = tuple(said.folder / Path(each).expanduser() for each in said.values)
     if missing := [str(each) for each in files if not each.is_file()]:
-        raise UsageError(f"{said.by} must be a file, but {', '.join(missing)} is none; correct the path")
+        raise UsageError(f"{said.by} must name files, and there is no file {', '.join(missing)}; correct the path")
     return files
 
 

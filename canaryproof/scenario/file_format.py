@@ -248,7 +248,7 @@ class TimeoutsForm(Form, frozen=True, kw_only=True):
 
     helm: Annotated[Limit, Meta(description="The limit of one Helm operation.")] | UnsetType = UNSET
     ready: Annotated[Limit, Meta(description="The limit until the stable app is ready.")] | UnsetType = UNSET
-    observe: Annotated[Limit, Meta(description="How long a healthy canary is observed.")] | UnsetType = UNSET
+    observe: Annotated[Limit, Meta(description="The time for which a healthy canary is observed.")] | UnsetType = UNSET
     gone: Annotated[Limit, Meta(description="The limit for the removal of the canary.")] | UnsetType = UNSET
 
 
@@ -312,7 +312,7 @@ Expect = Annotated[
 
 
 class ScenarioForm(Form, frozen=True, kw_only=True):
-    """A scenario of canaryproof: a release, and what is asked of its canary."""
+    """A scenario of canaryproof: a release, and the requirements for its canary."""
 
     api_version: Annotated[Literal["canaryproof/v1"], Meta(description="The version of the format.")]
     title: Annotated[Text, Meta(description="The heading of the reports.")] | UnsetType = UNSET

@@ -182,7 +182,7 @@ class TypedReader:
     def _instead(self, name: str, keys: Collection[str]) -> str:
         """Return the advice for an unknown key: a similar key, the place of this key, or all valid keys."""
         if self._root and (place := next((at for key, at in places(self._root) if key == name), "")):
-            return f"it belongs into {place!r}"
+            return f"move it into {place!r}"
         if near := nearest(name, keys):
             return f"did you mean {near!r}?"
         return f"the keys are {', '.join(keys)}"

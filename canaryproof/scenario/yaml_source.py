@@ -48,7 +48,9 @@ def read_text(file: Path) -> str:
     except OSError as error:
         raise UsageError(f"scenario file {file}: {error.strerror}; give --scenario the path of a YAML file") from error
     if len(content) > LARGEST_FILE:
-        raise UsageError(f"scenario file {file}: expected at most {LARGEST_FILE >> 10} KiB; put values into own files")
+        raise UsageError(
+            f"scenario file {file}: expected at most {LARGEST_FILE >> 10} KiB; move values into other files"
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -89,7 +91,7 @@ def _measure(text: str) -> None:
     for event in yaml.parse(text, yaml.SafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > DEEPEST:
-            message = f"expected at most {DEEPEST} levels of maps and lists, found more; put values into own files"
+            message = f"expected at most {DEEPEST} levels of maps and lists, found more; move values into other files"
             mark: Any = event.start_mark  # the stub includes None and the marks of the C parser
             raise FaultError(*place_of(mark), message)
 

@@ -189,7 +189,7 @@ def test_the_report_reads_from_the_gravest() -> None:
         "      sudo modprobe overlay",
         "kind       works, with remarks",
         "  - its tools are not built yet: the first run builds them, about seven minutes on two cores",
-        '      pip install "canaryproof[embedded]", which brings them built; or canaryproof up, whenever there is time',
+        '      pip install "canaryproof[embedded]", which contains them; or run canaryproof up, which builds them',
         "existing   works",
         "",
         "--cluster auto: kind",

@@ -67,7 +67,7 @@ def test_only_what_pulls_images_gets_out_and_only_where_it_is_asked_to() -> None
     Stand-ins come from the cluster's registry alone.
     """
     certificates, mirror = make_certificates(components.SERVER_ADDRESSES), Upstream("http://mirror:5000")
-    place = f"/run/canaryproof/certs.d/{components.COURSE_REGISTRY}/hosts.toml"
+    place = f"/run/canaryproof/certs.d/{components.DOCKER_HUB}/hosts.toml"
     plain, pulled = (components.files(BINARIES, certificates, LIMITS, upstream=it)[place] for it in (None, mirror))
 
     assert plain.startswith('server = "http://127.0.0.1:5000"\n[host."http://127.0.0.1:5000"]')

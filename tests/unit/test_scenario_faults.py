@@ -19,7 +19,7 @@ expect: {outcome: crash-loop}
 
 FORM_FAULTS = (
     ("relese: shop", "5:1: unknown key 'relese'; did you mean 'release'?"),
-    ("replicas: 1", "5:1: unknown key 'replicas'; it belongs into 'expect'"),
+    ("replicas: 1", "5:1: unknown key 'replicas'; move it into 'expect'"),
     ("colour: red", "5:1: unknown key 'colour'; the keys are apiVersion, title, release, namespace, values, setup"),
     ("title: 1.10", '5:8: title: expected a string, found the number 1.10; quote it: "1.10"'),
     ("title:", "5:7: title: expected a string, found nothing; delete the key if it asks for nothing"),
@@ -218,7 +218,7 @@ def test_a_folder_and_a_missing_file_are_named(tmp_path: Path) -> None:
         load_scenario(tmp_path / "none.yaml")
     large = tmp_path / "large.yaml"
     large.write_text("# " + "x" * 300_000, encoding="utf-8")
-    with pytest.raises(UsageError, match="expected at most 256 KiB; put values into own files"):
+    with pytest.raises(UsageError, match="expected at most 256 KiB; move values into other files"):
         load_scenario(large)
 
 

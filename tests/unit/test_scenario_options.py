@@ -96,7 +96,7 @@ def test_values_of_the_command_line_come_last(read: Read) -> None:
     assert canary.settings == ("a=2", "image.tag=1.10")
     assert settings.scenario.stable == (Revision(ChartReference(Path.cwd() / "shop")),)
     assert read(CANARYPROOF_SET="a=2\nb={x,y}").scenario.canary.settings == ("a=2", "b={x,y}")
-    with pytest.raises(UsageError, match=r"--canaryproof-values must be a file, but .*none\.yaml is none"):
+    with pytest.raises(UsageError, match=r"--canaryproof-values must name files, and there is no file .*none\.yaml"):
         read("--canaryproof-values=none.yaml")
 
 

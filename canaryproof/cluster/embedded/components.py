@@ -29,7 +29,7 @@ _PROXIES = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), f"http://127.0.0.1:{WAY_
 """The proxy variables of containerd for image pulls. Go's net/http does not use them for the loopback address."""
 POD_MEMORY = "CANARYPROOF_POD_MEMORY"
 """The environment variable that gives containerd's shim the memory limit of a pod, in bytes."""
-COURSE_REGISTRY = "docker.io"
+DOCKER_HUB = "docker.io"
 """The registry of images without a host in their name, such as those of the UpCommerce course."""
 
 _ETCD = STATE / "etcd"
@@ -115,7 +115,7 @@ def files(
         "kubelet.yaml": json.dumps(_kubelet_configuration(limits, rootless=rootless)),
         "containerd.toml": _containerd_configuration(binaries, rootless=rootless),
         "cni/10-canaryproof.conflist": json.dumps(_network_configuration()),
-        f"certs.d/{COURSE_REGISTRY}/hosts.toml": _hosts(upstream, upstream.mirror if upstream else ""),
+        f"certs.d/{DOCKER_HUB}/hosts.toml": _hosts(upstream, upstream.mirror if upstream else ""),
         "certs.d/_default/hosts.toml": _hosts(upstream),  # all other registries (containerd, "Registry Configuration")
     }
     return {str(STATE / name): text for name, text in contents.items()}

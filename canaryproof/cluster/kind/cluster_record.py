@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from canaryproof.cluster.kind.config import COURSE_IMAGES
+from canaryproof.cluster.kind.config import DOCKER_HUB_SETTINGS
 from canaryproof.errors import ClusterError, UsageError
 from canaryproof.system.locks import holder, sign, take_if_free
 from canaryproof.system.ownership import make_folder
@@ -63,7 +63,7 @@ class Record:
 
         *others* maps the names of further registries to the texts of their files. Files of earlier runs are removed.
         """
-        texts = {COURSE_IMAGES.parent.name: registry}
+        texts = {DOCKER_HUB_SETTINGS.parent.name: registry}
         texts |= {name: text for name, text in others.items() if name not in texts}
         self.registries.mkdir(parents=True, exist_ok=True)
         for folder in self.registries.iterdir():
@@ -71,7 +71,7 @@ class Record:
                 shutil.rmtree(folder)
         for name, text in texts.items():
             if text:
-                file = self.registries / name / COURSE_IMAGES.name
+                file = self.registries / name / DOCKER_HUB_SETTINGS.name
                 file.parent.mkdir(exist_ok=True)
                 file.write_text(text, encoding="utf-8")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from canaryproof.cluster.embedded.components import COURSE_REGISTRY
+from canaryproof.cluster.embedded.components import DOCKER_HUB
 from canaryproof.cluster.embedded.resource_limits import POD_PROCESSES
 
 NODE_REGISTRIES = "/etc/containerd/certs.d"
 """The folder from which containerd on a node reads registry settings at every pull (containerd, "Registry
 Configuration")."""
-COURSE_IMAGES = Path(COURSE_REGISTRY, "hosts.toml")
+DOCKER_HUB_SETTINGS = Path(DOCKER_HUB, "hosts.toml")
 """The settings file for Docker Hub, the registry of images without a host in their name."""
 
 _REGISTRIES_PATCH = f"""\

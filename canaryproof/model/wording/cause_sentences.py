@@ -118,7 +118,7 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "revision-pruned": "Helm keeps {count} revisions, and the one with the canary is no longer among them",
     "rollout-paused": "{name} is paused, so no pod of it was started",
     "sandbox-not-created": "the pod of {name} cannot start: {detail}",
-    "scheduler-missing": "no scheduler of the name {found} looks at the pod of {name}",
+    "scheduler-missing": "the pod of {name} names the scheduler {found}, which this cluster does not have",
     "scheduling-gated": "the pod of {name} waits for its scheduling gates to be removed: {names}",
     "seen-back-off": "{name} crash-looped: the kubelet backed off from restarting its container{started}{unsaid}",
     "seen-image-failure": "{name} never started: {detail}",

@@ -48,8 +48,8 @@ FINDINGS: Mapping[Code | FindingCode, str] = {
     "release-deleted": "there is no release {object} in {found} any more, and events still show {names}{shown}; helm"
     " uninstall is no rollback: it deletes the stable app and Helm's history too; install the stable chart again,"
     " upgrade to the canary, and run helm rollback",
-    "release-missing": "there is no release {object} in {found}{instead}: nothing was installed there, or it was"
-    " elsewhere; helm list --all-namespaces shows what there is",
+    "release-missing": "there is no release {object} in {found}{instead}: nothing was installed, or the release"
+    " is in another namespace or cluster; helm list --all-namespaces lists all releases",
     "release-uninstalled": "revision {count} was uninstalled: helm uninstall is no rollback, and it deletes the stable"
     " app too; seen: {parts}",
     "rollback-failed": "Helm could not roll back to revision {count}: {error}",
@@ -80,9 +80,9 @@ FINDINGS: Mapping[Code | FindingCode, str] = {
     "pod-image-differs": "{object} runs {found} instead of {expected}: pod {pod}",
     "pod-not-ready": "{object} is not Ready: pod {pod}",
     "pod-restarted": "{object} was restarted after the rollback: pod {pod} {times}",
-    "answered-rarely": "the stable {service} answered {found} % of the requests {when} ({answered} of {requests}); at"
-    " least {limit} % are asked for",
-    "unanswered": "the stable {service} gave no answer for {seconds:.1f} s {when}; at most {limit} s may pass"
+    "answered-rarely": "the stable {service} answered {found} % of the requests {when} ({answered} of {requests});"
+    " the scenario requires {limit} %",
+    "unanswered": "the stable {service} gave no answer for {seconds:.1f} s {when}; the limit is {limit} s"
     " ({answered} of {requests} requests were answered, {count} failed in a row: {detail})",
     # mistakes that lead to an error of Helm or the cluster
     "braces-unmatched": "the braces of a template expression do not match: it begins with {{{{ and ends with }}}}",
@@ -120,7 +120,7 @@ FINDINGS: Mapping[Code | FindingCode, str] = {
     "infrastructure-fault": "{detail}",
     "internal-fault": "{detail}",
     "check-left-out": "the scenario leaves this check out",
-    "no-stable-service": "the stable chart has no Service that could be asked",
+    "no-stable-service": "the stable chart has no Service for requests",
     "one-pod-per-node": "{name} is a DaemonSet: it has one pod on each node, and no number of replicas",
     "outcome-rules-out": "the scenario accepts the outcome {expected}, with which this check cannot hold",
     "shared-in-place": "{name} is changed in place, so the Services of its former pods lead to its new pods as well",

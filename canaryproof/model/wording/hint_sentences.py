@@ -33,7 +33,7 @@ HINTS: Mapping[HintId, str] = {
     "no-room": "lower the canary's requests and limits, and look at their units: no node has that much",
     "no-service-account": "add the ServiceAccount that the canary names to the chart, or take its name out",
     "node-choice": "look at what the pod asks of its node, its nodeSelector and affinity: no node has it",
-    "other-processor": "the program is built for another processor, or it is a script without its first line"
+    "other-processor": "the program is built for another processor, or a script whose first line does not begin with"
     " #!: build it for the processor of the nodes",
     "priority-class": "take the PriorityClass out: the cluster has none of that name",
     "quota": "look at the ResourceQuota, if it is the chart's own: it leaves no room for the canary",
@@ -209,7 +209,7 @@ HINTS: Mapping[HintId, str] = {
     "port-by-number": "have {object} lead to its port by number: the pods of revision 1 have no port of that name, so"
     " it leads nowhere until others have started; look at what the chart changes in stable, and whether its Service"
     " picks other pods too",
-    "restore-templates": "bring {files} back to what the stable chart has, and keep the canary in files of its own",
+    "restore-templates": "restore {files} from the stable chart, and keep the canary in files of its own",
     "stable-changes": "look at what the chart changes in stable",
     "stable-objects": "look at kubectl get deployments,services",
     "stable-pods": "look at kubectl get pods, and at the pod's events",
