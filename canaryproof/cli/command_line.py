@@ -88,7 +88,8 @@ def parser_of(commands: Sequence[Command]) -> argparse.ArgumentParser:
     parser = _Parser(
         "canaryproof",
         description="Prove on a real Kubernetes, with the real Helm, that a canary release fails safely.",
-        epilog="Exit codes: 0 all accepted, 1 some rejected, 4 the command line is wrong, 8 the infrastructure failed.",
+        epilog="Exit codes: 0 all accepted, 1 some rejected, 4 the command line or the scenario is wrong,"
+        " 8 the infrastructure failed.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"canaryproof {version('canaryproof')}")

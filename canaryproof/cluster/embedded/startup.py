@@ -47,7 +47,7 @@ def await_ready(
             ("Service addresses", "kube-proxy", lambda: vitals.lack or _works("kube-proxy", lender, time_limits)),
         )
         for what, component, look in stages:
-            say(f"waiting for its {what}")
+            say(f"waiting for: {what}")
             try:
                 await_stage(
                     what,

@@ -1,4 +1,4 @@
-"""The acceptance suite for the checkout release, and a check of our own."""
+"""The acceptance suite for the checkout release, and a check of the team's own."""
 
 from canaryproof import Evidence, check
 from canaryproof.acceptance.test_acceptance import *
