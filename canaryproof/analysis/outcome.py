@@ -18,6 +18,7 @@ Rule = Callable[[Scene], Iterator[Decision]]
 
 RULES: tuple[Rule, ...] = (
     rollout_rules.untouched,
+    rollout_rules.asks_for_none,
     pod_rules.asks_for_none,
     pod_rules.paused,
     image_rules.never_pulled,

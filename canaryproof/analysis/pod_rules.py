@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from canaryproof.analysis.container_runs import Scene
+from canaryproof.analysis.stable_state import requested_pods
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import Decision, OutcomeName
 from canaryproof.model.kubernetes_text import (
@@ -159,7 +160,15 @@ def never_ready(scene: Scene) -> Iterator[Decision]:
 def _is_steady(scene: Scene) -> bool:
     since = [pod.ready_since for pod in scene.live]
     steady = all(each is not None and scene.now - each >= scene.time_limits.observation for each in since)
-    return steady and len(since) >= max(1, scene.canary.replicas)
+    return steady and len(since) >= max(1, _wanted(scene))
+
+
+def _wanted(scene: Scene) -> int:
+    """Return the number of pods that the canary gets. A DaemonSet gets one on each node that its controller chooses."""
+    workload = scene.timeline.objects.get(scene.canary.key)
+    if scene.canary.kind == "DaemonSet" and workload:
+        return requested_pods(workload)
+    return scene.canary.replicas
 
 
 def _in_doubt(scene: Scene) -> bool:

@@ -28,6 +28,23 @@ def untouched(scene: Scene) -> Iterator[Decision]:
         yield scene.decision("not-rolled-out", cause, scene.upgraded_at + scene.time_limits.persistence, proof)
 
 
+def asks_for_none(scene: Scene) -> Iterator[Decision]:
+    """Decide by a DaemonSet, or a workload that is changed in place, whose controller wants no pods.
+
+    The controller of a DaemonSet wants one pod on each node that is fit for it.
+    """
+    workload = _workload(scene)
+    waited = scene.now - scene.upgraded_at >= scene.time_limits.persistence
+    if workload is None or scene.pods or not waited or not is_observed(workload) or requested_pods(workload):
+        return
+    proven_at = scene.upgraded_at + scene.time_limits.persistence
+    if workload.kind == "DaemonSet":
+        cause, proof = Cause(code="no-node-chosen"), "status.desiredNumberScheduled: 0"
+        yield scene.decision("unschedulable", cause, proven_at, proof)
+    elif scene.canary.in_place:
+        yield scene.decision("not-ready", Cause(code="zero-replicas"), proven_at, "spec.replicas: 0")
+
+
 def _workload(scene: Scene) -> Manifest | None:
     return scene.timeline.objects.get(scene.canary.key)
 
@@ -45,7 +62,7 @@ def _reason(workload: Manifest) -> tuple[Cause, str] | None:
         cause = Cause(code="update-partitioned", limit=partition, count=wanted)
         return cause, f"spec.updateStrategy.rollingUpdate.partition: {partition}"
     _, updated, _ = pod_counts(workload)
-    if updated == wanted:
+    if updated == wanted > 0:
         return Cause(code="template-unchanged"), f"{updated} of {wanted} pods are of the latest pod template"
     return None
 

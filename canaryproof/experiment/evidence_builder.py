@@ -95,8 +95,12 @@ class EvidenceBuilder:
             self._decide("refused", replace(upgrade_failure(upgrade), why=why), upgrade.ended)
 
     def refuse_rollback(self, rollback: Step) -> None:
-        """Record that a hook of the stable chart made the rollback fail, which is then the outcome."""
-        if rollback.cause and rollback.cause.code == "hook-failed":
+        """Record that a hook made the rollback fail, which is the outcome if the scenario expects that of a hook.
+
+        Otherwise, the outcome stays that of the canary, and the check of the rollback tells of the hook.
+        """
+        expected = "hook-failed" in self._scenario.expect.outcomes
+        if expected and rollback.cause and rollback.cause.code == "hook-failed":
             self._decide("hook-failed", rollback.cause, rollback.ended)
 
     def take_logs(self, logs: Iterable[ContainerLog], *, own_image: bool = True) -> None:

@@ -35,6 +35,7 @@ Code = Literal[
     # obstacles to the start of a pod
     "container-not-created",
     "memory-too-low",
+    "no-node-chosen",
     "node-silent",
     "pod-evicted",
     "pods-refused",

@@ -91,6 +91,8 @@ HintId = Literal[
     "pods-before-others",
     "port-by-number",
     "restore-templates",
+    "service-switched",
+    "stable-changes-too",
     "stable-changes",
     "stable-objects",
     "stable-pods",

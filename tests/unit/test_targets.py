@@ -243,6 +243,55 @@ def test_a_workload_whose_pods_stay_is_not_rolled_out(spec: Body, status: dict[s
     assert (decision.outcome, decision.cause.code) == ("not-rolled-out", code)
 
 
+def test_a_workload_in_place_that_asks_for_no_pods_has_none() -> None:
+    """An upgrade that sets 0 replicas is told by that, and not as an unchanged pod template."""
+    canary = replace(IN_PLACE, former=("web-1",))
+    timeline = seen((0, "ADDED", pod("web-1", "a")), (1, "MODIFIED", workload({"replicas": 0})))
+
+    assert decide(timeline, canary, 1, 1 + LIMITS.persistence / 2, LIMITS) is None
+    decision = decide(timeline, canary, 1, 1 + LIMITS.persistence, LIMITS)
+    assert decision
+    assert (decision.outcome, decision.cause.code) == ("not-ready", "zero-replicas")
+
+
+AGENT = Canary("agent", "t", 1, (), ("a:2",), kind="DaemonSet")
+
+
+def agent(wanted: int) -> Body:
+    """Return a live DaemonSet whose controller wants pods on so many nodes."""
+    counts = {"observedGeneration": 1, "desiredNumberScheduled": wanted, "currentNumberScheduled": wanted}
+    return {"kind": "DaemonSet", "metadata": {"name": "agent", "generation": 1}, "spec": {}, "status": counts}
+
+
+def of_agent(uid: str) -> Body:
+    """Return a Ready pod of the DaemonSet."""
+    body: Body = pod("agent-1", uid)
+    owners = [{"kind": "DaemonSet", "name": "agent", "uid": "d"}]
+    return body | {"metadata": {**body["metadata"], "name": uid, "ownerReferences": owners}}
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_a_daemon_set_is_healthy_only_with_a_ready_pod_on_every_node(in_place: bool) -> None:  # noqa: FBT001
+    """A rollout takes one node after another: one Ready pod of three is no healthy canary yet."""
+    canary, now = replace(AGENT, in_place=in_place), 3 + LIMITS.observation
+    first = [(1.0, "ADDED", agent(2)), (2.0, "ADDED", of_agent("one"))]
+
+    assert decide(seen(*first), canary, 1, now, LIMITS) is None  # type: ignore[arg-type]
+    decision = decide(seen(*first, (2.5, "ADDED", of_agent("two"))), canary, 1, now, LIMITS)  # type: ignore[arg-type]
+    assert decision
+    assert decision.outcome == "healthy"
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_a_daemon_set_that_no_node_is_fit_for(in_place: bool) -> None:  # noqa: FBT001
+    """Its controller chooses the nodes before there is a pod, so that no scheduler says it."""
+    timeline = seen((1, "ADDED", agent(0)))
+
+    decision = decide(timeline, replace(AGENT, in_place=in_place), 1, 1 + LIMITS.persistence, LIMITS)
+    assert decision
+    assert (decision.outcome, decision.cause.code) == ("unschedulable", "no-node-chosen")
+
+
 def test_a_workload_whose_controller_is_late_may_still_be_rolled_out() -> None:
     """Nothing is certain while the status of the workload is older than its spec."""
     canary = replace(IN_PLACE, former=("web-1",))

@@ -12,7 +12,7 @@ from canaryproof.checks.registry import BY_ID, CHECKS
 from canaryproof.checks.results import SubmissionResult
 from canaryproof.checks.titles import in_scenario
 from canaryproof.checks.verdict import judge
-from canaryproof.model.evidence import Decision, Evidence, OutcomeName, Step
+from canaryproof.model.evidence import Decision, Evidence, OutcomeName, Probe, Step
 from canaryproof.scenario.terms import Expectation, Scenario
 from tests.unit.stories import (
     CANARY_DEPLOYMENT,
@@ -195,6 +195,47 @@ def test_a_canary_in_place_is_no_touched_stable() -> None:
     assert failed(asked, added, STABLE + other)["stable-untouched"][0] == "stable-changed"
 
 
+GREEN = {"app": "green"}
+SWITCHED = STABLE.replace(SELECTOR, "selector: {app: green}") + deployment(
+    "green", image="a:2", port=5000, labels=GREEN
+)
+"""An upgrade that adds the canary, and switches the stable Service over to it."""
+
+
+def test_a_service_that_is_switched_over_belongs_to_the_canary() -> None:
+    """Blue/green: in a team's own chart, the switched Service leads to the canary only, and is no touched stable."""
+    asked = scenario(traffic="own", container_port=5000)
+
+    assert not failed(asked, SWITCHED).keys() & {"canary-service", "stable-untouched"}
+    assert failed(scenario(traffic="none"), SWITCHED).keys() == {"canary-service"}
+    nowhere = SWITCHED.replace("selector: {app: green}", "selector: {app: red}")
+    assert failed(asked, nowhere).keys() >= {"canary-service", "stable-untouched"}
+
+
+def test_a_submission_may_not_switch_the_stable_service_over() -> None:
+    """The stable chart of a submission is not the submission's own to change."""
+    asked = replace(scenario(traffic="own", container_port=5000), submits_charts=True)
+
+    assert failed(asked, SWITCHED).keys() >= {"canary-service", "stable-untouched"}
+
+
+def test_a_release_that_changes_more_than_the_canary_is_told_how_to_allow_it() -> None:
+    """A team's own chart may change stable on purpose; a submission may not."""
+    asked, chart = scenario(), IN_PLACE + CANARY_DEPLOYMENT
+
+    assert failed(asked, chart)["stable-untouched"][1] == "stable-changes-too"
+    assert failed(replace(asked, submits_charts=True), chart)["stable-untouched"][1] == "restore-templates"
+
+
+def test_a_switched_service_that_is_silent_is_told_with_the_switch() -> None:
+    """The stable Service leads to pods that are not Ready: the hint names the switch."""
+    silent = [Probe(2 + number / 7, 0.1, "connection refused", service="upcommerce-service") for number in range(20)]
+    rows = judge(evidence(scenario(), SWITCHED, probes=tuple(silent)), scenario()).ended("failed")
+
+    hints = {row.check.id: row.judgement.hint_id for row in rows}
+    assert hints["stable-serves-during-canary"] == "service-switched"
+
+
 def test_a_healthy_canary_has_no_restart() -> None:
     """A canary that became Ready only after a restart is not the healthy one that the scenario expects."""
     asked = scenario("healthy")
@@ -220,8 +261,9 @@ def test_titles_have_the_values_of_the_scenario() -> None:
 
 
 def test_a_service_that_was_there_does_not_count_as_own() -> None:
-    """Own traffic needs a Service that the upgrade adds, or moves to the canary's pods alone."""
+    """Of a submission, own traffic needs a Service that the submission adds."""
     moved = STABLE_SERVICE.replace(SELECTOR, "selector: {app: upcommerce-canary-app}")
     chart = STABLE.replace(STABLE_SERVICE, "") + moved + CANARY_DEPLOYMENT + service("x", {"a": "b"}, port=1)
 
-    assert failed(scenario(traffic="own"), chart)["canary-service"][0] == "service-selects-nothing"
+    asked = replace(scenario(traffic="own"), submits_charts=True)
+    assert failed(asked, chart)["canary-service"][0] == "service-selects-nothing"

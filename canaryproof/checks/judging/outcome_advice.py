@@ -50,6 +50,7 @@ POST_START = Advice("post-start-hook", ("postStart", "lifecycle"))
 BY_CODE: Mapping[Code | FindingCode, Advice] = {
     "image-pull-forbidden": IMAGE_PULL_POLICY,
     "image-not-on-node": IMAGE_PULL_POLICY,
+    "no-node-chosen": Advice("node-choice", ("nodeSelector", "affinity")),
     "node-silent": Advice("node-name", ("nodeName",)),
     "not-restarted": Advice("container-restart-policy", ("restartPolicy",)),
     "others-ended": Advice("other-container", ("image", "command", "args")),

@@ -13,7 +13,7 @@ from canaryproof.checks.judging.finding import Finding, routes
 from canaryproof.model.causes import Cause, During
 from canaryproof.model.evidence import Evidence, Probe
 from canaryproof.model.hints import Hint
-from canaryproof.model.objects import WORKLOADS, Container, Manifest, pairs, picks, service_ports
+from canaryproof.model.objects import WORKLOADS, Container, Manifest, ObjectKey, pairs, picks, service_ports
 from canaryproof.model.timeline import PodHistory
 from canaryproof.scenario.terms import Scenario
 
@@ -25,14 +25,15 @@ def stable_untouched(evidence: Evidence, scenario: Scenario) -> Finding | None:
     """The stable workloads and Services are still the stable chart's; limits, replicas and added labels may differ.
 
     Image, command and 0 replicas decide whether it is the stable app that runs, hence they may not. A canary that is
-    changed in place is no longer one of them.
+    changed in place is no longer one of them, nor is a Service of a team's own chart that is switched over to the
+    canary.
     """
-    del scenario
-    return _touches(evidence)
+    return _touches(evidence, scenario)
 
 
-def _touches(evidence: Evidence) -> Finding | None:
-    touched = tuple(touched_objects(evidence))
+def _touches(evidence: Evidence, scenario: Scenario) -> Finding | None:
+    switched = () if scenario.submits_charts else _switched(evidence)
+    touched = tuple(each for each in touched_objects(evidence) if each[0].key not in switched)
     if not touched:
         return None
     first, now, _ = touched[0]
@@ -41,10 +42,18 @@ def _touches(evidence: Evidence) -> Finding | None:
     parts = tuple(Cause(code="stable-changed", object=str(stable.key), parts=differ) for stable, _, differ in touched)
     return Finding(
         Cause(code="stable-changed", parts=parts),
-        Hint(id="restore-templates", files=templates),
+        Hint(id="restore-templates" if scenario.submits_charts else "stable-changes-too", files=templates),
         (now or first).template,
         registry.CANARY_PRESENT.id if misplaced else "",
     )
+
+
+def _switched(evidence: Evidence) -> tuple[ObjectKey, ...]:
+    """Return the stable Services that the upgrade switches over to the pods of the canary (blue/green)."""
+    led = {route.name for route in evidence.canary.services} if evidence.canary else set()
+    now = {each.name: each.selector for each in evidence.chart.manifests if each.kind == "Service"}
+    services = (each for each in evidence.baseline.manifests if each.kind == "Service" and each.name in led)
+    return tuple(each.key for each in services if each.selector != now[each.name])
 
 
 def touched_objects(evidence: Evidence) -> Iterator[tuple[Manifest, Manifest | None, tuple[Cause, ...]]]:
@@ -149,12 +158,12 @@ def stable_serves_during_canary(evidence: Evidence, scenario: Scenario) -> Findi
     ended = evidence.rollback.began if evidence.rollback else evidence.ended_at or 0.0
     probes = [probe for probe in evidence.probes if began <= probe.at < ended]
     found = _unanswered(evidence, scenario, probes, "canary")
-    return replace(found, follows=_touched(evidence)) if found and probes else found
+    return replace(found, follows=_touched(evidence, scenario)) if found and probes else found
 
 
-def _touched(evidence: Evidence) -> str:
+def _touched(evidence: Evidence, scenario: Scenario) -> str:
     """Return the check that found changes in stable, if they explain why stable does not answer."""
-    return registry.STABLE_UNTOUCHED.id if _touches(evidence) else ""
+    return registry.STABLE_UNTOUCHED.id if _touches(evidence, scenario) else ""
 
 
 def stable_healthy(evidence: Evidence, scenario: Scenario) -> Finding | None:
@@ -213,7 +222,7 @@ def stable_never_down(evidence: Evidence, scenario: Scenario) -> Finding | None:
     found = _unanswered(evidence, scenario, evidence.probes, "run")
     if not found or not evidence.probes:
         return found
-    return replace(found, follows=_touched(evidence) or _told_already(evidence, scenario))
+    return replace(found, follows=_touched(evidence, scenario) or _told_already(evidence, scenario))
 
 
 def _told_already(evidence: Evidence, scenario: Scenario) -> str:
@@ -257,6 +266,8 @@ def _why_silent(evidence: Evidence) -> Hint:
     canary = evidence.canary
     if canary and canary.in_place:
         return Hint(id="pods-before-others", object=str(canary.key))
+    if switched := _switched(evidence):
+        return Hint(id="service-switched", object=str(switched[0]))
     return Hint(id="stable-silent")
 
 

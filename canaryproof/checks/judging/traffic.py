@@ -42,7 +42,8 @@ def _own(evidence: Evidence, canary: Canary, scenario: Scenario) -> Finding | No
             Hint(id="traffic-in-place" if canary.in_place else "labels-of-its-own"),
             place_of(evidence, canary.source, "labels"),
         )
-    own = [route for route in canary.services if route.name not in stable]
+    # In a team's own chart, a stable Service that the upgrade switches over to the canary is the canary's (blue/green).
+    own = [each for each in canary.services if each.name not in stable or not scenario.submits_charts]
     if not own:
         return _no_service(evidence, canary, scenario.expect)
     fitting = [route for route in own if _leads(evidence, route, canary, scenario.expect)]

@@ -67,6 +67,7 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "no-containers": "{place}its pods have no containers",
     "no-deployment-added": "the chart adds no Deployment to the stable chart: {added}",
     "no-workload-changed": "the upgrade adds no workload, and changes the pod template of none: {added}",
+    "no-node-chosen": "{name} has no pod: its controller finds no node that is fit for one",
     "no-pod": "{name} had no pod {within}; nothing else is certain",
     "no-storage-class": "this cluster has no StorageClass for {object}; {elsewhere}",
     "node-ended-pod": "the node ended the pod {pod} of the canary for its own purposes: {states}{said}",

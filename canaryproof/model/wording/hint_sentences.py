@@ -210,6 +210,10 @@ HINTS: Mapping[HintId, str] = {
     " it leads nowhere until others have started; look at what the chart changes in stable, and whether its Service"
     " picks other pods too",
     "restore-templates": "restore {files} from the stable chart, and keep the canary in files of its own",
+    "service-switched": "the upgrade has {object} select the canary's pods at once: switch it over after they are"
+    " Ready, in a revision of its own",
+    "stable-changes-too": "look at {files}; if the release is meant to change this, write stable-untouched: skip under"
+    " checks in the scenario",
     "stable-changes": "look at what the chart changes in stable",
     "stable-objects": "look at kubectl get deployments,services",
     "stable-pods": "look at kubectl get pods, and at the pod's events",
