@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from canaryproof.model.evidence import Canary, Holder, Leftover
-from canaryproof.model.objects import HOOK, RESOURCE_POLICY, Manifest, ObjectKey, text_at
-from canaryproof.model.timeline import Timeline, condition
+from canaryproof.model.objects import HOOK, RESOURCE_POLICY, Manifest, ObjectKey, maps_at, text_at
+from canaryproof.model.timeline import PodHistory, Timeline, condition
 
 
 def key_in(namespace: str, manifest: Manifest) -> ObjectKey:
@@ -61,6 +61,25 @@ def is_waited_for(pod: Manifest, timeline: Timeline) -> bool:
     owners = (timeline.objects.get(owner.key) for owner in pod.owners if owner.key.kind == "StatefulSet")
     policies = [text_at(owner.body, "spec", "podManagementPolicy") for owner in owners if owner]
     return any(policy in {"", "OrderedReady"} for policy in policies)
+
+
+def stuck_pods(timeline: Timeline, canary: Canary | None) -> dict[ObjectKey, ObjectKey]:
+    """Return the pods of a canary for which their StatefulSet waits in vain, each with the StatefulSet.
+
+    A pod that was never Ready does not become Ready by itself if a readiness probe keeps failing, or if no container of
+    it ever started.  Without a probe, a pod that crash-loops is Ready for an instant, in which it can be replaced.
+    """
+    pods = canary.pods(timeline) if canary and canary.in_place else ()
+    found = (pod for pod in pods if pod.is_live and not pod.was_ready and is_waited_for(pod.latest, timeline))
+    return {pod.latest.key.local: pod.latest.owners[0].key for pod in found if _has_probe(pod) or not _has_started(pod)}
+
+
+def _has_probe(pod: PodHistory) -> bool:
+    return any(each.get("readinessProbe") for each in maps_at(pod.latest.body, "spec", "containers"))
+
+
+def _has_started(pod: PodHistory) -> bool:
+    return any(it.running or it.terminated for each in pod.containers for it in pod.moments(each.name))
 
 
 def leftover(key: ObjectKey, manifest: Manifest, left: frozenset[ObjectKey], timeline: Timeline) -> Leftover:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from canaryproof.analysis.leftovers import descendants, every_pod, key_in, last_deletion, leftover, new_pods
+from canaryproof.analysis.leftovers import descendants, every_pod, key_in, last_deletion, leftover, new_pods, stuck_pods
 from canaryproof.errors import InfrastructureError, WaitError
 from canaryproof.experiment.watching import Watcher
 from canaryproof.kube.recorder import WATCHED, Recording
@@ -55,11 +55,11 @@ class CleanupCheck:
         *,
         added: Iterable[Manifest],
         canary: Canary | None,
-        unready: Callable[[], str],
+        unready: Callable[[Collection[ObjectKey]], str],
     ) -> None:
         """Look in *namespace* for the *added* objects, which the rollback deletes, and for the pods of *canary*.
 
-        *unready* returns why the stable app is not ready.
+        *unready* returns why the stable app is not ready, apart from the workloads that it is given.
         """
         self._canary = canary
         self._client = client
@@ -67,6 +67,11 @@ class CleanupCheck:
         self._namespace = namespace
         self._added = {key_in(namespace, each): each for each in added}
         self._unready = unready
+        self._began = recording.now
+        self._others_since: float | None = None
+        """The time since which the stable app is ready, apart from workloads that are stuck."""
+        self._stuck: Collection[ObjectKey] = ()
+        """The pods for which a StatefulSet waits in vain."""
         self._restored_at: float | None = None
         """The time since which the stable app is ready, or None while it is not."""
         self._family = frozenset(self._added)
@@ -84,7 +89,7 @@ class CleanupCheck:
         try:
             watcher.wait(
                 "end of the canary and healthy stable app",
-                lambda: self.look(watcher.time_limits.hold) or None,
+                lambda: self.look(watcher.time_limits.hold, watcher.time_limits.persistence) or None,
                 within=watcher.time_limits.gone,
                 seen=self.seen,
             )
@@ -103,19 +108,28 @@ class CleanupCheck:
             leftovers=tuple(leftover(key, each, names, timeline) for key, each in self._left.items()),
         )
 
-    def look(self, hold: float) -> bool:
-        """Look once; report whether there is nothing more to wait for."""
-        if self._unready():
-            self._restored_at = None
-        elif self._restored_at is None:
-            self._restored_at = self._recording.now
+    def look(self, hold: float, persistence: float) -> bool:
+        """Look once; report whether there is nothing more to wait for.
+
+        A StatefulSet that waits in vain for *persistence* seconds is not waited for: it is stuck.
+        """
+        now = self._recording.now
+        stuck = stuck_pods(self._recording.timeline, self._canary) if now - self._began >= persistence else {}
+        self._stuck = stuck.keys()
+        self._restored_at = self._ready_since(self._restored_at, ())
+        self._others_since = self._ready_since(self._others_since, frozenset(stuck.values())) if stuck else None
         self._look_for_leftovers()
-        has_held = self._restored_at is not None and self._recording.now - self._restored_at >= hold
-        return has_held and all(self._stays(key) for key in self._left)
+        since = self._others_since if stuck else self._restored_at
+        return since is not None and now - since >= hold and all(self._stays(key) for key in self._left)
+
+    def _ready_since(self, since: float | None, apart: Collection[ObjectKey]) -> float | None:
+        if self._unready(apart):
+            return None
+        return self._recording.now if since is None else since
 
     def seen(self) -> str:
         """Describe the state that still keeps the wait from ending."""
-        return ", ".join(map(str, self._left)) or self._unready() or "stable, ready for too short a time"
+        return ", ".join(map(str, self._left)) or self._unready(()) or "stable, ready for too short a time"
 
     def let_go(self) -> None:
         """Remove the finalizers of the leftovers in the namespace that are being deleted."""
@@ -142,6 +156,8 @@ class CleanupCheck:
         manifest = self._left[key]
         if manifest.is_going:
             return False
+        if key in self._stuck:
+            return True
         if manifest.owners:
             return any(owner.key in self._left and self._stays(owner.key) for owner in manifest.owners)
         found = self._get(key, manifest)

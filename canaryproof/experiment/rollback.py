@@ -44,7 +44,7 @@ def observe_cleanup(tools: ExperimentTools, rollback: Step, stable: StableApp) -
         tools.namespace,
         added=[each for each in evidence.chart.manifests if each.key in evidence.added],
         canary=evidence.canary,
-        unready=lambda: stable.unready(generations),
+        unready=lambda stuck: stable.unready(generations, stuck),
     )
     facts.evidence = replace(evidence, history=tools.release.history())
     cleanup = check.observe(tools.watcher)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from operator import attrgetter
@@ -66,12 +66,17 @@ class StableApp:
         """Return how requests reach its Services: at their addresses, unless none has one or the cluster lacks them."""
         return "service-address" if any(each.way == "service-address" for each in self._services) else "api-server"
 
-    def unready(self, generations: Mapping[ObjectKey, int] = MappingProxyType({})) -> str:
+    def unready(
+        self, generations: Mapping[ObjectKey, int] = MappingProxyType({}), stuck: Collection[ObjectKey] = ()
+    ) -> str:
         """Return why it is not ready; empty when it is.
 
-        The status of a workload counts from its generation in *generations* on.
+        The status of a workload counts from its generation in *generations* on. The workloads that are *stuck*, and
+        Services, which may lead to them, do not count.
         """
-        cause = unready(self._watcher.recording.timeline, self._stable, generations)
+        workloads = tuple(each for each in self._stable.workloads if each not in stuck)
+        stable = replace(self._stable, workloads=workloads, services=()) if stuck else self._stable
+        cause = unready(self._watcher.recording.timeline, stable, generations)
         return describe(cause) if cause else ""
 
     def generations(self) -> dict[ObjectKey, int]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from canaryproof.experiment.cleanup_check import CleanupCheck
 from canaryproof.kube.recorder import Recording
 from canaryproof.kube.resources import Resource
-from canaryproof.model.evidence import Holder, Leftover
+from canaryproof.model.evidence import Canary, Holder, Leftover
 from canaryproof.model.objects import Body, Manifest, ObjectKey
 
 CANARY = ObjectKey("Deployment", "canary")
 CONFIG = ObjectKey("ConfigMap", "extra")
+DATABASE = ObjectKey("StatefulSet", "db")
 ROLE = ObjectKey("ClusterRole", "reader")
 
 
@@ -52,7 +55,7 @@ class FakeObjects:
 class Scene:
     """A cleanup check for one added object, with methods that change the cluster."""
 
-    def __init__(self, key: ObjectKey = CANARY) -> None:
+    def __init__(self, key: ObjectKey = CANARY, canary: Canary | None = None) -> None:
         """Start right after the rollback, with the stable app not ready."""
         self.clock = FakeClock()
         self.recording = Recording(self.clock)
@@ -64,8 +67,8 @@ class Scene:
             recording=self.recording,
             namespace="lab",
             added=[Manifest({"kind": key.kind, "apiVersion": version, "metadata": {"name": key.name}})],
-            canary=None,
-            unready=lambda: self.unready,
+            canary=canary,
+            unready=lambda stuck: "" if DATABASE in stuck else self.unready,
         )
 
     def put(self, kind: str, name: str, **metadata: Any) -> Body:
@@ -85,7 +88,7 @@ class Scene:
     def at(self, now: float) -> bool:
         """Run the check at *now*."""
         self.clock.now = now
-        return self.check.look(1)
+        return self.check.look(1, 5)
 
 
 def test_it_is_over_when_stable_has_held_and_all_is_gone() -> None:
@@ -119,6 +122,37 @@ def test_what_is_going_is_waited_for() -> None:
 
     assert scene.at(4)
     assert scene.check.result().leftovers == ()
+
+
+@pytest.mark.parametrize(
+    ("spec", "status", "is_over"),
+    [
+        ({"readinessProbe": {"httpGet": {}}}, {"running": {}}, True),
+        ({}, {"waiting": {"reason": "ImagePullBackOff"}}, True),
+        ({}, {"running": {}}, False),
+    ],
+    ids=["probe-fails", "never-started", "ready-for-an-instant"],
+)
+def test_a_stateful_set_that_waits_in_vain_is_not_waited_for(spec: Body, status: Body, is_over: bool) -> None:  # noqa: FBT001
+    """The check ends after a while if only a stuck StatefulSet keeps the stable app from being ready.
+
+    It goes on where a broken pod without a probe may be Ready for an instant.
+    """
+    canary = Canary("db", "t", 1, (), ("a:2",), kind="StatefulSet", in_place=True, former=("db-1",))
+    scene = Scene(canary=canary)
+    scene.put("StatefulSet", "db")
+    owner = {"ownerReferences": [{"kind": "StatefulSet", "name": "db"}], "labels": {"controller-revision-hash": "db-2"}}
+    pod = scene.put("Pod", "db-0", **owner)
+    pod["spec"] = {"containers": [{"name": "main", **spec}]}
+    pod["status"] = {"containerStatuses": [{"name": "main", "restartCount": 0, "state": status}]}
+    pod["metadata"] = pod["metadata"] | {"resourceVersion": "9"}
+    scene.recording.record("MODIFIED", pod)
+
+    assert not scene.at(1)
+    assert not scene.at(5.1)
+    assert scene.at(6.2) == is_over
+    assert [each.object.name for each in scene.check.result().leftovers] == ["db-0"]
+    assert scene.check.result().restored_at is None
 
 
 def test_what_nobody_deletes_is_not_waited_for() -> None:

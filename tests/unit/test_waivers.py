@@ -13,7 +13,7 @@ from canaryproof.checks.results import SubmissionResult
 from canaryproof.checks.titles import in_scenario
 from canaryproof.checks.verdict import judge
 from canaryproof.model.evidence import Decision, Evidence, OutcomeName, Probe, Step
-from canaryproof.scenario.terms import Expectation, Scenario
+from canaryproof.scenario.terms import Expectation, Scenario, WorkloadName
 from tests.unit.stories import (
     CANARY_DEPLOYMENT,
     CANARY_SERVICE,
@@ -196,6 +196,24 @@ def test_a_canary_in_place_is_no_touched_stable() -> None:
 
 
 GREEN = {"app": "green"}
+
+
+def test_a_release_may_change_several_workloads_in_place() -> None:
+    """In a team's own chart, the workload that is named is the canary, and the others may change along with it."""
+    other = deployment("other", image="b:1", port=1)
+    before, after = STABLE + other, IN_PLACE + other.replace("b:1", "b:2")
+    named = scenario(workload=WorkloadName("Deployment", "other"))
+
+    def touched(asked: Scenario, chart: str = after) -> bool:
+        return "stable-untouched" in failed(asked, chart, before)
+
+    assert not touched(named)
+    assert touched(replace(named, submits_charts=True))
+    assert touched(named, after.replace("replicas: 1", "replicas: 0", 1))
+    assert not touched(scenario())
+    assert "canary-present" in failed(scenario(), after, before)
+
+
 SWITCHED = STABLE.replace(SELECTOR, "selector: {app: green}") + deployment(
     "green", image="a:2", port=5000, labels=GREEN
 )

@@ -25,15 +25,15 @@ def stable_untouched(evidence: Evidence, scenario: Scenario) -> Finding | None:
     """The stable workloads and Services are still the stable chart's; limits, replicas and added labels may differ.
 
     Image, command and 0 replicas decide whether it is the stable app that runs, hence they may not. A canary that is
-    changed in place is no longer one of them, nor is a Service of a team's own chart that is switched over to the
-    canary.
+    changed in place is no longer one of them. In a team's own chart, neither is a Service that is switched over to the
+    canary, nor a workload that the release changes along with a canary in place.
     """
     return _touches(evidence, scenario)
 
 
 def _touches(evidence: Evidence, scenario: Scenario) -> Finding | None:
-    switched = () if scenario.submits_charts else _switched(evidence)
-    touched = tuple(each for each in touched_objects(evidence) if each[0].key not in switched)
+    allowed = () if scenario.submits_charts else (*_switched(evidence), *_released(evidence))
+    touched = tuple(each for each in touched_objects(evidence) if each[0].key not in allowed)
     if not touched:
         return None
     first, now, _ = touched[0]
@@ -44,8 +44,22 @@ def _touches(evidence: Evidence, scenario: Scenario) -> Finding | None:
         Cause(code="stable-changed", parts=parts),
         Hint(id="restore-templates" if scenario.submits_charts else "stable-changes-too", files=templates),
         (now or first).template,
-        registry.CANARY_PRESENT.id if misplaced else "",
+        registry.CANARY_PRESENT.id if misplaced or _is_undecided(evidence, scenario) else "",
     )
+
+
+def _is_undecided(evidence: Evidence, scenario: Scenario) -> bool:
+    """Report whether one of the changed workloads of a team's own chart is the canary, and it is not known which."""
+    return not scenario.submits_charts and evidence.decision.cause.code == "several-workloads-changed"
+
+
+def _released(evidence: Evidence) -> tuple[ObjectKey, ...]:
+    """Return the workloads that the upgrade changes in place besides the canary, and that still ask for pods."""
+    if evidence.canary is None or not evidence.canary.in_place:
+        return ()
+    now = {each.key: each for each in evidence.chart.manifests if each.kind in WORKLOADS}
+    stable = (each for each in evidence.baseline.manifests if each.key in now)
+    return tuple(each.key for each in stable if now[each.key].replicas or not each.replicas)
 
 
 def _switched(evidence: Evidence) -> tuple[ObjectKey, ...]:
