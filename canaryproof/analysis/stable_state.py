@@ -143,15 +143,16 @@ def difference(timeline: Timeline, baseline: Iterable[Manifest], upgraded_at: fl
 def _values(manifest: Manifest) -> Iterator[tuple[str, str]]:
     """Yield the values of an object by their paths, without those that the cluster assigns."""
     parts = {"labels": manifest.labels, "annotations": manifest.annotations, "spec": manifest.body.get("spec")}
-    return (each for each in _leaves(parts, "") if not ASSIGNED.search(each[0]))
+    return (each for each in leaves(parts) if not ASSIGNED.search(each[0]))
 
 
-def _leaves(value: object, path: str) -> Iterator[tuple[str, str]]:
+def leaves(value: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the paths and values of the scalars in *value*, which lies at *path*."""
     if isinstance(value, dict):
         for key, each in value.items():
-            yield from _leaves(each, f"{path}.{key}" if path else str(key))
+            yield from leaves(each, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list):
         for number, each in enumerate(value):
-            yield from _leaves(each, f"{path}[{number}]")
+            yield from leaves(each, f"{path}[{number}]")
     elif value is not None:
         yield path, repr(value)

@@ -306,14 +306,16 @@ def is_limit_range_refusal(message: str) -> bool:
     return bool(re.search(pattern, message))
 
 
-def is_pod_of(deployment: str, name: str) -> bool:
-    """Report whether a pod with this *name* can belong to a Deployment.
+def is_pod_of(kind: str, workload: str, name: str) -> bool:
+    """Report whether a pod with this *name* can belong to a workload.
 
-    The name of such a pod is the name of its ReplicaSet and five random characters.
+    The name of a Deployment's pod is the name of its ReplicaSet and five random characters, that of a DaemonSet's pod
+    the name of the DaemonSet and such characters, and that of a StatefulSet's pod ends with its number.
 
-    Source: apiserver, ``pkg/storage/names/generate.go``.
+    Source: apiserver, ``pkg/storage/names/generate.go``; ``pkg/controller/statefulset/stateful_set_utils.go``.
     """
-    return bool(re.fullmatch(rf"{re.escape(deployment)}-[a-z0-9]+-[a-z0-9]{{5}}", name))
+    ends = {"Deployment": "[a-z0-9]+-[a-z0-9]{5}", "StatefulSet": r"\d+", "DaemonSet": "[a-z0-9]{5}"}
+    return bool(re.fullmatch(f"{re.escape(workload)}-{ends[kind]}", name))
 
 
 def is_replica_set_of(deployment: str, name: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from canaryproof.analysis.leftovers import descendants, leftover
+from canaryproof.analysis.leftovers import descendants, leftover, new_pods
 from canaryproof.analysis.stable_state import Stable
 from canaryproof.experiment.prober import probe
 from canaryproof.helm.releases import OF_HELM, Record, record_of, selector
@@ -62,6 +62,7 @@ def read_state(client: KubeClient, namespace: str, revisions: Revisions) -> Curr
     }
     family = descendants(timeline, [key.local for key in revisions.finding.added])
     found |= {key: each for key, each in timeline.objects.items() if key in family}
+    found |= new_pods(timeline, revisions.canary(timeline))
     kept = frozenset(found)
     leftovers = tuple(_held(leftover(key, each, kept, timeline), revisions) for key, each in found.items())
     return CurrentState(now, timeline, leftovers)

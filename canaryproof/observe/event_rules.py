@@ -6,7 +6,7 @@ container that ran out of memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -23,6 +23,7 @@ from canaryproof.model.kubernetes_text import (
     killing_probe,
     meaning,
 )
+from canaryproof.model.objects import ObjectKey
 from canaryproof.model.timeline import Event, Timeline
 from canaryproof.timeouts import TimeLimits
 
@@ -57,23 +58,31 @@ def observed_outcome(
             return ObservedOutcome(decision)
     seconds = (now if rolled_back_at is None else rolled_back_at) - upgraded_at
     ran = seconds if seconds >= time_limits.observation else None
-    return _from_events(tuple(events_of(timeline, canary.name, since)), canary, ran, now)
+    return _from_events(tuple(events_of(timeline, canary.key, since, canary.former)), canary, ran, now)
 
 
-def events_of(timeline: Timeline, deployment: str, since: datetime | None = None) -> Iterator[Event]:
-    """Yield the events about the pods of a Deployment, and about the ReplicaSets that should have made them.
+def events_of(
+    timeline: Timeline, workload: ObjectKey, since: datetime | None = None, former: Collection[str] = ()
+) -> Iterator[Event]:
+    """Yield the events about the pods of a workload, and about the ReplicaSets that should have made them.
 
     Pods that are gone are known by their names. Pods and ReplicaSets whose first event is from before *since* do not
-    count. Each is known by its uid, since the ReplicaSets of equal pod templates have equal names.
+    count, nor do those of the revision hashes *former*. Each is known by its uid, since the ReplicaSets of equal pod
+    templates have equal names, as the pods of a StatefulSet have.
     """
-    events = [each for each in timeline.events if _is_about(each, deployment)]
+    stable = {pod.uid for pod in timeline.pods_of(workload) if pod.revision in former}
+    events = [each for each in timeline.events if _is_about(each, workload, former) and each.uid not in stable]
     before = {each.uid for each in events if since and each.began and datetime.fromisoformat(each.began) < since}
     yield from (each for each in events if each.uid not in before)
 
 
-def _is_about(event: Event, deployment: str) -> bool:
-    is_own = {"Pod": is_pod_of, "ReplicaSet": is_replica_set_of}.get(event.object.kind)
-    return bool(is_own and is_own(deployment, event.object.name))
+def _is_about(event: Event, workload: ObjectKey, former: Iterable[str]) -> bool:
+    name = event.object.name
+    if event.object.kind == "ReplicaSet":
+        is_own = workload.kind == "Deployment" and is_replica_set_of(workload.name, name)
+    else:
+        is_own = event.object.kind == "Pod" and is_pod_of(workload.kind, workload.name, name)
+    return is_own and not any(f"{name}-".startswith(f"{workload.name}-{each}-") for each in former)
 
 
 def _from_events(events: Sequence[Event], canary: Canary, ran: float | None, now: float) -> ObservedOutcome:

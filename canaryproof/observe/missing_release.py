@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from canaryproof.model.causes import Cause
+from canaryproof.model.objects import ObjectKey
 from canaryproof.model.timeline import Timeline
 from canaryproof.observe.event_rules import cause_in, events_of
 
@@ -20,6 +21,6 @@ def missing_release(timeline: Timeline, release: str, place: str, others: tuple[
     mine = tuple(name for name in seen if name.startswith(release))
     if not mine:
         return Cause(code="release-missing", object=release, found=place, names=others)
-    fates = ((name, cause_in(tuple(events_of(timeline, name)))) for name in mine)
+    fates = ((name, cause_in(tuple(events_of(timeline, ObjectKey("Deployment", name))))) for name in mine)
     parts = tuple(replace(cause, deployment=name) for name, cause in fates if cause)
     return Cause(code="release-deleted", object=release, found=place, names=mine, parts=parts)

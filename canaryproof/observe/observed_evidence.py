@@ -65,7 +65,7 @@ def complete(evidence: Evidence, revisions: Revisions, state: CurrentState, time
         chart=submitted.rendering,
         files=submitted.files,
         added=finding.added,
-        canary=finding.canary,
+        canary=revisions.canary(state.timeline),
         decision=found.decision if found else finding.decision or evidence.decision,
         history=tuple(record.line for record in revisions.records),
         timeline=state.timeline,
@@ -93,7 +93,7 @@ def complete(evidence: Evidence, revisions: Revisions, state: CurrentState, time
 
 def _outcome(revisions: Revisions, state: CurrentState, time_limits: TimeLimits) -> ObservedOutcome | None:
     """Return the outcome of the canary; None where there is none, or the chart alone decides."""
-    canary = revisions.finding.canary
+    canary = revisions.canary(state.timeline)
     rollback = None if revisions.has_canary_again else revisions.rollback
     if canary is None or revisions.finding.decision:
         return None
@@ -128,9 +128,9 @@ def _applied(revisions: Revisions, state: CurrentState) -> bool | None:
 
 
 def _events(revisions: Revisions, state: CurrentState) -> bool:
-    canary = revisions.finding.canary
+    canary = revisions.canary(state.timeline)
     since = revisions.began.deployed_at if revisions.began else None
-    return canary is not None and any(events_of(state.timeline, canary.name, since))
+    return canary is not None and any(events_of(state.timeline, canary.key, since, canary.former))
 
 
 def _gaps(

@@ -12,8 +12,11 @@ from datetime import datetime
 from canaryproof.analysis.canary import CanaryFinding, find_canary
 from canaryproof.analysis.stable_state import Stable, stable_of
 from canaryproof.helm.releases import Record
-from canaryproof.model.evidence import Rendering
+from canaryproof.model.causes import Cause
+from canaryproof.model.evidence import Canary, Decision, Rendering
 from canaryproof.model.objects import Body, ObjectKey, mapping_at
+from canaryproof.model.timeline import Timeline
+from canaryproof.observe.former_pods import with_former_templates
 from canaryproof.scenario.terms import Scenario
 
 SUCCEEDED = frozenset({"deployed", "superseded"})
@@ -72,6 +75,11 @@ class Revisions:
         """Return the part of the stable chart that must keep running."""
         return stable_of(self.baseline.manifests)
 
+    def canary(self, timeline: Timeline) -> Canary | None:
+        """Return the canary, told from stable by what *timeline* shows; None where there is none."""
+        canary, chart = self.finding.canary, self.submitted.rendering
+        return with_former_templates(canary, self.baseline, chart, timeline) if canary else None
+
     def seconds(self, time: datetime) -> float:
         """Return *time* in seconds from the first revision on record."""
         return (time - self.records[0].deployed_at).total_seconds()
@@ -80,7 +88,7 @@ class Revisions:
 def find_revisions(records: Sequence[Record], baseline: Rendering, scenario: Scenario) -> Revisions:
     """Return the revisions that matter of at least one record; the stable chart renders to *baseline*."""
     ordered = tuple(sorted(records, key=lambda record: record.revision))
-    findings = {record.revision: find_canary(baseline, record.rendering, scenario) for record in ordered}
+    findings = {record.revision: _find(baseline, record.rendering, scenario) for record in ordered}
     upgrades = [record for record in ordered if not record.is_rollback]
     canaries = [record for record in ordered if findings[record.revision].canary]
     submitted = (canaries or upgrades or list(ordered))[-1]
@@ -105,23 +113,41 @@ def _has_canary(record: Record, finding: CanaryFinding, baseline: Rendering, sce
     """Report whether *record* has the canary of *finding*, or another one."""
     canary = finding.canary
     named = canary is not None and not canary.in_place and _template_of(record, canary.key) is not None
-    return named or find_canary(baseline, record.rendering, scenario).canary is not None
+    return named or _find(baseline, record.rendering, scenario).canary is not None
+
+
+def _find(baseline: Rendering, rendering: Rendering, scenario: Scenario) -> CanaryFinding:
+    """Find the canary in a revision. A workload with the pod template of the stable chart is none."""
+    found = find_canary(baseline, rendering, scenario)
+    if found.canary is None or not found.canary.in_place:
+        return found
+    key, same_objects = found.canary.key, _bodies(baseline) == _bodies(rendering)
+    was, now = (_pod_template(each, key) for each in (baseline, rendering))
+    if was != now or (not same_objects and "not-rolled-out" in scenario.expect.outcomes):
+        return found
+    return CanaryFinding(found.added, decision=Decision("no-canary", Cause(code="no-workload-changed")))
+
+
+def _bodies(rendering: Rendering) -> list[Body]:
+    return [each.body for each in rendering.manifests]
 
 
 def _template_of(record: Record, key: ObjectKey) -> Body | None:
     """Return the pod template of a workload in *record*, or None if there is no such workload."""
-    return next(
-        (mapping_at(it.body, "spec", "template") for it in record.rendering.manifests if it.key.local == key), None
-    )
+    return _pod_template(record.rendering, key)
+
+
+def _pod_template(rendering: Rendering, key: ObjectKey) -> Body | None:
+    return next((mapping_at(it.body, "spec", "template") for it in rendering.manifests if it.key.local == key), None)
 
 
 def _target(rollback: Record, records: Sequence[Record]) -> int | None:
     """Return the target of *rollback*. If it failed under Helm 3, only its objects tell: they are the target's."""
     if rollback.target:
         return rollback.target
-    bodies = [each.body for each in rollback.rendering.manifests]
+    bodies = _bodies(rollback.rendering)
     before = (it for it in reversed(records) if it.revision < rollback.revision)
-    return next((it.revision for it in before if [each.body for each in it.rendering.manifests] == bodies), None)
+    return next((it.revision for it in before if _bodies(it.rendering) == bodies), None)
 
 
 def _first_with(records: Sequence[Record], submitted: Record, finding: CanaryFinding) -> Record:

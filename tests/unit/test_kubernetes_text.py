@@ -134,10 +134,14 @@ def test_all_exceeded_quotas_are_named() -> None:
 
 def test_objects_are_known_by_the_names_that_controllers_make() -> None:
     """A pod belongs to the Deployment from whose name its own is derived, and not to one with a similar name."""
-    assert text.is_pod_of("shop", "shop-7d9c5b6f4-x2k9z")
-    assert not text.is_pod_of("shop", "shop-canary-7d9c5b6f4-x2k9z")
-    assert not text.is_pod_of("shop", "shop-7d9c5b6f4")
-    assert not text.is_pod_of("s.op", "shop-7d9c5b6f4-x2k9z")
+    assert text.is_pod_of("Deployment", "shop", "shop-7d9c5b6f4-x2k9z")
+    assert not text.is_pod_of("Deployment", "shop", "shop-canary-7d9c5b6f4-x2k9z")
+    assert not text.is_pod_of("Deployment", "shop", "shop-7d9c5b6f4")
+    assert not text.is_pod_of("Deployment", "s.op", "shop-7d9c5b6f4-x2k9z")
+    assert text.is_pod_of("StatefulSet", "shop", "shop-10")
+    assert not text.is_pod_of("StatefulSet", "shop", "shop-x2k9z")
+    assert text.is_pod_of("DaemonSet", "shop", "shop-x2k9z")
+    assert not text.is_pod_of("DaemonSet", "shop", "shop-7d9c5b6f4-x2k9z")
     assert text.is_replica_set_of("shop", "shop-7d9c5b6f4")
     assert not text.is_replica_set_of("shop", "shop-canary-7d9c5b6f4")
     assert not text.is_replica_set_of("s.op", "shop-7d9c5b6f4")
