@@ -98,17 +98,17 @@ MEANINGS: Mapping[OutcomeName, Meaning] = {
     ),
     "unschedulable": Meaning(
         f"For {LIMITS.unschedulable:g} s, no scheduler assigned a pod of the canary to a node, or the node that the "
-        "pod names did not take it.",
-        ("unscheduled", "scheduling-gated", "scheduler-missing", "node-silent", "seen-unscheduled"),
+        "pod names did not take it, or the controller of a DaemonSet found no node for it.",
+        ("unscheduled", "no-node-chosen", "scheduling-gated", "scheduler-missing", "node-silent", "seen-unscheduled"),
     ),
     "refused": Meaning(
         "The API server refused the upgrade, or it refused the pods of the canary, or the kubelet rejected them.",
         ("upgrade-failed", "pods-refused", "pods-rejected", "seen-refused"),
     ),
     "no-canary": Meaning(
-        "The upgrade adds no workload and changes the pod template of none, or the workload that the scenario names "
-        "does not exist. A submission of the course must add a Deployment to the stable chart.",
-        ("no-deployment-added", "no-workload-changed", "workload-missing"),
+        "The upgrade adds no workload and changes the pod template of none, or the workload or the container that the "
+        "scenario names does not exist. A submission of the course must add a Deployment to the stable chart.",
+        ("no-deployment-added", "no-workload-changed", "workload-missing", "container-missing"),
     ),
     "ambiguous": Meaning(
         "The upgrade adds or changes several workloads, and any of them could be the canary.",

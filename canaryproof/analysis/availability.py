@@ -35,10 +35,41 @@ class Outage:
     """
 
 
-def outage_limit(service: str, named: Iterable[Availability], time_limits: TimeLimits) -> float:
+@dataclass(frozen=True)
+class Measured:
+    """How a Service answered during the experiment."""
+
+    service: str
+    """Its label."""
+    requests: int
+    answered: int
+    success_rate: float
+    """The percentage of requests that were answered."""
+    longest_outage: float
+    """Seconds."""
+
+
+def measured(probes: Iterable[Probe], time_limits: TimeLimits) -> tuple[Measured, ...]:
+    """Return how each Service answered."""
+    return tuple(_measured(*item, time_limits) for item in by_service(probes).items())
+
+
+def _measured(service: str, probes: Sequence[Probe], time_limits: TimeLimits) -> Measured:
+    worst, answered = longest(probes, time_limits), sum(not each.error for each in probes)
+    seconds = round(worst.seconds, 3) if worst else 0.0
+    return Measured(service, len(probes), answered, round(success_rate(probes), 2), seconds)
+
+
+def stated(service: str, named: Sequence[Availability]) -> Availability | None:
+    """Return what a scenario asks of the Service with this label, or None if it does not name it."""
+    return next((each for each in named if each.label(named) == service), None)
+
+
+def outage_limit(service: str, named: Sequence[Availability], time_limits: TimeLimits) -> float:
     """Return the longest permitted outage of a Service in seconds: the scenario's, which patience multiplies."""
-    stated = next((each.max_outage for each in named if each.service == service), None)
-    return time_limits.outage if stated is None else stated * time_limits.patience
+    asked = stated(service, named)
+    limit = asked.max_outage if asked else None
+    return time_limits.outage if limit is None else limit * time_limits.patience
 
 
 def by_service(probes: Iterable[Probe]) -> dict[str, tuple[Probe, ...]]:

@@ -65,7 +65,7 @@ class _Upgrade:
 def find_canary(baseline: Rendering, chart: Rendering, scenario: Scenario) -> CanaryFinding:
     """Compare the canary's revision with the stable one, by kind and name, as *scenario* asks."""
     upgrade = _Upgrade(baseline.manifests, chart.manifests, added(baseline.manifests, chart.manifests))
-    found = _target(upgrade, scenario)
+    found = _with_container(_target(upgrade, scenario), scenario.expect.container)
     if isinstance(found, Decision):
         return CanaryFinding(upgrade.added, decision=found)
     canary = describe_canary(found, upgrade.after, upgrade.before, in_place=upgrade.former(found) is not None)
@@ -98,6 +98,15 @@ def _target(upgrade: _Upgrade, scenario: Scenario) -> Manifest | Decision:
     if upgrade.changes_something and len(possible) == 1:
         return possible[0]
     return Decision("no-canary", Cause(code="no-workload-changed", parts=tuple(_instead(upgrade))))
+
+
+def _with_container(found: Manifest | Decision, container: str | None) -> Manifest | Decision:
+    """Return *found*, or a decision if it is a workload without the container that the scenario names."""
+    if isinstance(found, Decision) or container is None:
+        return found
+    names = tuple(each.name for each in found.containers)
+    missing = Cause(code="container-missing", object=str(found.key), container=container, names=names)
+    return found if container in names else Decision("no-canary", missing)
 
 
 def _named(upgrade: _Upgrade, name: WorkloadName) -> Manifest | Decision:

@@ -22,6 +22,8 @@ class WatchedService:
     """The number of the Service's port."""
     path: str | None = None
     """The path of the HTTP request whose response must be successful, or None if any answer counts."""
+    label: str = ""
+    """What reports call it: its name, with the port and the path if it is watched in several ways."""
 
 
 def watched_services(stable: Iterable[Manifest], named: Sequence[Availability] = ()) -> tuple[WatchedService, ...]:
@@ -34,7 +36,7 @@ def watched_services(stable: Iterable[Manifest], named: Sequence[Availability] =
     manifests = tuple(each for each in stable if not each.is_hook)
     services = {each.name: each for each in manifests if each.kind == "Service"}
     if named:
-        return tuple(_named(each, services) for each in named)
+        return tuple(_named(each, services, each.label(named)) for each in named)
     return tuple(_leading_to_workloads(services.values(), manifests))
 
 
@@ -44,10 +46,10 @@ def _leading_to_workloads(services: Iterable[Manifest], manifests: Sequence[Mani
     for service in services:
         ports = _ports(service)
         if ports and any(picks(service.selector, each.pod_labels) for each in workloads):
-            yield WatchedService(service.name, ports[0][1])
+            yield WatchedService(service.name, ports[0][1], label=service.name)
 
 
-def _named(term: Availability, services: dict[str, Manifest]) -> WatchedService:
+def _named(term: Availability, services: dict[str, Manifest], label: str) -> WatchedService:
     service = services.get(term.service)
     if service is None:
         known = ", ".join(services) or "none"
@@ -62,7 +64,7 @@ def _named(term: Availability, services: dict[str, Manifest]) -> WatchedService:
         raise ScenarioError(
             f"availability names port {term.port or 'of TCP'} of Service {term.service}; its TCP ports are: {known}"
         )
-    return WatchedService(term.service, found[0], term.path)
+    return WatchedService(term.service, found[0], term.path, label)
 
 
 def _ports(service: Manifest) -> tuple[tuple[str, int], ...]:

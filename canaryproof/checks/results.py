@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from canaryproof.analysis.availability import Measured, measured
 from canaryproof.checks.registry import Check, by_current_id
 from canaryproof.checks.remarks import Remark, remarks_on
 from canaryproof.model.causes import Cause, to_fields
@@ -100,6 +101,8 @@ class SubmissionResult:
     """The objects that must not be applied, if they decided the outcome."""
     canary: Canary | None = None
     timings: Timings = field(default_factory=Timings)
+    availability: tuple[Measured, ...] = ()
+    """How each watched Service answered, from revision 1 to the end."""
     probed_through: Way | None = None
     """How requests reached the stable Service during the experiment. None if there were none."""
     remarks: tuple[Remark, ...] = ()
@@ -190,6 +193,7 @@ def grade(
             refusals=evidence.decision.refusals,
             canary=evidence.canary,
             timings=_rounded(evidence.timings),
+            availability=measured(evidence.probes, evidence.time_limits),
             probed_through=evidence.probed_through if evidence.probes else None,
             remarks=remarks_on(evidence),
         )
@@ -262,6 +266,7 @@ def _submission(result: SubmissionResult) -> dict[str, Any]:
         "checks": [_check(each) for each in result.checks],
         "remarks": [{"cause": each.cause, "message": each.message} for each in result.remarks],
         "timings": result.timings,
+        "availability": result.availability,
         "probed_through": result.probed_through,
         **({"resumed": True} if result.resumed else {}),
     }

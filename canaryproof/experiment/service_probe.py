@@ -57,7 +57,7 @@ class ServiceProbe:
     def probes(self) -> tuple[Probe, ...]:
         """Return the requests so far."""
         found = self._prober.probes if self._prober else ()
-        return tuple(replace(each, service=self.service.name) for each in found)
+        return tuple(replace(each, service=self.service.label) for each in found)
 
     def await_first_answer(self) -> None:
         """Wait until the Service answers.

@@ -52,7 +52,7 @@ class StableApp:
         self._watcher = watcher
         limits = watcher.time_limits
         self._services = tuple(
-            ServiceProbe(each, namespace, client, watcher, outage_limit(each.name, availability, limits), dial=dial)
+            ServiceProbe(each, namespace, client, watcher, outage_limit(each.label, availability, limits), dial=dial)
             for each in services
         )
 

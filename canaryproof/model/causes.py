@@ -114,6 +114,7 @@ Code = Literal[
     "several-workloads-added",
     "several-workloads-changed",
     "upgrade-failed",
+    "container-missing",
     "workload-missing",
     # the cluster
     "image-for-other-processor",

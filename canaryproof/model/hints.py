@@ -50,6 +50,7 @@ HintId = Literal[
     "scheduling-gates",
     "storage-limit",
     "values-of-canary",
+    "container-term",
     "workload-term",
     "zero-replicas",
     # its Service

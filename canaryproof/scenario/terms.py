@@ -6,7 +6,7 @@ are absolute.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -110,6 +110,12 @@ class Availability:
     """The longest permitted outage, or None for the default of the time limits."""
     success_rate: float | None = None
     """The required percentage of successful requests."""
+
+    def label(self, others: Iterable[Availability]) -> str:
+        """Return the name of the Service, with the port and the path if *others* name the same Service, too."""
+        if sum(each.service == self.service for each in others) == 1:
+            return self.service
+        return f"{self.service}:{self.port or 'first port'}{self.path or ''}"
 
 
 @dataclass(frozen=True)

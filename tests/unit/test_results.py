@@ -89,7 +89,7 @@ def test_the_file_follows_the_contract() -> None:
     (submission,) = written["submissions"]
     assert list(submission) == [
         *("name", "source", "verdict", "outcome", "cause", "reason", "score", "max_score", "canary"),
-        *("checks", "remarks", "timings", "probed_through"),
+        *("checks", "remarks", "timings", "availability", "probed_through"),
     ]
     assert list(submission["timings"]) == ["install", "upgrade", "outcome", "rollback", "gone", "total"]
     rows = (

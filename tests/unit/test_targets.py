@@ -127,6 +127,17 @@ def test_a_workload_that_is_not_there_is_told_with_those_that_are() -> None:
     assert decision.reason.endswith("its workloads are Deployment/upcommerce-app, StatefulSet/db")
 
 
+def test_a_container_that_is_not_there_is_told_with_those_that_are() -> None:
+    """A misspelt container would have no outcome: the chart alone shows that it is missing."""
+    asked = replace(OWN, expect=Expectation(("crash-loop",), container="shp"))
+    decision = decision_of(STABLE, STABLE + CANARY_DEPLOYMENT, asked)
+
+    assert decision.cause == Cause(
+        code="container-missing", object=f"Deployment/{CANARY.name}", container="shp", names=("main",)
+    )
+    assert decision.reason.endswith("its containers are main")
+
+
 def test_a_renamed_workload_is_the_canary_if_nothing_else_is_added() -> None:
     """A blue/green switch adds the canary, and removes a workload with the same image."""
     blue, green = (deployment(f"app-{colour}", image="example/app:1", port=80) for colour in ("blue", "green"))

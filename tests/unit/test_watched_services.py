@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from canaryproof.analysis.availability import outage_limit
 from canaryproof.analysis.watched_services import WatchedService, watched_services
 from canaryproof.errors import ScenarioError
 from canaryproof.model.objects import Manifest
 from canaryproof.scenario.terms import Availability
+from canaryproof.timeouts import TimeLimits
 
 LABELS = {"app": "shop"}
 
@@ -37,7 +39,7 @@ def test_services_of_stable_workloads_are_watched_at_their_first_port(kind: str)
 
     found = watched_services([SHOP, headless, workload(kind)])
 
-    assert found == (WatchedService("shop", 80), WatchedService("headless", 8080))
+    assert found == (WatchedService("shop", 80, label="shop"), WatchedService("headless", 8080, label="headless"))
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,23 @@ def test_a_named_service_is_watched_at_its_named_port(port: int | str | None, nu
     """The scenario chooses the Service, its port by number or name, and the path."""
     named = [Availability("shop", port, "/healthz")]
 
-    assert watched_services([SHOP, service("other", WEB)], named) == (WatchedService("shop", number, "/healthz"),)
+    found = watched_services([SHOP, service("other", WEB)], named)
+
+    assert found == (WatchedService("shop", number, "/healthz", "shop"),)
+
+
+def test_a_service_that_is_watched_in_several_ways_has_a_label_for_each() -> None:
+    """Each way has requests and limits of its own."""
+    named = [
+        Availability("shop", "metrics", "/healthz", max_outage=5),
+        Availability("shop", max_outage=1),
+        Availability("a", max_outage=3),
+    ]
+    found = watched_services([SHOP, service("a", WEB)], named)
+    labels = [each.label for each in found]
+
+    assert labels == ["shop:metrics/healthz", "shop:first port", "a"]
+    assert [outage_limit(each, named, TimeLimits()) for each in labels] == [5, 1, 3]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from canaryproof.analysis.canary_description import least_replicas, scales
@@ -16,7 +17,7 @@ from canaryproof.checks.judging.finding import (
 from canaryproof.checks.troubleshooting import explain, shares_replicas
 from canaryproof.checks.unrendered import omitted
 from canaryproof.model import helm_text
-from canaryproof.model.causes import Cause
+from canaryproof.model.causes import Cause, Code, FindingCode
 from canaryproof.model.evidence import Canary, Evidence, rendering_failure, violation_cause
 from canaryproof.model.hints import Hint, HintId
 from canaryproof.model.objects import WORKLOADS
@@ -40,6 +41,13 @@ def chart_renders(evidence: Evidence, scenario: Scenario) -> Finding | None:
     return Finding(failure, known.hint or Hint(id="broken-chart"), known.where)
 
 
+TERMS: Mapping[Code | FindingCode, HintId] = {
+    "workload-missing": "workload-term",
+    "container-missing": "container-term",
+}
+"""The hint on a name in the scenario that the chart does not have."""
+
+
 def canary_present(evidence: Evidence, scenario: Scenario) -> Finding | None:
     """The upgrade has a canary: a workload that it adds or changes, as the scenario asks."""
     if evidence.canary:
@@ -47,8 +55,8 @@ def canary_present(evidence: Evidence, scenario: Scenario) -> Finding | None:
     decision = evidence.decision
     if decision.outcome == "ambiguous":
         return Finding(decision.cause, Hint(id="ambiguous" if scenario.adds_deployment else "name-the-canary"))
-    if decision.cause.code == "workload-missing":
-        return Finding(decision.cause, Hint(id="workload-term"))
+    if term := TERMS.get(decision.cause.code):
+        return Finding(decision.cause, Hint(id=term))
     if unknown := unknown_workload(evidence):
         kind = Cause(code="kind-unknown", object=str(unknown.key))
         where = place_of(evidence, unknown.source, "kind")

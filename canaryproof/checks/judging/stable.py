@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from canaryproof.analysis.availability import Outage, by_service, longest, outage_limit, outages, success_rate
+from canaryproof.analysis.availability import Outage, by_service, longest, outage_limit, outages, stated, success_rate
 from canaryproof.analysis.stable_state import difference
 from canaryproof.checks import registry
 from canaryproof.checks.judging import observed
@@ -301,7 +301,8 @@ def _faults(
     )
     if worst and worst.seconds > limit:
         yield replace(told, seconds=worst.seconds, count=worst.failures, detail=worst.error)
-    wanted = next((each.success_rate for each in scenario.availability if each.service == service), None)
+    asked = stated(service, scenario.availability)
+    wanted = asked.success_rate if asked else None
     if wanted is not None and (rate := success_rate(probes)) < wanted:
         yield replace(told, code="answered-rarely", limit=wanted, found=f"{rate:.1f}")
 

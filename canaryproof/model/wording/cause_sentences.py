@@ -145,6 +145,8 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     " are, and it has {count} pods",
     "upgrade-failed": "the upgrade failed: {error}",
     "volume-not-mounted": "the pod of {name} cannot start: {detail}",
+    "container-missing": "the canary {object} has no container {container}, which the scenario names: its containers"
+    " are {names_or_none}",
     "workload-missing": "the chart has no {object}, which the scenario names as the canary: its workloads are"
     " {names_or_none}",
     "yaml-key-repeated": "{template}{line}: {detail}",
