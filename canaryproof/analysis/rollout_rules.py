@@ -76,7 +76,9 @@ def refused(scene: Scene) -> Iterator[Decision]:
         return
     for event in scene.timeline.events:
         is_about_it = event.object == scene.canary.key and event.reason == FAILED_CREATE
-        if is_about_it and event.at >= scene.upgraded_at and scene.now - event.at >= scene.time_limits.persistence:
+        # The controller may have begun before Helm returned. A refusal of stable's pods has ended before.
+        since = max(event.at, scene.upgraded_at)
+        if is_about_it and event.last >= scene.upgraded_at and scene.now - since >= scene.time_limits.persistence:
             cause = Cause(code="pods-refused", detail=event.message)
             proof = f"{event.reason} at {event.at:.1f} s: {event.message}"
-            yield scene.decision("refused", cause, event.at + scene.time_limits.persistence, proof)
+            yield scene.decision("refused", cause, since + scene.time_limits.persistence, proof)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -72,6 +72,8 @@ class Event:
     count: int
     began: str = ""
     """The time of the first occurrence in ISO 8601, or an empty string if the event has none."""
+    last: float = 0.0
+    """The time of the latest observation. *at* is that of the first."""
 
 
 @dataclass(frozen=True)
@@ -283,7 +285,7 @@ class Timeline:
             if observation.change != "DELETED":
                 first = found.get(observation.object.name)
                 at = first.at if first else observation.at
-                found[observation.object.name] = _event(at, observation.object.body)
+                found[observation.object.name] = replace(_event(at, observation.object.body), last=observation.at)
         return tuple(found.values())
 
     def events_about(self, uid: str) -> tuple[Event, ...]:

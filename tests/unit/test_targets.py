@@ -335,6 +335,10 @@ def test_refused_pods_of_a_stateful_set_are_told_by_events() -> None:
     decision = decide(timeline, canary, 1, 2 + LIMITS.persistence, LIMITS)
     assert decision
     assert (decision.outcome, decision.cause.detail) == ("refused", "no")
+    early = seen((0.5, "ADDED", workload()), (0.8, "ADDED", event), (1.2, "MODIFIED", event))
+    assert decide(early, canary, 1, 1 + LIMITS.persistence, LIMITS), "the controller was faster than Helm"
+    before = seen((0.5, "ADDED", workload()), (0.8, "ADDED", event))
+    assert decide(before, canary, 1, 1 + LIMITS.persistence, LIMITS) is None
 
 
 @pytest.mark.parametrize(

@@ -301,7 +301,7 @@ def test_an_event_tells_all_that_it_says() -> None:
 
     assert about(told, bare) == (
         Event(0.0, ObjectKey("Pod", "one"), "u", "canary", "kubelet", "BackOff", "restarting", 7),
-        Event(1.0, ObjectKey("", ""), "u", "", "", "", "", 1),
+        Event(1.0, ObjectKey("", ""), "u", "", "", "", "", 1, last=1.0),
     )
 
 
