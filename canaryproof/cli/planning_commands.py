@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from canaryproof.planning.chart_survey import Surveyor
 from canaryproof.planning.plan_text import lines
 from canaryproof.planning.release_plan import Planner
 from canaryproof.planning.scenario_writer import scenario_lines
-from canaryproof.pytest_plugin.option_table import DEFAULT_SUBMISSION
+from canaryproof.pytest_plugin.option_table import DEFAULT_SUBMISSION, OPTIONS
 from canaryproof.scenario.chart_places import fetched_charts
 from canaryproof.scenario.scenario_file import UPCOMMERCE, default_file, load_scenario
 from canaryproof.scenario.scenario_of_run import Additions, scenario_of_run
@@ -37,6 +37,7 @@ from canaryproof.timeouts import TimeLimits
 def print_plan(options: argparse.Namespace) -> int:
     """Print the plan of a scenario for each submission."""
     here = Path.cwd()
+    options = with_environment(options, os.environ)
     scenario = _scenario(options, here)
     submissions = _submissions(options, scenario)
     with helm_without_cluster(options, sandboxed=scenario.submits_charts) as helm:
@@ -46,6 +47,27 @@ def print_plan(options: argparse.Namespace) -> int:
             with planner.plan(submission) as plan:
                 print(*([""] if number else []), *lines(plan, here), sep="\n")
     return 0
+
+
+def with_environment(options: argparse.Namespace, environment: Mapping[str, str]) -> argparse.Namespace:
+    """Return *options* with the values of ``CANARYPROOF_*`` variables for the flags that are not given.
+
+    Only ``--patience`` has no variable here: no cluster has to be waited for.
+    """
+    said = {
+        each.name: environment[each.variable].split(each.separator) if each.several else environment[each.variable]
+        for each in OPTIONS
+        if environment.get(each.variable)
+    }
+    values = vars(options) | {
+        "paths": options.paths or [Path(each) for each in said.get("submissions", ())],
+        "set": options.set or said.get("set"),
+        "values": options.values or said.get("values"),
+    }
+    for name in ("scenario", "helm", "toolchain"):
+        if not values[name] and name in said:
+            values[name] = Path(str(said[name]))
+    return argparse.Namespace(**values)
 
 
 def write_scenario(options: argparse.Namespace) -> int:

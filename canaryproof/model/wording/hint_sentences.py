@@ -205,8 +205,9 @@ HINTS: Mapping[HintId, str] = {
     "hold-on": "run the command again: the stable app must stay ready for a moment",
     "not-taken-back": "look for what a rollback does not take back: hooks, and objects that something else than Helm"
     " changed",
-    "pods-before-others": "look at maxUnavailable and maxSurge in the update strategy of {object}: it takes stable pods"
-    " away before new ones are Ready",
+    "pods-before-others": "look at maxUnavailable and maxSurge in the update strategy of {object}, which takes stable"
+    " pods away before new ones are Ready, and at its readinessProbe: without one, a pod that crashes is Ready for an"
+    " instant",
     "port-by-number": "have {object} lead to its port by number: the pods of revision 1 have no port of that name, so"
     " it leads nowhere until others have started; look at what the chart changes in stable, and whether its Service"
     " picks other pods too",
