@@ -49,7 +49,8 @@ class PreparedChart:
 def blank_evidence(submission: Submission, context: Context) -> Evidence:
     """Return the evidence that is known before an experiment begins."""
     setting = context.target.setting
-    return Evidence(submission.name, submission.source, setting, fingerprint(submission, context.scenario, setting))
+    key = fingerprint(submission, context.scenario, setting)
+    return Evidence(submission.name, submission.source, setting, key, submitted=context.scenario.submits_charts)
 
 
 @contextmanager

@@ -338,6 +338,8 @@ class Evidence:
     setting: Setting | None = None
     fingerprint: str = ""
     """The fingerprint of submission, scenario and setting. A resumed run reuses evidence with an equal fingerprint."""
+    submitted: bool = True
+    """Whether the canary's chart is a submission, which is not trusted. Otherwise, it is the scenario's own."""
     namespace: str = ""
     baseline: Rendering = field(default_factory=Rendering)
     chart: Rendering = field(default_factory=Rendering)

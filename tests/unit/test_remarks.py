@@ -75,6 +75,14 @@ def found(**parts: Any) -> list[str]:
     return list(codes(remarks_on(tried(canary(**parts)))))
 
 
+def test_a_teams_own_chart_has_none() -> None:
+    """A chart that the scenario names is no submission. It may choose its programs."""
+    evidence = tried(canary(container={"command": ["./shop"]}))
+
+    assert codes(remarks_on(evidence)) == ("program-replaced",)
+    assert remarks_on(replace(evidence, submitted=False)) == ()
+
+
 def test_the_assignments_own_solution_has_none() -> None:
     """A canary that runs its image's program gets no remark, whatever its outcome is."""
     assert causes(tried()) == []

@@ -46,8 +46,11 @@ class Remark:
 def remarks_on(evidence: Evidence) -> tuple[Remark, ...]:
     """Return at most `MOST` remarks. The same evidence always gives the same remarks.
 
-    All texts in the causes are printable and of limited length, whatever the chart holds.
+    A chart that the scenario names gets none: it may start the programs and hooks that it needs. All texts in the
+    causes are printable and of limited length, whatever the chart holds.
     """
+    if not evidence.submitted:
+        return ()
     scene = Scene(evidence)
     found = dict.fromkeys(cause for rule in RULES for cause in rule(scene))
     return tuple(Remark(cause) for cause in islice(found, MOST))
