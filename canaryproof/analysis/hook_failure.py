@@ -7,19 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
+from canaryproof.analysis.container_log import last_words
 from canaryproof.helm.releases import HookRun
 from canaryproof.model.causes import Cause
 from canaryproof.model.evidence import ContainerLog
 from canaryproof.model.objects import ObjectKey
 from canaryproof.model.timeline import Observation, PodHistory, Termination, Timeline
-from canaryproof.system.progress import one_line
 
 UPGRADE_EVENTS = frozenset({"pre-upgrade", "post-upgrade"})
 INSTALL_EVENTS = frozenset({"pre-install", "post-install"})
 ROLLBACK_EVENTS = frozenset({"pre-rollback", "post-rollback"})
 ENDED_WELL = "Succeeded"
-SAID = 200
-"""Characters of the last words of a container that are kept."""
 
 
 def hook_failure(
@@ -81,5 +79,4 @@ def _ends(hook: ObjectKey, timeline: Timeline, began: float) -> Iterator[tuple[P
 
 def _last_words(pod: str, container: str, logs: Iterable[ContainerLog]) -> str:
     text = next((log.text for log in logs if (log.pod, log.container) == (pod, container)), "")
-    lines = [said for line in text.splitlines() if (said := one_line(line).strip())]
-    return lines[-1][:SAID] if lines else ""
+    return last_words(text)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from canaryproof.analysis import image_rules, node_rules, pod_rules, rollout_rules, run_rules
+from canaryproof.analysis.container_log import last_words
 from canaryproof.analysis.container_runs import Scene
 from canaryproof.model.evidence import Canary, ContainerLog, Decision, OutcomeName
 from canaryproof.model.kubernetes_text import meaning, program_failure
 from canaryproof.model.timeline import Timeline
-from canaryproof.system.progress import one_line
 from canaryproof.timeouts import TimeLimits
 
 Rule = Callable[[Scene], Iterator[Decision]]
@@ -60,8 +60,6 @@ TALKATIVE: frozenset[OutcomeName] = frozenset(
     {"crash-loop", "init-crash-loop", "exits-cleanly", "oom-killed", "probe-killed"}
 )
 """The outcomes of containers that ran and may have written a log."""
-SAID = 200
-"""Characters of the last words of a container that are kept."""
 
 
 def decide(
@@ -93,10 +91,9 @@ def with_program_checked(decision: Decision, logs: Iterable[ContainerLog]) -> De
 
 
 def with_last_words(decision: Decision, logs: Iterable[ContainerLog]) -> Decision:
-    """Add the last log line of the container that decided the outcome, which tells why its program ended."""
+    """Add the line of the log that tells why the program of the container that decided the outcome ended."""
     for log in sorted(logs, key=lambda each: not each.previous):
-        lines = [said for line in log.text.splitlines() if (said := one_line(line).strip())]
-        if lines and decision.outcome in TALKATIVE and log.container == decision.cause.container:
-            said = lines[-1] if len(lines[-1]) <= SAID else f"{lines[-1][:SAID]}..."
+        said = last_words(log.text) if log.container == decision.cause.container else ""
+        if said and decision.outcome in TALKATIVE:
             return replace(decision, cause=replace(decision.cause, last_words=said))
     return decision

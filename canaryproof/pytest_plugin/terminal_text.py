@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from canaryproof.analysis import container_log
 from canaryproof.analysis.availability import by_service, outages
 from canaryproof.checks.remarks import codes
 from canaryproof.checks.results import CheckResult, RunResults, SubmissionResult
@@ -175,11 +176,9 @@ def _phase(name: str, seconds: float, text: str) -> Line:
 
 
 def last_words(logs: Sequence[ContainerLog]) -> str:
-    """Return the last line that a container wrote before it ended, or an empty string."""
-    for log in sorted(logs, key=lambda each: not each.previous):
-        if lines := [said for line in log.text.splitlines() if (said := one_line(line))]:
-            return lines[-1]
-    return ""
+    """Return the line that tells why a container ended, or an empty string."""
+    said = (container_log.last_words(log.text) for log in sorted(logs, key=lambda each: not each.previous))
+    return next(filter(None, said), "")
 
 
 def answers(evidence: Evidence) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from canaryproof.analysis.container_log import last_words
 from canaryproof.analysis.container_runs import Runs
 from canaryproof.analysis.outcome import decide, with_last_words, with_program_checked
 from canaryproof.model.causes import Cause, Code
@@ -449,6 +450,29 @@ CRASHED = Decision("crash-loop", caused("crash-looped", container="canary"))
 def log(text: str, *, container: str = "canary", previous: bool = True) -> ContainerLog:
     """Return a log of a container."""
     return ContainerLog("one", container, previous=previous, text=text)
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        (
+            "Error: unknown flag: --x\n\n      --port int   the port\n  -v, --version    get version\n",
+            "Error: unknown flag: --x",
+        ),
+        ("flag provided but not defined: -x\nUsage of shop:\n  -port int\n", "flag provided but not defined: -x"),
+        ("Error: no such command\nUsage:\n  shop [flags]\n\nFlags:\n  -h, --help\n", "Error: no such command"),
+        ("usage: shop [-h]\nshop: error: unrecognized arguments: --x\n", "shop: error: unrecognized arguments: --x"),
+        ("listening\npanic: boom\n\ngoroutine 1 [running]:\nmain.main()\n\t/main.go:3 +0x1d\n", "panic: boom"),
+        ("Traceback (most recent call last):\n  File a, line 1\nKeyError: 'PORT'\n", "KeyError: 'PORT'"),
+        ("Exception in thread main: no port\n\tat shop.Main(Main.java:3)\n", "Exception in thread main: no port"),
+        ("  -v   only a list\n", "-v only a list"),
+        (" \n\n", ""),
+        ("x" * 300, "x" * 200 + "..."),
+    ],
+)
+def test_the_last_words_are_the_message_before_a_list(log: str, words: str) -> None:
+    """A list of flags or a stack trace below the message does not tell why a program ended."""
+    assert last_words(log) == words
 
 
 def test_the_last_words_are_those_of_the_container_that_decided() -> None:
