@@ -70,6 +70,17 @@ class Scene:
         return tuple(pod for pod in self.pods if pod.is_live)
 
     @cached_property
+    def ending(self) -> tuple[PodHistory, ...]:
+        """Return the former pods of a workload that is changed in place which still end.
+
+        A StatefulSet or a DaemonSet makes the new pod after the end of the former one, which may take its whole grace
+        period.
+        """
+        pods = self.timeline.pods_of(self.canary.key) if self.canary.in_place else ()
+        former = (pod for pod in pods if pod.revision in self.canary.former)
+        return tuple(pod for pod in former if pod.versions[-1].change != "DELETED" and pod.latest.is_going)
+
+    @cached_property
     def runs(self) -> tuple[Runs, ...]:
         """Return the runs of every container of every pod."""
         return tuple(

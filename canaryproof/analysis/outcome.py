@@ -68,10 +68,10 @@ def decide(
     """Return the outcome of *canary* as soon as it is certain, or the likeliest one when time is up; None until then.
 
     Times are in seconds from the start of the recording.  Time is up ``observation`` seconds after the upgrade; after
-    ``observation_extended`` while there are live pods.
+    ``observation_extended`` while there are live pods, or former pods that still end.
     """
     scene = Scene(timeline.until(now), canary, upgraded_at, now, time_limits)
-    pending = any(pod.is_live for pod in scene.pods)
+    pending = scene.live or scene.ending
     is_over = now - upgraded_at >= (time_limits.observation_extended if pending else time_limits.observation)
     decisions = (decision for rule in (*RULES, *(GUESSES if is_over else ())) for decision in rule(scene))
     return next(decisions, None)

@@ -195,6 +195,8 @@ def uncertain(scene: Scene) -> Iterator[Decision]:
 
 def _state(scene: Scene) -> Cause:
     """Return the current state of the canary as a cause."""
+    if not scene.live and scene.ending:
+        return Cause(code="former-pod-ending", pod=scene.ending[0].name, seconds=scene.watched)
     if not scene.live:
         return Cause(code="no-pod", seconds=scene.watched)
     waiting = {moment.waiting for runs in scene.runs for moment in runs.moments[-1:] if moment.waiting}

@@ -12,7 +12,7 @@ from canaryproof.model.evidence import ChartFile
 
 IGNORE = ".helmignore"
 _KIND = re.compile(r"^kind:[ \t]*\S", re.MULTILINE)
-_DEPLOYMENT = re.compile(r"^[ \t]*kind:[ \t]*[\"']?Deployment\b", re.MULTILINE)
+_KINDS = re.compile(r"^([ \t]*)kind:[ \t]*[\"']?(\w+)", re.MULTILINE)
 _CONDITION = re.compile(r"{{-?\s*(if|with|range)\s[^{}]*}}")
 
 
@@ -25,9 +25,16 @@ def omitted(files: tuple[ChartFile, ...], rendered: Collection[str]) -> Explanat
     if astray := _outside_templates(files):
         return mistake("file-outside-templates", astray, file=astray)
     for file in files:
-        if file.path.startswith("templates/") and file.path not in rendered and _DEPLOYMENT.search(file.text):
+        if file.path.startswith("templates/") and file.path not in rendered and _deployment(file.text) is not None:
             return _hidden(file, files)
     return None
+
+
+def _deployment(text: str) -> int | None:
+    """Return where the kind of a Deployment stands, or None. Kinds further to the right belong to references."""
+    kinds = list(_KINDS.finditer(text))
+    outermost = min((len(each[1]) for each in kinds), default=0)
+    return next((each.start() for each in kinds if each[2] == "Deployment" and len(each[1]) == outermost), None)
 
 
 def _outside_templates(files: Iterable[ChartFile]) -> str:
@@ -44,8 +51,7 @@ def _hidden(file: ChartFile, files: Iterable[ChartFile]) -> Explanation:
         return mistake("file-of-helpers", file.path, file=file.path)
     if pattern := _ignored(file.path, files):
         return mistake("file-ignored", IGNORE, file=file.path, detail=pattern)
-    begins = _DEPLOYMENT.search(file.text)
-    before = file.text[: begins.start()] if begins else ""
+    before = file.text[: _deployment(file.text)]
     if found := _CONDITION.search(before):
         where = f"{file.path}:{before.count(chr(10), 0, found.start()) + 1}"
         return mistake(

@@ -51,6 +51,7 @@ Code = Literal[
     "update-partitioned",
     "zero-replicas",
     # a running pod, or no pod
+    "former-pod-ending",
     "never-ready",
     "no-pod",
     "ready",

@@ -336,6 +336,7 @@ Symptom = Literal[
     "invalid-address",
     "invalid-name",
     "invalid-port-name",
+    "definition-missing",
     "kind-unknown",
     "kubernetes-version",
     "lookup",
@@ -355,6 +356,8 @@ Symptom = Literal[
 """A problem that an error of Helm, the YAML reader or the API server reports."""
 _SYMPTOMS: tuple[tuple[str, Symptom], ...] = (
     (r"quantities must match", "quantity"),  # apimachinery, pkg/api/resource/quantity.go
+    (r'no matches for kind \S+ in version \\?"(?!\S*k8s\.io/)[\w-]+\.\S+/', "definition-missing"),  # the same, with a
+    # group of the form that CustomResourceDefinitions have; the groups of Kubernetes have no dot, or end in k8s.io
     (r"no matches for kind", "kind-unknown"),  # apimachinery, pkg/api/meta/errors.go
     (r"does not match template `labels`", "selector-differs"),  # Kubernetes, pkg/apis/apps/validation/validation.go
     (r"field is immutable", "field-immutable"),  # apimachinery, pkg/api/validation/objectmeta.go

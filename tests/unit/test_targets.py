@@ -311,6 +311,23 @@ def test_a_workload_whose_controller_is_late_may_still_be_rolled_out() -> None:
     assert decide(late, canary, 1, 1 + LIMITS.persistence, LIMITS) is None
 
 
+def test_a_former_pod_may_take_its_time_to_end() -> None:
+    """The new pod of a StatefulSet comes after the end of the former one, however slow that is."""
+    canary, late = replace(IN_PLACE, former=("web-1",)), 1 + LIMITS.observation
+    former, gone = pod("web-1", "a"), pod("web-1", "a")
+    gone["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:30Z"
+    ends = seen((0, "ADDED", former), (1, "MODIFIED", workload(updatedReplicas=0)), (2, "MODIFIED", gone))
+    ended = Timeline((*ends.observations, Observation(3, "DELETED", Manifest(gone))))
+
+    assert decide(ends, canary, 1, late, LIMITS) is None
+    decision = decide(ends, canary, 1, 1 + LIMITS.observation_extended, LIMITS)
+    assert decision
+    assert (decision.outcome, decision.cause.code, decision.cause.pod) == ("undecided", "former-pod-ending", "web-0")
+    decision = decide(ended, canary, 1, late, LIMITS)
+    assert decision
+    assert decision.cause.code == "no-pod"
+
+
 def test_a_canary_that_is_added_is_rolled_out_whatever_its_strategy_is() -> None:
     """A partition and OnDelete are about changes: a new workload starts all its pods."""
     timeline = seen((1, "ADDED", workload({"updateStrategy": {"type": "OnDelete"}})))

@@ -62,10 +62,14 @@ def test_what_helm_leaves_out_is_found(files: list[ChartFile], says: str, where:
 
 
 def test_what_is_rendered_is_not_left_out() -> None:
-    """The search leaves out rendered objects, other kinds and subcharts."""
+    """The search leaves out rendered objects, other kinds, references to Deployments and subcharts."""
     service = file("templates/service.yml", "{{- if .Values.no }}\nkind: Service\n{{ end }}")
+    scaler = file(
+        "templates/hpa.yml", "{{- if .Values.no }}\nkind: HorizontalPodAutoscaler\n  kind: Deployment\n{{ end }}"
+    )
+    others = (file("charts/c/templates/c.yaml"), service, scaler)
 
-    assert omitted((file(STABLE_TEMPLATE), file("charts/c/templates/c.yaml"), service), {STABLE_TEMPLATE}) is None
+    assert omitted((file(STABLE_TEMPLATE), *others), {STABLE_TEMPLATE}) is None
 
 
 def test_the_check_tells_it() -> None:

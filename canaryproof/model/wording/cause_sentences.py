@@ -64,6 +64,7 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "memory-too-low": "the pod of {name} cannot start: its memory limit is too low for any program",
     "never-ready": "{name} runs without crashing, but never became Ready{said}",
     "no-chart": "there is no chart to render: {detail}",
+    "former-pod-ending": "{name} had no new pod {within}: its former pod {pod} had not ended yet",
     "no-containers": "{place}its pods have no containers",
     "no-deployment-added": "the chart adds no Deployment to the stable chart: {added}",
     "no-workload-changed": "the upgrade adds no workload, and changes the pod template of none: {added}",

@@ -64,6 +64,8 @@ HINTS: Mapping[HintId, str] = {
     "file-utf-16": "save the file as UTF-8; Windows PowerShell writes it with Out-File -Encoding utf8",
     "image-not-indented": "write what belongs to a key below it, and further to the right",
     "image-value-missing": "make the name in the template and the keys in the values the same, letter by letter",
+    "definition-missing": "if the kind belongs to an operator, install its CustomResourceDefinitions before revision 1:"
+    " name their manifest or chart under setup in the scenario file",
     "kind-unknown": "compare apiVersion and kind with the stable Deployment's, letter by letter: the cluster does not"
     " know them, and capital letters count",
     "manifest-twice": "keep one of the two files",
