@@ -29,8 +29,8 @@ def _containers(pod: Manifest) -> Iterator[Cause]:
         waiting, container = mapping_at(status, "state", "waiting"), text_at(status, "name")
         last = mapping_at(status, "lastState", "terminated") or mapping_at(status, "state", "terminated")
         if last and integer_at(last, "exitCode"):
-            code = f"exit code {integer_at(last, 'exitCode')}"
-            yield _state(pod, container, text_at(waiting, "reason") or text_at(last, "reason"), code)
+            told = filter(None, (f"exit code {integer_at(last, 'exitCode')}", text_at(last, "message").strip()))
+            yield _state(pod, container, text_at(waiting, "reason") or text_at(last, "reason"), ": ".join(told))
         elif waiting and text_at(waiting, "reason") not in {"ContainerCreating", "PodInitializing"}:
             yield _state(pod, container, text_at(waiting, "reason"), text_at(waiting, "message"))
 

@@ -21,7 +21,10 @@ from canaryproof.experiment.steps import Release
 from canaryproof.experiment.watching import Watcher
 from canaryproof.helm.inputs import Inputs, RevisionInputs, SetupInputs
 from canaryproof.model.evidence import Rendering, Step
+from canaryproof.model.helm_text import symptoms
+from canaryproof.model.hints import Hint
 from canaryproof.model.wording.cause_sentences import describe
+from canaryproof.model.wording.hint_sentences import describe_hint
 from canaryproof.scenario.terms import SetupManifest
 
 
@@ -121,4 +124,5 @@ def shown_apply(manifest: Path, namespace: str) -> str:
 def _require(step: Step, what: str, part: str) -> None:
     if step.error:
         said = f"{describe(step.cause)}: {step.error}" if step.cause else step.error
-        raise ScenarioError(f"{what} could not be installed as {part}: {said}")
+        advice = describe_hint(Hint(id="definition-missing")) if "definition-missing" in symptoms(step.error) else ""
+        raise ScenarioError(f"{what} could not be installed as {part}: {said}", advice)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from canaryproof.analysis.outcome import decide
+from canaryproof.analysis.unstarted_pods import unstarted_pods
 from canaryproof.model.evidence import Decision
+from canaryproof.model.wording.cause_sentences import describe
 from canaryproof.timeouts import TimeLimits
 from tests.unit.stories import CANARY, Story
 from tests.unit.test_outcome import crashing, fate
@@ -98,3 +100,14 @@ def test_preemption_is_left_out() -> None:
 
     assert decision
     assert decision.reason.endswith("1 Insufficient cpu.")
+
+
+def test_a_stable_pod_that_does_not_start_is_told_with_the_words_of_the_runtime() -> None:
+    """The message of a start error names the program that is missing; an exit code alone does not."""
+    missing = 'runc create failed: exec: "/bin/bash": stat /bin/bash: no such file or directory'
+    timeline = Story().pod().ended(128, "StartError", message=missing).timeline
+
+    (cause,) = unstarted_pods(timeline)
+    assert describe(cause).endswith(f"StartError (exit code 128: {missing})")
+    (crash,) = unstarted_pods(Story().pod().ended(1, "Error").timeline)
+    assert describe(crash).endswith("Error (exit code 1)")
