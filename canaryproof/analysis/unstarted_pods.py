@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from canaryproof.model.causes import Cause
 from canaryproof.model.objects import Manifest, integer_at, mapping_at, maps_at, text_at
@@ -29,8 +30,10 @@ def _containers(pod: Manifest) -> Iterator[Cause]:
         waiting, container = mapping_at(status, "state", "waiting"), text_at(status, "name")
         last = mapping_at(status, "lastState", "terminated") or mapping_at(status, "state", "terminated")
         if last and integer_at(last, "exitCode"):
-            told = filter(None, (f"exit code {integer_at(last, 'exitCode')}", text_at(last, "message").strip()))
-            yield _state(pod, container, text_at(waiting, "reason") or text_at(last, "reason"), ": ".join(told))
+            code = integer_at(last, "exitCode")
+            told = filter(None, (f"exit code {code}", text_at(last, "message").strip()))
+            state = _state(pod, container, text_at(waiting, "reason") or text_at(last, "reason"), ": ".join(told))
+            yield replace(state, exit_codes=(code,))
         elif waiting and text_at(waiting, "reason") not in {"ContainerCreating", "PodInitializing"}:
             yield _state(pod, container, text_at(waiting, "reason"), text_at(waiting, "message"))
 

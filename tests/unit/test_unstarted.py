@@ -108,6 +108,7 @@ def test_a_stable_pod_that_does_not_start_is_told_with_the_words_of_the_runtime(
     timeline = Story().pod().ended(128, "StartError", message=missing).timeline
 
     (cause,) = unstarted_pods(timeline)
+    assert cause.exit_codes == (128,)
     assert describe(cause).endswith(f"StartError (exit code 128: {missing})")
     (crash,) = unstarted_pods(Story().pod().ended(1, "Error").timeline)
     assert describe(crash).endswith("Error (exit code 1)")
