@@ -134,6 +134,15 @@ MEANINGS: Mapping[OutcomeName, Meaning] = {
     ),
     "undecided": Meaning(
         "The observation ended before any other outcome was certain, or the experiment did not reach the upgrade.",
-        ("ended-once", "still-waiting", "ready-too-short", "no-pod", "former-pod-ending", "events-gone", "events-unclear", "not-reached"),
+        (
+            "ended-once",
+            "still-waiting",
+            "ready-too-short",
+            "no-pod",
+            "former-pod-ending",
+            "events-gone",
+            "events-unclear",
+            "not-reached",
+        ),
     ),
 }
