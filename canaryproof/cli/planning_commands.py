@@ -13,20 +13,19 @@ from canaryproof.cluster.embedded.toolchain import kubernetes_minors
 from canaryproof.cluster.lending import ClusterOptions, helm_of
 from canaryproof.cluster.selection import Choice
 from canaryproof.errors import UsageError
-from canaryproof.helm.chart_repository import describe, fetch
+from canaryproof.helm.chart_repository import fetch_all, missing_charts
 from canaryproof.helm.verbs import Helm
 from canaryproof.planning.chart_survey import Surveyor
 from canaryproof.planning.plan_text import lines
 from canaryproof.planning.release_plan import Planner
 from canaryproof.planning.scenario_writer import scenario_lines
 from canaryproof.pytest_plugin.option_table import DEFAULT_SUBMISSION, OPTIONS
-from canaryproof.scenario.chart_places import fetched_charts
 from canaryproof.scenario.scenario_file import UPCOMMERCE, default_file, load_scenario
-from canaryproof.scenario.scenario_of_run import Additions, scenario_of_run
+from canaryproof.scenario.scenario_of_run import Additions, scenario_of_run, values_files
 from canaryproof.scenario.terms import Scenario
 from canaryproof.submissions.discovery import Submission, find_submissions
 from canaryproof.submissions.own_chart import own_submission
-from canaryproof.system.paths import cache_folder, chart_cache
+from canaryproof.system.paths import chart_cache
 from canaryproof.system.progress import TerminalProgress
 from canaryproof.system.sandbox import UNCONFINED
 from canaryproof.system.sandbox_detection import sandbox_available
@@ -102,9 +101,7 @@ def helm_without_cluster(options: argparse.Namespace, *, sandboxed: bool = False
 
 def _scenario(options: argparse.Namespace, here: Path) -> Scenario:
     own = options.scenario is None and default_file(here) != UPCOMMERCE
-    values = tuple(here / each for each in options.values or ())
-    if missing := [str(each) for each in values if not each.is_file()]:
-        raise UsageError(f"--values must name files, and there is no file {', '.join(missing)}; correct the path")
+    values = values_files(options.values or (), here, "--values")
     added = Additions(values, tuple(options.set or ()), names_submission=bool(options.paths), own_file=own)
     return scenario_of_run(load_scenario(options.scenario or default_file(here)), added, chart_cache(os.environ))
 
@@ -118,9 +115,5 @@ def _submissions(options: argparse.Namespace, scenario: Scenario) -> tuple[Submi
 
 
 def _fetch(scenario: Scenario, helm: Path, time_limits: TimeLimits) -> None:
-    charts = [each for each in fetched_charts(scenario) if each.path and not each.path.is_file()]
-    if charts:
-        cache_folder(os.environ)  # refuses a folder that other users could change
-    for chart in charts:
-        with TerminalProgress(sys.stderr).step(f"fetching the chart {describe(chart)}"):
-            fetch(chart, helm, os.environ, time_limits)
+    if missing := missing_charts(scenario):
+        fetch_all(missing, helm, os.environ, time_limits, TerminalProgress(sys.stderr).step)

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from canaryproof.cli.cluster_commands import (
+    end_cluster,
+    print_clusters,
+    print_diagnosis,
+    print_rights,
+    print_toolchain,
+    start_cluster,
+)
 from canaryproof.cli.command_line import USAGE, Command, argument, option_arguments, parse
 from canaryproof.cli.planning_commands import print_plan, write_scenario
 from canaryproof.cli.suite import CHECK_OPTIONS, OBSERVE_OPTIONS, REPLAY_OPTIONS, run_suite
-from canaryproof.cluster.embedded.persistent.messages import instructions, line_about
-from canaryproof.cluster.embedded.persistent.provider import KeptProvider, end
-from canaryproof.cluster.embedded.persistent.state import DEFAULT_NAME, place_of, places
-from canaryproof.cluster.embedded.provider import suitable
-from canaryproof.cluster.embedded.toolchain import Machine, find_wheel, kubernetes_minors, provide
-from canaryproof.cluster.embedded.toolchain.origins import origins, table_of
-from canaryproof.cluster.existing.account_rights import observer_role, roles
-from canaryproof.cluster.selection import choose
-from canaryproof.doctor.diagnosis import examine
-from canaryproof.doctor.diagnosis_text import exit_code, report
-from canaryproof.doctor.machine_probes import Where, ask
-from canaryproof.errors import CanaryproofError, ClusterError, UsageError
+from canaryproof.cluster.embedded.persistent.state import DEFAULT_NAME
+from canaryproof.cluster.embedded.toolchain import kubernetes_minors
+from canaryproof.errors import CanaryproofError, UsageError
 from canaryproof.pytest_plugin.option_table import OBSERVE, OPTIONS, REPLAY, SUBMISSIONS
 from canaryproof.scenario.json_schema import schema_text
-from canaryproof.scenario.scenario_file import DEFAULT_FILE, default_file, load_scenario
-from canaryproof.system.paths import cache_folder
-from canaryproof.system.progress import TerminalProgress
+from canaryproof.scenario.scenario_file import DEFAULT_FILE
 from canaryproof.timeouts import TimeLimits, patience_of
 
 
@@ -65,81 +61,8 @@ def _limits(said: str) -> TimeLimits:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _up(options: argparse.Namespace) -> int:
-    cache, scenario = cache_folder(os.environ), load_scenario(options.scenario or default_file(Path.cwd()))
-    place = place_of(cache, options.name)
-    suitable(cache, os.environ, options.limits)
-    progress = TerminalProgress(sys.stderr)
-    toolchain = provide(
-        cache=cache,
-        progress=progress,
-        machine=Machine(options.limits),
-        ready=options.toolchain,
-        kubernetes=options.kubernetes,
-    )
-    provider = KeptProvider(
-        toolchain,
-        cache,
-        scenario.stand_ins,
-        options.name,
-        keep=True,
-        time_limits=options.limits,
-        progress=progress,
-        archives=scenario.archives,
-    )
-    kept, note = provider.up()
-    print(instructions(place, kept, scenario, note))
-    return 0
-
-
-def _down(options: argparse.Namespace) -> int:
-    place = place_of(cache_folder(os.environ), options.name)
-    with place.alone():
-        if not place.folder.exists():
-            print(f"there is no cluster {place.name}; canaryproof status lists the clusters that stay", file=sys.stderr)
-            return 1
-        print(
-            f"{place.name}: {'ended' if end(place, options.limits) else 'had ended already; its leftovers are removed'}"
-        )
-    return 0
-
-
-def _status(_: argparse.Namespace) -> int:
-    found = places(cache_folder(os.environ))
-    for place in found:
-        print(line_about(place))
-    if not found:
-        print("no cluster is running; canaryproof up starts one")
-    return 0
-
-
-def _doctor(options: argparse.Namespace) -> int:
-    where = Where(os.environ, cache_folder(os.environ), options.limits, options.kubeconfig, options.kube_context)
-    with TerminalProgress(sys.stderr).step("examining this machine"):
-        facts = ask(where)
-    found = examine(facts)
-    try:
-        auto = str(choose(facts))
-    except ClusterError:
-        auto = "no cluster works here"
-    print(*report(found, auto, facts.disk, facts.tools.wheel), sep="\n")
-    return exit_code(found)
-
-
 def _schema(_: argparse.Namespace) -> int:
     print(schema_text(), end="")
-    return 0
-
-
-def _toolchain(options: argparse.Namespace) -> int:
-    machine = Machine(options.limits)
-    found = origins(cache_folder(os.environ), machine, kubernetes=options.kubernetes)
-    print(*table_of(found, find_wheel(machine)), sep="\n")
-    return 0
-
-
-def _rights(options: argparse.Namespace) -> int:
-    print(observer_role() if options.observe else roles(), end="")
     return 0
 
 
@@ -153,11 +76,11 @@ _PATIENCE = argument(
     metavar="FACTOR",
     help=_HELP["patience"],
 )
-_FOR_HELM = (
-    argument("--helm", type=Path, metavar="PATH", help=_HELP["helm"]),
-    argument("--toolchain", type=Path, metavar="DIR", help=_HELP["toolchain"]),
-    _PATIENCE,
+_KUBERNETES = argument(
+    "--kubernetes", choices=kubernetes_minors(), default="", metavar="MINOR", help=_HELP["kubernetes"]
 )
+_TOOLCHAIN = argument("--toolchain", type=Path, metavar="DIR", help=_HELP["toolchain"])
+_FOR_HELM = (argument("--helm", type=Path, metavar="PATH", help=_HELP["helm"]), _TOOLCHAIN, _PATIENCE)
 COMMANDS = (
     Command(
         "check",
@@ -183,7 +106,7 @@ COMMANDS = (
     Command(
         "up",
         "start an embedded cluster that stays, and print how to use it",
-        _up,
+        start_cluster,
         (
             _NAME,
             argument(
@@ -192,23 +115,17 @@ COMMANDS = (
                 metavar="FILE",
                 help=f"{_HELP['scenario']}; stand-ins play its images",
             ),
-            argument(
-                "--kubernetes",
-                choices=kubernetes_minors(),
-                default="",
-                metavar="MINOR",
-                help=_HELP["kubernetes"],
-            ),
-            argument("--toolchain", type=Path, metavar="DIR", help=_HELP["toolchain"]),
+            _KUBERNETES,
+            _TOOLCHAIN,
             _PATIENCE,
         ),
     ),
-    Command("down", "end an embedded cluster that stays", _down, (_NAME, _PATIENCE)),
-    Command("status", "list the embedded clusters that stay", _status),
+    Command("down", "end an embedded cluster that stays", end_cluster, (_NAME, _PATIENCE)),
+    Command("status", "list the embedded clusters that stay", print_clusters),
     Command(
         "doctor",
         "show which clusters work on this machine, and what the others lack",
-        _doctor,
+        print_diagnosis,
         (
             argument("--kubeconfig", type=Path, metavar="FILE", help="examine the cluster of this kubeconfig"),
             argument("--kube-context", metavar="NAME", help="examine the cluster of this context"),
@@ -248,22 +165,16 @@ COMMANDS = (
     Command(
         "toolchain",
         "show which programs the embedded cluster uses, and where they are",
-        _toolchain,
+        print_toolchain,
         (
-            argument(
-                "--kubernetes",
-                choices=kubernetes_minors(),
-                default="",
-                metavar="MINOR",
-                help=_HELP["kubernetes"],
-            ),
+            _KUBERNETES,
             _PATIENCE,
         ),
     ),
     Command(
         "rights",
         "print the ClusterRoles that --cluster existing needs",
-        _rights,
+        print_rights,
         (argument("--observe", action="store_true", help="print the Role that canaryproof observe needs instead"),),
     ),
 )

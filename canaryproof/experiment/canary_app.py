@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 
 from canaryproof.analysis.decisive_container import decisive_container
 from canaryproof.analysis.infrastructure import foreign_images, out_of_reach
 from canaryproof.analysis.outcome import decide, with_program_checked
 from canaryproof.errors import InfrastructureError
+from canaryproof.experiment.container_logs import last_lines
 from canaryproof.experiment.context import Target
 from canaryproof.experiment.watching import Watcher
 from canaryproof.kube.client import KubeClient
@@ -23,7 +23,6 @@ from canaryproof.scenario.terms import Expectation, Scenario
 LOGGED_PODS = 3
 AMD64 = frozenset({"x86_64", "amd64"})
 """The names of the processor for which the images of the UpCommerce course are built."""
-LOG_LINES, LOG_BYTES = 40, 16_384
 
 
 def with_foreign_images(canary: Canary, evidence: Evidence, scenario: Scenario, setting: Setting) -> Canary:
@@ -87,10 +86,7 @@ def read_logs(canary: Canary, namespace: str, client: KubeClient, watcher: Watch
 
     def read(container: tuple[str, str, bool]) -> ContainerLog:
         pod, name, previous = container
-        text = ""
-        with suppress(InfrastructureError):  # logs only explain the outcome: the experiment continues without them
-            text = client.logs(namespace, pod, name, previous=previous, lines=LOG_LINES, size=LOG_BYTES)
-        return ContainerLog(pod, name, previous, text)
+        return last_lines(client, namespace, pod, name, previous=previous)
 
     with ThreadPoolExecutor(len(wanted), "logs") as pool:
         return tuple(log for log in pool.map(read, wanted) if log.text)

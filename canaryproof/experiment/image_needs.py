@@ -12,7 +12,7 @@ from canaryproof.helm.renderer import Renderer
 from canaryproof.helm.verbs import Helm
 from canaryproof.model.evidence import Rendering
 from canaryproof.model.objects import Manifest
-from canaryproof.model.registries import full_name
+from canaryproof.model.registries import archive_name, full_name
 from canaryproof.model.rendered_yaml import parse
 from canaryproof.scenario.terms import Scenario, SetupManifest
 from canaryproof.system.tempdirs import scratch
@@ -40,17 +40,14 @@ def require_images(scenario: Scenario, helm: Path, time_limits: TimeLimits) -> N
 def _told(missing: dict[str, str]) -> str:
     users = "".join(f"\n  {image}  (of {user})" for image, user in missing.items())
     lines = "".join(
-        f"\n  {image}: {{archive: {_file(image)}}}  # docker save {image} -o {_file(image)}" for image in missing
+        f"\n  {image}: {{archive: {archive_name(image)}}}  # docker save {image} -o {archive_name(image)}"
+        for image in missing
     )
     return (
         f"the embedded cluster pulls no images from registries, and the scenario file does not list these:{users}\n"
         f"add an archive, or arguments of agnhost, for each of them to the scenario file:\nimages:{lines}\n"
         "or give --image IMAGE=ARCHIVE, or pull the images with --images upstream"
     )
-
-
-def _file(image: str) -> str:
-    return f"{image.rpartition('/')[2].replace(':', '-').replace('@', '-')}.tar"
 
 
 def _images(manifests: Iterable[Manifest]) -> dict[str, str]:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 
 from canaryproof.analysis.hook_failure import UPGRADE_EVENTS, hook_failure
-from canaryproof.errors import InfrastructureError
+from canaryproof.experiment.container_logs import last_lines
 from canaryproof.experiment.steps import Release
 from canaryproof.experiment.watching import Watcher
 from canaryproof.model.evidence import ContainerLog, Step
 from canaryproof.model.helm_text import is_wait_over
 from canaryproof.model.objects import Manifest, integer_at, mapping_at, maps_at, text_at
 
-LOG_LINES, LOG_BYTES = 40, 16_384
 STATUSES = ("initContainerStatuses", "containerStatuses")
 
 
@@ -95,9 +93,5 @@ class WatchedHelm:
         run = f"{pod.uid}/{container}/{text_at(ended, 'containerID')}"
         if not integer_at(ended, "exitCode") or run in self._logs:
             return
-        text = ""
-        with suppress(InfrastructureError):  # logs only explain the outcome: the experiment continues without them
-            text = self._release.client.logs(
-                self._release.namespace, pod.name, container, previous=False, lines=LOG_LINES, size=LOG_BYTES
-            )
-        self._logs[run] = ContainerLog(pod.name, container, previous=False, text=text)
+        client, namespace = self._release.client, self._release.namespace
+        self._logs[run] = last_lines(client, namespace, pod.name, container, previous=False)

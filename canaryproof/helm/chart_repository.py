@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from canaryproof.errors import CommandError, UsageError
-from canaryproof.scenario.terms import ChartReference
+from canaryproof.scenario.chart_places import fetched_charts
+from canaryproof.scenario.terms import ChartReference, Scenario
+from canaryproof.system.paths import cache_folder
 from canaryproof.system.process import run
 from canaryproof.system.tempdirs import scratch
 from canaryproof.timeouts import TimeLimits
+
+
+def missing_charts(scenario: Scenario) -> tuple[ChartReference, ...]:
+    """Return the charts of repositories that *scenario* names and that are not at their paths yet."""
+    return tuple(each for each in fetched_charts(scenario) if each.path and not each.path.is_file())
+
+
+def fetch_all(
+    charts: tuple[ChartReference, ...],
+    helm: Path,
+    environment: Mapping[str, str],
+    time_limits: TimeLimits,
+    step: Callable[[str], AbstractContextManager[object]],
+) -> None:
+    """Fetch *charts* to their paths, each as a *step* of the progress display.
+
+    Raises UsageError when a chart cannot be fetched, or when other users could change the cache folder.
+    """
+    cache_folder(environment)
+    for chart in charts:
+        with step(f"fetching the chart {describe(chart)}"):
+            fetch(chart, helm, environment, time_limits)
 
 
 def fetch(chart: ChartReference, helm: Path, environment: Mapping[str, str], time_limits: TimeLimits) -> None:

@@ -206,6 +206,11 @@ def _plain_name(host: str) -> str:
     return name
 
 
+def archive_name(image: str) -> str:
+    """Return a name for the file with an image: ``shop-1.0.tar`` for ``example/shop:1.0``."""
+    return f"{image.rpartition('/')[2].replace(':', '-').replace('@', '-')}.tar"
+
+
 def full_name(image: str) -> str:
     """Return an image reference with its registry and its tag or digest: ``docker.io/library/shop:latest``.
 

@@ -12,6 +12,7 @@ from canaryproof.helm.chart_values import Values
 from canaryproof.helm.verbs import RESET_VALUES, VALUES_OF_BEFORE
 from canaryproof.model.evidence import Canary
 from canaryproof.model.objects import Manifest
+from canaryproof.model.registries import archive_name
 from canaryproof.model.wording.cause_sentences import describe
 from canaryproof.planning.release_plan import ReleasePlan
 from canaryproof.scenario.terms import Availability, ImageArchive, Scenario, SetupManifest, StandIn
@@ -161,7 +162,7 @@ def _images(plan: ReleasePlan, folder: Path) -> Iterator[str]:
         yield "The embedded cluster pulls images only with --images upstream. Otherwise, add to the scenario file:"
         yield "  images:"
         for image in missing:
-            file = f"{image.rpartition('/')[2].replace(':', '-').replace('@', '-')}.tar"
+            file = archive_name(image)
             yield f"    {image}: {{archive: {file}}}  # docker save {image} -o {file}"
 
 

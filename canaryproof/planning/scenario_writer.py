@@ -10,6 +10,7 @@ from pathlib import Path
 
 from canaryproof.model.evidence import Canary
 from canaryproof.model.objects import Container, Manifest
+from canaryproof.model.registries import archive_name
 from canaryproof.planning.chart_survey import ChartSurvey
 
 SCHEMA_NAME = "canaryproof.schema.json"
@@ -104,7 +105,7 @@ def _images(survey: ChartSurvey) -> Iterator[str]:
         if player:
             yield f"  {key}: {{agnhost: {_flow(player)}}}"
         else:
-            file = f"{image.rpartition('/')[2].partition('@')[0].replace(':', '-')}.tar"
+            file = archive_name(image)
             yield f"  # {key}: {{archive: {file}}}  # it runs a command of its own, so agnhost cannot play it"
 
 

@@ -24,7 +24,7 @@ from canaryproof.pytest_plugin.option_table import DEFAULT_SUBMISSION, IMAGES, K
 from canaryproof.pytest_plugin.options import NO, YES, Environment, Given, given
 from canaryproof.reports.reader import find_records
 from canaryproof.scenario.scenario_file import UPCOMMERCE, default_file, load_scenario
-from canaryproof.scenario.scenario_of_run import Additions, scenario_of_run
+from canaryproof.scenario.scenario_of_run import Additions, scenario_of_run, values_files
 from canaryproof.scenario.terms import ImageArchive, Scenario
 from canaryproof.submissions.discovery import Submission, find_submissions
 from canaryproof.submissions.own_chart import own_submission
@@ -310,10 +310,7 @@ def _own_executable(said: Given) -> Path:
 
 
 def _values_files(said: Given) -> tuple[Path, ...]:
-    files = tuple(said.folder / Path(each).expanduser() for each in said.values)
-    if missing := [str(each) for each in files if not each.is_file()]:
-        raise UsageError(f"{said.by} must name files, and there is no file {', '.join(missing)}; correct the path")
-    return files
+    return values_files(said.values, said.folder, said.by)
 
 
 def _toolchain(said: Given) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from canaryproof.errors import UsageError
 from canaryproof.scenario.chart_places import with_places
 from canaryproof.scenario.terms import Revision, Scenario
 
@@ -22,6 +23,17 @@ class Additions:
     """Whether the command line names a submission."""
     own_file: bool = False
     """Whether the scenario file was found in the current folder, so that the run is about its charts."""
+
+
+def values_files(names: Iterable[str], folder: Path, flag: str) -> tuple[Path, ...]:
+    """Return the paths of the values files *names*, which are relative to *folder*.
+
+    Raises UsageError, which names *flag*, when a file does not exist.
+    """
+    files = tuple(folder / Path(each).expanduser() for each in names)
+    if missing := [str(each) for each in files if not each.is_file()]:
+        raise UsageError(f"{flag} must name files, and there is no file {', '.join(missing)}; correct the path")
+    return files
 
 
 def scenario_of_run(scenario: Scenario, added: Additions, charts: Path) -> Scenario:

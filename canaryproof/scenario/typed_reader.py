@@ -108,7 +108,7 @@ class TypedReader:
                 values[fields[name].name] = self.read(value, fields[name].type, _join(path, name), depth + 1)
             else:
                 meant.add(nearest(name, fields.keys() - nodes.keys()))
-                self._fault(key, path, f"unknown key {name!r}; {self._instead(name, fields)}")
+                self._fault(key, path, f"unknown key {name!r}; {_instead(name, fields, self._root)}")
         for name, field in fields.items():
             if field.required and name not in nodes and name not in meant:
                 self._fault(node, path, f"the key {name!r} is missing; expected {expected(field.type)}")
@@ -179,14 +179,6 @@ class TypedReader:
                 members[key.value] = key, value
         return members
 
-    def _instead(self, name: str, keys: Collection[str]) -> str:
-        """Return the advice for an unknown key: a similar key, the place of this key, or all valid keys."""
-        if self._root and (place := next((at for key, at in places(self._root) if key == name), "")):
-            return f"move it into {place!r}"
-        if near := nearest(name, keys):
-            return f"did you mean {near!r}?"
-        return f"the keys are {', '.join(keys)}"
-
     def _unexpected(self, node: yaml.Node, kind: inspect.Type, path: str) -> Any:
         advice = _advice(node, kind)
         return self._fault(node, path, f"expected {expected(kind)}, found {found(node)}{advice and f'; {advice}'}")
@@ -194,6 +186,15 @@ class TypedReader:
     def _fault(self, node: yaml.Node, path: str, message: str) -> Any:
         self.faults.append(Fault(*place_of(node.start_mark), f"{path}: {message}" if path else message))
         return INVALID
+
+
+def _instead(name: str, keys: Collection[str], root: inspect.Type | None) -> str:
+    """Return the advice for an unknown key: a similar key, the place of this key below *root*, or all valid keys."""
+    if root and (place := next((at for key, at in places(root) if key == name), "")):
+        return f"move it into {place!r}"
+    if near := nearest(name, keys):
+        return f"did you mean {near!r}?"
+    return f"the keys are {', '.join(keys)}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

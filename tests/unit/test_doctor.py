@@ -297,7 +297,9 @@ def test_a_cluster_that_does_not_answer_is_told(tmp_path: Path, root: Path) -> N
 
 def test_the_command_line_reports(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """The command prints every provider, and its exit code states whether one of them works."""
-    monkeypatch.setattr("canaryproof.cli.subcommands.ask", lambda where: WELL if isinstance(where, Where) else None)
+    monkeypatch.setattr(
+        "canaryproof.cli.cluster_commands.ask", lambda where: WELL if isinstance(where, Where) else None
+    )
 
     assert main(["doctor"]) == 0
 

@@ -198,7 +198,7 @@ def test_a_command_lists_each_program_with_its_place(
     """``canaryproof toolchain`` lists the release and place of each program: wheel, cache, or a build to come."""
     folder = install(machine.packages[0])
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("canaryproof.cli.subcommands.Machine", lambda _: machine)
+    monkeypatch.setattr("canaryproof.cli.cluster_commands.Machine", lambda _: machine)
 
     assert main(["toolchain"]) == 0
     lines = {line.split()[0]: " ".join(line.split()[1:]) for line in capsys.readouterr().out.splitlines()}
