@@ -83,7 +83,7 @@ def test_a_chart_with_a_switch_gets_a_scenario(here: Path, helm: Path, capsys: p
             "  helm rollback shop 1 --namespace shop-shop-RANDOM",
             '  canary-values-1.yaml contains {"canary": {"enabled": true}}',
             "  Deployment/shop-canary, which the upgrade adds (templates/all.yaml)",
-            "  1 new pod, ports 8080, example/shop:canary",
+            "  1 new pod, port 8080, example/shop:canary",
             "  Service/shop: 80 to 8080; it also selects Deployment/shop-stable",
             "  Service/shop: port 80, any answer",
             "  example/shop:canary: the embedded cluster plays it with agnhost netexec*",
