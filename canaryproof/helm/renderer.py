@@ -74,10 +74,10 @@ class Renderer:
         """
         sandbox = UNCONFINED if trusted else self.sandbox
         place = Path(WORKING_DIRECTORY, chart.name) if sandbox.is_active else chart
-        command = ["template", release, str(place), "--namespace", namespace, "--include-crds"]
+        given = (_beside(chart, values) if sandbox.is_active else values).options
+        command = ["template", release, str(place), "--namespace", namespace, "--include-crds", *given]
         command += ["--is-upgrade"] if upgrade else []
         command += ["--kube-version", kubernetes] if kubernetes else []
-        command += (_beside(chart, values) if sandbox.is_active else values).options
         try:
             text = self.program.run(
                 command,
@@ -93,12 +93,7 @@ class Renderer:
             raise
         except SubmissionError as error:
             return Rendering(error=error.message, hint=error.hint)
-        try:
-            return Rendering(tuple(each for each in parse(text) if not each.is_test))
-        except UnsafeError:
-            raise
-        except SubmissionError as error:
-            return Rendering(error=error.message, hint=error.hint, cause=error.cause, rendered=True)
+        return _parsed(text)
 
     def definitions(self, chart: Path) -> tuple[Manifest, ...]:
         """Return the objects in the ``crds`` folders of a trusted chart and its dependencies, which are no templates.
@@ -106,22 +101,38 @@ class Renderer:
         The result is empty if Helm cannot read the chart, or a definition is not well-formed.
         """
         try:
-            text = self.program.run(
-                ["show", "crds", str(chart)],
-                timeout=self.program.time_limits.render,
-                environment=self._seen_in(UNCONFINED),
-                can_reach=False,
-                limits=TRUSTED,
-            )
-            return parse(text)
+            return parse(self.show("crds", chart))
         except SubmissionError:
             return ()
+
+    def show(self, what: str, chart: Path) -> str:
+        """Return the output of ``helm show`` about a trusted chart, such as its default values.
+
+        Raises SubmissionError with Helm's message when the chart cannot be read.
+        """
+        return self.program.run(
+            ["show", what, str(chart)],
+            timeout=self.program.time_limits.render,
+            environment=self._seen_in(UNCONFINED),
+            chart=chart,
+            can_reach=False,
+            limits=TRUSTED,
+        )
 
     def _seen_in(self, sandbox: Sandbox) -> Mapping[str, str]:
         """Return the environment for rendering, without a cluster and credentials, and in a sandbox without folders."""
         if sandbox.is_active:
             return {"PATH": PATH, "HOME": NOWHERE, **SETTINGS, **NO_WAY_OUT}
         return {**self.environment, **NO_WAY_OUT}
+
+
+def _parsed(text: str) -> Rendering:
+    try:
+        return Rendering(tuple(each for each in parse(text) if not each.is_test))
+    except UnsafeError:
+        raise
+    except SubmissionError as error:
+        return Rendering(error=error.message, hint=error.hint, cause=error.cause, rendered=True)
 
 
 def _beside(chart: Path, values: Values) -> Values:

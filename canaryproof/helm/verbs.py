@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -102,15 +102,6 @@ class Helm:
         self.renderer.require_sandbox()
         return self._version
 
-    def show(self, what: str, chart: Path) -> str:
-        """Return the output of ``helm show``, such as the default values of a chart that is trusted.
-
-        Raises SubmissionError with Helm's message when the chart cannot be read.
-        """
-        limit = self._time_limits.command
-        command = ["show", what, str(chart)]
-        return self._program.run(command, timeout=limit, environment=self._environment, chart=chart, can_reach=False)
-
     def install(
         self,
         release: str,
@@ -186,20 +177,10 @@ class Helm:
     ) -> Operation:
         """Run a verb with *options*, and with *hidden* options, which the shown command omits: a user needs none."""
         chart = next((each for each in verb if isinstance(each, Path)), None)
-        shown = (f"./{each.name}" if isinstance(each, Path) else str(each) for each in verb)
-        command = ["helm", *shown, "--namespace", namespace, *values.shown, *options]
-        error, limit = "", self._time_limits.helm
+        error, limit, place = "", self._time_limits.helm, ("--namespace", namespace)
         try:
             self._program.run(
-                [
-                    *map(str, verb),
-                    "--namespace",
-                    namespace,
-                    *values.options,
-                    *options,
-                    *hidden,
-                    f"--timeout={limit:g}s",
-                ],
+                [*map(str, verb), *place, *values.options, *options, *hidden, f"--timeout={limit:g}s"],
                 timeout=limit + self._time_limits.command,  # Helm times out first and reports what it waited for
                 chart=chart,
                 environment=self._environment,
@@ -207,4 +188,10 @@ class Helm:
             )
         except SubmissionError as refused:
             error = str(refused)
-        return Operation(shlex.join(command), error)
+        return Operation(shlex.join([*_shown(verb), *place, *values.shown, *options]), error)
+
+
+def _shown(verb: Iterable[str | int | Path]) -> Iterator[str]:
+    """Yield the start of a command as a user would write it, in the folder of its chart."""
+    yield "helm"
+    yield from (f"./{each.name}" if isinstance(each, Path) else str(each) for each in verb)

@@ -117,8 +117,7 @@ class Surveyor:
             return Rendering(error=error.message)
 
     def _shown(self, what: str) -> Mapping[str, Any]:
-        text = self._helm.show(what, self._chart)
-        content = yaml.safe_load(text)
+        content = yaml.safe_load(self._helm.renderer.show(what, self._chart))
         return content if isinstance(content, dict) else {}
 
 
