@@ -6,7 +6,6 @@ Nothing of a submission is involved. A failure is a fault of the scenario, and t
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,13 +13,13 @@ from typing import Any, Protocol
 from canaryproof.analysis.container_log import last_words
 from canaryproof.analysis.hook_failure import INSTALL_EVENTS, UPGRADE_EVENTS
 from canaryproof.analysis.unstarted_pods import unstarted_pods
-from canaryproof.errors import InfrastructureError, ScenarioError, WaitError
+from canaryproof.errors import ScenarioError, WaitError
+from canaryproof.experiment.container_logs import last_lines
 from canaryproof.experiment.evidence_builder import EvidenceBuilder
 from canaryproof.experiment.inspection import Inspection
 from canaryproof.experiment.setup_objects import SetupObjects
 from canaryproof.experiment.stable_app import StableApp
 from canaryproof.experiment.steps import Release
-from canaryproof.experiment.watched_helm import LOG_BYTES, LOG_LINES
 from canaryproof.experiment.watching import Watcher
 from canaryproof.helm.inputs import Inputs, RevisionInputs, SetupInputs
 from canaryproof.model.causes import Cause
@@ -120,16 +119,12 @@ class StableRevisions:
             raise ScenarioError(f"{what} did not become ready: {error}{states and f'; {states}'}", advice) from error
 
     def _with_log(self, cause: Cause) -> Cause:
-        """Add the last words of a container that ended. They only explain: a log that cannot be read is left out."""
+        """Add the last words of a container that ended."""
         pod, release = cause.object.removeprefix("Pod/"), self.release
         if not cause.exit_codes:
             return cause
-        with suppress(InfrastructureError):
-            text = release.client.logs(
-                release.namespace, pod, cause.container, previous=False, lines=LOG_LINES, size=LOG_BYTES
-            )
-            return replace(cause, last_words=last_words(self.facts.redactor.cut_text(text)))
-        return cause
+        log = last_lines(release.client, release.namespace, pod, cause.container, previous=False)
+        return replace(cause, last_words=last_words(self.facts.redactor.cut_text(log.text)))
 
 
 def shown_apply(manifest: Path, namespace: str) -> str:
