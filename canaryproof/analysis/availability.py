@@ -61,7 +61,7 @@ def _measured(service: str, probes: Sequence[Probe], time_limits: TimeLimits) ->
 
 
 def stated(service: str, named: Sequence[Availability]) -> Availability | None:
-    """Return what a scenario asks of the Service with this label, or None if it does not name it."""
+    """Return the terms of a scenario for the Service with this label, or None if it does not name it."""
     return next((each for each in named if each.label(named) == service), None)
 
 

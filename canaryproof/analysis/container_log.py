@@ -1,4 +1,4 @@
-"""Finds the line of a container's log that tells why its program ended.  This module is pure."""
+"""Finds the line of a container's log with the reason for which its program ended.  This module is pure."""
 
 from __future__ import annotations
 

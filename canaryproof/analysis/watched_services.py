@@ -23,7 +23,7 @@ class WatchedService:
     path: str | None = None
     """The path of the HTTP request whose response must be successful, or None if any answer counts."""
     label: str = ""
-    """What reports call it: its name, with the port and the path if it is watched in several ways."""
+    """The name in reports: the name of the Service, with the port and the path if it is watched in several ways."""
 
 
 def watched_services(stable: Iterable[Manifest], named: Sequence[Availability] = ()) -> tuple[WatchedService, ...]:

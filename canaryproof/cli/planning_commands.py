@@ -51,7 +51,7 @@ def print_plan(options: argparse.Namespace) -> int:
 def with_environment(options: argparse.Namespace, environment: Mapping[str, str]) -> argparse.Namespace:
     """Return *options* with the values of ``CANARYPROOF_*`` variables for the flags that are not given.
 
-    Only ``--patience`` has no variable here: no cluster has to be waited for.
+    Only ``--patience`` has no variable here: these commands wait for no cluster.
     """
     said = {
         each.name: environment[each.variable].split(each.separator) if each.several else environment[each.variable]

@@ -1,4 +1,4 @@
-"""The revision with the canary: the upgrade, and what becomes of the canary."""
+"""The revision with the canary: the upgrade, and the outcome of the canary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tools of one experiment: what its steps use in the namespace, and where they record their facts."""
+"""The tools of one experiment, which its steps share: Helm, the watcher, and the evidence so far."""
 
 from __future__ import annotations
 

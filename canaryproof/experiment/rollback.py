@@ -1,4 +1,4 @@
-"""The rollback to the last stable revision, and what it leaves in the cluster."""
+"""The rollback to the last stable revision, and the objects that it leaves in the cluster."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Tells the pods of stable from those of a canary that was changed in place, by what runs now.  This module is pure.
+"""Distinguishes the pods of stable from those of a canary that was changed in place.  This module is pure.
 
-Nobody watched the upgrade, so that only the pod templates of both revisions tell: a pod is stable's if the fields in
-which the templates differ have the values of stable's.
+No recorder saw the upgrade, so only the pod templates of both revisions distinguish them: a pod is stable's if the
+fields in which the templates differ have the values of stable's.
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ def _has_canary(record: Record, finding: CanaryFinding, baseline: Rendering, sce
 
 
 def _find(baseline: Rendering, rendering: Rendering, scenario: Scenario) -> CanaryFinding:
-    """Find the canary in a revision. A workload with the pod template of the stable chart is none."""
+    """Find the canary in a revision. A workload with the pod template of the stable chart is no canary."""
     found = find_canary(baseline, rendering, scenario)
     if found.canary is None or not found.canary.in_place:
         return found
