@@ -15,6 +15,7 @@ from msgspec import inspect
 from canaryproof.scenario.scalars import ambiguity, found, kind_of, value_of
 from canaryproof.scenario.yaml_source import DEEPEST, Fault, FaultError, place_of
 
+NUMBERS = (inspect.IntType, inspect.FloatType)
 MOST_VALUES = 20_000
 """The maximum number of values of a file. Aliases in YAML can make billions from a few lines."""
 EXPECTED, CHECK = "expected", "check"
@@ -258,7 +259,7 @@ def _advice(node: yaml.Node, kind: inspect.Type) -> str:  # noqa: PLR0911 - one 
         return f"did you mean {near!r}?"
     if all(isinstance(each, inspect.ListType | inspect.VarTupleType) for each in types):
         return f"write [{node.value}]"
-    if any(isinstance(each, inspect.IntType | inspect.FloatType) for each in types) and node.value.isdecimal():
+    if kind_of(node) == "str" and node.value.isdecimal() and any(isinstance(each, NUMBERS) for each in types):
         return f"write {node.value} without quotes"
     return ""
 

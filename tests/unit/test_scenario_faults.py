@@ -161,6 +161,16 @@ def test_a_required_key_has_a_valid_value(change: tuple[str, str, str], folder: 
     pytest.LineMatcher([fault]).fnmatch_lines([expected.replace("[", "[[]") + "*"])
 
 
+def test_a_number_out_of_range_has_no_quotes_to_delete(folder: Path) -> None:
+    """The remedy for a quoted number is none for a number that is too large."""
+    file = folder / "canaryproof.yaml"
+    file.write_text(HEAD.replace("crash-loop", "healthy, containerPort: 99999"), encoding="utf-8")
+
+    (fault,) = faults(file)
+
+    assert fault.endswith("expected an integer from 1 to 65,535, found the number 99999")
+
+
 def test_all_faults_are_reported_in_order(folder: Path) -> None:
     """One error lists all faults by line and column."""
     file = folder / "canaryproof.yaml"
