@@ -56,16 +56,20 @@ def rehearse(name: str, cluster: Cluster) -> tuple[Evidence, SubmissionResult]:
     ("name", "outcome"),
     [
         ("autoscaled", "crash-loop"),
+        ("blue-green", "healthy"),
         ("config-only", "not-rolled-out"),
         ("daemon-set-healthy", "healthy"),
+        ("daemon-set-nowhere", "unschedulable"),
         ("daemon-set-on-delete", "not-rolled-out"),
         ("in-place-crash", "crash-loop"),
         ("in-place-healthy", "healthy"),
+        ("in-place-to-zero", "not-ready"),
         ("in-place-typo", "image-pull"),
         ("in-place-unready", "not-ready"),
         ("paused", "not-rolled-out"),
         ("stateful-set-on-delete", "not-rolled-out"),
         ("stateful-set-parallel", "crash-loop"),
+        ("stateful-set-refused", "refused"),
         ("stateful-set-partition", "healthy"),
         ("stateful-set-partition-of-all", "not-rolled-out"),
         ("surge", "crash-loop"),
@@ -73,6 +77,7 @@ def rehearse(name: str, cluster: Cluster) -> tuple[Evidence, SubmissionResult]:
         ("toggled-beside-stable", "crash-loop"),
         ("toggled-healthy", "healthy"),
         ("toggled-without-service", "crash-loop"),
+        ("two-in-place", "crash-loop"),
     ],
 )
 def test_a_release_that_does_what_its_scenario_expects_is_accepted(name: str, outcome: str, cluster: Cluster) -> None:

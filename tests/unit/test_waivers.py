@@ -230,6 +230,17 @@ def test_a_service_that_is_switched_over_belongs_to_the_canary() -> None:
     assert failed(asked, nowhere).keys() >= {"canary-service", "stable-untouched"}
 
 
+def test_a_service_that_waits_for_the_canary_is_its_own() -> None:
+    """A team's own chart may have the Service of the canary all the time; before the upgrade, it selects no pod."""
+    asked = scenario(traffic="own", container_port=5003)
+    before = STABLE + CANARY_SERVICE
+
+    assert "canary-service" not in failed(asked, before + CANARY_DEPLOYMENT, before)
+    shared = STABLE.replace(SELECTOR, "selector: {tier: all}").replace("labels: {", "labels: {tier: all, ")
+    both = shared + CANARY_DEPLOYMENT.replace("labels: {", "labels: {tier: all, ")
+    assert failed(asked, both, shared)["canary-service"][0] == "stable-service-selects-canary"
+
+
 def test_a_submission_may_not_switch_the_stable_service_over() -> None:
     """The stable chart of a submission is not the submission's own to change."""
     asked = replace(scenario(traffic="own", container_port=5000), submits_charts=True)

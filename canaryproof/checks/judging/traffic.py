@@ -36,7 +36,9 @@ def canary_service(evidence: Evidence, scenario: Scenario) -> Finding | None:
 def _own(evidence: Evidence, canary: Canary, scenario: Scenario) -> Finding | None:
     stable = {each.name: each.selector for each in evidence.baseline.manifests if each.kind == "Service"}
     now = {each.name: each.selector for each in evidence.chart.manifests if each.kind == "Service"}
-    if shared := [route for route in canary.services if route.name in stable and stable[route.name] == now[route.name]]:
+    unchanged = [each for each in canary.services if each.name in stable and stable[each.name] == now[each.name]]
+    # A Service of a team's own chart may be there before its only pods, those of the canary, are.
+    if shared := [each for each in unchanged if scenario.submits_charts or canary.in_place or each.also_selects]:
         return Finding(
             _about("stable-service-selects-canary", f"Service/{shared[0].name}", canary),
             Hint(id="traffic-in-place" if canary.in_place else "labels-of-its-own"),
