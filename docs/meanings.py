@@ -107,8 +107,9 @@ MEANINGS: Mapping[OutcomeName, Meaning] = {
     ),
     "no-canary": Meaning(
         "The upgrade adds no workload and changes the pod template of none, or the workload or the container that the "
-        "scenario names does not exist. A submission of the course must add a Deployment to the stable chart.",
-        ("no-deployment-added", "no-workload-changed", "workload-missing", "container-missing"),
+        "scenario names does not exist, or is in another namespace. "
+        "A submission of the course must add a Deployment to the stable chart.",
+        ("no-deployment-added", "no-workload-changed", "workload-missing", "container-missing", "workload-elsewhere"),
     ),
     "ambiguous": Meaning(
         "The upgrade adds or changes several workloads, and any of them could be the canary.",

@@ -17,7 +17,7 @@ def as_applied(evidence: Evidence, applied: Rendering, scenario: Scenario) -> Ev
     """Return *evidence* with the objects that Helm has on record, and the canary among them, where they differ."""
     if applied.error or _bodies(applied) == _bodies(evidence.chart):
         return evidence
-    finding = find_canary(evidence.baseline, applied, scenario)
+    finding = find_canary(evidence.baseline, applied, scenario, evidence.namespace)
     return replace(
         evidence,
         chart=applied,

@@ -62,10 +62,13 @@ class _Upgrade:
         return not self.added and [each.body for each in self.before] != [each.body for each in self.after]
 
 
-def find_canary(baseline: Rendering, chart: Rendering, scenario: Scenario) -> CanaryFinding:
-    """Compare the canary's revision with the stable one, by kind and name, as *scenario* asks."""
+def find_canary(baseline: Rendering, chart: Rendering, scenario: Scenario, namespace: str = "") -> CanaryFinding:
+    """Compare the canary's revision with the stable one, by kind and name, as *scenario* asks.
+
+    A workload outside of *namespace*, if that is known, is no canary: nobody watches it there.
+    """
     upgrade = _Upgrade(baseline.manifests, chart.manifests, added(baseline.manifests, chart.manifests))
-    found = _with_container(_target(upgrade, scenario), scenario.expect.container)
+    found = _within(namespace, _with_container(_target(upgrade, scenario), scenario.expect.container))
     if isinstance(found, Decision):
         return CanaryFinding(upgrade.added, decision=found)
     canary = describe_canary(found, upgrade.after, upgrade.before, in_place=upgrade.former(found) is not None)
@@ -107,6 +110,13 @@ def _with_container(found: Manifest | Decision, container: str | None) -> Manife
     names = tuple(each.name for each in found.containers)
     missing = Cause(code="container-missing", object=str(found.key), container=container, names=names)
     return found if container in names else Decision("no-canary", missing)
+
+
+def _within(namespace: str, found: Manifest | Decision) -> Manifest | Decision:
+    """Return *found*, or a decision if it is a workload of another namespace."""
+    if isinstance(found, Decision) or not namespace or found.namespace in {"", namespace}:
+        return found
+    return Decision("no-canary", Cause(code="workload-elsewhere", object=str(found.key.local), found=found.namespace))
 
 
 def _named(upgrade: _Upgrade, name: WorkloadName) -> Manifest | Decision:

@@ -71,7 +71,7 @@ class EvidenceBuilder:
 
     def compare(self, baseline: Rendering) -> None:
         """Record the objects that the upgrade adds to the stable ones, and the canary among them."""
-        found = find_canary(baseline, self.evidence.chart, self._scenario)
+        found = find_canary(baseline, self.evidence.chart, self._scenario, self.evidence.namespace)
         self.learn_secrets(baseline.manifests)
         self.evidence = replace(
             self.evidence,

@@ -116,6 +116,7 @@ Code = Literal[
     "several-workloads-changed",
     "upgrade-failed",
     "container-missing",
+    "workload-elsewhere",
     "workload-missing",
     # the cluster
     "image-for-other-processor",

@@ -51,6 +51,7 @@ HintId = Literal[
     "storage-limit",
     "values-of-canary",
     "container-term",
+    "namespace-of-release",
     "workload-term",
     "zero-replicas",
     # its Service

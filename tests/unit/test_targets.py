@@ -138,6 +138,16 @@ def test_a_container_that_is_not_there_is_told_with_those_that_are() -> None:
     assert decision.reason.endswith("its containers are main")
 
 
+def test_a_workload_of_another_namespace_is_not_observed() -> None:
+    """The recorder watches the namespace of the release only, so that nothing would be seen of the canary."""
+    after = STABLE + CANARY_DEPLOYMENT.replace(f"name: {CANARY.name}\n", f"name: {CANARY.name}\n  namespace: far\n", 1)
+
+    found = find_canary(rendering(STABLE), rendering(after), OWN, "shop-1")
+    assert found.decision
+    assert found.decision.cause == Cause(code="workload-elsewhere", object=f"Deployment/{CANARY.name}", found="far")
+    assert find_canary(rendering(STABLE), rendering(after), OWN, "far").canary
+
+
 def test_a_renamed_workload_is_the_canary_if_nothing_else_is_added() -> None:
     """A blue/green switch adds the canary, and removes a workload with the same image."""
     blue, green = (deployment(f"app-{colour}", image="example/app:1", port=80) for colour in ("blue", "green"))

@@ -44,8 +44,9 @@ def chart_renders(evidence: Evidence, scenario: Scenario) -> Finding | None:
 TERMS: Mapping[Code | FindingCode, HintId] = {
     "workload-missing": "workload-term",
     "container-missing": "container-term",
+    "workload-elsewhere": "namespace-of-release",
 }
-"""The hint on a name in the scenario that the chart does not have."""
+"""The hint on a canary that is not where the scenario names it."""
 
 
 def canary_present(evidence: Evidence, scenario: Scenario) -> Finding | None:

@@ -148,6 +148,8 @@ SENTENCES: Mapping[Code | FindingCode, str] = {
     "volume-not-mounted": "the pod of {name} cannot start: {detail}",
     "container-missing": "the canary {object} has no container {container}, which the scenario names: its containers"
     " are {names_or_none}",
+    "workload-elsewhere": "the canary {object} is in the namespace {found}, and canaryproof observes the namespace of"
+    " the release only",
     "workload-missing": "the chart has no {object}, which the scenario names as the canary: its workloads are"
     " {names_or_none}",
     "yaml-key-repeated": "{template}{line}: {detail}",

@@ -136,6 +136,7 @@ HINTS: Mapping[HintId, str] = {
     "values-of-canary": "look at the values of the canary's revision in the scenario: a misspelt key changes nothing;"
     " helm template shows what they render to",
     "container-term": "correct expect.container in the scenario, or the name of the container",
+    "namespace-of-release": "take metadata.namespace out of its template, or set it to .Release.Namespace",
     "workload-term": "correct expect.workload in the scenario, or the values that switch the canary on",
     "labels-of-its-own": "give the canary's pods labels that no other pods have",
     "replicas-of-its-own": "give the canary a value of its own: its number comes from .Values.{name}, which the stable"
