@@ -7,8 +7,12 @@ from dataclasses import replace
 import pytest
 
 from canaryproof.checks import judging
+from canaryproof.experiment.evidence_builder import EvidenceBuilder
 from canaryproof.model.causes import Cause
-from canaryproof.model.evidence import Evidence, Revision, Step
+from canaryproof.model.evidence import Evidence, OutcomeName, Revision, Step
+from canaryproof.model.hints import Hint
+from canaryproof.redaction.redactor import Redactor
+from canaryproof.scenario.terms import Expectation
 from tests.unit.stories import COURSE
 from tests.unit.test_judging import HISTORY, evidence, finding_of
 
@@ -99,6 +103,28 @@ def test_a_rollback_that_failed_or_left_no_history_is_a_finding() -> None:
     assert finding_of(judging.rollback_recorded, evidence(rollback=None)).cause == Cause(
         code="not-reached", field="rollback"
     )
+
+
+def test_a_hook_that_fails_the_rollback_is_told_with_its_log() -> None:
+    """The hint leads to the log of the hook; Helm could delete and restore all objects."""
+    hook = Cause(code="hook-failed", object="Job/migrate", field="pre-rollback")
+    failed = evidence(rollback=Step("helm rollback upcommerce 1", 5, 5.5, "job failed", cause=hook))
+
+    assert finding_of(judging.rollback_recorded, failed).hint == Hint(id="hook-failed")
+
+
+@pytest.mark.parametrize(("outcomes", "outcome"), [(("crash-loop",), "crash-loop"), (("hook-failed",), "hook-failed")])
+def test_a_hook_of_the_rollback_is_the_outcome_only_where_a_hook_is_expected_to_fail(
+    outcomes: tuple[OutcomeName, ...], outcome: OutcomeName
+) -> None:
+    """What became of the canary stays its outcome; the check of the rollback tells of the hook."""
+    asked = replace(COURSE, expect=Expectation(outcomes))
+    hook = Cause(code="hook-failed", object="Job/migrate", field="pre-rollback")
+    facts = EvidenceBuilder(evidence(), Redactor(), asked)
+
+    facts.refuse_rollback(Step("helm rollback upcommerce 1", 5, 5.5, "job failed", cause=hook))
+
+    assert facts.evidence.decision.outcome == outcome
 
 
 def test_an_upgrade_that_succeeded_left_revision_2() -> None:

@@ -111,7 +111,8 @@ def _unrecorded(evidence: Evidence, rollback: Step) -> Finding | None:
         cause = Cause(
             code="rollback-failed", count=evidence.stable_revision, detail=rollback.error, known=rollback.cause
         )
-        return Finding(cause, Hint(id="rollback-failed"))
+        failed_hook = rollback.cause is not None and rollback.cause.code == "hook-failed"
+        return Finding(cause, Hint(id="hook-failed" if failed_hook else "rollback-failed"))
     if not evidence.history:
         return Finding(Cause(code="history-empty"))
     *before, last = evidence.history
