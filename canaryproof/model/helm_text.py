@@ -326,6 +326,7 @@ Symptom = Literal[
     "chart-metadata",
     "dependency-missing",
     "execution-error",
+    "field-conflict",
     "field-immutable",
     "field-required",
     "field-unknown",
@@ -360,6 +361,7 @@ _SYMPTOMS: tuple[tuple[str, Symptom], ...] = (
     # group of the form that CustomResourceDefinitions have; the groups of Kubernetes have no dot, or end in k8s.io
     (r"no matches for kind", "kind-unknown"),  # apimachinery, pkg/api/meta/errors.go
     (r"does not match template `labels`", "selector-differs"),  # Kubernetes, pkg/apis/apps/validation/validation.go
+    (r"Apply failed with \d+ conflict", "field-conflict"),  # apimachinery, pkg/util/managedfields/internal/conflict.go
     (r"field is immutable", "field-immutable"),  # apimachinery, pkg/api/validation/objectmeta.go
     (r"field not declared in schema|unknown field", "field-unknown"),  # structured-merge-diff, typed/validate.go
     (r"RFC 1123|RFC 1035", "invalid-name"),  # apimachinery, pkg/util/validation/validation.go

@@ -174,6 +174,7 @@ def test_the_value_that_a_template_asks_for_is_found() -> None:
     [
         ('Service "A" is invalid: metadata.name: Invalid value: a DNS-1035 label (RFC 1035)', "invalid-name"),
         ("spec.selector: Invalid value: field is immutable", "field-immutable"),
+        ('Apply failed with 1 conflict: conflict with "clusterrole-aggregation-controller": .rules', "field-conflict"),
         ('no matches for kind "X"', "kind-unknown"),
         ('no matches for kind "Canary" in version "flagger.app/v1beta1"', "definition-missing"),
         ('no matches for kind "Ingres" in version "networking.k8s.io/v1"', "kind-unknown"),

@@ -87,6 +87,8 @@ HINTS: Mapping[HintId, str] = {
     "dependency-missing": "hand in the folder charts that helm dependency update fills, or take the dependency out:"
     " canaryproof does not fetch it",
     "execution-error": "read the message: the chart checks its values itself, and says what it misses",
+    "field-conflict": "leave the field out of the chart, since another program sets it, or add --force-conflicts to"
+    " helm.upgrade and helm.rollback in the scenario file",
     "field-immutable": "give the new object a name of its own: a Deployment's selector cannot change",
     "field-required": "look whether the value of that field renders to nothing",
     "field-unknown": "look at the spelling and the indentation of the field: capital letters count",
