@@ -98,7 +98,8 @@ def _images(survey: ChartSurvey) -> Iterator[str]:
         return
     yield "# Sources of the images for a cluster that cannot pull them. agnhost, the test image of Kubernetes, answers"
     yield "# every HTTP request. To use the real image, run docker save IMAGE -o FILE, and write {archive: FILE}."
-    entries = [(image, _player(*used[image])) for image in sorted(used)]
+    commanded = {each.image for manifest in manifests for each in manifest.containers if each.command}
+    entries = [(image, [] if image in commanded else _player(*used[image])) for image in sorted(used)]
     yield "images:" if any(player for _, player in entries) else "# images:"
     for image, player in entries:
         key = json.dumps(image)
@@ -110,9 +111,7 @@ def _images(survey: ChartSurvey) -> Iterator[str]:
 
 
 def _player(manifest: Manifest, container: Container) -> list[str]:
-    """Return the arguments of agnhost that play a container. Empty if the container runs a command of the image."""
-    if container.command:
-        return []
+    """Return the arguments of agnhost that play a container which runs the program of its image."""
     if container.init or manifest.kind in {"Job", "CronJob"}:
         return ["help"]  # ends at once, with exit code 0
     named = {port.name: port.number for port in container.ports if port.name}

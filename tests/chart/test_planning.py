@@ -92,6 +92,17 @@ def test_a_chart_with_a_switch_gets_a_scenario(here: Path, helm: Path, capsys: p
     )
 
 
+def test_agnhost_plays_no_image_with_an_init_container_of_its_own_command(here: Path, helm: Path) -> None:
+    """The init container runs a program of the real image, which agnhost does not have."""
+    template = here / "shop" / "templates" / "all.yaml"
+    prepare = 'initContainers: [{name: prepare, image: "example/shop:stable", command: [/prepare]}]'
+    text = SWITCHED.replace("      containers:", f"      {prepare}\n      containers:")
+    template.write_text(text, encoding="utf-8")
+
+    assert main(["init", "shop", "--helm", str(helm)]) == 0
+    assert set(load_scenario(here / "canaryproof.yaml").stand_ins) == {"example/shop:canary"}
+
+
 def test_a_file_is_never_overwritten(here: Path, helm: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The command refuses a file that exists, and does not change it."""
     (here / "canaryproof.yaml").write_text("mine", encoding="utf-8")
