@@ -80,6 +80,8 @@ class StableRevisions:
                 self._note(install=step)
             else:
                 self._note(stable_upgrades=(*self.facts.evidence.stable_upgrades, step))
+            if step.error and not self.facts.evidence.submitted:  # what it left outside of the namespace is removed
+                self._note(baseline=self.inspection.after_upgrade(number, succeeded=False) or Rendering())
             _require(step, f"the stable chart {inputs.own_chart}", f"revision {number}")
             self.inspection.after_stable(number)
             is_last = number == len(self.inputs.stable)
