@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
+from canaryproof.kube.client import KubeClient
+from canaryproof.kube.resources import Resource
+from canaryproof.kube.running_cluster import Cluster
+from canaryproof.timeouts import TimeLimits
 from tests.real.rehearsing import Rehearsal, names_in
 
 pytestmark = pytest.mark.real
+
+INGRESS_CLASSES = Resource("IngressClass", "/apis/networking.k8s.io/v1", "ingressclasses")
 
 
 @pytest.mark.parametrize("name", names_in("public"))
@@ -32,7 +40,7 @@ def test_a_kind_of_an_operator_gets_the_advice_to_install_its_definition(rehears
 
     hints = {row.check.id: row.judgement.hint_id for row in result.ended("failed")}
     assert hints["upgrade-applied"] == "definition-missing"
-    assert (result.outcome, hints.keys()) == ("no-canary", {"canary-present", "stable-untouched", "upgrade-applied"})
+    assert (result.outcome, set(hints)) == ("no-canary", {"canary-present", "stable-untouched", "upgrade-applied"})
 
 
 def test_a_canary_with_a_service_of_its_own_is_also_reached_by_another(rehearse: Rehearsal) -> None:
@@ -41,3 +49,13 @@ def test_a_canary_with_a_service_of_its_own_is_also_reached_by_another(rehearse:
 
     failed = [row.check.id for row in result.ended("failed")]
     assert (result.outcome, failed) == ("crash-loop", ["canary-service"])
+
+
+def test_a_failed_installation_leaves_nothing_outside_of_its_namespace(rehearse: Rehearsal, cluster: Cluster) -> None:
+    """Emissary's IngressClass renders in the cluster only, so that only Helm's record has it."""
+    evidence, result = rehearse("findings/install-fails")
+
+    assert result.has_scenario_fault
+    assert "IngressClass/ambassador" in {str(each.key) for each in evidence.baseline.manifests}
+    with closing(KubeClient(cluster.kubeconfig, cluster.context, TimeLimits())) as client:
+        assert client.get(INGRESS_CLASSES, "ambassador") is None
