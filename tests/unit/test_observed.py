@@ -11,8 +11,8 @@ from canaryproof.checks.judging import Finding
 from canaryproof.checks.registry import CANARY_GONE, CANARY_OUTCOME, Check
 from canaryproof.checks.results import Judgement, RunResults, gap_in, grade
 from canaryproof.model.causes import Cause
-from canaryproof.model.evidence import Decision, Evidence, Observed, Revision
-from canaryproof.model.objects import Manifest
+from canaryproof.model.evidence import Decision, Evidence, Holder, Leftover, Observed, Revision
+from canaryproof.model.objects import Manifest, ObjectKey
 from canaryproof.model.timeline import Observation, Timeline
 from canaryproof.pytest_plugin.terminal_text import summary
 from canaryproof.scenario.scenario_file import load_scenario
@@ -119,6 +119,15 @@ def test_what_is_no_rollback_to_stable_is_told(
 
     assert found
     assert message in found.message
+
+
+def test_a_stateful_set_that_waits_for_the_canarys_pod_is_one_mistake() -> None:
+    """The pod of the canary is left over, and that stable is not Ready follows from it."""
+    left = Leftover(ObjectKey("Pod", "db-0"), Holder("ordered-ready", "StatefulSet/db"))
+    found = judging.stable_healthy(replace(EVIDENCE, timeline=stable_pod(ready=False), leftovers=(left,)), COURSE)
+
+    assert found
+    assert found.follows == CANARY_GONE.id
 
 
 def test_the_missing_command_is_named() -> None:

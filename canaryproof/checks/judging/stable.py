@@ -187,7 +187,8 @@ def stable_healthy(evidence: Evidence, scenario: Scenario) -> Finding | None:
     """
     del scenario
     if evidence.observed:
-        return observed.stable_healthy(evidence, evidence.observed)
+        found = observed.stable_healthy(evidence, evidence.observed)
+        return replace(found, follows=registry.CANARY_GONE.id) if found and _waits_in_vain(evidence) else found
     rolled_back = evidence.rollback.ended if evidence.rollback else 0.0
     for stable in evidence.baseline.manifests:
         if _is_workload(stable) and (cause := unhealthy(evidence, stable, rolled_back)):
@@ -198,6 +199,11 @@ def stable_healthy(evidence: Evidence, scenario: Scenario) -> Finding | None:
     if evidence.held is None:
         return Finding(Cause(code="not-restored"), Hint(id="stable-changes"))
     return observed.not_held(evidence, evidence.held)
+
+
+def _waits_in_vain(evidence: Evidence) -> bool:
+    """Report whether a stable StatefulSet waits for a pod of the canary, which is left over."""
+    return any(each.holder and each.holder.kind == "ordered-ready" for each in evidence.leftovers)
 
 
 def _is_workload(manifest: Manifest) -> bool:
