@@ -20,6 +20,7 @@ from typing import Any
 
 from canaryproof.cluster.image_archives import NO_ARCHIVES, Blob, architecture, opened_image
 from canaryproof.errors import UsageError
+from canaryproof.model.registries import full_name
 from canaryproof.system.ownership import make_folder
 
 SANDBOX = "canaryproof/sandbox:1"
@@ -60,21 +61,8 @@ def provide_images(
     return folder
 
 
-def served_name(reference: str) -> str:
-    """Return the name under which a node requests an image from a mirror: without the host, but with a tag.
-
-    The repositories of Docker's official images have the prefix ``library/`` (distribution/reference, "normalize.go").
-    """
-    host, slash, rest = reference.partition("/")
-    is_host = bool(slash) and (host == "localhost" or "." in host or ":" in host)
-    path = rest if is_host else reference
-    if "/" not in path and (not is_host or host in {"docker.io", "index.docker.io"}):
-        path = f"library/{path}"
-    return path if ":" in path.rpartition("/")[2] else f"{path}:latest"
-
-
 def _fingerprint(program: Path | None, stand_ins: Mapping[str, Sequence[str]], archives: Mapping[str, Path]) -> str:
-    plays = [(served_name(name), list(arguments)) for name, arguments in stand_ins.items()]
+    plays = [(full_name(name), list(arguments)) for name, arguments in stand_ins.items()]
     made_of = json.dumps([identity(program) if program else [], plays, archive_identities(archives)])
     return hashlib.sha256(made_of.encode()).hexdigest()[:16]
 
@@ -116,7 +104,7 @@ def _write_layout(
 
 def _named(reference: str, manifest: dict[str, Any]) -> dict[str, Any]:
     """Return the entry of an image in the index. A registry is asked for its repository and tag."""
-    return {**manifest, "annotations": {"org.opencontainers.image.ref.name": served_name(reference)}}
+    return {**manifest, "annotations": {"org.opencontainers.image.ref.name": full_name(reference)}}
 
 
 def _config(layer_digest: str, entrypoint: Sequence[str]) -> dict[str, Any]:

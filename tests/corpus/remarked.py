@@ -13,6 +13,7 @@ from tests.corpus.mutation import (
     Replace,
     accepted,
     container,
+    fate,
     pod,
 )
 
@@ -58,8 +59,10 @@ def mounts(path: str, volume: str) -> tuple[Below | Replace, ...]:
 
 
 MUTATIONS: Mapping[str, Mutation] = {
-    "helper-crashes-beside-the-canary": accepted(
-        container(RUNS_ON), Append(DEPLOYMENT, "        - {name: helper, image: 'uonyeka/canary:linux-amd64'}")
+    "helper-crashes-beside-the-canary": fate(
+        "healthy",
+        container(RUNS_ON),
+        Append(DEPLOYMENT, "        - {name: helper, image: 'uonyeka/canary:linux-amd64'}"),
     ),
     "programs-in-a-config-map": accepted(
         Add("templates/tools.yaml", TOOLS), *mounts("/etc/tools", "configMap: {name: tools, defaultMode: 0755}")
@@ -86,7 +89,7 @@ MUTATIONS: Mapping[str, Mutation] = {
 _PROGRAM = frozenset({"program-replaced"})
 _HOOKS = frozenset({"upgrade-hooks"})
 REMARKS: Mapping[str, frozenset[str]] = {
-    "helper-crashes-beside-the-canary": frozenset({"program-replaced", "other-container-decided"}),
+    "helper-crashes-beside-the-canary": frozenset({"program-replaced"}),
     "programs-in-a-config-map": frozenset({"program-mounted"}),
     "empty-volume-over-the-app": frozenset({"program-mounted"}),
     "empty-volume-over-programs-whose-path-is-in-a-secret": frozenset({"program-mounted"}),

@@ -207,7 +207,7 @@ def test_an_image_becomes_part_of_the_layout(files: Files, tmp_path: Path) -> No
     made = provide_images(None, {}, tmp_path / "cache", {"registry.example.com/team/app:1": archive})
 
     (entry,) = json.loads((made / "index.json").read_bytes())["manifests"]
-    assert entry["annotations"] == {NAME: "team/app:1"}
+    assert entry["annotations"] == {NAME: "registry.example.com/team/app:1"}
     blobs = {each.name: each.read_bytes() for each in (made / "blobs" / "sha256").iterdir()}
     assert {*LAYERS} <= {*blobs.values()}
     assert all(hashlib.sha256(content).hexdigest() == name for name, content in blobs.items())

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from canaryproof.cluster.embedded.supervisor import image_registry
-from canaryproof.cluster.stand_ins import PAUSE, SANDBOX, provide_images, served_name
+from canaryproof.cluster.stand_ins import PAUSE, SANDBOX, provide_images
 
 STAND_INS = {SANDBOX: PAUSE, "course/app:v3": ("netexec", "--http-port=5000")}
 
@@ -53,21 +53,10 @@ def test_every_blob_is_named_by_its_digest(layout: Path) -> None:
     assert all(hashlib.sha256(blob.read_bytes()).hexdigest() == blob.name for blob in blobs)
 
 
-@pytest.mark.parametrize(
-    ("reference", "name"),
-    [
-        ("nginx:1.16.0", "library/nginx:1.16.0"),
-        ("nginx", "library/nginx:latest"),
-        ("docker.io/nginx:1", "library/nginx:1"),
-        ("docker.io/library/nginx:1", "library/nginx:1"),
-        ("shop/app", "shop/app:latest"),
-        ("registry.example.com/shop/app:v1", "shop/app:v1"),
-        ("localhost:5000/app:v1", "app:v1"),
-    ],
-)
-def test_an_image_has_the_name_by_which_a_node_asks_a_mirror(reference: str, name: str) -> None:
-    """A node leaves the host out, and adds the prefix of Docker's official images and the default tag."""
-    assert served_name(reference) == name
+@pytest.mark.parametrize(("query", "status"), [("?ns=somewhere.example", 404), ("?ns=docker.io", 200), ("", 200)])
+def test_only_the_registry_of_an_image_has_it(node: http.client.HTTPConnection, query: str, status: int) -> None:
+    """An image of another registry with the same path is missing: a node asks the mirror for all registries."""
+    assert _get(node, f"/v2/course/app/manifests/v3{query}")[0] == status
 
 
 def test_images_are_made_once(agnhost: Path, layout: Path, tmp_path: Path) -> None:
@@ -81,7 +70,7 @@ def test_images_are_made_once(agnhost: Path, layout: Path, tmp_path: Path) -> No
 
 def test_a_node_pulls_an_image_by_tag_and_digest(node: http.client.HTTPConnection) -> None:
     """A node can fetch manifest, configuration and layer of an image by tag and digest."""
-    manifest = json.loads(_get(node, "/v2/course/app/manifests/v3?ns=somewhere")[1])
+    manifest = json.loads(_get(node, "/v2/course/app/manifests/v3?ns=docker.io")[1])
     _, config = _get(node, f"/v2/course/app/blobs/{manifest['config']['digest']}")
     _, layer = _get(node, f"/v2/course/app/blobs/{manifest['layers'][0]['digest']}")
 

@@ -1,7 +1,9 @@
 """Serves the images of an OCI image layout through a read-only registry, for images that no other registry has.
 
 Endpoints and status codes follow the OCI distribution specification, sections "Pulling manifests" and "Pulling blobs".
-The folder follows the OCI image specification. Its references are in ``org.opencontainers.image.ref.name``.
+The folder follows the OCI image specification. Its references are in ``org.opencontainers.image.ref.name``, with their
+registries: ``docker.io/library/shop:1``. A node names the registry of an image in the query parameter ``ns`` of each
+request to a mirror (containerd, ``core/remotes/docker/resolver.go``).
 
 A client can only choose among the digests that the layout lists. No part of a request becomes part of a path.
 """
@@ -19,12 +21,14 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 _PATH = re.compile(r"/v2/(?P<repository>.+)/(?P<kind>manifests|blobs)/(?P<reference>[^/]+)")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _REF_NAME = "org.opencontainers.image.ref.name"
 _BLOB = "application/octet-stream"
+_DEFAULT_REGISTRY = "docker.io"
+"""The registry of requests that name none."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class _Catalogue:
     """The content that the registry serves, by the names that clients request."""
 
     tagged: Mapping[str, _Content]
-    """Manifests by ``repository:tag``."""
+    """Manifests by ``registry/repository:tag``."""
     manifests: Mapping[str, _Content]
     """Manifests by digest."""
     blobs: Mapping[str, _Content]
@@ -110,11 +114,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(with_body=True)
 
     def _answer(self, *, with_body: bool) -> None:
-        path = urlsplit(self.path).path  # the target can include scheme and host (RFC 9112, "absolute-form")
+        target = urlsplit(self.path)  # it can include scheme and host (RFC 9112, "absolute-form")
+        path, registry = target.path, parse_qs(target.query).get("ns", [_DEFAULT_REGISTRY])[0]
         if path == "/v2/":
             self._reply(HTTPStatus.OK, b"{}", "application/json", with_body=with_body)
         elif (asked := _PATH.fullmatch(path)) and (
-            content := self._catalogue.find(asked["kind"], asked["repository"], asked["reference"])
+            content := self._catalogue.find(asked["kind"], f"{registry}/{asked['repository']}", asked["reference"])
         ):
             self._send(content, with_body=with_body)
         else:
