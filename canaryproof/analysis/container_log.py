@@ -11,7 +11,7 @@ PANICS = ("panic: ", "fatal error: ")
 
 
 def last_words(log: str) -> str:
-    """Return the last line of *log* that is part of no list, on one line and of limited length; empty if there is none.
+    """Return the last line of *log* outside of lists, of limited length, or an empty string if all are in lists.
 
     A program often ends with a list below its message: its flags after a wrong one, or a stack trace. The lines of
     such lists are indented, or begin with a flag, and their headings end with a colon.

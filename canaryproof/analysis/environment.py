@@ -10,7 +10,7 @@ from canaryproof.model.objects import Manifest
 
 
 def refused_by_environment(messages: Iterable[str], chart: Iterable[Manifest], own: Iterable[str]) -> Cause | None:
-    """Return the first refusal for which neither *chart* nor a quota of *own* is the reason; None if there is none.
+    """Return the first refusal that neither *chart* nor a quota of *own* caused, or None without such a refusal.
 
     A chart cannot contain admission policies, webhooks or labels of its namespace, since these are cluster-scoped. It
     may contain quotas and limit ranges. *own* are the names of canaryproof's quotas.

@@ -38,7 +38,7 @@ class CanaryRevision:
         self._chart = chart
         self._forgives = forgives
         self._early: Decision | None = None
-        """The outcome that was decided while Helm still waited, or None if there was none."""
+        """The outcome that was decided while Helm still waited, or None if no outcome was certain then."""
 
     def upgrade(self) -> None:
         """Upgrade to the chart with the canary, and take the objects that Helm has applied.
@@ -71,9 +71,16 @@ class CanaryRevision:
         """Decide the outcome while Helm still waits until the canary is ready."""
         canary = self._facts.evidence.canary
         if canary and self._tools.waits and not self._early:
-            canary = with_decisive_container(canary, self._facts.evidence, self._scenario.expect)
+            canary = self._described(canary, began)
             recording, time_limits = self._tools.recording, self._tools.context.time_limits
             self._early = decide(recording.timeline, canary, began, recording.now, time_limits)
+
+    def _described(self, canary: Canary, began: float) -> Canary:
+        """Return *canary* with all that its outcome depends on. *began* is the time at which the upgrade began."""
+        evidence, target = self._facts.evidence, self._tools.target
+        canary = with_former_pods(canary, self._tools.recording.timeline.until(began))
+        canary = with_foreign_images(canary, evidence, self._scenario, target.setting)
+        return with_decisive_container(canary, evidence, self._scenario.expect)
 
     def observe(self, stable: StableApp) -> None:
         """Watch until the outcome of the canary is certain, and whether the stable app still answers then.
@@ -83,26 +90,23 @@ class CanaryRevision:
         tools, facts = self._tools, self._facts
         canary, upgrade = facts.evidence.canary, facts.evidence.upgrade
         if canary and upgrade:
-            canary = with_former_pods(canary, tools.recording.timeline.until(upgrade.began))
+            canary = self._described(canary, upgrade.began)
             facts.evidence = replace(facts.evidence, canary=canary)
             if upgrade.succeeded or upgrade.gave_up:
-                canary = self._decide(canary, upgrade)
+                self._decide(canary, upgrade)
             self._take_logs(canary)
         elif tools.helm.logs:
             facts.take_logs(tools.helm.logs)
         stable.await_answer(max(facts.evidence.decision.at or 0.0, upgrade.ended if upgrade else 0.0))
 
-    def _decide(self, canary: Canary, upgrade: Step) -> Canary:
-        """Watch until the outcome is certain, and return *canary* with its deciding container."""
+    def _decide(self, canary: Canary, upgrade: Step) -> None:
+        """Watch until the outcome is certain."""
         tools, facts = self._tools, self._facts
-        canary = with_foreign_images(canary, facts.evidence, self._scenario, tools.target.setting)
-        canary = with_decisive_container(canary, facts.evidence, self._scenario.expect)
         since = upgrade.began if upgrade.gave_up else upgrade.ended
         decision = self._early or await_outcome(canary, since, tools.watcher)
-        facts.evidence = replace(facts.evidence, canary=canary, decision=decision)
+        facts.evidence = replace(facts.evidence, decision=decision)
         tools.watcher.require_admission(facts.evidence.chart.manifests, (decision.cause.detail,))
         require_in_reach(decision, canary, tools.recording.timeline, tools.target)
-        return canary
 
     def _take_logs(self, canary: Canary) -> None:
         """Read the logs that explain the outcome. A Secret of the namespace is removed from them."""

@@ -97,7 +97,7 @@ class _Experiment:
         self, chart: PreparedChart, context: Context, watcher: Watcher, facts: EvidenceBuilder, *, forgives: bool
     ) -> None:
         self._baseline = context.baseline.rendered(chart.namespace) if context.scenario.submits_charts else None
-        """What the last stable revision renders to, or None if Helm's record will say it."""
+        """The rendering of the last stable revision, or None if the experiment takes it from Helm's record."""
         self._tools = ExperimentTools.of(chart, context, watcher, facts, self._baseline)
         self._canary = CanaryRevision(self._tools, chart, forgives=forgives)
         self._stable: StableApp | None = None

@@ -59,7 +59,7 @@ class InstalledWheel:
     version: str = ""
     programs: Mapping[str, Program] = field(default_factory=dict)
     fault: str = ""
-    """The reason why the wheel is not used. Empty if it is used, and if there is none."""
+    """The reason why canaryproof does not use an installed wheel. Empty if it uses the wheel, or finds no wheel."""
     remedy: str = ""
 
     @property
